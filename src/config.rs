@@ -1,0 +1,1 @@
+//! `lakehand.toml` < environment < flags, with the origin of every value.

@@ -1,0 +1,1 @@
+//! An embedded server that answers like ksqlDB, and the transactions that it serves.

@@ -1,0 +1,173 @@
+//! The meaning of a feed file.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+/// One feed: a ksqlDB source and how the lake keeps it. Made by parsing only, so every value is legal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    /// The feed's name, equal to the stem of its file: `[A-Za-z0-9_-]{1,128}`.
+    pub name: String,
+    /// Stream or table.
+    pub kind: FeedKind,
+    /// The source as ksqlDB names it, in the case in which ksqlDB stores it (see [`Feed::source_name`]).
+    pub source: String,
+    /// Free text.
+    pub description: String,
+    /// How rows become folders.
+    pub partitioning: Partitioning,
+    /// What an export does to what is there.
+    pub storage_mode: StorageMode,
+    /// Codec of the Parquet pages.
+    pub compression: Compression,
+    /// Streams: partitions whose date is more than this many days ago are removed. `None` keeps for ever.
+    pub retention_days: Option<u32>,
+    /// Tables: how many snapshots stay, at least 1.
+    pub keep_versions: u32,
+    /// Modes of folders and files.
+    pub visibility: Visibility,
+    /// The way in which a stream is read.
+    pub read: ReadWay,
+    /// End when caught up, or stay.
+    pub mode: ExportMode,
+    /// When the watcher exports it on its own.
+    pub schedule: Option<Schedule>,
+    /// New names of columns, by the name that ksqlDB shows.
+    pub rename: BTreeMap<String, String>,
+    /// Columns that are not exported, as ksqlDB names them.
+    pub exclude_columns: Vec<String>,
+    /// Streams: keep ROWTIME, ROWPARTITION and ROWOFFSET as columns.
+    pub row_metadata: bool,
+    /// A disabled feed is shown and not exported.
+    pub enabled: bool,
+    /// When the feed was made.
+    pub created_at: Option<DateTime<Utc>>,
+}
+
+/// Stream or table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FeedKind {
+    /// Events, appended.
+    Stream,
+    /// State, taken as snapshots.
+    Table,
+}
+
+/// How rows become folders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Partitioning {
+    /// Streams: `year=/month=/day=[/hour=]`.
+    Date {
+        /// How deep: a prefix of year, month, day, hour; at least one.
+        columns: Vec<DatePart>,
+        /// The column that gives the time, as ksqlDB names it; `None` is ROWTIME.
+        timestamp_column: Option<String>,
+        /// The zone in which a day begins.
+        timezone: chrono_tz::Tz,
+    },
+    /// Tables: `version=vN`.
+    Version,
+}
+
+/// A level of date folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DatePart {
+    /// `year=2025`
+    Year,
+    /// `month=01`
+    Month,
+    /// `day=15`
+    Day,
+    /// `hour=07`
+    Hour,
+}
+
+/// What an export does to what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StorageMode {
+    /// Streams: new rows are added.
+    Append,
+    /// Tables: a new version takes the place of the old one.
+    Overwrite,
+    /// Exported once, and never again while data is there.
+    Ignore,
+}
+
+/// Codec of the Parquet pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// zstd; the level, or `None` for the program's default.
+    Zstd(Option<i32>),
+    /// snappy
+    Snappy,
+    /// LZ4_RAW
+    Lz4,
+    /// No compression.
+    None,
+}
+
+/// Who may read the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Folders 0750, files 0640.
+    Restricted,
+    /// Folders 0755, files 0644.
+    Shared,
+}
+
+/// The way in which a stream is read; see the contract, section 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadWay {
+    /// The best that the server offers for this source.
+    Auto,
+    /// A push query bounded by the log's end offsets.
+    Offsets,
+    /// A pull over a derived stream that carries partition and offset.
+    Mirror,
+    /// A push query without a known end: caught up after a quiet time.
+    Idle,
+}
+
+/// End when caught up, or stay on the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExportMode {
+    /// Catch up, then end.
+    Batch,
+    /// Stay and commit as rows come.
+    Follow,
+}
+
+/// When a feed is exported on its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Schedule {
+    /// A cron line of five fields, checked.
+    Cron(String),
+    /// `every 15m`
+    Every(std::time::Duration),
+}
+
+impl Visibility {
+    /// Mode of the dataset's folders.
+    pub fn dir_mode(self) -> u32 {
+        match self {
+            Self::Restricted => 0o750,
+            Self::Shared => 0o755,
+        }
+    }
+
+    /// Mode of the dataset's files.
+    pub fn file_mode(self) -> u32 {
+        match self {
+            Self::Restricted => 0o640,
+            Self::Shared => 0o644,
+        }
+    }
+}
+
+impl Feed {
+    /// The folder of the dataset below `streams/` or `tables/`: the source name in lower case.
+    pub fn dataset(&self) -> String {
+        self.source.to_lowercase()
+    }
+}

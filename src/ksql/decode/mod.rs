@@ -1,0 +1,1 @@
+//! A row's bytes become Arrow columns.

@@ -1,0 +1,11 @@
+//! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
+
+pub mod config;
+pub mod demo;
+pub mod error;
+pub mod feed;
+pub mod ksql;
+pub mod lake;
+pub mod log;
+
+pub use error::{Class, Error, Kind, Result};

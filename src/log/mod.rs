@@ -1,0 +1,1 @@
+//! The export log: one event a line.

@@ -1,0 +1,2 @@
+//! lakehand
+fn main() {}
