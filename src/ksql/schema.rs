@@ -1,5 +1,7 @@
 //! ksqlDB's types, as its type strings spell them, and the Arrow types that keep them.
 
+use crate::error::Result;
+
 /// A ksqlDB type, nested to any depth.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SqlType {
@@ -67,4 +69,27 @@ pub enum Role {
     Headers,
     /// The last header of that name: BYTES.
     Header(String),
+}
+
+/// A type string of a header, such as ``ARRAY<STRUCT<`A` DECIMAL(4, 2)>>``.
+pub fn parse_type(_text: &str) -> Result<SqlType> {
+    todo!()
+}
+
+/// The schema string of a header, such as ``` `K` STRING KEY, `V` INTEGER```.
+pub fn parse_columns(_text: &str) -> Result<Vec<Column>> {
+    todo!()
+}
+
+impl SqlType {
+    /// The Arrow type that keeps it.
+    pub fn arrow(&self) -> Result<arrow_schema::DataType> {
+        todo!()
+    }
+}
+
+impl std::fmt::Display for SqlType {
+    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        todo!()
+    }
 }
