@@ -1,0 +1,128 @@
+//! What happened: the lossless lane from the engine to whoever shows or logs it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::progress::{Progress, Snapshot};
+use crate::error::Error;
+
+/// Why an export runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Somebody asked for it, by key or command.
+    Asked,
+    /// The feed appeared or its meaning changed.
+    Changed,
+    /// Its schedule said so.
+    Scheduled,
+}
+
+impl Trigger {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Changed => "changed",
+            Self::Scheduled => "scheduled",
+        }
+    }
+}
+
+/// Something that happened to an export.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The feed.
+    pub feed: String,
+    /// When.
+    pub time: DateTime<Utc>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum What {
+    /// It waits for its turn.
+    Queued {
+        /// Why it runs.
+        trigger: Trigger,
+    },
+    /// It began; `progress` can be looked at until it ends.
+    Started {
+        /// The run's id, as in `_metadata.json` and in the files' footers.
+        run: String,
+        /// Live counters.
+        progress: Arc<Progress>,
+    },
+    /// What start-up recovery found and did.
+    Recovered {
+        /// In words.
+        text: String,
+    },
+    /// The way of reading and the bounds were chosen.
+    Planned {
+        /// In words: the way, and from which to which offsets.
+        text: String,
+        /// Upper bound of the rows to come, where it is known.
+        expected: Option<u64>,
+    },
+    /// Something that the operator should know, and that did not stop the export.
+    Warned {
+        /// In words.
+        text: String,
+    },
+    /// Rows became visible in the lake.
+    Committed {
+        /// Facts, as written to the log.
+        facts: Vec<(String, String)>,
+        /// Rows of this commit.
+        rows: u64,
+        /// Bytes of this commit.
+        bytes: u64,
+        /// Files of this commit.
+        files: usize,
+    },
+    /// An attempt failed; another follows after `wait`.
+    Retrying {
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// The wait before the next.
+        wait: Duration,
+        /// Why it failed.
+        error: Arc<Error>,
+    },
+    /// It is over.
+    Finished(Finished),
+}
+
+/// How an export ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// The last counters.
+    pub counters: Snapshot,
+    /// From its first stage to its end.
+    pub elapsed: Duration,
+}
+
+/// The outcome of an export.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// All that was there is in the lake.
+    Done {
+        /// In words: through which offsets, or which version.
+        text: String,
+    },
+    /// There was nothing to do, and why.
+    Skipped {
+        /// In words.
+        text: String,
+    },
+    /// Somebody stopped it; what was committed stays.
+    Cancelled,
+    /// It failed; what was committed stays.
+    Failed(Arc<Error>),
+}

@@ -1,0 +1,114 @@
+//! From the socket to the job's thread: a task reads eagerly into a bounded queue of bytes.
+//!
+//! Servers send one small chunk a row; they are put together before they are handed on. The queue is bounded, so that a
+//! slow disk slows the server down and memory stays flat; it is deep enough that a pause of the disk does not make the
+//! server give up (ksqlDB's legacy writer drops a reader that stalls for three seconds).
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Kind, Result};
+use crate::ksql::client::{Answer, Chunk};
+
+/// Bytes put together before they are handed on.
+const PIECE: usize = 256 * 1024;
+/// Pieces that may wait.
+const DEPTH: usize = 64;
+/// How long the reading task sleeps at most before it looks again; nothing depends on it.
+const NAP: Duration = Duration::from_secs(3600);
+
+/// Memory that the queue may hold.
+pub(super) const MEMORY: usize = PIECE * DEPTH;
+
+/// What came.
+pub(super) enum Piece {
+    /// Bytes of the body, in order.
+    Data(Bytes),
+    /// Nothing, for the time that was waited: the socket was read empty and stayed so.
+    Quiet,
+    /// The transport ended cleanly.
+    End,
+}
+
+/// The reading end of an answer.
+pub(super) struct Intake {
+    handle: Handle,
+    pieces: mpsc::Receiver<Result<Option<Bytes>>>,
+    task: JoinHandle<()>,
+    ended: bool,
+}
+
+impl Intake {
+    pub(super) fn start(handle: &Handle, answer: Answer) -> Self {
+        let (send, pieces) = mpsc::channel(DEPTH);
+        let task = handle.spawn(pump(answer, send));
+        Self { handle: handle.clone(), pieces, task, ended: false }
+    }
+
+    /// The next piece, or [`Piece::Quiet`] when none comes within `wait`.
+    pub(super) fn next(&mut self, wait: Duration) -> Result<Piece> {
+        if self.ended {
+            return Ok(Piece::End);
+        }
+        let pieces = &mut self.pieces;
+        match self.handle.block_on(async { tokio::time::timeout(wait, pieces.recv()).await }) {
+            Err(_) => Ok(Piece::Quiet),
+            Ok(Some(Ok(Some(bytes)))) => Ok(Piece::Data(bytes)),
+            Ok(Some(Ok(None))) => {
+                self.ended = true;
+                Ok(Piece::End)
+            }
+            Ok(Some(Err(error))) => Err(error),
+            Ok(None) => Err(Error::new(Kind::Bug, "the task that reads the answer ended without a word")),
+        }
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        // Dropping the answer closes its connection, which ends the query on the server.
+        self.task.abort();
+    }
+}
+
+/// Reads until the end. Whatever is there is sent at once; what comes while sending is put together.
+async fn pump(mut answer: Answer, send: mpsc::Sender<Result<Option<Bytes>>>) {
+    let mut buffer = BytesMut::with_capacity(PIECE);
+    loop {
+        let mut end = None;
+        match answer.chunk(NAP).await {
+            Ok(Chunk::Data(bytes)) => {
+                buffer.extend_from_slice(&bytes);
+                while buffer.len() < PIECE {
+                    match answer.chunk(Duration::ZERO).await {
+                        Ok(Chunk::Data(bytes)) => buffer.extend_from_slice(&bytes),
+                        Ok(Chunk::Idle(_)) => break,
+                        Ok(Chunk::End) => {
+                            end = Some(Ok(None));
+                            break;
+                        }
+                        Err(error) => {
+                            end = Some(Err(error));
+                            break;
+                        }
+                    }
+                }
+            }
+            Ok(Chunk::Idle(_)) => continue,
+            Ok(Chunk::End) => end = Some(Ok(None)),
+            Err(error) => end = Some(Err(error)),
+        }
+        if !buffer.is_empty() && send.send(Ok(Some(buffer.split().freeze()))).await.is_err() {
+            return;
+        }
+        if let Some(end) = end {
+            // Nobody listening means that the job is over already.
+            let _ = send.send(end).await;
+            return;
+        }
+    }
+}

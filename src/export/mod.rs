@@ -1,0 +1,33 @@
+//! The engine: a feed becomes a run, a run becomes commits. It knows no screen.
+//!
+//! ```text
+//! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
+//!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
+//!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
+//!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
+//!        ├─ table     one snapshot, whole or not at all                      rows     bytes -> elements -> batches
+//!        └─ position  which offset comes next, which row was seen already
+//! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
+//! ```
+//!
+//! A job runs on a thread of its own and blocks there; only the network is asynchronous. Nothing is shared between jobs
+//! but the client, so that a slow disk or server holds up one feed and never the program.
+
+pub mod cancel;
+pub mod engine;
+pub mod event;
+mod intake;
+mod job;
+pub mod plan;
+mod position;
+pub mod prepare;
+pub mod progress;
+mod rows;
+pub mod scheduler;
+mod stream;
+mod table;
+
+pub use cancel::Cancel;
+pub use engine::{Engine, Request, Setup};
+pub use event::{Event, Finished, Outcome, Trigger};
+pub use progress::{Progress, Stage};

@@ -1,0 +1,380 @@
+//! Before the first row: which source it is, in which way it is read, from where to where, and what the files hold.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::position::Span;
+use crate::error::{Error, Kind, Result};
+use crate::feed::{ExportMode, Feed, FeedKind, ReadWay};
+use crate::ksql::client::{Client, EndOffsets, Query, Way};
+use crate::ksql::decode::Decoder;
+use crate::ksql::describe::{Description, SourceKind};
+use crate::ksql::statement::{self, Bound, Rest, Selection};
+use crate::lake::TableSchema;
+
+/// What an export will do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The source, as the server describes it.
+    pub source: Description,
+    /// What is selected and how it arrives.
+    pub selection: Selection,
+    /// What the files hold.
+    pub schema: TableSchema,
+    /// How it is read.
+    pub reading: Reading,
+}
+
+/// How a source is read.
+#[derive(Debug)]
+pub enum Reading {
+    /// A push query, by offset.
+    Push {
+        /// The query.
+        query: Query,
+        /// The spans to read, by Kafka partition.
+        spans: Spans,
+        /// Why it is read in this way, and what that guarantees.
+        way: PushWay,
+    },
+    /// A pull over the mirror stream, by offset of the source.
+    Mirror {
+        /// The query.
+        query: Query,
+        /// Where each partition begins.
+        spans: Spans,
+    },
+    /// A scan of a table.
+    Table {
+        /// The queries that can do it, best first.
+        queries: Vec<Query>,
+    },
+    /// The lake holds all that there is.
+    Nothing {
+        /// Through which offsets.
+        spans: Spans,
+        /// The way that told so.
+        way: &'static str,
+    },
+}
+
+/// How the end of a push query is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushWay {
+    /// The log's end offsets were asked for first.
+    Offsets,
+    /// No way to know the end: a quiet time after a pull over the same stream came to its end.
+    Idle,
+    /// It is not to end.
+    Follow,
+}
+
+/// What is to be read of each Kafka partition.
+#[derive(Debug, Clone, Default)]
+pub struct Spans {
+    pub(super) by_partition: BTreeMap<i32, Span>,
+    /// When the ends were asked for: what was written before is complete once they are reached.
+    pub asked: Option<DateTime<Utc>>,
+    /// Offsets that are gone from the log and that the lake never held, in words.
+    pub lost: Vec<String>,
+}
+
+impl Reading {
+    /// The way, as the log and `_metadata.json` name it.
+    pub fn way(&self) -> &'static str {
+        match self {
+            Self::Push { way: PushWay::Offsets, .. } => "offsets",
+            Self::Push { way: PushWay::Idle, .. } => "idle",
+            Self::Push { way: PushWay::Follow, .. } => "follow",
+            Self::Mirror { .. } => "mirror",
+            Self::Table { .. } => "table",
+            Self::Nothing { way, .. } => way,
+        }
+    }
+
+    /// What will be read, in words.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Push { spans, way: PushWay::Offsets, .. } => format!("by offset, {}", spans.text()),
+            Self::Push { spans, way: PushWay::Idle, .. } => {
+                format!("until it is quiet, as no query tells where the log ends, {}", spans.text())
+            }
+            Self::Push { spans, way: PushWay::Follow, .. } => format!("following, {}", spans.text()),
+            Self::Mirror { spans, .. } => format!("from the mirror stream, {}", spans.text()),
+            Self::Table { .. } => "the whole table".to_owned(),
+            Self::Nothing { spans, .. } => format!("nothing new, {}", spans.text()),
+        }
+    }
+
+    /// Upper bound of the rows to come.
+    pub fn expected(&self) -> Option<u64> {
+        match self {
+            Self::Push { spans, .. } | Self::Mirror { spans, .. } => spans.expected(),
+            Self::Table { .. } => None,
+            Self::Nothing { .. } => Some(0),
+        }
+    }
+}
+
+impl Spans {
+    /// `0: 5..100, 1: 7..`
+    pub fn text(&self) -> String {
+        if self.by_partition.is_empty() {
+            return "from the beginning".to_owned();
+        }
+        let spans = self.by_partition.iter().map(|(partition, span)| match span.until {
+            Some(until) => format!("{partition}: {}..{until}", span.next),
+            None => format!("{partition}: {}..", span.next),
+        });
+        format!("offsets {}", spans.collect::<Vec<_>>().join(", "))
+    }
+
+    fn expected(&self) -> Option<u64> {
+        self.by_partition
+            .values()
+            .map(|span| span.until.map(|until| u64::try_from(until - span.next).unwrap_or(0)))
+            .sum::<Option<u64>>()
+            .filter(|_| !self.by_partition.is_empty())
+    }
+
+    fn bounds(&self) -> Vec<Bound> {
+        self.by_partition
+            .iter()
+            .filter(|(_, span)| span.until.is_none_or(|until| span.next < until))
+            .map(|(partition, span)| Bound { partition: *partition, from: span.next, until: span.until })
+            .collect()
+    }
+}
+
+/// Makes the plan of an export. `positions` are the lake's: the next offset to read by Kafka partition.
+pub async fn plan(client: &Client, feed: &Feed, positions: &BTreeMap<i32, i64>, now: DateTime<Utc>) -> Result<Plan> {
+    let source = find_source(client, feed).await?;
+    match feed.kind {
+        FeedKind::Table => plan_table(feed, source),
+        FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
+    }
+}
+
+fn plan_table(feed: &Feed, source: Description) -> Result<Plan> {
+    let selection = statement::select_table(&source, &feed.exclude_columns, &feed.rename)?;
+    let sql = statement::table_pull_sql(&source.name, &selection);
+    let queries = [Way::TablePullLegacy, Way::TablePull].map(|way| Query { sql: sql.clone(), way }).into();
+    let schema = table_schema(&selection)?;
+    Ok(Plan { source, selection, schema, reading: Reading::Table { queries } })
+}
+
+async fn plan_stream(
+    client: &Client,
+    feed: &Feed,
+    source: Description,
+    positions: &BTreeMap<i32, i64>,
+    now: DateTime<Utc>,
+) -> Result<Plan> {
+    let ends = client.end_offsets(&source).await?;
+    let mirror = match (feed.read, feed.mode, &ends) {
+        (ReadWay::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
+            Error::new(Kind::Feed, format!("there is no mirror stream {}", statement::mirror_name(&source.name)))
+                .next(format!("make it with `lakehand feeds prepare {} --mirror`", feed.name))
+        })?),
+        (ReadWay::Auto, ExportMode::Batch, None) => find_mirror(client, &source).await?,
+        _ => None,
+    };
+    let selection = match &mirror {
+        Some(_) => statement::select_mirror(&source, &feed.exclude_columns, &feed.rename)?,
+        None => statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?,
+    };
+    let schema = table_schema(&selection)?;
+    let reading = if let Some(mirror) = mirror {
+        let spans = open_spans(positions);
+        let sql = statement::mirror_pull_sql(&mirror.name, &selection, &spans.bounds(), Rest::Include);
+        Reading::Mirror { query: Query { sql, way: Way::StreamPull }, spans }
+    } else {
+        match (feed.mode, feed.read, ends) {
+            (ExportMode::Batch, ReadWay::Auto | ReadWay::Offsets, Some(ends)) => {
+                by_offset(&source, &selection, positions, &ends, now)?
+            }
+            (ExportMode::Batch, ReadWay::Offsets, None) => {
+                return Err(Error::new(
+                    Kind::Feed,
+                    format!("no query reads {}, so the server cannot tell where its log ends", source.name),
+                )
+                .next(format!("make a helper with `lakehand feeds prepare {}`, or set \"read\": \"idle\"", feed.name)));
+            }
+            (mode, _, _) => {
+                let spans = open_spans(positions);
+                let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
+                let way = if mode == ExportMode::Follow { PushWay::Follow } else { PushWay::Idle };
+                Reading::Push { query: Query { sql, way: Way::StreamPush }, spans, way }
+            }
+        }
+    };
+    Ok(Plan { source, selection, schema, reading })
+}
+
+fn by_offset(
+    source: &Description,
+    selection: &Selection,
+    positions: &BTreeMap<i32, i64>,
+    ends: &EndOffsets,
+    now: DateTime<Utc>,
+) -> Result<Reading> {
+    let spans = spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
+    let bounds = spans.bounds();
+    if bounds.is_empty() {
+        return Ok(Reading::Nothing { spans, way: "offsets" });
+    }
+    let sql = statement::push_sql(&source.name, selection, &bounds, Rest::Exclude);
+    Ok(Reading::Push { query: Query { sql, way: Way::StreamPush }, spans, way: PushWay::Offsets })
+}
+
+/// From the lake's positions to the log's ends.
+fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
+    let mut spans = Spans { asked: Some(now), ..Spans::default() };
+    for (&partition, &next) in positions {
+        let Some(log) = ends.partitions.get(&partition) else {
+            return Err(recreated(format!("Kafka partition {partition} is gone, of which the lake holds {next} offsets")));
+        };
+        if next > log.log_end {
+            return Err(recreated(format!(
+                "Kafka partition {partition} ends at offset {}, and the lake holds it through {}",
+                log.log_end,
+                next - 1
+            )));
+        }
+    }
+    for (&partition, log) in &ends.partitions {
+        let held = positions.get(&partition).copied();
+        let next = held.unwrap_or(0).max(log.log_start);
+        // Records that retention removed before the first export were never promised; after it they are a loss.
+        if let Some(held) = held.filter(|held| *held < log.log_start) {
+            spans.lost.push(format!("partition {partition} offsets {held}..{}", log.log_start));
+        }
+        spans.by_partition.insert(partition, Span { next, until: Some(log.log_end) });
+    }
+    Ok(spans)
+}
+
+fn recreated(what: String) -> Error {
+    Error::new(Kind::Feed, format!("the topic is not the one that was exported before: {what}")).next(
+        "a topic that was deleted and made again starts at offset 0: archive the feed, move its dataset aside, and \
+         restore the feed to export it from the beginning",
+    )
+}
+
+fn open_spans(positions: &BTreeMap<i32, i64>) -> Spans {
+    let by_partition = positions.iter().map(|(p, next)| (*p, Span { next: *next, until: None })).collect();
+    Spans { by_partition, ..Spans::default() }
+}
+
+/// The source of a feed, as the server describes it.
+pub async fn find_source(client: &Client, feed: &Feed) -> Result<Description> {
+    let mut refusal = None;
+    for name in feed.source_candidates() {
+        match client.describe(&name).await {
+            Ok(source) => return check_kind(feed, source),
+            Err(error) if error.kind() == Kind::Refused => refusal = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    let known = match feed.kind {
+        FeedKind::Stream => client.list_streams().await?,
+        FeedKind::Table => client.list_tables().await?,
+    };
+    let wanted = feed.source.to_uppercase();
+    let nearest = known
+        .iter()
+        .map(|s| (strsim::damerau_levenshtein(&s.name.to_uppercase(), &wanted), &s.name))
+        .min()
+        .filter(|(distance, _)| *distance <= wanted.len() / 3 + 1);
+    let error = Error::new(Kind::Refused, format!("the server has no {} {}", word(feed.kind), feed.source));
+    let error = match nearest {
+        Some((_, name)) => error.next(format!("did you mean {name}?")),
+        None => error.next("look at LIST STREAMS and LIST TABLES on the server, then set ksqldb_source"),
+    };
+    Err(match refusal {
+        Some(cause) => error.because(cause),
+        None => error,
+    })
+}
+
+fn check_kind(feed: &Feed, source: Description) -> Result<Description> {
+    let fits = matches!(
+        (feed.kind, source.kind),
+        (FeedKind::Stream, SourceKind::Stream) | (FeedKind::Table, SourceKind::Table)
+    );
+    if fits {
+        return Ok(source);
+    }
+    let other = if feed.kind == FeedKind::Stream { FeedKind::Table } else { FeedKind::Stream };
+    Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, word(other)))
+        .next(format!("set \"feed_type\": \"{}\"", word(other))))
+}
+
+async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Description>> {
+    match client.describe(&statement::mirror_name(&source.name)).await {
+        Ok(mirror) => Ok(Some(mirror)),
+        Err(error) if error.kind() == Kind::Refused => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn table_schema(selection: &Selection) -> Result<TableSchema> {
+    let arrow = Decoder::new(&selection.columns)?.schema();
+    let columns_types: Vec<_> = selection
+        .columns
+        .iter()
+        .filter(|c| !matches!(c.wire, crate::ksql::column::Wire::Overlay { .. }))
+        .map(|c| (c.name.clone(), c.sql_type.to_string()))
+        .collect();
+    let ksql = columns_types
+        .iter()
+        .map(|(name, sql)| format!("{} {sql}", statement::quote(name)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    Ok(TableSchema { arrow, ksql, columns_types })
+}
+
+/// `stream` or `table`
+pub(super) fn word(kind: FeedKind) -> &'static str {
+    match kind {
+        FeedKind::Stream => "stream",
+        FeedKind::Table => "table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ksql::describe::PartitionOffsets;
+
+    fn ends(log: &[(i32, i64, i64)]) -> EndOffsets {
+        let partitions = log
+            .iter()
+            .map(|&(p, log_start, log_end)| (p, PartitionOffsets { log_start, log_end, consumer: log_end }))
+            .collect();
+        EndOffsets { via: "Y".into(), partitions }
+    }
+
+    #[test]
+    fn reads_from_the_position_to_the_end() {
+        let spans = spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 0, 9), (1, 2, 4)]), DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(spans.text(), "offsets 0: 5..9, 1: 2..4");
+        assert_eq!(spans.expected(), Some(6));
+        assert!(spans.lost.is_empty());
+    }
+
+    #[test]
+    fn what_retention_removed_after_the_first_export_is_said_to_be_lost() {
+        let spans = spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 8, 9)]), DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(spans.lost, ["partition 0 offsets 5..8"]);
+        assert_eq!(spans.by_partition[&0], Span { next: 8, until: Some(9) });
+    }
+
+    #[test]
+    fn a_topic_made_again_is_refused() {
+        let error = spans(&BTreeMap::from([(0, 50)]), &ends(&[(0, 0, 9)]), DateTime::UNIX_EPOCH).unwrap_err();
+        assert_eq!(error.kind(), Kind::Feed);
+        assert!(error.to_string().contains("ends at offset 9, and the lake holds it through 49"), "{error}");
+    }
+}

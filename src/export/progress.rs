@@ -1,0 +1,154 @@
+//! How far a job is: counters that the job writes and anybody may read at any time without holding it up.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+/// What a job is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Stage {
+    /// Waiting for its turn.
+    Queued,
+    /// Taking the lock and finishing what an earlier run left.
+    Opening,
+    /// Asking the server what the source is and where it ends.
+    Planning,
+    /// Reading rows and writing files.
+    Reading,
+    /// Making rows visible in the lake.
+    Committing,
+    /// Waiting before the next attempt.
+    Waiting,
+    /// Removing what retention no longer keeps.
+    Retaining,
+    /// Done, in whichever way.
+    Ended,
+}
+
+impl Stage {
+    const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Opening,
+        Self::Planning,
+        Self::Reading,
+        Self::Committing,
+        Self::Waiting,
+        Self::Retaining,
+        Self::Ended,
+    ];
+
+    /// The word that an operator sees.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Opening => "opening",
+            Self::Planning => "planning",
+            Self::Reading => "reading",
+            Self::Committing => "committing",
+            Self::Waiting => "waiting",
+            Self::Retaining => "retaining",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// The counters of one job.
+#[derive(Debug, Default)]
+pub struct Progress {
+    stage: AtomicU8,
+    rows: AtomicU64,
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+    committed: AtomicU64,
+    quarantined: AtomicU64,
+    duplicates: AtomicU64,
+    files_open: AtomicU64,
+    expected: AtomicU64,
+}
+
+/// The counters at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// What the job is doing.
+    pub stage: Stage,
+    /// Rows decoded in this run, committed or not.
+    pub rows: u64,
+    /// Bytes of response bodies received.
+    pub bytes_in: u64,
+    /// Bytes of Parquet written, committed or not.
+    pub bytes_out: u64,
+    /// Rows committed in this run.
+    pub committed: u64,
+    /// Rows put aside because they could not be decoded.
+    pub quarantined: u64,
+    /// Rows that the server sent twice and that were left out.
+    pub duplicates: u64,
+    /// Parquet files being written.
+    pub files_open: u64,
+    /// Offsets between the position and the end of the log: an upper bound of the rows to come; 0 when not known.
+    pub expected: u64,
+}
+
+impl Progress {
+    /// Says what the job is doing now.
+    pub fn enter(&self, stage: Stage) {
+        self.stage.store(stage as u8, Relaxed);
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.bytes_in.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn decoded(&self, rows: usize) {
+        self.rows.fetch_add(rows as u64, Relaxed);
+    }
+
+    pub(super) fn duplicate(&self, rows: u64) {
+        self.duplicates.fetch_add(rows, Relaxed);
+    }
+
+    pub(super) fn quarantine(&self) {
+        self.quarantined.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn commit(&self, rows: u64) {
+        self.committed.fetch_add(rows, Relaxed);
+    }
+
+    pub(super) fn written(&self, bytes: u64, files_open: usize) {
+        self.bytes_out.store(bytes, Relaxed);
+        self.files_open.store(files_open as u64, Relaxed);
+    }
+
+    pub(super) fn expect(&self, rows: u64) {
+        self.expected.store(rows, Relaxed);
+    }
+
+    /// The counters now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            stage: Stage::ALL.get(usize::from(self.stage.load(Relaxed))).copied().unwrap_or(Stage::Queued),
+            rows: self.rows.load(Relaxed),
+            bytes_in: self.bytes_in.load(Relaxed),
+            bytes_out: self.bytes_out.load(Relaxed),
+            committed: self.committed.load(Relaxed),
+            quarantined: self.quarantined.load(Relaxed),
+            duplicates: self.duplicates.load(Relaxed),
+            files_open: self.files_open.load(Relaxed),
+            expected: self.expected.load(Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stages_survive_the_round_trip_through_the_counter() {
+        let progress = Progress::default();
+        for stage in Stage::ALL {
+            progress.enter(stage);
+            assert_eq!(progress.snapshot().stage, stage);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Bytes become batches: framing, header check, decoding. What to do with a batch or a bad row is the sink's matter.
+
+use arrow_array::RecordBatch;
+
+use crate::error::{Error, Kind, Result};
+use crate::ksql::decode::{BadRow, Decoder};
+use crate::ksql::response::{Completion, Element, Frames, Framing};
+use crate::ksql::statement::Selection;
+
+/// Rows of a batch: large enough that Parquet's encoders work on runs, small enough to stay in a cache's reach.
+const BATCH_ROWS: usize = 16 * 1024;
+/// A batch is handed on when its rows hold this much, however few they are.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// Where rows go.
+pub(super) trait Sink {
+    /// Takes decoded rows, in the order in which they came.
+    fn batch(&mut self, batch: RecordBatch) -> Result<()>;
+    /// Takes a row that cannot be decoded; every row before it was handed over already.
+    fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()>;
+}
+
+/// One answer being read.
+pub(super) struct Rows<'a> {
+    frames: Frames,
+    decoder: Decoder,
+    selection: &'a Selection,
+    query_id: Option<String>,
+    table: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
+        Ok(Self {
+            frames: Frames::new(framing, max_row_bytes),
+            decoder: Decoder::new(&selection.columns)?,
+            selection,
+            query_id: None,
+            table: matches!(framing, Framing::Table | Framing::LegacyTable),
+        })
+    }
+
+    /// The query's id, once the header has come.
+    pub(super) fn query_id(&self) -> Option<&str> {
+        self.query_id.as_deref()
+    }
+
+    /// The end mark has been seen.
+    pub(super) fn is_complete(&self) -> bool {
+        self.frames.is_complete()
+    }
+
+    /// Takes bytes of the body.
+    pub(super) fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
+        let Self { frames, decoder, selection, query_id, table } = self;
+        frames.push(bytes, &mut |element| match element {
+            Element::Header { query_id: id, columns } => {
+                *query_id = Some(id.to_owned());
+                selection.check_header(columns)
+            }
+            Element::Row { tombstone: true, .. } => Err(Error::new(
+                Kind::Garbled,
+                if *table { "a snapshot holds a deletion" } else { "a stream holds a deletion" },
+            )),
+            Element::Row { values, .. } => match decoder.push_row(values) {
+                Ok(()) if decoder.len() >= BATCH_ROWS || decoder.memory() >= BATCH_BYTES => flush(decoder, sink),
+                Ok(()) => Ok(()),
+                Err(bad) if bad.arity => Err(Error::new(
+                    Kind::Garbled,
+                    format!("a row does not have the values that the header announces: {}", bad.reason),
+                )),
+                Err(bad) => {
+                    flush(decoder, sink)?;
+                    sink.bad(bad, values)
+                }
+            },
+        })
+    }
+
+    /// Hands over the rows decoded so far.
+    pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
+        flush(&mut self.decoder, sink)
+    }
+
+    /// Judges the answer after a clean end of the transport.
+    pub(super) fn end(self) -> Result<Completion> {
+        self.frames.end()
+    }
+}
+
+fn flush(decoder: &mut Decoder, sink: &mut dyn Sink) -> Result<()> {
+    if decoder.is_empty() {
+        return Ok(());
+    }
+    sink.batch(decoder.finish()?)
+}
