@@ -1,10 +1,82 @@
 //! Record batches become committed files.
 //!
 //! ```text
-//! layout     paths and names                     writer    one open file per folder, one memory budget, rolled by size
-//! commit     staging -> intent -> rename -> metadata; recovery      metadata  `_metadata.json`
-//! lock       one program per dataset              quarantine  rows that could not be decoded
-//! retention  by the date in the path              usage     sizes for the screen
+//!   Dataset::open        folders, lock, recovery, metadata
+//!      │ appender / snapshot
+//!      ▼
+//!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      │        └ encoding          how each column is encoded, decided from a sample
+//!      ▼
+//!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
+//!
+//!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fsops
 //! ```
 //!
 //! The only user of parquet. Blocking code: no tokio, no network. Time is passed in.
+
+mod appender;
+mod dataset;
+mod metadata;
+mod schema;
+mod snapshot;
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use appender::{Appender, Commit, Committed, Quarantined, RollReasons, WriterStats};
+pub use dataset::{Dataset, Recovery, RemovedPartition};
+pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use schema::{RunInfo, TableSchema};
+pub use snapshot::Snapshot;
+
+/// The data lake: a folder with `streams/` and `tables/` below it.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    root: PathBuf,
+}
+
+impl Lake {
+    /// The lake at `root`; nothing is touched before [`Dataset::open`].
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// What an export may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Memory for everything that one dataset's export buffers, bytes.
+    pub memory_bytes: usize,
+    /// Size at which a file is closed and the next one begun, bytes as written.
+    pub target_file_bytes: u64,
+    /// Free space that stays on the lake's file system, bytes.
+    pub min_free_bytes: u64,
+    /// zstd level of feeds that name none.
+    pub zstd_level: i32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { memory_bytes: 256 << 20, target_file_bytes: 128 << 20, min_free_bytes: 512 << 20, zstd_level: 1 }
+    }
+}
+
+/// Who holds a dataset; it is the content of the lock file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The program and what it does: `lakehand export`.
+    pub what: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its machine.
+    pub host: String,
+    /// Since when it holds the dataset.
+    pub since: DateTime<Utc>,
+}
