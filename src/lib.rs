@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 pub mod error;
+pub mod export;
 pub mod feed;
 pub mod ksql;
 pub mod lake;

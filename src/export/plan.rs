@@ -148,7 +148,12 @@ impl Spans {
 }
 
 /// Makes the plan of an export. `positions` are the lake's: the next offset to read by Kafka partition.
-pub async fn plan(client: &Client, feed: &Feed, positions: &BTreeMap<i32, i64>, now: DateTime<Utc>) -> Result<Plan> {
+pub async fn plan(
+    client: &Client,
+    feed: &Feed,
+    positions: &BTreeMap<i32, i64>,
+    now: DateTime<Utc>,
+) -> Result<Plan> {
     let source = find_source(client, feed).await?;
     match feed.kind {
         FeedKind::Table => plan_table(feed, source),
@@ -174,8 +179,11 @@ async fn plan_stream(
     let ends = client.end_offsets(&source).await?;
     let mirror = match (feed.read, feed.mode, &ends) {
         (ReadWay::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
-            Error::new(Kind::Feed, format!("there is no mirror stream {}", statement::mirror_name(&source.name)))
-                .next(format!("make it with `lakehand feeds prepare {} --mirror`", feed.name))
+            Error::new(
+                Kind::Feed,
+                format!("there is no mirror stream {}", statement::mirror_name(&source.name)),
+            )
+            .next(format!("make it with `lakehand feeds prepare {} --mirror`", feed.name))
         })?),
         (ReadWay::Auto, ExportMode::Batch, None) => find_mirror(client, &source).await?,
         _ => None,
@@ -199,7 +207,10 @@ async fn plan_stream(
                     Kind::Feed,
                     format!("no query reads {}, so the server cannot tell where its log ends", source.name),
                 )
-                .next(format!("make a helper with `lakehand feeds prepare {}`, or set \"read\": \"idle\"", feed.name)));
+                .next(format!(
+                    "make a helper with `lakehand feeds prepare {}`, or set \"read\": \"idle\"",
+                    feed.name
+                )));
             }
             (mode, _, _) => {
                 let spans = open_spans(positions);
@@ -233,7 +244,9 @@ fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) 
     let mut spans = Spans { asked: Some(now), ..Spans::default() };
     for (&partition, &next) in positions {
         let Some(log) = ends.partitions.get(&partition) else {
-            return Err(recreated(format!("Kafka partition {partition} is gone, of which the lake holds {next} offsets")));
+            return Err(recreated(format!(
+                "Kafka partition {partition} is gone, of which the lake holds {next} offsets"
+            )));
         };
         if next > log.log_end {
             return Err(recreated(format!(
@@ -358,7 +371,8 @@ mod tests {
 
     #[test]
     fn reads_from_the_position_to_the_end() {
-        let spans = spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 0, 9), (1, 2, 4)]), DateTime::UNIX_EPOCH).unwrap();
+        let spans =
+            spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 0, 9), (1, 2, 4)]), DateTime::UNIX_EPOCH).unwrap();
         assert_eq!(spans.text(), "offsets 0: 5..9, 1: 2..4");
         assert_eq!(spans.expected(), Some(6));
         assert!(spans.lost.is_empty());

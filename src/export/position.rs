@@ -71,7 +71,10 @@ impl Positions {
         let partitions = batch.column(1).as_primitive_opt::<Int32Type>();
         let offsets = batch.column(2).as_primitive_opt::<Int64Type>();
         let (Some(partitions), Some(offsets)) = (partitions, offsets) else {
-            return Err(Error::new(Kind::Bug, "a batch does not begin with ROWTIME, ROWPARTITION, ROWOFFSET"));
+            return Err(Error::new(
+                Kind::Bug,
+                "a batch does not begin with ROWTIME, ROWPARTITION, ROWOFFSET",
+            ));
         };
         if partitions.null_count() > 0 || offsets.null_count() > 0 {
             return Err(Error::new(Kind::Garbled, "a row came without its partition or offset")

@@ -63,7 +63,9 @@ impl<'a> Rows<'a> {
                 if *table { "a snapshot holds a deletion" } else { "a stream holds a deletion" },
             )),
             Element::Row { values, .. } => match decoder.push_row(values) {
-                Ok(()) if decoder.len() >= BATCH_ROWS || decoder.memory() >= BATCH_BYTES => flush(decoder, sink),
+                Ok(()) if decoder.len() >= BATCH_ROWS || decoder.memory() >= BATCH_BYTES => {
+                    flush(decoder, sink)
+                }
                 Ok(()) => Ok(()),
                 Err(bad) if bad.arity => Err(Error::new(
                     Kind::Garbled,

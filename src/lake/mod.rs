@@ -64,7 +64,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory_bytes: 256 << 20, target_file_bytes: 128 << 20, min_free_bytes: 512 << 20, zstd_level: 1 }
+        Self {
+            memory_bytes: 256 << 20,
+            target_file_bytes: 128 << 20,
+            min_free_bytes: 512 << 20,
+            zstd_level: 1,
+        }
     }
 }
 

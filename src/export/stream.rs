@@ -1,0 +1,428 @@
+//! Reading a stream: rows until the end that was set, committed together with their position.
+//!
+//! ```text
+//! offsets  done when every partition has delivered its last offset, or the server has processed up to there and the
+//!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers)
+//! mirror   done when the pull over the mirror ends with its mark
+//! idle     done when a pull over the same stream has come to its end and no row came for a while
+//! follow   not done before somebody stops it
+//! ```
+//!
+//! What breaks an answer off leaves a prefix of every partition: it is committed, and the next attempt goes on from
+//! there. What breaks its grammar is not trusted: nothing since the last commit is kept.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use arrow_select::filter::filter_record_batch;
+
+use super::event::What;
+use super::intake::{Intake, Piece};
+use super::job::Context;
+use super::plan::{Plan, PushWay, Reading, Spans};
+use super::position::{Positions, Seen};
+use super::progress::Stage;
+use super::rows::{Rows, Sink};
+use crate::error::{Error, Kind, Result};
+use crate::ksql::client::{Query, Way};
+use crate::ksql::decode::{BadRow, leading_integers};
+use crate::ksql::response::{Framing, Mark};
+use crate::ksql::statement;
+use crate::lake::{Appender, Commit, Committed, Quarantined};
+
+/// How long rows may wait in the decoder before they are looked at.
+const SETTLE: Duration = Duration::from_millis(25);
+/// How long the job sleeps at most before it looks whether it shall stop.
+const NAP: Duration = Duration::from_millis(200);
+/// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
+const EMPTY: Duration = Duration::from_secs(1);
+/// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
+const JUDGE_FROM: u64 = 10_000;
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The end that was set is reached.
+    Complete,
+    /// Somebody asked to stop.
+    Cancelled,
+}
+
+/// Reads and commits; gives back how it ended.
+pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Result<Stop> {
+    let (query, spans, way) = match &plan.reading {
+        Reading::Push { query, spans, way } => (query, spans, Some(*way)),
+        Reading::Mirror { query, spans } => (query, spans, None),
+        Reading::Table { .. } | Reading::Nothing { .. } => {
+            return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
+        }
+    };
+    let mut read = Read::open(context, plan, query, spans, way, appender)?;
+    let outcome = read.pump();
+    // In band first: after a dropped connection a query stays registered for up to minutes.
+    read.close_query();
+    match outcome {
+        Ok(stop) => {
+            read.rows.flush(&mut read.sink)?;
+            read.commit(stop == Stop::Complete)?;
+            Ok(stop)
+        }
+        Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
+            read.rows.flush(&mut read.sink)?;
+            read.commit(false)?;
+            Err(error)
+        }
+        Err(error) => {
+            read.sink.appender.abandon()?;
+            Err(error)
+        }
+    }
+}
+
+struct Read<'a> {
+    context: &'a Context,
+    plan: &'a Plan,
+    spans: &'a Spans,
+    /// `None` for the mirror, which ends by itself.
+    way: Option<PushWay>,
+    intake: Intake,
+    rows: Rows<'a>,
+    sink: StreamSink<'a>,
+    /// The last byte, or the last sign that the server works on our query.
+    alive: Instant,
+    last_byte: Instant,
+    last_commit: Instant,
+    last_asked: Option<Instant>,
+    /// Since when the server is known to have processed up to the end.
+    processed: Option<Instant>,
+    echo: Option<Echo>,
+}
+
+impl<'a> Read<'a> {
+    fn open(
+        context: &'a Context,
+        plan: &'a Plan,
+        query: &Query,
+        spans: &'a Spans,
+        way: Option<PushWay>,
+        appender: Appender<'a>,
+    ) -> Result<Self> {
+        context.progress.enter(Stage::Reading);
+        let answer = context.wait_for(context.client.open(query))?;
+        let rows = Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection)?;
+        let open = way != Some(PushWay::Offsets);
+        let sink = StreamSink {
+            context,
+            appender,
+            positions: Positions::new(spans.by_partition.clone(), open),
+            first_bad: None,
+            rows: 0,
+            bad: 0,
+            fresh: false,
+            written: 0,
+        };
+        let now = Instant::now();
+        Ok(Self {
+            context,
+            plan,
+            spans,
+            way,
+            intake: Intake::start(&context.handle, answer),
+            rows,
+            sink,
+            alive: now,
+            last_byte: now,
+            last_commit: now,
+            last_asked: None,
+            processed: None,
+            echo: (way == Some(PushWay::Idle)).then(|| Echo::start(context, &plan.source.name)),
+        })
+    }
+
+    fn pump(&mut self) -> Result<Stop> {
+        loop {
+            if self.context.cancel.is_cancelled() {
+                return Ok(Stop::Cancelled);
+            }
+            let wait = if self.sink.fresh { SETTLE } else { NAP };
+            match self.intake.next(wait)? {
+                Piece::Data(bytes) => {
+                    self.context.progress.received(bytes.len());
+                    self.last_byte = Instant::now();
+                    self.alive = self.last_byte;
+                    self.processed = None;
+                    self.sink.fresh = true;
+                    self.rows.push(&bytes, &mut self.sink)?;
+                }
+                Piece::Quiet => {
+                    self.rows.flush(&mut self.sink)?;
+                    self.sink.fresh = false;
+                    if self.is_done()? {
+                        return Ok(Stop::Complete);
+                    }
+                    self.check_alive()?;
+                }
+                Piece::End => return self.judge_end(),
+            }
+            if self.last_commit.elapsed() >= self.context.options.commit_every {
+                self.rows.flush(&mut self.sink)?;
+                self.commit(false)?;
+            }
+        }
+    }
+
+    fn is_done(&mut self) -> Result<bool> {
+        match self.way {
+            Some(PushWay::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
+            Some(PushWay::Idle) => match self.echo.as_mut().map(Echo::outcome) {
+                Some(Some(Ok(()))) => Ok(self.last_byte.elapsed() >= self.context.options.quiet),
+                Some(Some(Err(error))) => Err(error),
+                _ => Ok(false),
+            },
+            Some(PushWay::Follow) | None => Ok(false),
+        }
+    }
+
+    /// The server has processed every partition up to its end, and the socket stayed empty since: what is missing holds
+    /// no row. Processed is not delivered, hence the second wait.
+    fn tail_is_empty(&mut self) -> Result<bool> {
+        if let Some(since) = self.processed {
+            return Ok(since.elapsed() >= EMPTY && self.last_byte < since);
+        }
+        if self.last_byte.elapsed() < EMPTY || self.last_asked.is_some_and(|t| t.elapsed() < EMPTY) {
+            return Ok(false);
+        }
+        let Some(id) = self.rows.query_id() else { return Ok(false) };
+        self.last_asked = Some(Instant::now());
+        let Some(progress) = self.context.wait_for(self.context.client.progress(id))? else {
+            return Err(Error::new(
+                Kind::Incomplete,
+                "the server no longer knows the query whose answer it is sending",
+            )
+            .next("the read goes on from the last offset"));
+        };
+        let missing: Vec<_> = self.sink.positions.missing().collect();
+        let untouched = |p: &i32| progress.get(p).is_none_or(|at| at.committed < 0 && at.polled < 0);
+        let processed = |(p, end): &(i32, i64)| progress.get(p).is_some_and(|at| at.committed >= *end);
+        if missing.iter().all(processed) {
+            self.processed = Some(Instant::now());
+        } else if missing.iter().filter(|m| !processed(m)).all(|(p, _)| untouched(p)) {
+            // Either the query has not begun there, or the partition holds nothing but transaction markers.
+            if self.alive.elapsed() >= EMPTY * 5 && self.only_markers(&missing)? {
+                self.processed = Some(Instant::now());
+            }
+        } else {
+            let sum = progress.values().map(|at| at.polled.max(0) + at.committed.max(0)).sum::<i64>();
+            if self.sink.written != sum {
+                self.sink.written = sum;
+                self.alive = Instant::now();
+            }
+        }
+        Ok(false)
+    }
+
+    /// In a partition that holds only transaction markers, the persistent reader's position stays below the end too.
+    fn only_markers(&self, missing: &[(i32, i64)]) -> Result<bool> {
+        let ask = || self.context.wait_for(self.context.client.end_offsets(&self.plan.source));
+        let Some(first) = ask()? else { return Ok(false) };
+        if self.context.cancel.wait(EMPTY) {
+            return Ok(false);
+        }
+        let Some(second) = ask()? else { return Ok(false) };
+        Ok(missing.iter().all(|(p, end)| match (first.partitions.get(p), second.partitions.get(p)) {
+            (Some(a), Some(b)) => a.consumer == b.consumer && b.consumer < *end && b.log_end >= *end,
+            _ => false,
+        }))
+    }
+
+    fn check_alive(&self) -> Result<()> {
+        let limit = self.context.options.inactivity;
+        let silent = self.alive.elapsed();
+        if self.way == Some(PushWay::Follow) || silent < limit {
+            return Ok(());
+        }
+        let missing: Vec<_> =
+            self.sink.positions.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
+        let what = if missing.is_empty() {
+            format!("no row came for {} s, and the end is not known to be reached", silent.as_secs())
+        } else {
+            format!("no row came for {} s, and {} is not delivered yet", silent.as_secs(), missing.join(", "))
+        };
+        Err(Error::new(Kind::Incomplete, what)
+            .next("the read goes on from the last offset; look at the server's load, or raise server.inactivity_timeout"))
+    }
+
+    /// The transport ended although we did not close.
+    fn judge_end(&mut self) -> Result<Stop> {
+        self.rows.flush(&mut self.sink)?;
+        if self.way == Some(PushWay::Offsets) && self.sink.positions.reached() {
+            return Ok(Stop::Complete);
+        }
+        let fresh = Rows::new(Framing::Stream, self.context.options.max_row_bytes, &self.plan.selection)?;
+        let completion = std::mem::replace(&mut self.rows, fresh).end()?;
+        match (self.way, completion.mark) {
+            (None, Mark::QueryCompleted) => Ok(Stop::Complete),
+            (None, mark) => Err(Error::new(Kind::Garbled, format!("the pull over the mirror ended with {mark:?}"))),
+            (Some(_), _) => Err(Error::new(
+                Kind::Incomplete,
+                "somebody else ended the query (TERMINATE, /close-query or a server going down) before its end",
+            )
+            .next("the read goes on from the last offset")),
+        }
+    }
+
+    fn commit(&mut self, complete: bool) -> Result<()> {
+        self.sink.judge(true)?;
+        let now = self.context.now();
+        let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
+        // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
+        let complete_through = if complete { self.spans.asked } else { None };
+        self.context.progress.enter(Stage::Committing);
+        let committed = self.sink.appender.commit(Commit { positions, complete_through, complete, now })?;
+        self.context.progress.enter(Stage::Reading);
+        self.context.committed(&committed, self.plan.reading.way(), complete);
+        self.last_commit = Instant::now();
+        Ok(())
+    }
+
+    fn close_query(&self) {
+        let Some(id) = self.rows.query_id().filter(|_| !self.rows.is_complete()) else { return };
+        let close = self.context.client.close_query(id);
+        // A query that is gone already is what we want; a server that does not answer will see the connection go.
+        let _ = self.context.handle.block_on(async { tokio::time::timeout(EMPTY * 2, close).await });
+    }
+}
+
+/// Rows of a stream on their way into the lake.
+struct StreamSink<'a> {
+    context: &'a Context,
+    appender: Appender<'a>,
+    positions: Positions,
+    first_bad: Option<String>,
+    rows: u64,
+    bad: u64,
+    /// Bytes came that may hold rows which are not in `positions` yet.
+    fresh: bool,
+    /// The last sum of offsets that the server said to have processed: a change is a sign of life.
+    written: i64,
+}
+
+impl Sink for StreamSink<'_> {
+    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        let before = self.positions.duplicates;
+        let keep = self.positions.observe_batch(&batch)?;
+        let batch = match keep {
+            None => batch,
+            Some(keep) => filter_record_batch(&batch, &keep)
+                .map_err(|e| Error::new(Kind::Bug, format!("cannot leave out rows: {e}")))?,
+        };
+        self.context.progress.duplicate(self.positions.duplicates - before);
+        self.rows += batch.num_rows() as u64;
+        self.context.progress.decoded(batch.num_rows());
+        if batch.num_rows() > 0 {
+            self.appender.write(&batch)?;
+        }
+        let stats = self.appender.stats();
+        self.context.progress.written(stats.bytes_out, stats.open_files);
+        Ok(())
+    }
+
+    fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
+        let Some(position) = leading_integers(row, 3) else {
+            return Err(Error::new(Kind::Garbled, format!("a row without a position: {}", bad.reason))
+                .at("JSON path", bad.path)
+                .next("rows without a position cannot be resumed; nothing of this read is kept"));
+        };
+        let (partition, offset) = (i32::try_from(position[1]).unwrap_or(-1), position[2]);
+        if self.positions.observe(partition, offset)? == Seen::Before {
+            self.context.progress.duplicate(1);
+            return Ok(());
+        }
+        self.bad += 1;
+        self.context.progress.quarantine();
+        if self.first_bad.is_none() {
+            let first = format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path);
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+        self.appender.quarantine(&Quarantined {
+            partition: Some(partition),
+            offset: Some(offset),
+            path: &bad.path,
+            reason: &bad.reason,
+            raw: row,
+            time: self.context.now(),
+        })?;
+        self.judge(false)
+    }
+}
+
+impl StreamSink<'_> {
+    fn judge(&self, last: bool) -> Result<()> {
+        if !last && self.rows + self.bad < JUDGE_FROM {
+            return Ok(());
+        }
+        self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
+    }
+}
+
+/// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
+struct Echo {
+    outcome: tokio::sync::oneshot::Receiver<Result<()>>,
+    ended: bool,
+}
+
+impl Echo {
+    fn start(context: &Context, source: &str) -> Self {
+        let (send, outcome) = tokio::sync::oneshot::channel();
+        let client = context.client.clone();
+        let query = Query { sql: statement::count_pull_sql(source), way: Way::StreamPull };
+        let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
+        context.handle.spawn(async move {
+            // Nobody waiting any more means that the read is over.
+            let _ = send.send(super::table::drain(&client, &query, limit, max_row).await);
+        });
+        Self { outcome, ended: false }
+    }
+
+    /// `None` while it runs.
+    fn outcome(&mut self) -> Option<Result<()>> {
+        if self.ended {
+            return Some(Ok(()));
+        }
+        match self.outcome.try_recv() {
+            Ok(Ok(())) => {
+                self.ended = true;
+                Some(Ok(()))
+            }
+            Ok(Err(error)) => Some(Err(error)),
+            Err(tokio::sync::oneshot::error::TryRecvError::Empty) => None,
+            Err(tokio::sync::oneshot::error::TryRecvError::Closed) => {
+                Some(Err(Error::new(Kind::Bug, "the pull that tells the end was lost")))
+            }
+        }
+    }
+}
+
+/// Facts of a commit, for the log.
+pub(super) fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("rows".to_owned(), committed.rows.to_string()),
+        ("bytes".to_owned(), committed.bytes.to_string()),
+        ("files".to_owned(), committed.files.to_string()),
+        ("way".to_owned(), way.to_owned()),
+        ("complete".to_owned(), complete.to_string()),
+        ("duration_ms".to_owned(), committed.duration_ms.to_string()),
+    ];
+    if committed.quarantined > 0 {
+        facts.push(("quarantined".to_owned(), committed.quarantined.to_string()));
+    }
+    if !committed.positions.is_empty() {
+        let offsets: Vec<_> = committed.positions.iter().map(|(p, next)| format!("{p}:{next}")).collect();
+        facts.push(("offsets".to_owned(), offsets.join(",")));
+    }
+    if let Some(version) = committed.version {
+        facts.push(("version".to_owned(), format!("v{version}")));
+    }
+    facts
+}

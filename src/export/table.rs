@@ -1,0 +1,164 @@
+//! Reading a table: one snapshot, whole or not at all.
+//!
+//! The legacy writer is asked first: it takes its end mark from the query's result. The new handler ends the answer
+//! before a failure can be told (see the wire notes on table pulls); it is the second choice, for servers without the
+//! first one.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+
+use super::event::What;
+use super::intake::{Intake, Piece};
+use super::job::Context;
+use super::plan::Plan;
+use super::progress::Stage;
+use super::rows::{Rows, Sink};
+use super::stream::Stop;
+use crate::error::{Error, Kind, Result};
+use crate::ksql::client::{Answer, Chunk, Client, Query};
+use crate::ksql::decode::BadRow;
+use crate::ksql::response::{Frames, Mark};
+use crate::lake::{Quarantined, Snapshot};
+
+const NAP: Duration = Duration::from_millis(200);
+
+/// Reads the table and publishes it; gives back how it ended.
+pub(super) fn read(
+    context: &Context,
+    plan: &Plan,
+    queries: &[Query],
+    snapshot: Snapshot<'_>,
+) -> Result<Stop> {
+    context.progress.enter(Stage::Reading);
+    let answer = open(context, queries)?;
+    let mut rows = Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection)?;
+    let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None };
+    let mut intake = Intake::start(&context.handle, answer);
+    let mut last_byte = Instant::now();
+    loop {
+        if context.cancel.is_cancelled() {
+            sink.snapshot.abandon()?;
+            return Ok(Stop::Cancelled);
+        }
+        match intake.next(NAP)? {
+            Piece::Data(bytes) => {
+                context.progress.received(bytes.len());
+                last_byte = Instant::now();
+                rows.push(&bytes, &mut sink)?;
+            }
+            Piece::Quiet if last_byte.elapsed() < context.options.inactivity => {}
+            Piece::Quiet => {
+                return Err(Error::new(
+                    Kind::Incomplete,
+                    format!(
+                        "the answer stopped in the middle: no byte for {} s",
+                        last_byte.elapsed().as_secs()
+                    ),
+                )
+                .next("nothing was published; the scan is tried again"));
+            }
+            Piece::End => break,
+        }
+    }
+    rows.flush(&mut sink)?;
+    let completion = rows.end()?;
+    if completion.mark != Mark::ArrayEnd || completion.rows != sink.rows + sink.bad {
+        return Err(Error::new(
+            Kind::Garbled,
+            format!(
+                "{} rows came, {} were taken, and the end was {:?}",
+                completion.rows, sink.rows, completion.mark
+            ),
+        ));
+    }
+    context.judge_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
+    context.progress.enter(Stage::Committing);
+    let committed = sink.snapshot.publish(context.now(), sink.rows)?;
+    context.committed(&committed, plan.reading.way(), true);
+    Ok(Stop::Complete)
+}
+
+/// Asks in the first way that the server accepts.
+fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
+    let mut refusal = None;
+    for query in queries {
+        match context.wait_for(context.client.open(query)) {
+            Ok(answer) => {
+                if let Some(error) = refusal {
+                    context.emit(What::Warned {
+                        text: format!(
+                            "the server refuses the legacy endpoint, whose end mark is the surer one: {error}"
+                        ),
+                    });
+                }
+                return Ok(answer);
+            }
+            // Only a refusal of the way itself is worth a second way; the last one's answer is what counts.
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Incomplete) => refusal = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| Error::new(Kind::Bug, "a table without a query")))
+}
+
+/// Reads an answer to its end for nothing but its end mark.
+pub(super) async fn drain(
+    client: &Client,
+    query: &Query,
+    limit: Duration,
+    max_row_bytes: usize,
+) -> Result<()> {
+    let mut answer = client.open(query).await?;
+    let mut frames = Frames::new(answer.framing, max_row_bytes);
+    loop {
+        match answer.chunk(limit).await? {
+            Chunk::Data(bytes) => frames.push(&bytes, &mut |_| Ok(()))?,
+            Chunk::Idle(silent) => {
+                return Err(Error::new(
+                    Kind::Incomplete,
+                    format!("a pull over the stream, asked for its end, said nothing for {} s", silent.as_secs()),
+                )
+                .next("a partition that holds only transaction markers never ends a pull: use \"read\": \"offsets\""));
+            }
+            Chunk::End => return frames.end().map(|_| ()),
+        }
+    }
+}
+
+struct TableSink<'a> {
+    context: &'a Context,
+    snapshot: Snapshot<'a>,
+    rows: u64,
+    bad: u64,
+    first_bad: Option<String>,
+}
+
+impl Sink for TableSink<'_> {
+    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        self.context.progress.decoded(batch.num_rows());
+        self.snapshot.write(&batch)?;
+        let stats = self.snapshot.stats();
+        self.context.progress.written(stats.bytes_out, stats.open_files);
+        Ok(())
+    }
+
+    fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
+        self.bad += 1;
+        self.context.progress.quarantine();
+        if self.first_bad.is_none() {
+            let first = format!("{} at {}", bad.reason, bad.path);
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+        self.snapshot.quarantine(&Quarantined {
+            partition: None,
+            offset: None,
+            path: &bad.path,
+            reason: &bad.reason,
+            raw: row,
+            time: self.context.now(),
+        })
+    }
+}
