@@ -1,10 +1,12 @@
 //! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
 
+pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod error;
 pub mod export;
 pub mod feed;
+pub mod headless;
 pub mod ksql;
 pub mod lake;
 pub mod log;

@@ -287,6 +287,6 @@ fn report_recovery(context: &Context, dataset: &Dataset) {
 }
 
 /// This machine's name, for the lock file.
-pub(crate) fn host() -> String {
+pub fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -31,3 +31,12 @@ pub use cancel::Cancel;
 pub use engine::{Engine, Request, Setup};
 pub use event::{Event, Finished, Outcome, Trigger};
 pub use progress::{Progress, Stage};
+pub use job::{Options, host};
+
+/// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and
+/// the decoder's batch come off first.
+pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
+    const DECODER: usize = 16 << 20;
+    const LEAST: usize = 16 << 20;
+    (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + DECODER).max(LEAST)
+}

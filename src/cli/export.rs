@@ -1,0 +1,245 @@
+//! `export`: chosen feeds into the lake, then the end. What cron runs.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use clap::Args;
+use serde_json::json;
+
+use super::{Start, client, runtime, say};
+use crate::config::Config;
+use crate::error::{Class, Error, Kind, Result};
+use crate::export::engine::Setup;
+use crate::export::plan::{Plan, plan};
+use crate::export::{Engine, Options, Request, Trigger};
+use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place};
+use crate::headless::{self, Exit, Output, Totals};
+use crate::ksql::backoff::backoff;
+use crate::ksql::client::Client;
+use crate::lake::{Lake, Limits, read_metadata};
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+pub(super) struct ExportArgs {
+    /// Every active feed that is enabled
+    #[arg(long, group = "which")]
+    all: bool,
+    /// Feeds of these streams, by source or by feed name
+    #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
+    stream: Vec<String>,
+    /// Feeds of these tables, by source or by feed name
+    #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
+    table: Vec<String>,
+    /// These feeds, by name
+    #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
+    feed: Vec<String>,
+    /// Say what would be read, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON object a line on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+    /// Wait for datasets that another process holds, instead of ending with 4
+    #[arg(long)]
+    wait: bool,
+}
+
+pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
+    let config = start.config()?;
+    let feeds = choose(&config, args)?;
+    let client = client(&config)?;
+    let output = if args.json { Output::Json } else { Output::Human };
+    runtime()?.block_on(async {
+        greet(&client, &config).await?;
+        if args.dry_run {
+            return dry_run(&client, &config, &feeds, output).await;
+        }
+        let (_, exit) = export(&config, client, feeds, output, args.wait).await?;
+        Ok(exit)
+    })
+}
+
+/// Runs the engine on these feeds until all are over.
+pub(super) async fn export(
+    config: &Config,
+    client: Client,
+    feeds: Vec<Feed>,
+    output: Output,
+    wait_for_lock: bool,
+) -> Result<(Totals, Exit)> {
+    let (engine, events) = Engine::start(setup(config, client, wait_for_lock, "lakehand export"));
+    let requests = feeds.into_iter().map(|feed| Request { feed, trigger: Trigger::Asked }).collect();
+    headless::run(engine, events, requests, output, &config.paths.logs).await
+}
+
+/// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
+fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
+    let export = &config.export;
+    let concurrency = export.concurrency.max(1);
+    Setup {
+        client,
+        lake: Lake::new(&config.paths.lake),
+        limits: Limits {
+            memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
+            target_file_bytes: export.target_file_bytes,
+            min_free_bytes: export.min_free_bytes,
+            zstd_level: export.zstd_level,
+        },
+        options: Options {
+            commit_every: export.commit_every,
+            retries: export.retries,
+            retry_base: export.retry_base,
+            retry_max: export.retry_max,
+            quiet: export.quiet,
+            inactivity: config.server.inactivity_timeout,
+            quarantine_limit: export.quarantine_limit,
+            max_row_bytes: export.max_row_bytes,
+            wait_for_lock,
+        },
+        concurrency,
+        program: program.to_owned(),
+        clock: Utc::now,
+    }
+}
+
+/// Looks whether the server is there and new enough, before any feed is touched.
+async fn greet(client: &Client, config: &Config) -> Result<()> {
+    let mut attempt = 0;
+    let info = loop {
+        match client.info().await {
+            Ok(info) => break info,
+            Err(error) if error.class() == Class::Retry && attempt < config.export.retries => {
+                let wait = backoff(
+                    attempt,
+                    config.export.retry_base,
+                    config.export.retry_max,
+                    fastrand::f64(),
+                    error.wait(),
+                );
+                eprintln!("lakehand: {error}; asking again in {:.1} s", wait.as_secs_f64());
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    _ = tokio::signal::ctrl_c() => return Err(Error::new(Kind::Interrupted, "stopped on request")),
+                }
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    if !info.version.has_row_offsets() || !info.version.has_query_stream_over_http1() {
+        return Err(Error::new(
+            Kind::Refused,
+            format!("the server is ksqlDB {}, which has no offsets in queries over HTTP/1.1", info.version.text),
+        )
+        .next("0.24 (Confluent Platform 7.1) or later is needed"));
+    }
+    Ok(())
+}
+
+fn choose(config: &Config, args: &ExportArgs) -> Result<Vec<Feed>> {
+    let paths = FeedPaths::below(&config.paths.feeds);
+    let catalog = Catalog::load(&paths)?;
+    let mut chosen = BTreeMap::new();
+    let mut invalid = Vec::new();
+    if args.all {
+        for entry in catalog.entries.iter().filter(|e| e.place == Place::Active) {
+            match entry.feed() {
+                Some(feed) if feed.enabled => drop(chosen.insert(feed.name.clone(), feed.clone())),
+                Some(_) => {}
+                None => invalid.push(entry.name.clone()),
+            }
+        }
+        // One broken file never stops the others; it does end the run with 1 once they are done.
+        for name in &invalid {
+            eprintln!("lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why");
+        }
+        if chosen.is_empty() {
+            return Err(Error::new(Kind::Usage, "there is no enabled feed")
+                .at("folder", paths.active.display())
+                .next("add one with `lakehand feeds add`"));
+        }
+    }
+    for (names, kind) in
+        [(&args.stream, Some(FeedKind::Stream)), (&args.table, Some(FeedKind::Table)), (&args.feed, None)]
+    {
+        for name in names {
+            let feed = find(&catalog, name, kind)?;
+            chosen.insert(feed.name.clone(), feed);
+        }
+    }
+    Ok(chosen.into_values().collect())
+}
+
+fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
+    let mut entries = catalog.entries.iter().filter(|entry| {
+        let by_source = |feed: &Feed| {
+            kind == Some(feed.kind) && feed.source.eq_ignore_ascii_case(name) && entry.place == Place::Active
+        };
+        entry.name == name && entry.feed().is_none_or(|f| kind.is_none_or(|k| k == f.kind))
+            || entry.feed().is_some_and(by_source)
+    });
+    let Some(entry) = entries.next() else {
+        let known = catalog.entries.iter().map(|e| e.name.as_str());
+        let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
+        return Err(match crate::feed::nearest(name, known) {
+            Some(nearest) => error.next(format!("did you mean {nearest}?")),
+            None => error.next("`lakehand feeds list` shows all feeds"),
+        });
+    };
+    let refuse = |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
+    match entry.feed() {
+        None => refuse("is invalid", format!("`lakehand feeds validate {name}` says why")),
+        Some(_) if entry.place == Place::Archived => {
+            refuse("is archived", format!("`lakehand feeds restore {name}` makes it active"))
+        }
+        Some(feed) if !feed.enabled => refuse("is disabled", format!("`lakehand feeds enable {name}` enables it")),
+        Some(feed) => Ok(feed.clone()),
+    }
+}
+
+async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Output) -> Result<Exit> {
+    let lake = Lake::new(&config.paths.lake);
+    let mut failures = Vec::new();
+    for feed in feeds {
+        let planned = async {
+            let metadata = read_metadata(&lake.dataset_dir(feed))?;
+            let positions = metadata.map(|m| m.positions).unwrap_or_default();
+            plan(client, feed, &positions, Utc::now()).await
+        };
+        match planned.await {
+            Ok(plan) => show_plan(feed, &plan, output),
+            Err(error) => {
+                failures.push(error.kind());
+                match output {
+                    Output::Json => say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() }).to_string()),
+                    Output::Human => say(&format!("{:<32} cannot be exported: {error}", feed.name)),
+                }
+            }
+        }
+    }
+    Ok(Exit::of_run(false, &failures))
+}
+
+fn show_plan(feed: &Feed, plan: &Plan, output: Output) {
+    match output {
+        Output::Json => say(&json!({
+            "event": "plan",
+            "feed": feed.name,
+            "source": plan.source.name,
+            "way": plan.reading.way(),
+            "text": plan.reading.text(),
+            "expected": plan.reading.expected(),
+            "columns": plan.schema.columns_types.iter().zip(plan.schema.arrow.fields()).map(|((name, sql), field)| {
+                json!({ "name": name, "ksql": sql, "arrow": field.data_type().to_string() })
+            }).collect::<Vec<_>>(),
+        })
+        .to_string()),
+        Output::Human => {
+            let rows = plan.reading.expected().map_or(String::new(), |n| format!(", at most {n} rows"));
+            say(&format!("{:<32} would read {}{rows}", feed.name, plan.reading.text()));
+            for ((name, sql), field) in plan.schema.columns_types.iter().zip(plan.schema.arrow.fields()) {
+                say(&format!("    {name:<28} {sql:<28} {}", field.data_type()));
+            }
+        }
+    }
+}

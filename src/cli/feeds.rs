@@ -1,0 +1,379 @@
+//! `feeds …`: the list, one feed whole, and every change that the contract names.
+
+use std::io::{IsTerminal, Write};
+
+use chrono::Utc;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::{Start, client, runtime, say};
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::export::plan::plan;
+use crate::export::prepare::{self, Preparation};
+use crate::feed::{self, Catalog, Entry, Feed, FeedKind, FeedPaths, NewFeed, Place};
+use crate::headless::Exit;
+use crate::lake::{Dataset, Lake, Limits, Metadata, Owner, read_metadata};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum FeedsCommand {
+    /// All feeds: active, archived and invalid
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One feed: its file, what the lake holds of it, its last runs
+    Show {
+        /// The feed
+        name: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a new feed file
+    Add(AddArgs),
+    /// Export it again from now on
+    Enable {
+        /// The feeds
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Keep it in the list, and do not export it
+    Disable {
+        /// The feeds
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Put it aside; its data stays in the lake
+    Archive {
+        /// The feeds
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Take it back from the archive
+    Restore {
+        /// The feeds
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Check feed files and say every problem with line and column
+    Validate {
+        /// The feeds; all of them when none is named
+        names: Vec<String>,
+    },
+    /// Make the helper stream that tells where a stream's log ends; its SQL is shown first
+    Prepare {
+        /// The feed
+        name: String,
+        /// Make a mirror stream instead, which carries partition and offset as columns
+        #[arg(long)]
+        mirror: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Take the source's columns as they are now, after a change that readers cannot bridge
+    AcceptSchema {
+        /// The feed
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArgs {
+    /// The feed's name: letters, digits, _ and -
+    #[arg(long)]
+    name: String,
+    /// What the source is
+    #[arg(long = "type", value_enum)]
+    kind: Kinds,
+    /// The source as ksqlDB shows it
+    #[arg(long)]
+    source: String,
+    /// Free text
+    #[arg(long, default_value = "")]
+    description: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kinds {
+    Stream,
+    Table,
+}
+
+pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
+    let config = start.config()?;
+    let paths = FeedPaths::below(&config.paths.feeds);
+    match command {
+        FeedsCommand::List { json } => list(&config, &paths, json),
+        FeedsCommand::Show { name, json } => show(&config, &paths, &name, json),
+        FeedsCommand::Add(args) => add(&paths, args),
+        FeedsCommand::Enable { names } => each(&names, |name| set_enabled(&paths, name, true)),
+        FeedsCommand::Disable { names } => each(&names, |name| set_enabled(&paths, name, false)),
+        FeedsCommand::Archive { names } => each(&names, |name| {
+            feed::archive(&paths, name)?;
+            Ok(format!("{name} is archived; its data stays in the lake"))
+        }),
+        FeedsCommand::Restore { names } => each(&names, |name| {
+            feed::restore(&paths, name)?;
+            Ok(format!("{name} is active again"))
+        }),
+        FeedsCommand::Validate { names } => validate(&paths, &names),
+        FeedsCommand::Prepare { name, mirror, yes } => prepare(&config, &paths, &name, mirror, yes),
+        FeedsCommand::AcceptSchema { name } => accept_schema(&config, &paths, &name),
+    }
+}
+
+/// Does one thing to several feeds; one that fails does not stop the others.
+fn each(names: &[String], deed: impl Fn(&str) -> Result<String>) -> Result<Exit> {
+    let mut exit = Exit::Done;
+    for name in names {
+        match deed(name) {
+            Ok(text) => say(&text),
+            Err(error) if names.len() == 1 => return Err(error.at("feed", name)),
+            Err(error) => {
+                super::say_error(&error.at("feed", name).to_string());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn set_enabled(paths: &FeedPaths, name: &str, enabled: bool) -> Result<String> {
+    let word = if enabled { "enabled" } else { "disabled" };
+    let catalog = Catalog::load(paths)?;
+    let entry = entry(&catalog, name)?;
+    if entry.place == Place::Archived {
+        return Err(Error::new(Kind::Feed, "the feed is archived").next(format!("`lakehand feeds restore {name}` first")));
+    }
+    let change = feed::set_enabled(&entry.path, enabled)?;
+    Ok(if change.is_nothing() { format!("{name} is {word} already") } else { format!("{name} is {word}") })
+}
+
+fn entry<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry> {
+    catalog.entries.iter().find(|e| e.name == name).ok_or_else(|| {
+        let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
+        match feed::nearest(name, catalog.entries.iter().map(|e| e.name.as_str())) {
+            Some(nearest) => error.next(format!("did you mean {nearest}?")),
+            None => error.next("`lakehand feeds list` shows all feeds"),
+        }
+    })
+}
+
+/// The valid feed of that name.
+fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
+    entry(catalog, name)?.feed().cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, format!("feed {name} is invalid"))
+            .next(format!("`lakehand feeds validate {name}` says why"))
+    })
+}
+
+fn state(entry: &Entry) -> &'static str {
+    match (entry.feed(), entry.place) {
+        (None, _) => "invalid",
+        (_, Place::Archived) => "archived",
+        (Some(feed), _) if feed.enabled => "active",
+        _ => "disabled",
+    }
+}
+
+fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exit> {
+    let catalog = Catalog::load(paths)?;
+    let lake = Lake::new(&config.paths.lake);
+    if !json {
+        say(&format!(
+            "{:<32} {:<8} {:<6} {:<32} {:>12} {:>10}  last export",
+            "FEED", "STATE", "KIND", "SOURCE", "ROWS", "MiB"
+        ));
+    }
+    for entry in &catalog.entries {
+        let held = entry.feed().map(|feed| read_metadata(&lake.dataset_dir(feed)));
+        // A damaged `_metadata.json` must not hide the feed.
+        let metadata = held.and_then(Result::ok).flatten();
+        if json {
+            say(&listed_json(entry, metadata.as_ref()).to_string());
+        } else {
+            say(&listed(entry, metadata.as_ref()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn listed(entry: &Entry, metadata: Option<&Metadata>) -> String {
+    let (kind, source) = entry.feed().map_or(("-", "-"), |f| (f.kind.word(), f.source.as_str()));
+    let (rows, size, last) = metadata.map_or_else(
+        || ("-".to_owned(), "-".to_owned(), "never".to_owned()),
+        |m| {
+            let last = m.last_export.map_or("never".to_owned(), |t| t.format("%Y-%m-%d %H:%M:%SZ").to_string());
+            (m.total_records.to_string(), format!("{:.2}", m.total_size_mb), last)
+        },
+    );
+    let mut line =
+        format!("{:<32} {:<8} {kind:<6} {source:<32} {rows:>12} {size:>10}  {last}", entry.name, state(entry));
+    if let Some(problem) = entry.problems().first() {
+        line += &format!("  {problem}");
+    }
+    line
+}
+
+fn listed_json(entry: &Entry, metadata: Option<&Metadata>) -> serde_json::Value {
+    json!({
+        "feed": entry.name,
+        "state": state(entry),
+        "file": entry.path,
+        "kind": entry.feed().map(|f| f.kind.word()),
+        "source": entry.feed().map(|f| &f.source),
+        "records": metadata.map(|m| m.total_records),
+        "bytes": metadata.map(|m| m.total_bytes),
+        "last_export": metadata.and_then(|m| m.last_export),
+        "complete_through": metadata.and_then(|m| m.complete_through),
+        "problems": entry.problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Exit> {
+    let catalog = Catalog::load(paths)?;
+    let entry = entry(&catalog, name)?;
+    let lake = Lake::new(&config.paths.lake);
+    let metadata = match entry.feed() {
+        Some(feed) => read_metadata(&lake.dataset_dir(feed))?,
+        None => None,
+    };
+    if json {
+        let mut object = listed_json(entry, metadata.as_ref());
+        object["metadata"] = json!(metadata);
+        say(&object.to_string());
+        return Ok(Exit::Done);
+    }
+    say(&format!("{name}: {}, {}", state(entry), entry.path.display()));
+    for problem in entry.problems() {
+        say(&format!("  {problem}"));
+    }
+    if let Some(feed) = entry.feed() {
+        say(&format!("  {} {}, {}", feed.kind.word(), feed.source, feed.storage_mode.word()));
+        say(&format!("  dataset {}", lake.dataset_dir(feed).display()));
+    }
+    if let Some(metadata) = &metadata {
+        show_metadata(metadata);
+    }
+    Ok(Exit::Done)
+}
+
+fn show_metadata(m: &Metadata) {
+    say(&format!(
+        "  {} rows, {:.2} MiB in {} files, {} partitions, schema {}",
+        m.total_records,
+        m.total_size_mb,
+        m.total_files,
+        m.partitions.len(),
+        m.schema_version
+    ));
+    let way = m.read_way.as_deref().unwrap_or("-");
+    match (m.caught_up, m.complete_through) {
+        (true, Some(through)) => say(&format!("  read by {way}; complete through {through}")),
+        (true, None) => say(&format!("  read by {way}; caught up, without a proof of the instant")),
+        (false, _) => say(&format!("  read by {way}; not caught up")),
+    }
+    for (partition, next) in &m.positions {
+        say(&format!("  Kafka partition {partition}: offsets below {next}"));
+    }
+    if let Some(version) = m.current_version {
+        say(&format!("  current version v{version}"));
+    }
+    if m.quarantined_records > 0 {
+        say(&format!("  {} rows in quarantine", m.quarantined_records));
+    }
+    for column in &m.columns {
+        say(&format!("    {:<28} {:<28} {}", column.name, column.ksql_type, column.arrow_type));
+    }
+    for run in m.runs.iter().rev().take(5) {
+        say(&format!(
+            "  run {} {}: {} rows, {} files, {} ms",
+            run.id, run.outcome, run.rows, run.files, run.duration_ms
+        ));
+    }
+}
+
+fn add(paths: &FeedPaths, args: AddArgs) -> Result<Exit> {
+    let kind = match args.kind {
+        Kinds::Stream => FeedKind::Stream,
+        Kinds::Table => FeedKind::Table,
+    };
+    let new = NewFeed { name: args.name, kind, source: args.source, description: args.description };
+    let path = feed::add(paths, &new, Utc::now())?;
+    say(&format!("wrote {}", path.display()));
+    Ok(Exit::Done)
+}
+
+fn validate(paths: &FeedPaths, names: &[String]) -> Result<Exit> {
+    let catalog = Catalog::load(paths)?;
+    let chosen: Vec<_> = if names.is_empty() {
+        catalog.entries.iter().collect()
+    } else {
+        names.iter().map(|name| entry(&catalog, name)).collect::<Result<_>>()?
+    };
+    let mut exit = Exit::Done;
+    for entry in chosen {
+        if entry.problems().is_empty() {
+            say(&format!("{}: valid", entry.path.display()));
+        }
+        for problem in entry.problems() {
+            exit = Exit::Failed;
+            say(&format!("{}: {problem}", entry.path.display()));
+        }
+    }
+    Ok(exit)
+}
+
+fn prepare(config: &Config, paths: &FeedPaths, name: &str, mirror: bool, yes: bool) -> Result<Exit> {
+    let feed = valid(&Catalog::load(paths)?, name)?;
+    let client = client(config)?;
+    let runtime = runtime()?;
+    let (sql, purpose) = match runtime.block_on(prepare::examine(&client, &feed, mirror))? {
+        Preparation::NotNeeded(why) => {
+            say(&format!("nothing to prepare: {why}"));
+            return Ok(Exit::Done);
+        }
+        Preparation::Needed { sql, purpose } => (sql, purpose),
+    };
+    say(&format!("This statement would make {purpose}:\n\n{sql}\n").replace('\n', "\n"));
+    if !yes && !consent()? {
+        say("nothing was made");
+        return Ok(Exit::Done);
+    }
+    let message = runtime.block_on(prepare::perform(&client, &sql))?;
+    say(&format!("made: {message}"));
+    Ok(Exit::Done)
+}
+
+fn consent() -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::new(Kind::Usage, "there is no terminal to ask on").next("give consent with --yes"));
+    }
+    eprint!("Run it on the server? [y/N] ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| Error::new(Kind::Io, format!("cannot read the answer: {e}")).because(e))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit> {
+    let feed = valid(&Catalog::load(paths)?, name)?;
+    let client = client(config)?;
+    let owner = Owner {
+        what: "lakehand feeds accept-schema".into(),
+        pid: std::process::id(),
+        host: crate::export::host(),
+        since: Utc::now(),
+    };
+    let mut dataset = Dataset::open(&Lake::new(&config.paths.lake), &feed, Limits::default(), owner)?;
+    let positions = dataset.metadata().positions.clone();
+    let plan = runtime()?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
+    let version = dataset.accept_schema(&plan.schema, Utc::now())?;
+    say(&format!("{name}: the columns of {} are accepted as schema {version}", plan.source.name));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,193 @@
+//! The command line: what can be asked, and the file that answers each question.
+//!
+//! | command | file |
+//! |---|---|
+//! | `export` | [`export`](mod@export) |
+//! | `feeds …` | [`feeds`] |
+//! | `config show`, `config init` | [`config`] |
+//! | `demo` | [`demo`] |
+//! | `completions`, `man` | [`shell`] |
+
+mod config;
+mod demo;
+mod export;
+mod feeds;
+mod shell;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::headless::Exit;
+use crate::ksql::client::{Auth, Client, ClientOptions};
+use crate::log::escape_controls;
+
+/// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
+#[derive(Debug, Parser)]
+#[command(name = "lakehand", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// The folder with lakehand.toml, feeds and data_lake
+    #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
+    root: PathBuf,
+    /// Another configuration file than <root>/lakehand.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Set one value, as in lakehand.toml: --set export.memory_mb=512
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// The server: short for --set server.url=URL
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or configuration, 3 server unreachable, \
+                          4 locked by another, 5 lake damaged, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Export feeds into the lake, then end
+    Export(export::ExportArgs),
+    /// List and change feeds
+    #[command(subcommand)]
+    Feeds(feeds::FeedsCommand),
+    /// Show every setting and where it comes from, or write the annotated default file
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Serve eight datasets from an embedded ksqlDB-compatible server and export them
+    Demo(demo::DemoArgs),
+    /// Print the completion script of a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// What every command starts from.
+struct Start {
+    root: PathBuf,
+    file: Option<PathBuf>,
+    flags: Vec<(String, String)>,
+}
+
+impl Start {
+    /// The configuration, with its warnings said on standard error.
+    fn config(&self) -> Result<Config> {
+        let env = |name: &str| std::env::var(name).ok();
+        let flags: Vec<_> = self.flags.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        let config = Config::load(&self.root, self.file.as_deref(), &env, &flags)?;
+        for warning in config.warnings() {
+            say_error(&format!("warning: {warning}"));
+        }
+        Ok(config)
+    }
+}
+
+/// Parses the process's arguments, does what they ask, and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap's own text: usage on standard error with 2, help and version on standard output with 0.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say_error(&error.to_string());
+            Exit::of(error.kind()).into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit> {
+    let mut flags = Vec::new();
+    for pair in &cli.set {
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            Error::new(Kind::Usage, format!("--set {pair}: a value is missing"))
+                .next("write it as KEY=VALUE, for example --set export.memory_mb=512")
+        })?;
+        flags.push((key.trim().to_owned(), value.trim().to_owned()));
+    }
+    if let Some(url) = cli.server {
+        flags.push(("server.url".into(), url));
+    }
+    let start = Start { root: cli.root, file: cli.config, flags };
+    match cli.command {
+        None => Err(Error::new(Kind::Usage, "no command is given").next(
+            "`lakehand export --all` exports now, `lakehand demo` shows it on an embedded server, `lakehand help` \
+             lists all commands",
+        )),
+        Some(Command::Export(args)) => export::run(&start, &args),
+        Some(Command::Feeds(command)) => feeds::run(&start, command),
+        Some(Command::Config(command)) => config::run(&start, &command),
+        Some(Command::Demo(args)) => demo::run(&start, &args),
+        Some(Command::Completions { shell }) => shell::completions(shell),
+        Some(Command::Man) => shell::man(),
+    }
+}
+
+/// The client that the configuration describes.
+fn client(config: &Config) -> Result<Client> {
+    let server = &config.server;
+    let read = |path: &Option<PathBuf>, what: &str| -> Result<Option<Vec<u8>>> {
+        let Some(path) = path else { return Ok(None) };
+        std::fs::read(path)
+            .map(Some)
+            .map_err(|e| Error::new(Kind::Config, format!("cannot read {what}: {e}")).at("file", path.display()).because(e))
+    };
+    let auth = match (&server.token, &server.username, &server.password) {
+        (Some(token), _, _) => Auth::Bearer(token.expose().to_owned()),
+        (None, Some(username), password) => Auth::Basic {
+            username: username.clone(),
+            password: password.as_ref().map(|p| p.expose().to_owned()).unwrap_or_default(),
+        },
+        (None, None, _) => Auth::None,
+    };
+    let identity_pem = match (read(&server.client_cert_file, "server.client_cert_file")?, &server.client_key_file) {
+        (Some(mut pem), Some(_)) => {
+            pem.push(b'\n');
+            pem.extend(read(&server.client_key_file, "server.client_key_file")?.unwrap_or_default());
+            Some(pem)
+        }
+        (pem, _) => pem,
+    };
+    Client::new(ClientOptions {
+        url: server.url.clone(),
+        auth,
+        ca_pem: read(&server.ca_file, "server.ca_file")?,
+        identity_pem,
+        connect_timeout: server.connect_timeout,
+        first_byte_timeout: server.first_byte_timeout,
+        inactivity_timeout: server.inactivity_timeout,
+        max_row_bytes: config.export.max_row_bytes,
+    })
+}
+
+/// The runtime on which the network and the event loop live; jobs have threads of their own.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Kind::Io, format!("cannot start the runtime: {e}")).because(e))
+}
+
+/// A line on standard error.
+fn say_error(text: &str) {
+    eprintln!("lakehand: {}", escape_controls(text));
+}
+
+/// A line on standard output; a reader that is gone is no error.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(text));
+}

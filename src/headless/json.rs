@@ -1,0 +1,93 @@
+//! `--json`: one object a line on standard output, and nothing else there.
+
+use std::io::Write;
+
+use serde_json::{Map, Value, json};
+
+use super::{Exit, Report, Totals};
+use crate::export::Event;
+use crate::export::event::{Finished, Outcome, What};
+
+pub(super) struct Json;
+
+impl Report for Json {
+    fn event(&mut self, event: &Event) {
+        print_line(&object(event));
+    }
+
+    fn end(&mut self, totals: &Totals, exit: Exit) {
+        print_line(&json!({
+            "event": "summary",
+            "done": totals.done,
+            "skipped": totals.skipped,
+            "failed": totals.failures.len(),
+            "cancelled": totals.cancelled,
+            "rows": totals.rows,
+            "bytes_in": totals.bytes_in,
+            "bytes_out": totals.bytes_out,
+            "quarantined": totals.quarantined,
+            "seconds": totals.elapsed.as_secs_f64(),
+            "exit": exit.code(),
+        }));
+    }
+}
+
+/// One object on standard output. A reader that is gone ends the printing, not the export.
+pub(super) fn print_line(value: &Value) {
+    let _ = writeln!(std::io::stdout().lock(), "{value}");
+}
+
+fn object(event: &Event) -> Value {
+    let mut fields = Map::new();
+    fields.insert("time".into(), json!(event.time));
+    fields.insert("feed".into(), json!(event.feed));
+    let (name, more) = match &event.what {
+        What::Queued { trigger } => ("queued", json!({ "trigger": trigger.word() })),
+        What::Started { run, .. } => ("started", json!({ "run": run })),
+        What::Recovered { text } => ("recovered", json!({ "text": text })),
+        What::Planned { text, expected } => ("planned", json!({ "text": text, "expected": expected })),
+        What::Warned { text } => ("warning", json!({ "text": text })),
+        What::Committed { facts, rows, bytes, files } => {
+            let facts: Map<_, _> = facts.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+            ("committed", json!({ "rows": rows, "bytes": bytes, "files": files, "facts": facts }))
+        }
+        What::Retrying { attempt, wait, error } => (
+            "retrying",
+            json!({
+                "attempt": attempt,
+                "wait_seconds": wait.as_secs_f64(),
+                "class": error.kind().word(),
+                "error": error.to_string(),
+            }),
+        ),
+        What::Finished(finished) => ("finished", finished_fields(finished)),
+    };
+    fields.insert("event".into(), json!(name));
+    if let Value::Object(more) = more {
+        fields.extend(more);
+    }
+    Value::Object(fields)
+}
+
+fn finished_fields(finished: &Finished) -> Value {
+    let counters = &finished.counters;
+    let mut fields = json!({
+        "rows": counters.committed,
+        "bytes_in": counters.bytes_in,
+        "quarantined": counters.quarantined,
+        "duplicates": counters.duplicates,
+        "seconds": finished.elapsed.as_secs_f64(),
+    });
+    let outcome = match &finished.outcome {
+        Outcome::Done { text } => json!({ "outcome": "done", "text": text }),
+        Outcome::Skipped { text } => json!({ "outcome": "skipped", "text": text }),
+        Outcome::Cancelled => json!({ "outcome": "cancelled" }),
+        Outcome::Failed(error) => {
+            json!({ "outcome": "failed", "class": error.kind().word(), "error": error.to_string() })
+        }
+    };
+    if let (Value::Object(fields), Value::Object(outcome)) = (&mut fields, outcome) {
+        fields.extend(outcome);
+    }
+    fields
+}

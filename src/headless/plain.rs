@@ -1,0 +1,133 @@
+//! Plain lines for pipes and cron, and the texts that the progress bars print above themselves.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::{Exit, Report, Totals};
+use crate::export::Event;
+use crate::export::event::{Finished, Outcome, What};
+use crate::log::escape_controls;
+
+pub(super) struct Plain;
+
+impl Report for Plain {
+    fn event(&mut self, event: &Event) {
+        if let Some(line) = line(event) {
+            let time = event.time.format("%H:%M:%S");
+            // A reader that is gone ends the printing, not the export.
+            let _ = writeln!(std::io::stdout().lock(), "{time} {line}");
+        }
+    }
+
+    fn end(&mut self, totals: &Totals, exit: Exit) {
+        let _ = writeln!(std::io::stdout().lock(), "{}", summary(totals, exit));
+    }
+}
+
+/// What an operator reads of an event; `None` for what only machines need.
+pub(super) fn line(event: &Event) -> Option<String> {
+    let text = match &event.what {
+        What::Queued { .. } | What::Started { .. } => return None,
+        What::Recovered { text } => format!("recovered: {text}"),
+        What::Planned { text, .. } => format!("reading {text}"),
+        What::Warned { text } => format!("note: {text}"),
+        What::Committed { rows, bytes, files, .. } => {
+            format!("committed {} rows in {files} files, {}", thousands(*rows), size(*bytes))
+        }
+        What::Retrying { attempt, wait, error } => {
+            format!("attempt {attempt} failed, next in {}: {error}", seconds(*wait))
+        }
+        What::Finished(finished) => outcome(finished),
+    };
+    Some(escape_controls(&format!("{:<32} {text}", event.feed)).into_owned())
+}
+
+fn outcome(finished: &Finished) -> String {
+    let counters = &finished.counters;
+    match &finished.outcome {
+        Outcome::Done { text } => {
+            let mut line = format!("done in {}: {text}", seconds(finished.elapsed));
+            if counters.committed > 0 {
+                let rate = counters.committed as f64 / finished.elapsed.as_secs_f64().max(0.001);
+                line += &format!(" ({} new, {rate:.0} rows/s)", thousands(counters.committed));
+            }
+            if counters.quarantined > 0 {
+                line += &format!("; {} rows in quarantine", counters.quarantined);
+            }
+            line
+        }
+        Outcome::Skipped { text } => format!("skipped: {text}"),
+        Outcome::Cancelled => {
+            format!("stopped; {} rows of this run are committed", thousands(counters.committed))
+        }
+        Outcome::Failed(error) => format!("FAILED: {error}"),
+    }
+}
+
+/// The last line.
+pub(super) fn summary(totals: &Totals, exit: Exit) -> String {
+    let mut line = format!("{} done", totals.done);
+    for (count, word) in
+        [(totals.skipped, "skipped"), (totals.failures.len(), "failed"), (totals.cancelled, "stopped")]
+    {
+        if count > 0 {
+            line += &format!(", {count} {word}");
+        }
+    }
+    line += &format!(
+        ": {} new rows in {}, {} received, {} written",
+        thousands(totals.rows),
+        seconds(totals.elapsed),
+        size(totals.bytes_in),
+        size(totals.bytes_out)
+    );
+    if totals.bytes_in > 0 && totals.bytes_out > 0 {
+        line +=
+            &format!(" ({:.0} % saved)", 100.0 * (1.0 - totals.bytes_out as f64 / totals.bytes_in as f64));
+    }
+    if exit != Exit::Done {
+        line += &format!("; exit {}", exit.code());
+    }
+    line
+}
+
+/// `1,234,567`
+pub(crate) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `12.3 MiB`
+pub(crate) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+/// `4.2 s`
+pub(crate) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([thousands(0), thousands(999), thousands(1_234_567)], ["0", "999", "1,234,567"]);
+        assert_eq!([size(1023), size(1536), size(5 << 30)], ["1023 B", "1.5 KiB", "5.0 GiB"]);
+    }
+}

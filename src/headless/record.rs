@@ -1,0 +1,76 @@
+//! Events become lines of the export log.
+
+use std::path::Path;
+
+use crate::error::Error;
+use crate::export::Event;
+use crate::export::event::{Finished, Outcome, What};
+use crate::log::{Level, LogFile, Record};
+
+/// Writes the log; a log that cannot be written is said once and never stops an export.
+pub struct Recorder {
+    file: Option<LogFile>,
+    complained: bool,
+}
+
+impl Recorder {
+    /// Opens the log in `dir`; gives back what is wrong with it, if anything is.
+    pub fn open(dir: &Path) -> (Self, Option<Error>) {
+        match LogFile::open(dir) {
+            Ok(file) => (Self { file: Some(file), complained: false }, None),
+            Err(error) => (Self { file: None, complained: true }, Some(error)),
+        }
+    }
+
+    /// Writes an event; the error comes back the first time only.
+    pub fn write(&mut self, event: &Event) -> Option<Error> {
+        let file = self.file.as_mut()?;
+        let error = file.write(&record(event)?).err()?;
+        (!std::mem::replace(&mut self.complained, true)).then_some(error)
+    }
+}
+
+/// The line of an event; `None` for what the log does not hold.
+pub fn record(event: &Event) -> Option<Record> {
+    let new = |level, message: &str| Record::new(event.time, level, Some(&event.feed), message);
+    Some(match &event.what {
+        What::Queued { .. } => return None,
+        What::Started { run, .. } => new(Level::Info, "started").fact("run", run),
+        What::Recovered { text } => new(Level::Warn, "recovered").fact("what", text),
+        What::Planned { text, expected } => {
+            let record = new(Level::Info, "planned").fact("read", text);
+            match expected {
+                Some(rows) => record.fact("expected", rows),
+                None => record,
+            }
+        }
+        What::Warned { text } => new(Level::Warn, "warning").fact("what", text),
+        What::Committed { facts, .. } => {
+            facts.iter().fold(new(Level::Info, "committed"), |record, (key, value)| record.fact(key, value))
+        }
+        What::Retrying { attempt, wait, error } => new(Level::Warn, "retrying")
+            .fact("attempt", attempt)
+            .fact("wait_ms", wait.as_millis())
+            .fact("class", error.kind().word())
+            .fact("reason", error),
+        What::Finished(finished) => outcome(finished, new),
+    })
+}
+
+fn outcome(finished: &Finished, new: impl Fn(Level, &str) -> Record) -> Record {
+    let record = match &finished.outcome {
+        Outcome::Done { text } => new(Level::Info, "exported").fact("what", text),
+        Outcome::Skipped { text } => new(Level::Info, "skipped").fact("what", text),
+        Outcome::Cancelled => new(Level::Warn, "cancelled"),
+        Outcome::Failed(error) => {
+            new(Level::Error, "failed").fact("class", error.kind().word()).fact("reason", error)
+        }
+    };
+    let counters = &finished.counters;
+    record
+        .fact("rows", counters.committed)
+        .fact("bytes_in", counters.bytes_in)
+        .fact("quarantined", counters.quarantined)
+        .fact("duplicates", counters.duplicates)
+        .fact("duration_ms", finished.elapsed.as_millis())
+}
