@@ -11,7 +11,8 @@ pub struct Feed {
     pub name: String,
     /// Stream or table.
     pub kind: FeedKind,
-    /// The source as ksqlDB names it, in the case in which ksqlDB stores it (see [`Feed::source_name`]).
+    /// The source as the feed writes it, without backticks; ksqlDB may show it in upper case
+    /// (see [`Feed::source_candidates`]).
     pub source: String,
     /// Free text.
     pub description: String,
@@ -169,5 +170,12 @@ impl Feed {
     /// The folder of the dataset below `streams/` or `tables/`: the source name in lower case.
     pub fn dataset(&self) -> String {
         self.source.to_lowercase()
+    }
+
+    /// The names under which ksqlDB may show the source, best first: as written, then in upper case, to which ksqlDB
+    /// turns every name that stands without backticks in a statement. The first that its LIST shows is meant.
+    pub fn source_candidates(&self) -> Vec<String> {
+        let upper = self.source.to_uppercase();
+        if upper == self.source { vec![upper] } else { vec![self.source.clone(), upper] }
     }
 }

@@ -1,0 +1,167 @@
+//! Changes to a feed's file that the program makes, and their way back.
+//!
+//! | deed | on disk | its undo |
+//! |---|---|---|
+//! | [`set_enabled`] | the value of `enabled` alone, all else byte for byte; replaced atomically | the bytes of before |
+//! | [`archive`], [`restore`] | a rename that never replaces | the rename back |
+//!
+//! A change is undone only while the file is as the change left it. No feed that is invalid is edited, though it may be
+//! archived: putting aside what is broken is what archiving is for.
+
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::ParseOptions;
+use jsonc_parser::cst::{CstInputValue, CstRootNode};
+
+use super::catalog::{Catalog, FeedPaths, Place, is_feed_file};
+use super::disk::{move_new, read_text, replace, unchanged};
+use super::parse::parse_feed;
+use super::problem::{Problem, lines};
+use crate::{Error, Kind, Result};
+
+/// What was done, as far as it is needed to undo it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change(Deed);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Deed {
+    Replaced { path: PathBuf, before: String, after: String },
+    Moved { from: PathBuf, to: PathBuf, text: String },
+}
+
+impl Change {
+    /// Where the feed's file is now.
+    pub fn path(&self) -> &Path {
+        match &self.0 {
+            Deed::Replaced { path, .. } => path,
+            Deed::Moved { to, .. } => to,
+        }
+    }
+
+    /// Whether nothing had to be done.
+    pub fn is_nothing(&self) -> bool {
+        matches!(&self.0, Deed::Replaced { before, after, .. } if before == after)
+    }
+}
+
+/// Sets `enabled` in the feed file at `path`.
+///
+/// # Errors
+/// The feed's problems when it is invalid: an edit must not hide them.
+pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let before = read_text(path).map_err(|problem| invalid(path, &[problem]))?;
+    let feed = parse_feed(&before, &stem).map_err(|problems| invalid(path, &problems))?;
+    let after = if feed.enabled == enabled { before.clone() } else { with_enabled(&before, enabled)? };
+    // The proof before the deed: the edit changes this one value and no other.
+    let proof = parse_feed(&after, &stem).map_err(|problems| invalid(path, &problems))?;
+    if proof != (super::Feed { enabled, ..feed }) {
+        return Err(
+            Error::new(Kind::Bug, "the edit would have changed more than enabled").at("path", path.display())
+        );
+    }
+    if before != after {
+        replace(path, &before, &after)?;
+    }
+    Ok(Change(Deed::Replaced { path: path.to_owned(), before, after }))
+}
+
+/// The text with this one value set, and every other byte as it was.
+fn with_enabled(text: &str, enabled: bool) -> Result<String> {
+    let bare = text.strip_prefix('\u{FEFF}');
+    let bug = || Error::new(Kind::Bug, "a valid feed could not be edited");
+    let root =
+        CstRootNode::parse(bare.unwrap_or(text), &ParseOptions::default()).map_err(|e| bug().because(e))?;
+    let object = root.object_value().ok_or_else(bug)?;
+    match object.get("enabled") {
+        Some(member) => member.set_value(CstInputValue::Bool(enabled)),
+        None => {
+            object.append("enabled", CstInputValue::Bool(enabled));
+        }
+    }
+    let mark = if bare.is_some() { "\u{FEFF}" } else { "" };
+    Ok(format!("{mark}{root}"))
+}
+
+/// Puts the active feed `name` aside.
+pub fn archive(paths: &FeedPaths, name: &str) -> Result<Change> {
+    shift(paths, name, Place::Active, Place::Archived)
+}
+
+/// Makes the archived feed `name` active again.
+///
+/// # Errors
+/// Among others when an active feed exports the same dataset: two of them would write to one folder.
+pub fn restore(paths: &FeedPaths, name: &str) -> Result<Change> {
+    let from = paths.file(Place::Archived, name);
+    if is_plain(name)
+        && let Ok(feed) = read_text(&from).and_then(|text| {
+            parse_feed(&text, name)
+                .map_err(|_| Problem::of_file("is shown as invalid, and moves all the same"))
+        })
+        && let Some(other) = Catalog::load(paths)?.by_dataset(feed.kind, &feed.dataset())
+        && other.name != name
+    {
+        return Err(same_dataset(&feed.source, &other.name).at("feed", name));
+    }
+    shift(paths, name, Place::Archived, Place::Active)
+}
+
+fn shift(paths: &FeedPaths, name: &str, from: Place, to: Place) -> Result<Change> {
+    if !is_plain(name) {
+        return Err(
+            Error::new(Kind::Usage, "a feed's name is the name of its file without .json").at("feed", name)
+        );
+    }
+    let source = paths.file(from, name);
+    if std::fs::symlink_metadata(&source).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound) {
+        let word = if from == Place::Active { "active" } else { "archived" };
+        return Err(Error::new(Kind::Feed, format!("there is no {word} feed of this name"))
+            .at("feed", name)
+            .next("lakehand feeds list shows those that there are"));
+    }
+    let target = paths.file(to, name);
+    let folder = paths.folder(to);
+    std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder of feeds", folder, e))?;
+    let text = read_text(&source).map_err(|problem| invalid(&source, &[problem]))?;
+    move_new(&source, &target)?;
+    Ok(Change(Deed::Moved { from: source, to: target, text }))
+}
+
+/// Takes a change back; what is returned undoes the undoing.
+///
+/// # Errors
+/// When the file was changed meanwhile, or the place from which it was moved is taken.
+pub fn undo(change: Change) -> Result<Change> {
+    let deed = match change.0 {
+        Deed::Replaced { path, before, after } => {
+            unchanged(&path, &after)?;
+            if before != after {
+                replace(&path, &after, &before)?;
+            }
+            Deed::Replaced { path, before: after, after: before }
+        }
+        Deed::Moved { from, to, text } => {
+            unchanged(&to, &text)?;
+            move_new(&to, &from)?;
+            Deed::Moved { from: to, to: from, text }
+        }
+    };
+    Ok(Change(deed))
+}
+
+/// Whether `name` names a file in a folder, and not one elsewhere.
+fn is_plain(name: &str) -> bool {
+    !name.contains(['/', '\0']) && is_feed_file(format!("{name}.json").as_ref())
+}
+
+fn invalid(path: &Path, problems: &[Problem]) -> Error {
+    Error::new(Kind::Feed, format!("the feed is invalid:\n  {}\n ", lines(problems)))
+        .at("path", path.display())
+        .next("correct the file first")
+}
+
+pub(super) fn same_dataset(source: &str, other: &str) -> Error {
+    Error::new(Kind::Feed, format!("the active feed {other} exports {source} already"))
+        .next(format!("archive {other} first"))
+}
