@@ -94,7 +94,7 @@ fn grammar_is_held() {
             "after the final",
         ),
         (&format!("{header}{{\"finalMessage\":\"Query Completed\"}},\n"), "without its end mark"),
-        (&format!("{header}{{\"finalMessage\":\"Query Completed\"}}]x"), "follow the end mark"),
+        (&format!("{header}{{\"finalMessage\":\"Query Completed\"}}]x"), "within a line"),
         (&format!("{header}{{\"finalMessage\":\"Query Completed\"}}]\n{header}"), "follow the end mark"),
         (&format!("{header}{{\"finalMessage\":\"Terminated\"}}]"), "is not known"),
         (&format!("{header}]"), "without its final message"),
@@ -121,7 +121,7 @@ fn an_error_object_keeps_the_servers_words_and_its_class() {
     assert_eq!(error.kind(), Kind::Incomplete);
     assert_eq!(
         error.to_string(),
-        "the server reported an error: store closed (line 5, byte 219, code 50000)"
+        "the server reported an error: store closed (line 5, byte 199, code 50000)"
     );
     assert_eq!(fails(Framing::Stream, &text.replace("50000", "42900")).kind(), Kind::Busy);
 }
