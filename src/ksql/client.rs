@@ -1,65 +1,69 @@
 //! HTTP to ksqlDB: time limits, authentication, TLS. The only user of reqwest.
+//!
+//! ```text
+//! Client ── ask: GET /info, POST /ksql …  small, whole, bounded bodies        describe reads them
+//!        └─ open: POST /query-stream      Answer ── chunk, chunk, … , end     response reads them
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | `options` | address, credentials, limits |
+//! | `transport` | the reqwest clients, and what their errors mean |
+//! | `refusal` | what an answer other than 200 means |
+//! | `answer` | a streamed answer, chunk by chunk |
+//! | `version` | the two scales of server versions |
+//!
+//! HTTP/1.1 throughout: servers send one small frame a row, which HTTP/2 clients may abort as abuse, and a query that is
+//! left runs on while an HTTP/2 connection lives. A streamed answer has a connection of its own. `Accept` is always exact, as
+//! `*/*` yields a format without an end mark. Nothing is tried again here, and no redirect is followed.
+
+mod answer;
+mod options;
+mod refusal;
+mod transport;
+mod version;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+pub use answer::{Answer, Chunk};
+pub use options::{Auth, ClientOptions};
+use reqwest::{Method, Url};
+use serde::Deserialize;
+use serde_json::{Value, json};
+pub use version::ServerVersion;
 
-use super::describe::{Description, PartitionOffsets, QueryProgress, SourceName, StatementOutcome};
+use super::describe::{
+    self, CommandState, Description, PartitionOffsets, QueryProgress, SourceName, StatementOutcome,
+};
 use super::response::Framing;
-use crate::error::Result;
+use super::statement::quote;
+use crate::error::{Error, Kind, Result};
 
-/// Who we are to the server.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// Nobody.
-    None,
-    /// Name and password.
-    Basic {
-        /// The name.
-        username: String,
-        /// The password: never shown.
-        password: String,
-    },
-    /// A token: never shown.
-    Bearer(String),
-}
+/// The media type that every request names and asks for.
+const V1_JSON: &str = "application/vnd.ksql.v1+json";
 
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::Basic { username, .. } => write!(f, "Basic({username:?}, hidden)"),
-            Self::Bearer(_) => f.write_str("Bearer(hidden)"),
-        }
-    }
-}
+/// Bodies of `/ksql` and the like: SHOW QUERIES EXTENDED of a busy server has some hundred kB.
+const MAX_BODY: usize = 64 << 20;
 
-/// How to reach a server, and how long to wait for it.
-#[derive(Clone)]
-pub struct ClientOptions {
-    /// `http://host:8088` or `https://…`; a path in it is kept as a prefix.
-    pub url: String,
-    /// Who we are.
-    pub auth: Auth,
-    /// Certificates (PEM) that are trusted instead of the system's.
-    pub ca_pem: Option<Vec<u8>>,
-    /// Our own certificate and its key (PEM).
-    pub identity_pem: Option<Vec<u8>>,
-    /// Limit for TCP and TLS.
-    pub connect_timeout: Duration,
-    /// Limit from the request to the head of the answer.
-    pub first_byte_timeout: Duration,
-    /// How long an answer may stay silent; judged by the caller from [`Chunk::Idle`].
-    pub inactivity_timeout: Duration,
-    /// Longest line of an answer.
-    pub max_row_bytes: usize,
-}
+/// How long [`Client::execute`] waits for a statement that the server has taken and not yet done.
+const COMMAND_LIMIT: Duration = Duration::from_secs(60);
+const COMMAND_INTERVAL: Duration = Duration::from_millis(250);
 
 /// A client of one server. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Client {}
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    options: ClientOptions,
+    base: Url,
+    /// For small requests: connections are kept.
+    plain: reqwest::Client,
+    /// For streamed answers: a connection each, and none kept.
+    streaming: reqwest::Client,
+}
 
 /// What `/info` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +74,8 @@ pub struct ServerInfo {
     pub kafka_cluster_id: String,
     /// The service id.
     pub service_id: String,
-    /// `RUNNING`, `ERROR`, `DEGRADED`
+    /// `RUNNING`, `ERROR` or `DEGRADED`; empty on servers that do not tell.
     pub status: String,
-}
-
-/// A server's version on either of its two scales: 0.x (stand-alone) or 6.x and later (Confluent Platform).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerVersion {
-    /// As the server spells it.
-    pub text: String,
 }
 
 /// The way in which a query is asked.
@@ -88,9 +85,10 @@ pub enum Way {
     StreamPush,
     /// A pull over a stream, on `/query-stream`: it ends by itself.
     StreamPull,
-    /// A pull over a table, on `/query-stream`.
+    /// A pull over a table, on `/query-stream`. Its writer can lose an error: prefer the legacy one.
     TablePull,
-    /// A pull over a table, on legacy `/query`: its end mark can be trusted.
+    /// A pull over a table, on legacy `/query`: its end mark can be trusted. It must be read without stalling, as the
+    /// server gives up after 3 s.
     TablePullLegacy,
 }
 
@@ -112,120 +110,259 @@ pub struct EndOffsets {
     pub partitions: BTreeMap<i32, PartitionOffsets>,
 }
 
-/// A streamed answer.
-#[derive(Debug)]
-pub struct Answer {
-    /// The grammar of its bytes.
-    pub framing: Framing,
-}
-
-/// The next thing that an answer brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chunk {
-    /// Bytes.
-    Data(Bytes),
-    /// None came while we waited; the time since the last byte.
-    Idle(Duration),
-    /// The transport ended cleanly. That proves nothing: ask [`super::response::Frames::end`].
-    End,
-}
-
 impl Client {
     /// A client; nothing is sent yet.
-    pub fn new(_options: ClientOptions) -> Result<Self> {
-        todo!()
+    ///
+    /// # Errors
+    /// [`Kind::Config`] for an address, certificate or key that cannot be used.
+    pub fn new(options: ClientOptions) -> Result<Self> {
+        let base = options.base_url()?;
+        let plain = transport::plain(&options, &base)?;
+        let streaming = transport::streaming(&options, &base)?;
+        Ok(Self(Arc::new(Inner { options, base, plain, streaming })))
     }
 
     /// The options it was made from.
     pub fn options(&self) -> &ClientOptions {
-        todo!()
+        &self.0.options
     }
 
     /// `GET /info`
     pub async fn info(&self) -> Result<ServerInfo> {
-        todo!()
+        #[derive(Deserialize)]
+        struct Outer {
+            #[serde(rename = "KsqlServerInfo")]
+            info: Info,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Info {
+            version: String,
+            #[serde(default)]
+            kafka_cluster_id: String,
+            #[serde(default)]
+            ksql_service_id: String,
+            #[serde(default)]
+            server_status: String,
+        }
+        let body = self.get("/info").await?;
+        let Outer { info } = serde_json::from_slice(&body).map_err(|error| no_ksqldb("/info", &error))?;
+        Ok(ServerInfo {
+            version: ServerVersion::parse(&info.version),
+            kafka_cluster_id: info.kafka_cluster_id,
+            service_id: info.ksql_service_id,
+            status: info.server_status,
+        })
     }
 
     /// `GET /healthcheck`
     pub async fn healthy(&self) -> Result<bool> {
-        todo!()
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Health {
+            is_healthy: bool,
+        }
+        let body = self.get("/healthcheck").await?;
+        let health: Health =
+            serde_json::from_slice(&body).map_err(|error| no_ksqldb("/healthcheck", &error))?;
+        Ok(health.is_healthy)
     }
 
-    /// `LIST STREAMS`
+    /// `LIST STREAMS`, sorted by name.
     pub async fn list_streams(&self) -> Result<Vec<SourceName>> {
-        todo!()
+        describe::source_names(&self.ksql("LIST STREAMS;", &BTreeMap::new()).await?)
     }
 
-    /// `LIST TABLES`
+    /// `LIST TABLES`, sorted by name.
     pub async fn list_tables(&self) -> Result<Vec<SourceName>> {
-        todo!()
+        describe::source_names(&self.ksql("LIST TABLES;", &BTreeMap::new()).await?)
     }
 
     /// `DESCRIBE source`
-    pub async fn describe(&self, _source: &str) -> Result<Description> {
-        todo!()
+    pub async fn describe(&self, source: &str) -> Result<Description> {
+        self.described(source, "").await
     }
 
     /// `DESCRIBE source EXTENDED`
-    pub async fn describe_extended(&self, _source: &str) -> Result<Description> {
-        todo!()
+    pub async fn describe_extended(&self, source: &str) -> Result<Description> {
+        self.described(source, " EXTENDED").await
+    }
+
+    async fn described(&self, source: &str, suffix: &str) -> Result<Description> {
+        let statement = format!("DESCRIBE {}{suffix};", quote(source));
+        let reply =
+            self.ksql(&statement, &BTreeMap::new()).await.map_err(|error| error.at("source", source))?;
+        describe::description(&reply)
     }
 
     /// The ends of the source's log, by the sinks of the queries that read it; `None` when no query tells.
-    pub async fn end_offsets(&self, _source: &Description) -> Result<Option<EndOffsets>> {
-        todo!()
+    ///
+    /// Only inputs of a persistent query are told (verified page, section 1), so a stream that none reads has no answer:
+    /// see [`super::statement::end_helper_ddl`].
+    pub async fn end_offsets(&self, source: &Description) -> Result<Option<EndOffsets>> {
+        let mut tried = Vec::new();
+        for sink in source.read_queries.iter().flat_map(|query| &query.sinks) {
+            if tried.contains(&sink) || *sink == source.name {
+                continue;
+            }
+            tried.push(sink);
+            let described = match self.describe_extended(sink).await {
+                Ok(described) => described,
+                // Dropped meanwhile, or not for our eyes: another sink may tell.
+                Err(error) if matches!(error.kind(), Kind::Refused | Kind::Schema) => continue,
+                Err(error) => return Err(error),
+            };
+            let topics = described.offsets.into_iter().filter(|offsets| offsets.topic == source.topic);
+            // Several queries may write into one sink: each tells the same log, read at slightly different instants.
+            if let Some(offsets) = topics.max_by_key(|offsets| offsets.partitions.len())
+                && !offsets.partitions.is_empty()
+            {
+                return Ok(Some(EndOffsets { via: sink.clone(), partitions: offsets.partitions }));
+            }
+        }
+        Ok(None)
     }
 
-    /// How far a running query has come; `None` when the server does not know it.
-    pub async fn progress(&self, _query_id: &str) -> Result<Option<BTreeMap<i32, QueryProgress>>> {
-        todo!()
+    /// How far a running query has come; `None` when the server does not list it (pulls are never listed).
+    pub async fn progress(&self, query_id: &str) -> Result<Option<BTreeMap<i32, QueryProgress>>> {
+        let reply = self.ksql("SHOW QUERIES EXTENDED;", &BTreeMap::new()).await?;
+        describe::query_progress(&reply, query_id)
     }
 
-    /// Runs a statement that changes something, and waits for its outcome.
-    pub async fn execute(
+    /// Runs a statement that changes something, and waits up to a minute for its outcome: success, or still pending.
+    ///
+    /// # Errors
+    /// [`Kind::Refused`] when the server rejects it or it fails.
+    pub async fn execute(&self, ddl: &str, properties: &BTreeMap<String, Value>) -> Result<StatementOutcome> {
+        let mut outcome = describe::outcome(&self.ksql(ddl, properties).await?)?;
+        let asked = tokio::time::Instant::now();
+        while outcome.state == CommandState::Pending && asked.elapsed() < COMMAND_LIMIT {
+            let Some(id) = outcome.command_id.clone() else { break };
+            tokio::time::sleep(COMMAND_INTERVAL).await;
+            let path: Vec<_> = std::iter::once("status").chain(id.split('/')).collect();
+            let body = self.ask(Method::GET, &path, None).await?;
+            outcome = describe::command_status(&body, &id)?;
+        }
+        match outcome.state {
+            CommandState::Success | CommandState::Pending => Ok(outcome),
+            CommandState::Error | CommandState::Terminated => {
+                Err(Error::new(Kind::Refused, format!("the statement failed: {}", outcome.message))
+                    .at("command", outcome.command_id.unwrap_or_default()))
+            }
+        }
+    }
+
+    /// Closes a query: true when it was closed, false when the server does not know it (any more). Rows that wait in the
+    /// server's queue are dropped by it, in spite of the end mark that follows: read the socket empty first.
+    pub async fn close_query(&self, id: &str) -> Result<bool> {
+        let path = ["close-query"];
+        let response = self.send(&self.0.plain, Method::POST, &path, Some(json!({ "queryId": id }))).await?;
+        let status = response.status();
+        let wait = refusal::retry_after(response.headers());
+        let body = transport::body(response, self.options(), refusal::MAX_BODY, "/close-query").await?;
+        if status.is_success() {
+            return Ok(true);
+        }
+        let said = super::server_error::ServerError::parse(&body);
+        if status.as_u16() == 400 && said.is_some_and(|said| said.message.contains("No query with id")) {
+            return Ok(false);
+        }
+        Err(refusal::error(status.as_u16(), wait, &body, "/close-query"))
+    }
+
+    /// Asks, and returns when the head of a good answer has come.
+    ///
+    /// # Errors
+    /// [`Kind::Unreachable`] without a head in time; what the server says when it refuses, classed.
+    pub async fn open(&self, query: &Query) -> Result<Answer> {
+        let sql = query.sql.as_str();
+        let (path, framing, body) = match query.way {
+            // One thread: with more, progress is told late, LIMIT overshoots (verified page, trap 1 and section 3).
+            Way::StreamPush => (
+                "query-stream",
+                Framing::Stream,
+                json!({ "sql": sql, "properties": {
+                    "auto.offset.reset": "earliest",
+                    "ksql.streams.num.stream.threads": 1,
+                    "ksql.streams.commit.interval.ms": 100,
+                }}),
+            ),
+            Way::StreamPull => ("query-stream", Framing::Stream, json!({ "sql": sql, "properties": {} })),
+            Way::TablePull => ("query-stream", Framing::Table, json!({ "sql": sql, "properties": {} })),
+            Way::TablePullLegacy => (
+                "query",
+                Framing::LegacyTable,
+                json!({ "ksql": sql, "streamsProperties": { "ksql.endpoint.migrate.query": false } }),
+            ),
+        };
+        let endpoint = format!("/{path}");
+        let response = self.send(&self.0.streaming, Method::POST, &[path], Some(body)).await?;
+        let status = response.status();
+        if status.as_u16() == 200 {
+            return Ok(Answer::new(response, framing, self.options()));
+        }
+        let wait = refusal::retry_after(response.headers());
+        let body = transport::body(response, self.options(), refusal::MAX_BODY, &endpoint).await?;
+        Err(refusal::error(status.as_u16(), wait, &body, &endpoint))
+    }
+
+    async fn ksql(&self, statement: &str, properties: &BTreeMap<String, Value>) -> Result<Vec<u8>> {
+        let body = json!({ "ksql": statement, "streamsProperties": properties });
+        self.ask(Method::POST, &["ksql"], Some(body)).await
+    }
+
+    async fn get(&self, path: &str) -> Result<Vec<u8>> {
+        self.ask(Method::GET, &[path.trim_start_matches('/')], None).await
+    }
+
+    /// A small request and its whole body.
+    async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Vec<u8>> {
+        let endpoint = format!("/{}", path.join("/"));
+        let response = self.send(&self.0.plain, method, path, body).await?;
+        let status = response.status();
+        if status.as_u16() == 200 {
+            return transport::body(response, self.options(), MAX_BODY, &endpoint).await;
+        }
+        let wait = refusal::retry_after(response.headers());
+        let body = transport::body(response, self.options(), refusal::MAX_BODY, &endpoint).await?;
+        Err(refusal::error(status.as_u16(), wait, &body, &endpoint))
+    }
+
+    async fn send(
         &self,
-        _ddl: &str,
-        _properties: &BTreeMap<String, serde_json::Value>,
-    ) -> Result<StatementOutcome> {
-        todo!()
-    }
-
-    /// Closes a query: true when it was closed, false when the server does not know it (any more).
-    pub async fn close_query(&self, _id: &str) -> Result<bool> {
-        todo!()
-    }
-
-    /// Asks, and returns when the answer's head has come.
-    pub async fn open(&self, _query: &Query) -> Result<Answer> {
-        todo!()
+        client: &reqwest::Client,
+        method: Method,
+        path: &[&str],
+        body: Option<Value>,
+    ) -> Result<reqwest::Response> {
+        let mut url = self.0.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        let mut request = client.request(method, url).header("Accept", V1_JSON);
+        if let Some(body) = body {
+            request = request.header("Content-Type", V1_JSON).body(body.to_string());
+        }
+        request = match &self.options().auth {
+            Auth::None => request,
+            Auth::Basic { username, password } => request.basic_auth(username, Some(password)),
+            Auth::Bearer(token) => request.bearer_auth(token),
+        };
+        let limit = self.options().first_byte_timeout;
+        match tokio::time::timeout(limit, request.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(transport::failed(error, self.options())),
+            Err(_) => {
+                Err(Error::new(Kind::Unreachable, format!("the server sent no answer within {limit:?}"))
+                    .at("endpoint", format!("/{}", path.join("/")))
+                    .at("server", self.options().shown_url())
+                    .next("look at the server's load, or raise server.first_byte_timeout"))
+            }
+        }
     }
 }
 
-impl Answer {
-    /// The next bytes, or `Idle` after `wait`, or the end. Dropping the future loses nothing.
-    pub async fn chunk(&mut self, _wait: Duration) -> Result<Chunk> {
-        todo!()
-    }
-
-    /// How long this answer may stay silent.
-    pub fn inactivity_limit(&self) -> Duration {
-        todo!()
-    }
-}
-
-impl ServerVersion {
-    /// Understands both scales; text that is neither is kept and counts as new.
-    pub fn parse(text: &str) -> Self {
-        Self { text: text.to_owned() }
-    }
-
-    /// ROWPARTITION and ROWOFFSET (0.22 off by default, 0.23.1 / 7.1 on).
-    pub fn has_row_offsets(&self) -> bool {
-        todo!()
-    }
-
-    /// `/query-stream` over HTTP/1.1 (0.24 / 7.1).
-    pub fn has_query_stream_over_http1(&self) -> bool {
-        todo!()
-    }
+fn no_ksqldb(endpoint: &str, error: &serde_json::Error) -> Error {
+    Error::new(Kind::Garbled, format!("{endpoint} answered with something that is not ksqlDB's: {error}"))
+        .next("check that server.url is that of a ksqlDB server")
 }

@@ -143,3 +143,19 @@ pub enum CommandState {
     /// `ERROR`
     Error,
 }
+
+mod parse;
+
+pub use parse::{command_status, description, outcome, query_progress, source_names};
+
+impl Description {
+    /// Whether it is a plain `CREATE TABLE` over a topic: ksqlDB keeps no state of it, so it cannot be pulled.
+    pub fn is_plain_table(&self) -> bool {
+        let words: Vec<_> = self.statement.split_whitespace().take(5).map(str::to_ascii_uppercase).collect();
+        let made = words.iter().position(|word| word != "CREATE" && word != "OR" && word != "REPLACE");
+        self.kind == SourceKind::Table
+            && self.write_queries.is_empty()
+            && made.and_then(|at| words.get(at)).is_some_and(|word| word == "TABLE")
+            && !self.statement.to_ascii_uppercase().contains(" AS SELECT")
+    }
+}

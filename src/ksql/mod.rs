@@ -16,4 +16,5 @@ pub mod decode;
 pub mod describe;
 pub mod response;
 pub mod schema;
+pub mod server_error;
 pub mod statement;

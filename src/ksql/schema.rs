@@ -1,7 +1,5 @@
 //! ksqlDB's types, as its type strings spell them, and the Arrow types that keep them.
 
-use crate::error::Result;
-
 /// A ksqlDB type, nested to any depth.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum SqlType {
@@ -71,25 +69,38 @@ pub enum Role {
     Header(String),
 }
 
-/// A type string of a header, such as ``ARRAY<STRUCT<`A` DECIMAL(4, 2)>>``.
-pub fn parse_type(_text: &str) -> Result<SqlType> {
-    todo!()
-}
+mod arrow;
+mod parse;
 
-/// The schema string of a header, such as ``` `K` STRING KEY, `V` INTEGER```.
-pub fn parse_columns(_text: &str) -> Result<Vec<Column>> {
-    todo!()
-}
-
-impl SqlType {
-    /// The Arrow type that keeps it.
-    pub fn arrow(&self) -> Result<arrow_schema::DataType> {
-        todo!()
-    }
-}
+pub use parse::{parse_columns, parse_type};
 
 impl std::fmt::Display for SqlType {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        todo!()
+    /// The form in which ksqlDB prints the type: every name in backticks, none of them doubled.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Boolean => f.write_str("BOOLEAN"),
+            Self::Integer => f.write_str("INTEGER"),
+            Self::BigInt => f.write_str("BIGINT"),
+            Self::Double => f.write_str("DOUBLE"),
+            Self::String => f.write_str("STRING"),
+            Self::Bytes => f.write_str("BYTES"),
+            Self::Decimal { precision, scale } => write!(f, "DECIMAL({precision}, {scale})"),
+            Self::Date => f.write_str("DATE"),
+            Self::Time => f.write_str("TIME"),
+            Self::Timestamp => f.write_str("TIMESTAMP"),
+            Self::Array(item) => write!(f, "ARRAY<{item}>"),
+            Self::Map(key, value) => write!(f, "MAP<{key}, {value}>"),
+            Self::Struct(fields) if fields.is_empty() => f.write_str("STRUCT< >"),
+            Self::Struct(fields) => {
+                f.write_str("STRUCT<")?;
+                for (i, field) in fields.iter().enumerate() {
+                    if i > 0 {
+                        f.write_str(", ")?;
+                    }
+                    write!(f, "`{}` {}", field.name, field.sql_type)?;
+                }
+                f.write_str(">")
+            }
+        }
     }
 }

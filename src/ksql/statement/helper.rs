@@ -1,0 +1,116 @@
+//! Statements that make helpers on the server. They are shown to the operator before they are run.
+//!
+//! | helper | why | price |
+//! |---|---|---|
+//! | `X_LAKEHAND_END` | never holds a row; its DESCRIBE EXTENDED tells the ends of X's log | one idle consumer |
+//! | `X_LAKEHAND_MIRROR` | X with partition, offset and time as columns; a pull over it ends by itself | a copy of the topic |
+//! | `QUERYABLE_X` | a plain table as state that can be scanned | a state store |
+
+use std::collections::BTreeMap;
+
+use super::{literal, quote};
+use crate::error::{Error, Kind, Result};
+use crate::ksql::describe::Description;
+use crate::ksql::schema::{Column, Role, SqlType};
+
+/// The mirror's columns for the coordinates in the source.
+pub(super) const MIRROR_TIME: &str = "LAKEHAND_TIME";
+pub(super) const MIRROR_PARTITION: &str = "LAKEHAND_PARTITION";
+pub(super) const MIRROR_OFFSET: &str = "LAKEHAND_OFFSET";
+
+/// The name of the helper stream that never holds a row.
+pub fn helper_name(source: &str) -> String {
+    format!("{source}_LAKEHAND_END")
+}
+
+/// The name of the mirror stream.
+pub fn mirror_name(source: &str) -> String {
+    format!("{source}_LAKEHAND_MIRROR")
+}
+
+/// The properties with which helpers are made: they read their source from its first record.
+pub fn ddl_properties() -> BTreeMap<String, serde_json::Value> {
+    BTreeMap::from([("auto.offset.reset".to_owned(), "earliest".into())])
+}
+
+/// The statement that makes the helper stream: its DESCRIBE EXTENDED tells the ends of the source's log.
+///
+/// # Errors
+/// [`Kind::Feed`] for a stream without a value column, as a stream must have one.
+pub fn end_helper_ddl(source: &Description) -> Result<String> {
+    let is_key = |column: &&Column| column.role == Role::Key;
+    // Any value column will do; one of a plain type can be written in every format.
+    let values = || source.columns.iter().filter(|column| column.role == Role::Value);
+    let plain = |column: &&Column| {
+        !matches!(column.sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_))
+    };
+    let value = values().find(plain).or_else(|| values().next()).ok_or_else(|| {
+        Error::new(Kind::Feed, "the stream has no value column, so no helper stream can be derived from it")
+            .at("source", &source.name)
+            .next("set \"read\": \"idle\" in the feed")
+    })?;
+    let items: Vec<_> =
+        source.columns.iter().filter(is_key).chain([value]).map(|column| quote(&column.name)).collect();
+    let name = helper_name(&source.name);
+    Ok(format!(
+        "CREATE STREAM IF NOT EXISTS {} WITH (KAFKA_TOPIC={}) AS SELECT {} FROM {} WHERE ROWTIME < 0 EMIT CHANGES;",
+        quote(&name),
+        literal(&name),
+        items.join(", "),
+        quote(&source.name)
+    ))
+}
+
+/// The statement that makes the mirror stream, with partition, offset and time as columns. Its topic keeps records for
+/// ever, as they carry the time of their events.
+///
+/// # Errors
+/// [`Kind::Feed`] when the source has columns of these names.
+pub fn mirror_ddl(source: &Description) -> Result<String> {
+    let own = [MIRROR_TIME, MIRROR_PARTITION, MIRROR_OFFSET];
+    if let Some(column) = source.columns.iter().find(|column| own.contains(&column.name.as_str())) {
+        let what = format!("the source has a column {} of its own, so it cannot be mirrored", column.name);
+        return Err(Error::new(Kind::Feed, what)
+            .at("source", &source.name)
+            .next("set \"read\": \"offsets\" in the feed"));
+    }
+    let name = mirror_name(&source.name);
+    Ok(format!(
+        "CREATE STREAM IF NOT EXISTS {} WITH (KAFKA_TOPIC={}, RETENTION_MS=-1) AS SELECT ROWTIME AS {MIRROR_TIME}, \
+         ROWPARTITION AS {MIRROR_PARTITION}, ROWOFFSET AS {MIRROR_OFFSET}, * FROM {} EMIT CHANGES;",
+        quote(&name),
+        literal(&name),
+        quote(&source.name)
+    ))
+}
+
+/// The statement that makes a scannable table of a plain one.
+pub fn queryable_ddl(source: &Description) -> String {
+    format!(
+        "CREATE TABLE {} AS SELECT * FROM {};",
+        quote(&format!("QUERYABLE_{}", source.name)),
+        quote(&source.name)
+    )
+}
+
+/// The statement that makes a stream of a session-windowed table's changes: such a table cannot be scanned in any form,
+/// its changes can be exported as a stream, with the window's bounds.
+pub fn session_stream_ddl(source: &Description) -> String {
+    let columns: Vec<_> = source
+        .columns
+        .iter()
+        .filter(|column| matches!(column.role, Role::Key | Role::Value))
+        .map(|column| {
+            let key = if column.role == Role::Key { " KEY" } else { "" };
+            format!("{} {}{key}", quote(&column.name), column.sql_type)
+        })
+        .collect();
+    format!(
+        "CREATE STREAM {} ({}) WITH (KAFKA_TOPIC={}, KEY_FORMAT={}, VALUE_FORMAT={}, WINDOW_TYPE='SESSION');",
+        quote(&format!("{}_CHANGES", source.name)),
+        columns.join(", "),
+        literal(&source.topic),
+        literal(&source.key_format),
+        literal(&source.value_format)
+    )
+}

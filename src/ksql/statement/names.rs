@@ -1,0 +1,94 @@
+//! Which names a lake can hold: one a column, none that the path or the row's position already has.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Kind, Result};
+use crate::ksql::column::{ReadColumn, Wire};
+use crate::ksql::describe::Description;
+
+/// Names of partition folders: readers would find the same column twice, in the path and in the file.
+const PARTITION_NAMES: [&str; 5] = ["YEAR", "MONTH", "DAY", "HOUR", "VERSION"];
+
+/// Names of ksqlDB's pseudo columns.
+pub(super) const ROW_NAMES: [&str; 3] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"];
+
+/// Every column that the feed names must be there, or a slip of the pen would export what was to be left out.
+pub(super) fn check_feed(
+    source: &Description,
+    exclude: &[String],
+    rename: &BTreeMap<String, String>,
+) -> Result<()> {
+    let named = exclude
+        .iter()
+        .map(|name| ("exclude_columns", name))
+        .chain(rename.keys().map(|name| ("rename", name)));
+    for (field, name) in named {
+        if source.columns.iter().all(|column| column.name != *name) {
+            let error =
+                Error::new(Kind::Feed, format!("{field} names a column that the source has not: {name}"));
+            let nearest = source
+                .columns
+                .iter()
+                .map(|column| {
+                    (strsim::damerau_levenshtein(&column.name.to_uppercase(), &name.to_uppercase()), column)
+                })
+                .min_by_key(|(distance, _)| *distance);
+            return Err(match nearest {
+                Some((distance, column)) if distance <= 3 => {
+                    error.next(format!("the nearest is {}", column.name))
+                }
+                _ => error,
+            }
+            .at("source", &source.name));
+        }
+    }
+    for column in &source.columns {
+        if column.name.contains('`') {
+            let what = format!(
+                "the name of column {:?} contains a backtick, which answers show unreadably",
+                column.name
+            );
+            return Err(
+                Error::new(Kind::Feed, what).next("read a derived stream or table that names it otherwise")
+            );
+        }
+        if ROW_NAMES.iter().any(|name| name.eq_ignore_ascii_case(&column.name)) {
+            let what =
+                format!("the source has a column named like ksqlDB's own {}", column.name.to_uppercase());
+            return Err(Error::new(Kind::Feed, what)
+                .at("source", &source.name)
+                .next("read a derived stream or table that names it otherwise"));
+        }
+    }
+    Ok(())
+}
+
+/// The names that the lake would see: none of a partition folder, none twice whatever the case.
+pub(super) fn check_lake(columns: &[ReadColumn]) -> Result<()> {
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for column in columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. })) {
+        let upper = column.name.to_uppercase();
+        if PARTITION_NAMES.contains(&upper.as_str()) {
+            let what = format!("column {} has the name of a partition folder", column.name);
+            let advice = format!(
+                "give it another name in the feed: \"rename\": {{\"{}\": \"CAL_{upper}\"}}",
+                column.label
+            );
+            return Err(Error::new(Kind::Feed, what).next(advice));
+        }
+        if let Some(other) = seen.insert(upper, &column.label) {
+            let what = format!(
+                "columns {other} and {} would have one name in the lake: {}",
+                column.label, column.name
+            );
+            return Err(Error::new(Kind::Feed, what)
+                .next("give one of them another name with rename, or leave it out with exclude_columns"));
+        }
+        if column.name.is_empty() || column.name.chars().any(char::is_control) {
+            let what =
+                format!("column {:?} would have an empty or unprintable name in the lake", column.label);
+            return Err(Error::new(Kind::Feed, what).next("give it another name with rename"));
+        }
+    }
+    Ok(())
+}
