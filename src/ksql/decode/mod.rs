@@ -1,75 +1,246 @@
-//! A row's bytes become Arrow columns, guided by the schema.
+//! A row's bytes become Arrow columns, guided by the schema: no tree of values stands between them.
+//!
+//! ```text
+//! columns ──▶ build ──▶ Node tree (node, buffer)                          arrow_type: its schema
+//!                          ▲                │
+//! ["v0",1.2,{"A":1}] ──▶ read             finish ──▶ RecordBatch
+//!       cursor: JSON tokens
+//!       number, time: a value's text to its bits; fault: what is wrong, where
+//! ```
+//!
+//! A row is decoded whole or not at all: a bad one is cut off again and reported as a [`BadRow`]. Values are exact or
+//! refused, never rounded, clipped or dropped. It knows nothing of responses around a row or of files behind a batch.
 
-use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+mod arrow_type;
+mod buffer;
+mod build;
+mod cursor;
+mod fault;
+mod finish;
+mod node;
+mod number;
+mod read;
+mod time;
 
-use super::column::ReadColumn;
-use crate::Result;
+use std::sync::Arc;
 
-/// Decodes rows of one schema.
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema, SchemaRef};
+
+use self::cursor::Cursor;
+use self::fault::{Fault, Read, Step};
+use self::node::Node;
+use super::column::{ReadColumn, Wire};
+use crate::{Error, Kind, Result};
+
+/// Decodes rows of one schema into batches.
+///
+/// ```
+/// use lakehand::ksql::{column::{ReadColumn, Wire}, decode::Decoder, schema::SqlType};
+///
+/// let column = |name: &str, sql_type| ReadColumn {
+///     label: name.into(), name: name.into(), sql_type, wire: Wire::AsDeclared,
+/// };
+/// let mut decoder = Decoder::new(&[column("ID", SqlType::String), column("QTY", SqlType::Integer)])?;
+/// decoder.push_row(br#"["a",1]"#).unwrap();
+/// let bad = decoder.push_row(br#"["b",1.5]"#).unwrap_err();
+/// assert_eq!((bad.path.as_str(), bad.reason.as_str()), ("$[1]", "not an integer"));
+/// assert_eq!(decoder.finish()?.num_rows(), 1);
+/// # Ok::<(), lakehand::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     schema: SchemaRef,
+    /// What stands at each place of a row.
+    slots: Vec<Slot>,
+    /// The lake's columns.
+    columns: Vec<Node>,
+    /// DECIMALs that take the place of a member.
+    overlays: Vec<Node>,
+    rows: usize,
+    /// The text of a string with escapes.
+    scratch: Vec<u8>,
 }
 
-/// A row that could not be decoded.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Column(usize),
+    Overlay(usize),
+}
+
+/// A row that could not be decoded, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRow {
-    /// JSON path of the value: `$[4].ITEMS[2].QTY`.
+    /// JSON path of the value in the row: `$[4].ITEMS[2].QTY`, `$` for the row itself. Map keys in it are shown as the
+    /// row spells them, long ones shortened; not escaped for a terminal.
     pub path: String,
-    /// What is wrong with it.
+    /// A clause without a final stop: "not an integer".
     pub reason: String,
-    /// Byte in the row.
+    /// The byte in the row.
     pub offset: usize,
-    /// Wrong number of values: a fault of the answer's grammar, not a bad value.
+    /// The row has more or fewer values than columns are selected: a fault of the answer's grammar, not a bad value.
     pub arity: bool,
-    /// The row is not JSON at all: a fault of the answer's grammar, not a bad value.
+    /// The row is not an array of JSON values at all: a fault of the answer's grammar too.
     pub syntax: bool,
 }
 
 impl Decoder {
-    /// A decoder for rows with these values.
-    pub fn new(_columns: &[ReadColumn]) -> Result<Self> {
-        Ok(Self { schema: Schema::empty().into() })
+    /// A decoder for rows that hold these values in this order.
+    ///
+    /// [`Kind::Schema`] for types that cannot be kept: an empty STRUCT, a DECIMAL beyond 76 digits, one beyond 15 digits
+    /// inside a STRUCT without an overlay, a MAP with nested keys, two columns of one name. [`Kind::Bug`] when the
+    /// columns contradict each other.
+    pub fn new(columns: &[ReadColumn]) -> Result<Self> {
+        let is_overlay = |column: &&ReadColumn| matches!(column.wire, Wire::Overlay { .. });
+        let ways: Vec<_> = columns
+            .iter()
+            .filter(is_overlay)
+            .enumerate()
+            .filter_map(|(index, column)| build::Way::of(column, index))
+            .collect();
+        if let Some((owner, _)) =
+            ways.iter().find(|(owner, _)| columns.get(*owner).is_none_or(|c| is_overlay(&c)))
+        {
+            return Err(Error::new(Kind::Bug, "an overlay over what is no column").at("column", owner));
+        }
+        let mut decoder = Self {
+            schema: Schema::empty().into(),
+            slots: Vec::with_capacity(columns.len()),
+            columns: Vec::new(),
+            overlays: Vec::new(),
+            rows: 0,
+            scratch: Vec::new(),
+        };
+        let mut fields: Vec<Field> = Vec::new();
+        for (place, column) in columns.iter().enumerate() {
+            let own: Vec<_> = ways.iter().filter(|(owner, _)| *owner == place).map(|(_, way)| *way).collect();
+            let node = build::column(column, &own).map_err(|error| error.at("column", &column.label))?;
+            if is_overlay(&column) {
+                decoder.slots.push(Slot::Overlay(decoder.overlays.len()));
+                decoder.overlays.push(node);
+                continue;
+            }
+            if fields.iter().any(|field| *field.name() == column.name) {
+                return Err(Error::new(Kind::Schema, "two columns would have the same name in the lake")
+                    .at("column", &column.name)
+                    .next("rename or exclude one of them in the feed"));
+            }
+            let data_type = arrow_type::arrow_type(&column.sql_type)
+                .map_err(|error| error.at("column", &column.label))?;
+            fields.push(Field::new(&column.name, data_type, true));
+            decoder.slots.push(Slot::Column(decoder.columns.len()));
+            decoder.columns.push(node);
+        }
+        decoder.schema = Arc::new(Schema::new(fields));
+        Ok(decoder)
     }
 
-    /// The lake's schema.
+    /// The schema of the batches: the lake's names, every column nullable; an overlay is no column of its own.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
 
-    /// Decodes a row.
-    pub fn push_row(&mut self, _row: &[u8]) -> Result<(), BadRow> {
-        Ok(())
+    /// Decodes a row: the text of a JSON array with a value for each column. After a fault all is as it was before.
+    #[inline]
+    pub fn push_row(&mut self, row: &[u8]) -> Result<(), BadRow> {
+        match self.read_row(row) {
+            Ok(()) => {
+                self.rows += 1;
+                Ok(())
+            }
+            Err(fault) => Err(self.take_back(row, &fault)),
+        }
     }
 
     /// Rows held.
     pub fn len(&self) -> usize {
-        0
+        self.rows
     }
 
     /// No row is held.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.rows == 0
     }
 
-    /// The batch must be taken before more rows come.
+    /// The batch is to be taken before more rows come: a column comes near (half of) the 2^31 bytes or elements that its
+    /// offsets can address. A row that would go beyond them is refused as a bad one, so ask after every few rows.
     pub fn is_full(&self) -> bool {
-        false
+        self.nodes().any(Node::is_full)
     }
 
-    /// Bytes held.
+    /// Bytes of the rows held. The allocation behind them is at most about twice that while it grows.
     pub fn memory(&self) -> usize {
-        0
+        self.nodes().map(Node::memory).sum()
     }
 
-    /// Takes the rows.
+    /// Takes the rows as a batch. The next ones find room for as many.
     pub fn finish(&mut self) -> Result<RecordBatch> {
-        Ok(RecordBatch::new_empty(self.schema()))
+        let rows = std::mem::take(&mut self.rows);
+        let arrays = self
+            .columns
+            .iter_mut()
+            .zip(self.schema.fields())
+            .map(|(column, field)| column.finish(field.data_type(), &mut self.overlays, None))
+            .collect::<Result<Vec<_>, _>>();
+        arrays
+            .and_then(|arrays| {
+                let options = RecordBatchOptions::new().with_row_count(Some(rows));
+                RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            })
+            .map_err(|error| {
+                Error::new(Kind::Bug, format!("columns do not make a batch: {error}")).because(error)
+            })
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.columns.iter().chain(&self.overlays)
+    }
+
+    fn read_row(&mut self, row: &[u8]) -> Read {
+        let mut c = Cursor::new(row, &mut self.scratch);
+        c.expect(b'[')?;
+        for (place, slot) in self.slots.iter().enumerate() {
+            if place > 0 {
+                c.expect(b',')?;
+            }
+            let node = match slot {
+                Slot::Column(index) => &mut self.columns[*index],
+                Slot::Overlay(index) => &mut self.overlays[*index],
+            };
+            node.read(&mut c).map_err(|fault| fault.inside(Step::Index(place)))?;
+        }
+        c.expect(b']')?;
+        c.end()
+    }
+
+    /// Cuts the row off again. Whether it is JSON and has the right number of values is asked of the row as a whole: a
+    /// missing value shows first as one of the wrong type.
+    #[cold]
+    fn take_back(&mut self, row: &[u8], fault: &Fault) -> BadRow {
+        for node in self.columns.iter_mut().chain(&mut self.overlays) {
+            node.truncate(self.rows);
+        }
+        let count = read::count_values(row, &mut self.scratch);
+        match count {
+            Some(count) if count != self.slots.len() => BadRow {
+                path: "$".to_owned(),
+                reason: format!("{count} values where {} columns are selected", self.slots.len()),
+                offset: fault.offset(),
+                arity: true,
+                syntax: false,
+            },
+            _ => BadRow {
+                path: fault.path(),
+                reason: fault.reason().to_owned(),
+                offset: fault.offset(),
+                arity: false,
+                syntax: count.is_none(),
+            },
+        }
     }
 }
 
-/// The first `n` values of a row when all of them are integers.
-pub fn leading_integers(_row: &[u8], _n: usize) -> Option<Vec<i64>> {
-    None
+/// The first `n` values of a row when all of them are integers: the position of a row that is bad for its other values.
+pub fn leading_integers(row: &[u8], n: usize) -> Option<Vec<i64>> {
+    read::leading_integers(row, n)
 }

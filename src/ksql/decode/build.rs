@@ -1,0 +1,167 @@
+//! What is asked for becomes a tree of empty buffers.
+//!
+//! Here is decided, once and for all rows, how each value arrives: outside of a STRUCT times are strings and DECIMALs
+//! exact, anywhere inside of one times are integers and DECIMALs have passed through a double. A double keeps 15 digits
+//! of every decimal; a DECIMAL with more, inside a STRUCT, needs an overlay or is refused.
+
+use super::arrow_type::{DECIMAL128_DIGITS, arrow_type};
+use super::buffer::{Offsets, Texts};
+use super::cursor::MAX_DEPTH;
+use super::node::{Encoding, Member, Node, Values};
+use super::number::Shape;
+use crate::ksql::column::{ReadColumn, Wire};
+use crate::ksql::schema::{Field, SqlType};
+use crate::{Error, Kind, Result};
+
+/// Digits of a decimal that a double keeps whatever they are.
+const DOUBLE_DIGITS: u32 = 15;
+
+/// An overlay seen from a STRUCT on the way to its member.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'a> {
+    /// Names of the members that are still to be passed.
+    path: &'a [String],
+    /// Its place among the overlays.
+    index: usize,
+    sql_type: &'a SqlType,
+}
+
+impl<'a> Way<'a> {
+    /// The whole way of an overlay column, with the index of the column that it goes into.
+    pub(super) fn of(column: &'a ReadColumn, index: usize) -> Option<(usize, Self)> {
+        match &column.wire {
+            Wire::Overlay { column: owner, path } => {
+                Some((*owner, Self { path, index, sql_type: &column.sql_type }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The buffers of a column that is not inside of any STRUCT.
+pub(super) fn column(column: &ReadColumn, ways: &[Way]) -> Result<Node> {
+    let node = match (&column.wire, &column.sql_type) {
+        (Wire::AsDeclared | Wire::Overlay { .. }, sql_type) => build(sql_type, false, ways, 0)?,
+        (Wire::EpochMillis, SqlType::Timestamp) => {
+            Node::new(Values::Timestamp { values: Vec::new(), encoding: Encoding::Integer })
+        }
+        (Wire::TimeText, SqlType::Time) => {
+            Node::new(Values::Time { values: Vec::new(), encoding: Encoding::Text })
+        }
+        (wire, sql_type) => {
+            return Err(Error::new(Kind::Bug, format!("{sql_type:?} cannot be read as {wire:?}")));
+        }
+    };
+    if !ways.is_empty() && !matches!(node.values, Values::Struct(_)) {
+        return Err(lost_way());
+    }
+    Ok(node)
+}
+
+/// `inside` of a STRUCT or not, `depth` levels below the column.
+fn build(sql_type: &SqlType, inside: bool, ways: &[Way], depth: usize) -> Result<Node> {
+    if depth > MAX_DEPTH {
+        return Err(Error::new(Kind::Schema, format!("a type of more than {MAX_DEPTH} levels")));
+    }
+    let encoding = if inside { Encoding::Integer } else { Encoding::Text };
+    Ok(Node::new(match sql_type {
+        SqlType::Boolean => Values::Boolean(Vec::new()),
+        SqlType::Integer => Values::Integer(Vec::new()),
+        SqlType::BigInt => Values::BigInt(Vec::new()),
+        SqlType::Double => Values::Double(Vec::new()),
+        SqlType::String => Values::String(Texts::new()),
+        SqlType::Bytes => Values::Bytes(Texts::new()),
+        SqlType::Decimal { precision, scale } => decimal(*precision, *scale, inside)?,
+        SqlType::Date => Values::Date { values: Vec::new(), encoding },
+        SqlType::Time => Values::Time { values: Vec::new(), encoding },
+        SqlType::Timestamp => Values::Timestamp { values: Vec::new(), encoding },
+        SqlType::Array(element) => Values::List {
+            offsets: Offsets::new(),
+            element: Box::new(build(element, inside, &[], depth + 1)?),
+        },
+        SqlType::Map(key, value) => {
+            if matches!(**key, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
+                return Err(Error::new(Kind::Schema, "a MAP whose keys are of a nested type cannot be read"));
+            }
+            Values::Map {
+                offsets: Offsets::new(),
+                key: Box::new(build(key, inside, &[], depth + 1)?),
+                value: Box::new(build(value, inside, &[], depth + 1)?),
+                pairs: inside && **key != SqlType::String,
+            }
+        }
+        SqlType::Struct(fields) => Values::Struct(members(fields, ways, depth)?),
+    }))
+}
+
+fn decimal(precision: u32, scale: u32, inside: bool) -> Result<Values> {
+    if inside && precision > DOUBLE_DIGITS {
+        return Err(Error::new(
+            Kind::Schema,
+            format!(
+                "a DECIMAL({precision}, {scale}) inside a STRUCT loses digits on its way from the server"
+            ),
+        )
+        .next("exclude the column, or derive a stream that has the member as a column of its own"));
+    }
+    // The limits of Arrow, checked where its types are made.
+    arrow_type(&SqlType::Decimal { precision, scale })?;
+    let narrow =
+        |n: u32| u8::try_from(n).map_err(|_| Error::new(Kind::Bug, "a DECIMAL wider than its limit"));
+    let shape = Shape { precision: narrow(precision)?, scale: narrow(scale)?, through_double: inside };
+    Ok(if precision <= DECIMAL128_DIGITS {
+        Values::Decimal128 { values: Vec::new(), shape }
+    } else {
+        Values::Decimal256 { values: Vec::new(), shape }
+    })
+}
+
+fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> {
+    if ways.iter().any(|way| !fields.iter().any(|field| way.path.first() == Some(&field.name))) {
+        return Err(lost_way());
+    }
+    let mut members: Vec<Member> = Vec::with_capacity(fields.len());
+    for field in fields {
+        if members.iter().any(|member| member.name == field.name) {
+            return Err(
+                Error::new(Kind::Schema, "a STRUCT has the same member twice").at("member", &field.name)
+            );
+        }
+        let node = member(field, ways, depth).map_err(|error| error.at("member", &field.name))?;
+        let mut quoted = serde_json::to_vec(&field.name)
+            .map_err(|error| Error::new(Kind::Bug, "a name cannot be written as JSON").because(error))?;
+        quoted.push(b':');
+        members.push(Member { name: field.name.clone(), quoted, node });
+    }
+    Ok(members)
+}
+
+fn member(field: &Field, ways: &[Way], depth: usize) -> Result<Node> {
+    let mut further = Vec::new();
+    for way in ways {
+        if let Some((name, path)) = way.path.split_first()
+            && *name == field.name
+        {
+            further.push(Way { path, ..*way });
+        }
+    }
+    match further.as_slice() {
+        [way] if way.path.is_empty() => {
+            if !matches!(field.sql_type, SqlType::Decimal { .. }) || *way.sql_type != field.sql_type {
+                return Err(lost_way());
+            }
+            Ok(Node::new(Values::Overlaid(way.index)))
+        }
+        ways if ways.is_empty() || matches!(field.sql_type, SqlType::Struct(_)) => {
+            if ways.iter().any(|way| way.path.is_empty()) {
+                return Err(lost_way());
+            }
+            build(&field.sql_type, true, ways, depth + 1)
+        }
+        _ => Err(lost_way()),
+    }
+}
+
+fn lost_way() -> Error {
+    Error::new(Kind::Bug, "an overlay that does not lead to one DECIMAL of the same type inside a STRUCT")
+}
