@@ -70,7 +70,7 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
     let files_after: Vec<_> = STREAMS.iter().flat_map(|d| data_files(&project.stream(d))).collect();
     assert_eq!(files_before, files_after, "a run with nothing new makes no file");
     for dataset in STREAMS {
-        assert_eq!(again.finished(&format!("{dataset}_feed"))["rows"], 0);
+        assert_eq!(again.finished(dataset)["rows"], 0);
         let metadata = metadata(&project.stream(dataset));
         assert!(metadata["checked_at"].as_str() > metadata["last_export"].as_str());
     }
@@ -78,8 +78,8 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
     server.get().append(1_000);
     let third = project.ok(&["export", "--all", "--json"]);
     assert_lake_is_truth(&project, &server);
-    assert_eq!(third.finished("transaction_stream_feed")["rows"], 1_000);
-    assert_eq!(third.finished("transaction_flattened_feed")["rows"], 1_000);
+    assert_eq!(third.finished("transaction_stream")["rows"], 1_000);
+    assert_eq!(third.finished("transaction_flattened")["rows"], 1_000);
     assert_eq!(metadata(&project.table("payment_method_totals"))["current_version"], 3);
     assert!(!project.table("payment_method_totals").join("version=v2").exists(), "keep_versions is 1");
 }
@@ -124,7 +124,7 @@ fn folders_names_modes_and_metadata_are_those_of_the_contract() {
         assert!(!clash, "{partition_column} is in the path only");
     }
     let log = project.log();
-    assert!(log.contains("transaction_stream_feed") && log.contains("committed"), "{log}");
+    assert!(log.contains("transaction_stream") && log.contains("committed"), "{log}");
 }
 
 #[test]

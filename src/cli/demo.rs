@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::{Start, client, export, runtime, say};
@@ -11,10 +10,23 @@ use crate::error::{Error, Kind, Result};
 use crate::feed::{Catalog, FeedPaths, Place};
 use crate::headless::{Exit, Output};
 
-/// The eight feeds that the demo exports, as shipped in `feeds/active`.
-const FEEDS: [(&str, &str); 8] = [
-    ("transaction_stream_feed", include_str!("../../feeds/active/transaction_stream_feed.json")),
-    ("transaction_flattened_feed", include_str!("../../feeds/active/transaction_flattened_feed.json")),
+/// The name and text of a feed that the repository ships.
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../feeds/active/", $name, ".json")))),+]
+    };
+}
+
+/// The eight feeds that the demo exports.
+const FEEDS: [(&str, &str); 8] = shipped![
+    "payment_method_totals",
+    "product_purchase_counts",
+    "transaction_flattened",
+    "transaction_stream",
+    "transaction_stream_anonymized",
+    "transaction_stream_blacklisted",
+    "user_transaction_summary",
+    "user_transaction_summary_eur",
 ];
 
 #[derive(Debug, Args)]
@@ -61,7 +73,7 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
         return runtime.block_on(serve(options, args.new));
     }
     let root = start.root.join(&args.dir);
-    make_feeds(&root, options.start)?;
+    make_feeds(&root)?;
     let start = Start { root: root.clone(), file: start.file.clone(), flags: start.flags.clone() };
     runtime.block_on(async {
         let server = DemoServer::start(options).await?;
@@ -103,7 +115,7 @@ async fn serve(options: DemoOptions, new: u64) -> Result<Exit> {
 }
 
 /// Writes the eight feeds, unless they are there: the folder is the user's to play with.
-fn make_feeds(root: &Path, _begin: DateTime<Utc>) -> Result<()> {
+fn make_feeds(root: &Path) -> Result<()> {
     let active = root.join("feeds").join("active");
     let archived = root.join("feeds").join("archived");
     for folder in [&active, &archived] {
