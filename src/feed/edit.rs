@@ -156,9 +156,11 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn invalid(path: &Path, problems: &[Problem]) -> Error {
-    Error::new(Kind::Feed, format!("the feed is invalid:\n  {}\n ", lines(problems)))
-        .at("path", path.display())
-        .next("correct the file first")
+    let what = match problems {
+        [one] => format!("the feed is invalid: {one}"),
+        many => format!("the feed has {} problems:\n  {}\n ", many.len(), lines(many)),
+    };
+    Error::new(Kind::Feed, what).at("path", path.display()).next("correct the file first")
 }
 
 pub(super) fn same_dataset(source: &str, other: &str) -> Error {

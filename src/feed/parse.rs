@@ -287,7 +287,7 @@ fn read_partitioning(
             timezone: timezone?,
         });
     }
-    for node in PARTITIONING_FIELDS.iter().skip(1).filter_map(|name| inner.set(name)) {
+    for node in PARTITIONING_FIELDS.iter().skip(1).filter_map(|name| inner.get(name)) {
         page.wrong(&node, "belongs to partitioning by date", None);
     }
     Some(Partitioning::Version)

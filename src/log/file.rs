@@ -206,4 +206,23 @@ mod tests {
         let read = read_month(dir.path(), Month { year: 2025, month: 1 }, 9).unwrap();
         assert_eq!(read.records.len(), 1);
     }
+
+    #[test]
+    fn lines_of_two_writers_do_not_mix() {
+        let dir = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for writer in 0..2 {
+                let path = dir.path();
+                scope.spawn(move || {
+                    let mut log = LogFile::open(path).unwrap();
+                    for i in 0..200 {
+                        let text = format!("{writer} {i} {}", "x".repeat(i * 7));
+                        log.write(&record("2025-01-01T00:00:00Z", &text)).unwrap();
+                    }
+                });
+            }
+        });
+        let read = read_month(dir.path(), Month { year: 2025, month: 1 }, 1000).unwrap();
+        assert_eq!((read.records.len(), read.unreadable), (400, 0));
+    }
 }

@@ -1,0 +1,207 @@
+//! Every key once: how it is written in the file, how it is set, how it is shown again.
+//!
+//! `set(get(x))` gives `x` for each of them, and a test holds that; the defaults live in the `Default` of each section.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Config, OnStart, Theme, url};
+use crate::feed::duration::{format_duration, parse_duration};
+use crate::feed::{Problem, nearest};
+
+/// How a value is written in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Text,
+    Whole,
+    Decimal,
+    Switch,
+}
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// `section.key`
+    pub(super) name: &'static str,
+    pub(super) form: Form,
+    /// The value as it would be written; empty when it is not set.
+    pub(super) get: fn(&Config) -> String,
+    /// The error continues the value: `is not …`.
+    pub(super) set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Key {
+    /// A refused value as it may be shown: an address may hold a password.
+    pub(super) fn seen(&self, value: &str) -> String {
+        if self.name == "server.url" && value.contains('@') {
+            return "(not shown)".to_owned();
+        }
+        Problem::shorten(&format!("\"{value}\""))
+    }
+}
+
+macro_rules! key {
+    ($name:literal, $form:ident, $get:expr, $set:expr) => {
+        Key { name: $name, form: Form::$form, get: $get, set: $set }
+    };
+    // A length of time between two others.
+    ($name:literal, $section:ident . $field:ident, $min:literal ..= $max:literal) => {
+        key!($name, Text, |c| format_duration(c.$section.$field), |c, v| put(
+            &mut c.$section.$field,
+            duration(v, $min, $max)
+        ))
+    };
+    // A file that may be named.
+    ($name:literal, file $field:ident) => {
+        key!($name, Text, |c| c.server.$field.as_deref().map_or_else(String::new, |p| shown(c, p)), |c, v| {
+            let path = path(c, v)?;
+            c.server.$field = Some(path);
+            Ok(())
+        })
+    };
+    // A folder.
+    ($name:literal, folder $field:ident) => {
+        key!($name, Text, |c| shown(c, &c.paths.$field), |c, v| {
+            let path = path(c, v)?;
+            c.paths.$field = path;
+            Ok(())
+        })
+    };
+    // A size in MiB, kept in bytes.
+    ($name:literal, mib $field:ident, $min:literal ..= $max:literal) => {
+        key!($name, Whole, |c| (c.export.$field >> 20).to_string(), |c, v| put(
+            &mut c.export.$field,
+            whole(v, $min, $max)
+                .and_then(|mib: u64| (mib << 20).try_into().map_err(|_| "is too much".to_owned()))
+        ))
+    };
+    // A count.
+    ($name:literal, count $field:ident, $min:literal ..= $max:literal) => {
+        key!($name, Whole, |c| c.export.$field.to_string(), |c, v| put(
+            &mut c.export.$field,
+            whole(v, $min, $max)
+        ))
+    };
+}
+
+/// Every key, section by section.
+pub(super) const KEYS: &[Key] = &[
+    key!("paths.lake", folder lake),
+    key!("paths.feeds", folder feeds),
+    key!("paths.logs", folder logs),
+    key!("server.url", Text, |c| c.server.url.clone(), |c, v| put(&mut c.server.url, url::parse(v))),
+    key!("server.username", Text, |c| c.server.username.clone().unwrap_or_default(), |c, v| {
+        c.server.username = Some(username(v)?);
+        Ok(())
+    }),
+    key!("server.password_file", file password_file),
+    key!("server.token_file", file token_file),
+    key!("server.ca_file", file ca_file),
+    key!("server.client_cert_file", file client_cert_file),
+    key!("server.client_key_file", file client_key_file),
+    key!("server.connect_timeout", server.connect_timeout, "10ms"..="1h"),
+    key!("server.first_byte_timeout", server.first_byte_timeout, "10ms"..="1d"),
+    key!("server.inactivity_timeout", server.inactivity_timeout, "10ms"..="1d"),
+    key!("export.memory_mb", mib memory_bytes, 16..=1_048_576),
+    key!("export.min_free_mb", mib min_free_bytes, 0..=1_073_741_824),
+    key!("export.target_file_mb", mib target_file_bytes, 1..=65_536),
+    key!("export.concurrency", count concurrency, 1..=64),
+    key!("export.commit_every", export.commit_every, "1s"..="1d"),
+    key!("export.retries", count retries, 0..=1000),
+    key!("export.retry_base", export.retry_base, "1ms"..="1h"),
+    key!("export.retry_max", export.retry_max, "1ms"..="1d"),
+    key!("export.quiet", export.quiet, "100ms"..="1h"),
+    key!("export.quarantine_limit", Decimal, |c| percent(c.export.quarantine_limit), |c, v| put(
+        &mut c.export.quarantine_limit,
+        decimal(v, 0.0, 100.0)
+    )),
+    key!("export.max_row_mb", mib max_row_bytes, 1..=2047),
+    key!("export.zstd_level", count zstd_level, 1..=22),
+    key!("watch.on_start", Text, |c| word(ON_START, c.watch.on_start), |c, v| put(
+        &mut c.watch.on_start,
+        choice(v, ON_START)
+    )),
+    key!("watch.rescan", watch.rescan, "1s"..="1d"),
+    key!("watch.settle", watch.settle, "10ms"..="1m"),
+    key!("screen.theme", Text, |c| word(THEMES, c.screen.theme), |c, v| put(
+        &mut c.screen.theme,
+        choice(v, THEMES)
+    )),
+    key!("screen.ascii", Switch, |c| c.screen.ascii.to_string(), |c, v| put(&mut c.screen.ascii, switch(v))),
+    key!("screen.mouse", Switch, |c| c.screen.mouse.to_string(), |c, v| put(&mut c.screen.mouse, switch(v))),
+];
+
+const ON_START: &[(&str, OnStart)] =
+    &[("new", OnStart::New), ("all", OnStart::All), ("nothing", OnStart::Nothing)];
+const THEMES: &[(&str, Theme)] = &[("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
+
+fn duration(text: &str, min: &str, max: &str) -> Result<Duration, String> {
+    let limits = parse_duration(min).zip(parse_duration(max));
+    match parse_duration(text) {
+        None => Err("is not a length of time like 250ms, 10s, 5m or 2h".to_owned()),
+        Some(length) if limits.is_some_and(|(min, max)| (min..=max).contains(&length)) => Ok(length),
+        Some(_) => Err(format!("is not between {min} and {max}")),
+    }
+}
+
+fn whole<T: TryFrom<u64>>(text: &str, min: u64, max: u64) -> Result<T, String> {
+    let digits = Some(text).filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let number = digits.and_then(|text| text.parse().ok()).filter(|number| (min..=max).contains(number));
+    let number = number.and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| format!("is not a whole number from {min} to {max}"))
+}
+
+fn decimal(text: &str, min: f64, max: f64) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| format!("is not a number from {min} to {max}"))
+}
+
+/// With a point, as a TOML number that is no integer wants it.
+fn percent(value: f64) -> String {
+    format!("{value:?}")
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "is neither true nor false".to_owned())
+}
+
+fn choice<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+        return Ok(*value);
+    }
+    let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+    let hint = nearest(text, names.iter().copied());
+    let hint = hint.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+    Err(format!("is not one of {}{hint}", names.join(", ")))
+}
+
+fn word<T: PartialEq + Copy>(words: &[(&str, T)], value: T) -> String {
+    words.iter().find(|(_, v)| *v == value).map_or_else(String::new, |(word, _)| (*word).to_owned())
+}
+
+/// A user name that can stand in a basic authentication header: without a colon.
+fn username(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(|c: char| c == ':' || c.is_control()) {
+        return Err("is empty, or holds a colon or a control character".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A path below the root folder, or an absolute one.
+fn path(config: &Config, text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() || text.contains('\0') {
+        return Err("is not a path".to_owned());
+    }
+    Ok(config.root.join(text))
+}
+
+/// A path as it would be written: below the root folder without that folder.
+fn shown(config: &Config, path: &Path) -> String {
+    let below = path.strip_prefix(&config.root).ok().filter(|below| !below.as_os_str().is_empty());
+    below.unwrap_or(path).to_string_lossy().into_owned()
+}

@@ -1,0 +1,65 @@
+//! A password or token: read once, compared never, shown never.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+/// The longest secret that is read from a file, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// A text that does not show itself: both its formats print `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the header that carries it and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Reads a secret from a file without the line end after it; a warning when everybody may read the file.
+    pub(super) fn read(path: &Path) -> io::Result<(Self, Option<String>)> {
+        let file = File::open(path)?;
+        let mode = file.metadata()?.permissions().mode();
+        let mut text = String::new();
+        file.take(MAX_BYTES + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(io::Error::other("it is longer than a secret can be"));
+        }
+        let secret = text.strip_suffix('\n').unwrap_or(&text);
+        let secret = secret.strip_suffix('\r').unwrap_or(secret);
+        if secret.is_empty() {
+            return Err(io::Error::other("it is empty"));
+        }
+        if secret.contains(['\n', '\r', '\0']) {
+            return Err(io::Error::other("it holds more than one line"));
+        }
+        let open = (mode & 0o007 != 0).then(|| {
+            let path = path.display();
+            format!(
+                "the secret in {path} is open to everybody on this machine (mode {:04o}): chmod 600 {path}",
+                mode & 0o7777
+            )
+        });
+        Ok((Self(secret.to_owned()), open))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
