@@ -36,7 +36,9 @@ pub fn body(text: &str) -> (Vec<ReadColumn>, Vec<&str>) {
     let header: serde_json::Value =
         serde_json::from_str(lines.next().unwrap().trim_start_matches('[').trim_end_matches(',')).unwrap();
     let rows = lines
-        .filter_map(|line| line.strip_prefix("{\"row\":{\"columns\":")?.trim_end_matches([',', ']']).strip_suffix("}}"))
+        .filter_map(|line| {
+            line.strip_prefix("{\"row\":{\"columns\":")?.trim_end_matches([',', ']']).strip_suffix("}}")
+        })
         .collect();
     (columns(header["header"]["schema"].as_str().unwrap()), rows)
 }

@@ -56,7 +56,9 @@ pub fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
         return Value::Null;
     }
     match sql_type {
-        SqlType::Array(element) => Value::List((0..rng.usize(..4)).map(|_| value(rng, element, inside)).collect()),
+        SqlType::Array(element) => {
+            Value::List((0..rng.usize(..4)).map(|_| value(rng, element, inside)).collect())
+        }
         SqlType::Map(key, item) => {
             let mut entries: Vec<(Value, Value)> = Vec::new();
             let count = if rng.u8(..20) == 0 { 40 } else { rng.usize(..4) };
@@ -78,7 +80,9 @@ pub fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
 fn scalar_value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
     match sql_type {
         SqlType::Boolean => Value::Bool(rng.bool()),
-        SqlType::Integer => Value::Int(rng.choice([i32::MIN, i32::MAX, 0, rng.clone().i32(..)]).unwrap().into()),
+        SqlType::Integer => {
+            Value::Int(rng.choice([i32::MIN, i32::MAX, 0, rng.clone().i32(..)]).unwrap().into())
+        }
         SqlType::BigInt => Value::Int(rng.choice([i64::MIN, i64::MAX, -1, rng.clone().i64(..)]).unwrap()),
         SqlType::Double => {
             let any = f64::from_bits(rng.u64(..));
@@ -89,7 +93,8 @@ fn scalar_value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
         SqlType::String => Value::Text(text(rng)),
         SqlType::Bytes => Value::Bytes((0..rng.usize(..9)).map(|_| rng.u8(..)).collect()),
         SqlType::Decimal { precision, .. } => {
-            let digits: String = (0..rng.u32(0..=*precision)).map(|_| char::from(rng.u8(b'0'..=b'9'))).collect();
+            let digits: String =
+                (0..rng.u32(0..=*precision)).map(|_| char::from(rng.u8(b'0'..=b'9'))).collect();
             match digits.trim_start_matches('0') {
                 "" => Value::Decimal("0".to_owned()),
                 digits => Value::Decimal(format!("{}{digits}", rng.choice(["", "-"]).unwrap())),
@@ -201,7 +206,13 @@ fn print_scalar(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) 
 fn iso(days: i32) -> String {
     let date = NaiveDate::default() + TimeDelta::days(days.into());
     let (year, month, day) = (date.year(), date.month(), date.day());
-    let sign = if year < 0 { "-" } else if year > 9999 { "+" } else { "" };
+    let sign = if year < 0 {
+        "-"
+    } else if year > 9999 {
+        "+"
+    } else {
+        ""
+    };
     format!("{sign}{:04}-{month:02}-{day:02}", year.abs())
 }
 

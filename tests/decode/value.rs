@@ -32,7 +32,9 @@ pub enum Value {
 
 /// The rows of a batch.
 pub fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
-    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| value(column, row)).collect()).collect()
+    (0..batch.num_rows())
+        .map(|row| batch.columns().iter().map(|column| value(column, row)).collect())
+        .collect()
 }
 
 /// The value at `row`.
@@ -47,8 +49,12 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
         DataType::Float64 => Value::Double(array.as_primitive::<Float64Type>().value(row).to_bits()),
         DataType::Utf8 => Value::Text(array.as_string::<i32>().value(row).to_owned()),
         DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(row).to_vec()),
-        DataType::Decimal128(..) => Value::Decimal(array.as_primitive::<Decimal128Type>().value(row).to_string()),
-        DataType::Decimal256(..) => Value::Decimal(array.as_primitive::<Decimal256Type>().value(row).to_string()),
+        DataType::Decimal128(..) => {
+            Value::Decimal(array.as_primitive::<Decimal128Type>().value(row).to_string())
+        }
+        DataType::Decimal256(..) => {
+            Value::Decimal(array.as_primitive::<Decimal256Type>().value(row).to_string())
+        }
         DataType::Date32 => Value::Days(array.as_primitive::<Date32Type>().value(row)),
         DataType::Time64(TimeUnit::Microsecond) => {
             Value::Micros(array.as_primitive::<Time64MicrosecondType>().value(row))
