@@ -13,7 +13,7 @@ use crate::value::Value;
 
 /// What the second decoder makes of a row.
 #[derive(Debug, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Row(Vec<Value>),
     Bad,
     /// A year beyond the calendar that this decoder uses.
@@ -21,7 +21,7 @@ pub enum Verdict {
 }
 
 /// Decodes a row of values that arrive as declared.
-pub fn decode(row: &[u8], types: &[SqlType]) -> Verdict {
+pub(crate) fn decode(row: &[u8], types: &[SqlType]) -> Verdict {
     let Ok(values) = serde_json::from_slice::<Vec<&RawValue>>(row) else {
         return Verdict::Bad;
     };

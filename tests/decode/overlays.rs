@@ -1,6 +1,5 @@
 //! DECIMALs of a STRUCT whose digits come with a column of their own.
 
-use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 use lakehand::Kind;
 use lakehand::ksql::column::{ReadColumn, Wire};
@@ -35,7 +34,7 @@ fn the_exact_digits_take_the_members_place() {
             r#"[{wide},{{"A":1.2345678901234567E19,"N":{{"W":1.0E40,"Q":7}}}},12345678901234567890.1234567890]"#
         ),
         r#"[null,{"A":null,"N":null},null]"#.to_owned(),
-        r#"[null,null,null]"#.to_owned(),
+        "[null,null,null]".to_owned(),
         r#"[5,{"N":{"Q":8}},-1.5]"#.to_owned(),
     ] {
         decoder.push_row(row.as_bytes()).unwrap();
@@ -67,7 +66,7 @@ fn nested_null(w: i128) -> Value {
 #[test]
 fn an_overlay_is_null_wherever_its_struct_is() {
     let mut decoder = deep();
-    decoder.push_row(br#"[1,null,2]"#).unwrap();
+    decoder.push_row(b"[1,null,2]").unwrap();
     decoder.push_row(br#"[3,{"A":4.0,"N":null},4]"#).unwrap();
     let batch = decoder.finish().unwrap();
     let outer = batch.column(0).as_struct();
@@ -88,7 +87,7 @@ fn a_bad_row_takes_its_overlays_back() {
         r#"[2,{"A":2.0,"N":{"W":2.0,"Q":2.5}},2]"#,
         r#"[2,{"A":"2","N":{"W":2.0,"Q":2}},2]"#,
         r#"[2,{"A":2.0,"A":2.0,"N":null},2]"#,
-        r#"[2.5,null,2]"#,
+        "[2.5,null,2]",
     ] {
         assert!(decoder.push_row(row.as_bytes()).is_err(), "{row}");
     }

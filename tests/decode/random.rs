@@ -1,5 +1,7 @@
 //! Random types and values, and how ksqlDB prints them.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{Datelike as _, NaiveDate, TimeDelta};
@@ -11,7 +13,7 @@ use crate::value::Value;
 const NAMES: [&str; 8] = ["A", "b c", "QTY", "ü", "quote\"q", "\u{1F600}", "a.b", "LONGER_NAME_1"];
 
 /// A type of at most `depth` levels below it. DECIMALs inside of a STRUCT have digits that a double keeps.
-pub fn sql_type(rng: &mut Rng, inside: bool, depth: usize) -> SqlType {
+pub(crate) fn sql_type(rng: &mut Rng, inside: bool, depth: usize) -> SqlType {
     if depth == 0 || rng.u8(..10) < 6 {
         return scalar(rng, inside);
     }
@@ -51,7 +53,7 @@ fn scalar(rng: &mut Rng, inside: bool) -> SqlType {
 }
 
 /// A value of the type that its encoding can carry.
-pub fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
+pub(crate) fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
     if rng.u8(..8) == 0 {
         return Value::Null;
     }
@@ -127,7 +129,7 @@ fn text(rng: &mut Rng) -> String {
 }
 
 /// The text of a value as ksqlDB writes it; now and then with white space or in another order, as JSON allows.
-pub fn print(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) -> String {
+pub(crate) fn print(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) -> String {
     match (value, sql_type) {
         (Value::Null, _) => "null".to_owned(),
         (Value::List(items), SqlType::Array(element)) => {
@@ -243,9 +245,9 @@ fn quote(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c < ' ' || c > '\u{ffff}' => {
+            c if !(' '..='\u{ffff}').contains(&c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04X}"));
+                    let _ = write!(out, "\\u{unit:04X}");
                 }
             }
             c => out.push(c),
@@ -260,7 +262,7 @@ fn join(rng: &mut Rng, items: &[String]) -> String {
 }
 
 /// A row of values.
-pub fn print_row(rng: &mut Rng, values: &[Value], types: &[SqlType]) -> String {
+pub(crate) fn print_row(rng: &mut Rng, values: &[Value], types: &[SqlType]) -> String {
     let values: Vec<_> = values.iter().zip(types).map(|(value, ty)| print(rng, value, ty, false)).collect();
     format!("[{}]", join(rng, &values))
 }

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 /// A value of any ksqlDB type.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     /// INTEGER, BIGINT
@@ -31,14 +31,14 @@ pub enum Value {
 }
 
 /// The rows of a batch.
-pub fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
+pub(crate) fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
     (0..batch.num_rows())
         .map(|row| batch.columns().iter().map(|column| value(column, row)).collect())
         .collect()
 }
 
 /// The value at `row`.
-pub fn value(array: &dyn Array, row: usize) -> Value {
+pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
     if array.is_null(row) {
         return Value::Null;
     }
@@ -79,16 +79,16 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
 }
 
 /// `"text"`
-pub fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
 /// A DOUBLE.
-pub fn double(value: f64) -> Value {
+pub(crate) fn double(value: f64) -> Value {
     Value::Double(value.to_bits())
 }
 
 /// A DECIMAL by its unscaled integer.
-pub fn decimal(unscaled: i128) -> Value {
+pub(crate) fn decimal(unscaled: i128) -> Value {
     Value::Decimal(unscaled.to_string())
 }
