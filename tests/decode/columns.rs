@@ -6,12 +6,12 @@ use lakehand::ksql::schema::{Field, SqlType};
 use serde_json::value::RawValue;
 
 /// A column that arrives as declared.
-pub fn column(name: &str, sql_type: SqlType) -> ReadColumn {
+pub(crate) fn column(name: &str, sql_type: SqlType) -> ReadColumn {
     ReadColumn { label: name.to_owned(), name: name.to_owned(), sql_type, wire: Wire::AsDeclared }
 }
 
 /// Columns of a header such as `` `A` STRING KEY, `B` DECIMAL(4, 2) ``. It takes only what is well-formed.
-pub fn columns(header: &str) -> Vec<ReadColumn> {
+pub(crate) fn columns(header: &str) -> Vec<ReadColumn> {
     let mut spelling = Spelling(header);
     let mut columns = Vec::new();
     loop {
@@ -26,23 +26,25 @@ pub fn columns(header: &str) -> Vec<ReadColumn> {
 }
 
 /// A decoder of the columns of a header.
-pub fn decoder(header: &str) -> Decoder {
+pub(crate) fn decoder(header: &str) -> Decoder {
     Decoder::new(&columns(header)).unwrap()
 }
 
 /// The header and the rows of a v1+json body.
-pub fn body(text: &str) -> (Vec<ReadColumn>, Vec<&str>) {
+pub(crate) fn body(text: &str) -> (Vec<ReadColumn>, Vec<&str>) {
     let mut lines = text.lines();
     let header: serde_json::Value =
         serde_json::from_str(lines.next().unwrap().trim_start_matches('[').trim_end_matches(',')).unwrap();
     let rows = lines
-        .filter_map(|line| line.strip_prefix("{\"row\":{\"columns\":")?.trim_end_matches([',', ']']).strip_suffix("}}"))
+        .filter_map(|line| {
+            line.strip_prefix("{\"row\":{\"columns\":")?.trim_end_matches([',', ']']).strip_suffix("}}")
+        })
         .collect();
     (columns(header["header"]["schema"].as_str().unwrap()), rows)
 }
 
 /// The texts of the values of a row.
-pub fn values_of(row: &str) -> Vec<&str> {
+pub(crate) fn values_of(row: &str) -> Vec<&str> {
     serde_json::from_str::<Vec<&RawValue>>(row).unwrap().into_iter().map(RawValue::get).collect()
 }
 

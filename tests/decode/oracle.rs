@@ -13,7 +13,7 @@ use crate::value::Value;
 
 /// What the second decoder makes of a row.
 #[derive(Debug, PartialEq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     Row(Vec<Value>),
     Bad,
     /// A year beyond the calendar that this decoder uses.
@@ -21,7 +21,7 @@ pub enum Verdict {
 }
 
 /// Decodes a row of values that arrive as declared.
-pub fn decode(row: &[u8], types: &[SqlType]) -> Verdict {
+pub(crate) fn decode(row: &[u8], types: &[SqlType]) -> Verdict {
     let Ok(values) = serde_json::from_slice::<Vec<&RawValue>>(row) else {
         return Verdict::Bad;
     };
@@ -92,10 +92,8 @@ fn decode_value(raw: &str, sql_type: &SqlType, inside: bool) -> Decoded {
 fn decode_text(text: &str, sql_type: &SqlType) -> Decoded {
     match sql_type {
         SqlType::String => Ok(Value::Text(text.to_owned())),
-        SqlType::Boolean => parse(text).map(Value::Bool),
-        SqlType::Integer => {
-            integer(text, i64::from(i32::MIN)..=i64::from(i32::MAX)).map(Value::Int)
-        }
+        SqlType::Boolean => text.parse().map(Value::Bool).map_err(|_| No::Bad),
+        SqlType::Integer => integer(text, i64::from(i32::MIN)..=i64::from(i32::MAX)).map(Value::Int),
         SqlType::BigInt => integer(text, i64::MIN..=i64::MAX).map(Value::Int),
         SqlType::Double => match text {
             "NaN" => Ok(Value::Double(f64::NAN.to_bits())),
@@ -131,7 +129,11 @@ fn decode_map(raw: &str, key: &SqlType, value: &SqlType, inside: bool) -> Decode
         }
     }
     let doubled = (0..entries.len()).any(|a| (0..a).any(|b| entries[a].0 == entries[b].0));
-    if doubled || entries.iter().any(|(key, _)| *key == Value::Null) { Err(No::Bad) } else { Ok(Value::Map(entries)) }
+    if doubled || entries.iter().any(|(key, _)| *key == Value::Null) {
+        Err(No::Bad)
+    } else {
+        Ok(Value::Map(entries))
+    }
 }
 
 fn decode_struct(raw: &str, fields: &[Field]) -> Decoded {

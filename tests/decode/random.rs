@@ -1,5 +1,7 @@
 //! Random types and values, and how ksqlDB prints them.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{Datelike as _, NaiveDate, TimeDelta};
@@ -11,7 +13,7 @@ use crate::value::Value;
 const NAMES: [&str; 8] = ["A", "b c", "QTY", "ü", "quote\"q", "\u{1F600}", "a.b", "LONGER_NAME_1"];
 
 /// A type of at most `depth` levels below it. DECIMALs inside of a STRUCT have digits that a double keeps.
-pub fn sql_type(rng: &mut Rng, inside: bool, depth: usize) -> SqlType {
+pub(crate) fn sql_type(rng: &mut Rng, inside: bool, depth: usize) -> SqlType {
     if depth == 0 || rng.u8(..10) < 6 {
         return scalar(rng, inside);
     }
@@ -51,12 +53,14 @@ fn scalar(rng: &mut Rng, inside: bool) -> SqlType {
 }
 
 /// A value of the type that its encoding can carry.
-pub fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
+pub(crate) fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
     if rng.u8(..8) == 0 {
         return Value::Null;
     }
     match sql_type {
-        SqlType::Array(element) => Value::List((0..rng.usize(..4)).map(|_| value(rng, element, inside)).collect()),
+        SqlType::Array(element) => {
+            Value::List((0..rng.usize(..4)).map(|_| value(rng, element, inside)).collect())
+        }
         SqlType::Map(key, item) => {
             let mut entries: Vec<(Value, Value)> = Vec::new();
             let count = if rng.u8(..20) == 0 { 40 } else { rng.usize(..4) };
@@ -78,7 +82,9 @@ pub fn value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
 fn scalar_value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
     match sql_type {
         SqlType::Boolean => Value::Bool(rng.bool()),
-        SqlType::Integer => Value::Int(rng.choice([i32::MIN, i32::MAX, 0, rng.clone().i32(..)]).unwrap().into()),
+        SqlType::Integer => {
+            Value::Int(rng.choice([i32::MIN, i32::MAX, 0, rng.clone().i32(..)]).unwrap().into())
+        }
         SqlType::BigInt => Value::Int(rng.choice([i64::MIN, i64::MAX, -1, rng.clone().i64(..)]).unwrap()),
         SqlType::Double => {
             let any = f64::from_bits(rng.u64(..));
@@ -89,7 +95,8 @@ fn scalar_value(rng: &mut Rng, sql_type: &SqlType, inside: bool) -> Value {
         SqlType::String => Value::Text(text(rng)),
         SqlType::Bytes => Value::Bytes((0..rng.usize(..9)).map(|_| rng.u8(..)).collect()),
         SqlType::Decimal { precision, .. } => {
-            let digits: String = (0..rng.u32(0..=*precision)).map(|_| char::from(rng.u8(b'0'..=b'9'))).collect();
+            let digits: String =
+                (0..rng.u32(0..=*precision)).map(|_| char::from(rng.u8(b'0'..=b'9'))).collect();
             match digits.trim_start_matches('0') {
                 "" => Value::Decimal("0".to_owned()),
                 digits => Value::Decimal(format!("{}{digits}", rng.choice(["", "-"]).unwrap())),
@@ -122,7 +129,7 @@ fn text(rng: &mut Rng) -> String {
 }
 
 /// The text of a value as ksqlDB writes it; now and then with white space or in another order, as JSON allows.
-pub fn print(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) -> String {
+pub(crate) fn print(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) -> String {
     match (value, sql_type) {
         (Value::Null, _) => "null".to_owned(),
         (Value::List(items), SqlType::Array(element)) => {
@@ -201,7 +208,13 @@ fn print_scalar(rng: &mut Rng, value: &Value, sql_type: &SqlType, inside: bool) 
 fn iso(days: i32) -> String {
     let date = NaiveDate::default() + TimeDelta::days(days.into());
     let (year, month, day) = (date.year(), date.month(), date.day());
-    let sign = if year < 0 { "-" } else if year > 9999 { "+" } else { "" };
+    let sign = if year < 0 {
+        "-"
+    } else if year > 9999 {
+        "+"
+    } else {
+        ""
+    };
     format!("{sign}{:04}-{month:02}-{day:02}", year.abs())
 }
 
@@ -232,9 +245,9 @@ fn quote(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            c if c < ' ' || c > '\u{ffff}' => {
+            c if !(' '..='\u{ffff}').contains(&c) => {
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    out.push_str(&format!("\\u{unit:04X}"));
+                    let _ = write!(out, "\\u{unit:04X}");
                 }
             }
             c => out.push(c),
@@ -249,7 +262,7 @@ fn join(rng: &mut Rng, items: &[String]) -> String {
 }
 
 /// A row of values.
-pub fn print_row(rng: &mut Rng, values: &[Value], types: &[SqlType]) -> String {
+pub(crate) fn print_row(rng: &mut Rng, values: &[Value], types: &[SqlType]) -> String {
     let values: Vec<_> = values.iter().zip(types).map(|(value, ty)| print(rng, value, ty, false)).collect();
     format!("[{}]", join(rng, &values))
 }

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 /// A value of any ksqlDB type.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Bool(bool),
     /// INTEGER, BIGINT
@@ -31,12 +31,14 @@ pub enum Value {
 }
 
 /// The rows of a batch.
-pub fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
-    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| value(column, row)).collect()).collect()
+pub(crate) fn rows(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    (0..batch.num_rows())
+        .map(|row| batch.columns().iter().map(|column| value(column, row)).collect())
+        .collect()
 }
 
 /// The value at `row`.
-pub fn value(array: &dyn Array, row: usize) -> Value {
+pub(crate) fn value(array: &dyn Array, row: usize) -> Value {
     if array.is_null(row) {
         return Value::Null;
     }
@@ -47,8 +49,12 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
         DataType::Float64 => Value::Double(array.as_primitive::<Float64Type>().value(row).to_bits()),
         DataType::Utf8 => Value::Text(array.as_string::<i32>().value(row).to_owned()),
         DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(row).to_vec()),
-        DataType::Decimal128(..) => Value::Decimal(array.as_primitive::<Decimal128Type>().value(row).to_string()),
-        DataType::Decimal256(..) => Value::Decimal(array.as_primitive::<Decimal256Type>().value(row).to_string()),
+        DataType::Decimal128(..) => {
+            Value::Decimal(array.as_primitive::<Decimal128Type>().value(row).to_string())
+        }
+        DataType::Decimal256(..) => {
+            Value::Decimal(array.as_primitive::<Decimal256Type>().value(row).to_string())
+        }
         DataType::Date32 => Value::Days(array.as_primitive::<Date32Type>().value(row)),
         DataType::Time64(TimeUnit::Microsecond) => {
             Value::Micros(array.as_primitive::<Time64MicrosecondType>().value(row))
@@ -73,16 +79,16 @@ pub fn value(array: &dyn Array, row: usize) -> Value {
 }
 
 /// `"text"`
-pub fn text(text: &str) -> Value {
+pub(crate) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
 /// A DOUBLE.
-pub fn double(value: f64) -> Value {
+pub(crate) fn double(value: f64) -> Value {
     Value::Double(value.to_bits())
 }
 
 /// A DECIMAL by its unscaled integer.
-pub fn decimal(unscaled: i128) -> Value {
+pub(crate) fn decimal(unscaled: i128) -> Value {
     Value::Decimal(unscaled.to_string())
 }
