@@ -1,19 +1,39 @@
 //! One dataset, held by a lock for as long as the value lives.
+//!
+//! Every way in goes through [`Dataset::settle`]: an unfinished commit is finished, staging is emptied, the metadata is
+//! read, or rebuilt where it is lost. It runs at `open` and again after anything has failed, so that there is one path
+//! for a crash and for an error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{Appender, Lake, Limits, Metadata, Owner, RunInfo, Snapshot, TableSchema};
-use crate::feed::Feed;
+use super::commit::{Committer, Intent, Move};
+use super::fsops::{self, Fs};
+use super::lock::Lock;
+use super::metadata::{Metadata, read_metadata};
+use super::schema::{self, TableSchema};
+use super::{Appender, Lake, Limits, Owner, RunInfo, Snapshot, layout, rebuild};
+use crate::feed::{Feed, FeedKind};
 use crate::{Error, Kind, Result};
+
+/// Mode of staging: nobody else has business there.
+const STAGING_MODE: u32 = 0o700;
+/// Mode of the lake's own folders, where they have to be made.
+const LAKE_MODE: u32 = 0o755;
 
 /// A dataset that no other process writes. The lock goes with the value, or with the process.
 pub struct Dataset {
-    dir: PathBuf,
-    metadata: Metadata,
+    pub(crate) feed: Feed,
+    pub(crate) limits: Limits,
+    pub(crate) committer: Committer,
+    pub(crate) metadata: Metadata,
     recovery: Recovery,
+    lock: Lock,
+    since: DateTime<Utc>,
+    /// Something failed half way: what is on disk is to be settled before anything else.
+    pub(crate) unsettled: bool,
 }
 
 /// What start-up found and did.
@@ -27,31 +47,34 @@ pub struct Recovery {
     pub thrown_bytes: u64,
     /// Why `_metadata.json` was rebuilt from the footers, where it was.
     pub rebuilt_metadata: Option<String>,
-    /// Versions of a table that were on their way out, now removed.
-    pub removed_versions: Vec<u32>,
-}
-
-/// A partition that retention removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemovedPartition {
-    /// Below the dataset.
-    pub path: String,
-    /// Rows, where the metadata knew them.
-    pub records: u64,
-    /// Files removed.
-    pub files: u64,
-    /// Their size, bytes.
-    pub bytes: u64,
-    /// Files that are not ours and were left.
-    pub foreign: Vec<String>,
 }
 
 impl Dataset {
     /// Makes the folders, takes the lock, finishes or forgets what an earlier run left, reads the metadata.
     ///
     /// `Kind::Locked` names who holds it; `Kind::Damaged` says what on disk is not as recorded.
-    pub fn open(_lake: &Lake, _feed: &Feed, _limits: Limits, _owner: Owner) -> Result<Self> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
+    pub fn open(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
+        let fs = lake.fs().clone();
+        let (kind, name) = layout::dataset_parts(feed)?;
+        make_root(&fs, lake.root())?;
+        fs.make_dir(&lake.root().join(kind), LAKE_MODE)?;
+        let dir = lake.root().join(kind).join(name);
+        fs.make_dir(&dir, feed.visibility.dir_mode())?;
+        fs.set_mode(&dir, feed.visibility.dir_mode())?;
+        let since = owner.since;
+        let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
+        let mut dataset = Self {
+            feed: feed.clone(),
+            limits,
+            committer: Committer { fs, dir, visibility: feed.visibility },
+            metadata: Metadata::fresh(feed, since),
+            recovery: Recovery::default(),
+            lock,
+            since,
+            unsettled: true,
+        };
+        dataset.recovery = dataset.recover()?;
+        Ok(dataset)
     }
 
     /// What start-up found and did.
@@ -66,7 +89,7 @@ impl Dataset {
 
     /// Its folder.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        &self.committer.dir
     }
 
     /// Something was exported before: `storage_mode: ignore` then does nothing.
@@ -75,35 +98,213 @@ impl Dataset {
     }
 
     /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
-    pub fn appender(&mut self, _schema: &TableSchema, _run: RunInfo) -> Result<Appender<'_>> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
+    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
+        self.begin(FeedKind::Stream, schema)?;
+        Appender::new(self, schema, run)
     }
 
     /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
-    pub fn snapshot(&mut self, _schema: &TableSchema, _run: RunInfo) -> Result<Snapshot<'_>> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
-    }
-
-    /// Removes what the feed no longer keeps: partitions of a stream by the date in their path (`retention_days`),
-    /// versions of a table beyond `keep_versions`.
-    pub fn retain(&mut self, _today: NaiveDate) -> Result<Vec<RemovedPartition>> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
+    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
+        self.begin(FeedKind::Table, schema)?;
+        Snapshot::new(self, schema, run)
     }
 
     /// There was nothing new: the metadata says so, and no file is made. Positions may advance over offsets that hold
-    /// no row.
+    /// no row, and never go back.
     pub fn note_caught_up(
         &mut self,
-        _positions: &BTreeMap<i32, i64>,
-        _through: Option<DateTime<Utc>>,
-        _way: &str,
-        _now: DateTime<Utc>,
+        positions: &BTreeMap<i32, i64>,
+        through: Option<DateTime<Utc>>,
+        way: &str,
+        now: DateTime<Utc>,
     ) -> Result<()> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
+        self.settle()?;
+        self.lock.check()?;
+        let mut next = self.metadata.clone();
+        next.describe(&self.feed);
+        self.advance(&mut next, positions)?;
+        next.read_way = Some(way.to_owned());
+        next.complete_through = next.complete_through.max(through);
+        next.caught_up = true;
+        next.checked_at = Some(now);
+        self.committer.write_metadata(&next.text()?)?;
+        self.metadata = next;
+        Ok(())
     }
 
     /// Takes the source's columns as they now are: `schema_version` rises to the next whole number. Gives the new one.
-    pub fn accept_schema(&mut self, _schema: &TableSchema, _now: DateTime<Utc>) -> Result<String> {
-        Err(Error::new(Kind::Bug, "the dataset is not there yet"))
+    /// Files of before keep their columns.
+    pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
+        self.settle()?;
+        self.lock.check()?;
+        let columns = schema::file_columns(&self.file_schema(schema)?, &schema.columns_types);
+        let mut next = self.metadata.clone();
+        next.describe(&self.feed);
+        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns);
+        next.checked_at = Some(now);
+        self.committer.write_metadata(&next.text()?)?;
+        self.metadata = next;
+        Ok(self.metadata.schema_version.clone())
     }
+
+    /// Recovers, where something may be unfinished.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        if self.unsettled { self.recover().map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Finishes or forgets what is unfinished, and reads the metadata.
+    fn recover(&mut self) -> Result<Recovery> {
+        let mut found = Recovery::default();
+        self.lock.check()?;
+        let Committer { fs, dir, .. } = &self.committer;
+        let staging = dir.join(layout::STAGING);
+        fs.make_dir(&staging, STAGING_MODE)?;
+        fs.set_mode(&staging, STAGING_MODE)?;
+        if let Some(intent) = self.committer.left_behind()? {
+            self.committer.finish(&intent)?;
+            found.finished_commit = Some(intent.commit);
+        }
+        (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;
+        (self.metadata, found.rebuilt_metadata) = self.load()?;
+        self.unsettled = false;
+        Ok(found)
+    }
+
+    /// The metadata, and why it had to be rebuilt if it had.
+    fn load(&self) -> Result<(Metadata, Option<String>)> {
+        let Committer { fs, dir, .. } = &self.committer;
+        let why = match read_metadata(dir) {
+            Ok(Some(metadata)) => return Ok((metadata, None)),
+            Ok(None) => "it was not there".to_owned(),
+            Err(e) if e.kind() == Kind::Damaged => {
+                let aside = format!("{}.damaged-{}", layout::METADATA, self.since.format("%Y%m%dT%H%M%SZ"));
+                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.since))?;
+                fs.rename(&dir.join(layout::METADATA), &dir.join(aside))?;
+                self.committer.write_metadata(&metadata.text()?)?;
+                return Ok((metadata, Some(e.what().to_owned())));
+            }
+            Err(e) => return Err(e),
+        };
+        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.since))?;
+        if metadata.partitions.is_empty() {
+            return Ok((metadata, None));
+        }
+        self.committer.write_metadata(&metadata.text()?)?;
+        Ok((metadata, Some(why)))
+    }
+
+    fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
+        self.settle()?;
+        if self.feed.kind != kind {
+            return Err(Error::new(Kind::Bug, "streams are appended to, tables are taken as snapshots")
+                .at("feed", &self.feed.name));
+        }
+        schema::refuse_folder_names(&schema.arrow).map_err(|e| e.at("feed", &self.feed.name))?;
+        let wanted = Metadata::fresh(&self.feed, self.since);
+        let layout = |m: &Metadata| {
+            let zone = m.timezone.clone().unwrap_or_else(|| "UTC".to_owned());
+            format!(
+                "{} by {} in {zone}",
+                m.partition_columns.join("/"),
+                m.timestamp_column.as_deref().unwrap_or("ROWTIME")
+            )
+        };
+        // Metadata rebuilt from footers, or that of an early version, may not know the column: it is not held to it.
+        if self.has_data() && layout(&self.metadata) != layout(&wanted) {
+            return Err(Error::new(
+                Kind::Feed,
+                format!("the data is in folders {}, and the feed now says {}", layout(&self.metadata), layout(&wanted)),
+            )
+            .at("feed", &self.feed.name)
+            .next("give the feed its old partitioning back, or move the dataset's folder away to export it anew"));
+        }
+        Ok(())
+    }
+
+    /// The columns of the files: those of the batches, without the row's metadata where the feed does not keep it.
+    pub(crate) fn file_schema(&self, schema: &TableSchema) -> Result<arrow_schema::SchemaRef> {
+        schema
+            .arrow
+            .project(&self.file_indices(schema))
+            .map(std::sync::Arc::new)
+            .map_err(|e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}")))
+    }
+
+    /// Indices, in the batches, of the columns of the files.
+    pub(crate) fn file_indices(&self, schema: &TableSchema) -> Vec<usize> {
+        let keep_all = self.feed.kind == FeedKind::Table || self.feed.row_metadata;
+        let fields = schema.arrow.fields().iter().enumerate();
+        fields
+            .filter(|(_, f)| {
+                keep_all || !matches!(f.name().as_str(), "ROWTIME" | "ROWPARTITION" | "ROWOFFSET")
+            })
+            .map(|(i, _)| i)
+            .collect()
+    }
+
+    /// Moves positions forward.
+    pub(crate) fn advance(&self, metadata: &mut Metadata, positions: &BTreeMap<i32, i64>) -> Result<()> {
+        for (partition, next) in positions {
+            let known = metadata.positions.entry(*partition).or_insert(*next);
+            if next < known {
+                return Err(Error::new(
+                    Kind::Bug,
+                    format!(
+                        "the position of Kafka partition {partition} would go back from {known} to {next}"
+                    ),
+                )
+                .at("feed", &self.feed.name));
+            }
+            *known = *next;
+        }
+        Ok(())
+    }
+
+    /// The folder of a run in staging, made.
+    pub(crate) fn staging(&self, run: &str) -> Result<PathBuf> {
+        let Committer { fs, dir, .. } = &self.committer;
+        let staging = dir.join(layout::STAGING);
+        fs.make_dir(&staging, STAGING_MODE)?;
+        let folder = staging.join(layout::run_word(run));
+        fs.make_dir(&folder, STAGING_MODE)?;
+        Ok(folder)
+    }
+
+    /// The lock is still ours.
+    pub(crate) fn check_lock(&self) -> Result<()> {
+        self.lock.check()
+    }
+
+    /// Nothing may be committed: the disk is too full, or the lock is gone.
+    pub(crate) fn check_ready(&self) -> Result<()> {
+        self.lock.check()?;
+        self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
+    }
+
+    /// The commit: `moves` and `metadata` become visible together.
+    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
+        let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
+        self.unsettled = true;
+        self.committer.decide(&intent)?;
+        self.committer.finish(&intent)?;
+        self.metadata = metadata;
+        self.unsettled = false;
+        Ok(())
+    }
+
+    /// `path` as an intent names it.
+    pub(crate) fn relative(&self, path: &Path) -> Result<String> {
+        path.strip_prefix(&self.committer.dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(
+            || Error::new(Kind::Bug, "a staged file outside of the dataset").at("file", path.display()),
+        )
+    }
+}
+
+/// The lake's own folder may be missing with those above it, and may be a link to where the disk is.
+fn make_root(fs: &Fs, root: &Path) -> Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    make_root(fs, fsops::parent(root))?;
+    fs.make_dir(root, LAKE_MODE).map(|_| ())
 }

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Result;
+use super::{fsops, layout};
+use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
+use crate::{Error, Kind, Result};
 
 /// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,7 +29,7 @@ pub struct Metadata {
     pub last_export: Option<DateTime<Utc>>,
     /// Rows: of all partitions of a stream, of the current version of a table.
     pub total_records: u64,
-    /// Size of all files in MiB (1,048,576 bytes), two digits.
+    /// Size of all files in MiB (1,048,576 bytes), three digits.
     pub total_size_mb: f64,
     /// Every partition, sorted by path.
     pub partitions: Vec<PartitionInfo>,
@@ -87,13 +89,13 @@ pub struct Metadata {
 }
 
 /// One partition folder.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PartitionInfo {
     /// Below the dataset: `year=2025/month=01/day=15`, `version=v2`.
     pub path: String,
     /// Rows.
     pub records: u64,
-    /// Size in MiB (1,048,576 bytes), two digits.
+    /// Size in MiB (1,048,576 bytes), three digits.
     pub size_mb: f64,
     /// Size, bytes.
     #[serde(default)]
@@ -153,7 +155,159 @@ pub struct RunRecord {
     pub outcome: String,
 }
 
+/// Largest `_metadata.json` that is read: ten years of hours need a tenth of it.
+const CAP: u64 = 256 << 20;
+/// Runs that are remembered.
+const RUNS: usize = 20;
+
 /// The metadata of the dataset in `dataset_dir`, without taking its lock; `None` where there is none.
-pub fn read_metadata(_dataset_dir: &Path) -> Result<Option<Metadata>> {
-    Ok(None)
+/// `Kind::Damaged` when it cannot be understood.
+pub fn read_metadata(dataset_dir: &Path) -> Result<Option<Metadata>> {
+    let path = dataset_dir.join(layout::METADATA);
+    let Some(bytes) = fsops::read_capped(&path, CAP)? else { return Ok(None) };
+    let metadata = serde_json::from_slice(&bytes).map_err(|e| {
+        Error::new(Kind::Damaged, format!("the metadata cannot be understood: {e}"))
+            .at("file", path.display())
+            .next("the next export rebuilds it from the files' footers")
+    })?;
+    Ok(Some(metadata))
+}
+
+/// Bytes as MiB with three digits.
+pub(crate) fn mib(bytes: u64) -> f64 {
+    (bytes as f64 / 1_048_576.0 * 1000.0).round() / 1000.0
+}
+
+/// Milliseconds since 1970 as a time, where the calendar has it.
+fn time(ms: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(ms)
+}
+
+impl Metadata {
+    /// That of a dataset without data.
+    pub(crate) fn fresh(feed: &Feed, now: DateTime<Utc>) -> Self {
+        let mut metadata = Self {
+            source: feed.dataset(),
+            kind: String::new(),
+            storage_mode: String::new(),
+            format: "parquet".to_owned(),
+            partitioning: String::new(),
+            last_export: None,
+            total_records: 0,
+            total_size_mb: 0.0,
+            partitions: Vec::new(),
+            schema_version: "1.0".to_owned(),
+            created_at: now,
+            total_bytes: 0,
+            total_files: 0,
+            positions: BTreeMap::new(),
+            current_version: None,
+            read_way: None,
+            complete_through: None,
+            caught_up: false,
+            checked_at: None,
+            columns: Vec::new(),
+            partition_columns: Vec::new(),
+            timezone: None,
+            timestamp_column: None,
+            commit_seq: 0,
+            quarantined_records: 0,
+            runs: Vec::new(),
+            other: Map::new(),
+        };
+        metadata.describe(feed);
+        metadata
+    }
+
+    /// Takes over what the feed says; the partitioning only as long as there is no data that has another.
+    pub(crate) fn describe(&mut self, feed: &Feed) {
+        let word = |text: &str| text.to_owned();
+        self.kind = word(if feed.kind == FeedKind::Stream { "stream" } else { "table" });
+        self.storage_mode = word(match feed.storage_mode {
+            StorageMode::Append => "append",
+            StorageMode::Overwrite => "overwrite",
+            StorageMode::Ignore => "ignore",
+        });
+        if !self.partitions.is_empty() && !self.partition_columns.is_empty() {
+            return;
+        }
+        self.partition_columns = layout::partition_columns(&feed.partitioning);
+        (self.timezone, self.timestamp_column) = match &feed.partitioning {
+            Partitioning::Date { timezone, timestamp_column, .. } => {
+                (Some(timezone.name().to_owned()), timestamp_column.clone())
+            }
+            Partitioning::Version => (None, None),
+        };
+        self.partitioning = word(if self.timezone.is_some() { "date" } else { "version" });
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map(|text| text + "\n")
+            .map_err(|e| Error::new(Kind::Bug, format!("the metadata cannot be written: {e}")))
+    }
+
+    /// Counts a file in partition `path`.
+    pub(crate) fn add_file(&mut self, path: &str, file: &FileFacts) {
+        let found = self
+            .partitions
+            .binary_search_by(|partition| layout::path_order(&partition.path).cmp(&layout::path_order(path)));
+        let at = found.unwrap_or_else(|at| {
+            let path = path.to_owned();
+            self.partitions.insert(at, PartitionInfo { path, ..PartitionInfo::default() });
+            at
+        });
+        let partition = &mut self.partitions[at];
+        partition.records += file.rows;
+        partition.bytes += file.bytes;
+        partition.files += 1;
+        partition.size_mb = mib(partition.bytes);
+        if let Some([first, last]) = file.rowtime {
+            partition.first_time = partition.first_time.into_iter().chain(time(first)).min();
+            partition.last_time = partition.last_time.into_iter().chain(time(last)).max();
+        }
+        for (kafka, [first, last]) in &file.offsets {
+            let held = partition.offsets.entry(*kafka).or_insert([*first, *last]);
+            *held = [held[0].min(*first), held[1].max(*last)];
+        }
+    }
+
+    /// Sums the partitions up.
+    pub(crate) fn total(&mut self) {
+        let counted = |partition: &&PartitionInfo| {
+            self.kind != "table" || layout::version_of(&partition.path) == self.current_version
+        };
+        self.total_records = self.partitions.iter().filter(counted).map(|p| p.records).sum();
+        self.total_bytes = self.partitions.iter().map(|p| p.bytes).sum();
+        self.total_files = self.partitions.iter().map(|p| p.files).sum();
+        self.total_size_mb = mib(self.total_bytes);
+    }
+
+    /// Adds a commit to its run.
+    pub(crate) fn note_run(&mut self, record: RunRecord) {
+        match self.runs.iter_mut().find(|run| run.id == record.id) {
+            Some(run) => {
+                run.ended = record.ended;
+                run.duration_ms = record.duration_ms;
+                run.rows += record.rows;
+                run.bytes += record.bytes;
+                run.files += record.files;
+                run.quarantined += record.quarantined;
+                run.rolls.add(record.rolls);
+                run.outcome = record.outcome;
+            }
+            None => self.runs.push(record),
+        }
+        let surplus = self.runs.len().saturating_sub(RUNS);
+        self.runs.drain(..surplus);
+    }
+}
+
+/// What one file adds to its partition.
+pub(crate) struct FileFacts {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) rowtime: Option<[i64; 2]>,
+    pub(crate) offsets: Vec<(i32, [i64; 2])>,
 }

@@ -15,37 +15,74 @@
 //! The only user of parquet. Blocking code: no tokio, no network. Time is passed in.
 
 mod appender;
+mod commit;
 mod dataset;
+mod encoding;
+mod footer;
+mod fsops;
+mod layout;
+mod lock;
 mod metadata;
+mod offsets;
+mod quarantine;
+mod rebuild;
+mod report;
+mod retention;
+mod route;
 mod schema;
 mod snapshot;
+mod usage;
+mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use appender::{Appender, Commit, Committed, Quarantined, RollReasons, WriterStats};
-pub use dataset::{Dataset, Recovery, RemovedPartition};
+pub use appender::{Appender, Commit};
+pub use dataset::{Dataset, Recovery};
+pub use footer::{Footer, read_footer};
+pub use fsops::{Faults, Op};
 pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use offsets::{OffsetRuns, PartitionRuns};
+pub use report::{Committed, Quarantined, RollReasons, WriterStats};
+pub use retention::RemovedPartition;
 pub use schema::{RunInfo, TableSchema};
 pub use snapshot::Snapshot;
+pub use usage::{Amount, PartitionUsage, usage};
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Lake {
     root: PathBuf,
+    fs: fsops::Fs,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), fs: fsops::Fs::default() }
+    }
+
+    /// A lake whose changes to the file system are looked at by `faults` first: for tests.
+    pub fn with_faults(root: impl Into<PathBuf>, faults: Arc<dyn Faults>) -> Self {
+        Self { root: root.into(), fs: fsops::Fs::with_faults(faults) }
     }
 
     /// Where it is.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The folder of a feed's dataset. `Kind::Feed` when its name cannot be a folder's.
+    pub fn dataset_dir(&self, feed: &crate::feed::Feed) -> crate::Result<PathBuf> {
+        let (kind, name) = layout::dataset_parts(feed)?;
+        Ok(self.root.join(kind).join(name))
+    }
+
+    fn fs(&self) -> &fsops::Fs {
+        &self.fs
     }
 }
 

@@ -1,0 +1,320 @@
+//! Every change that the lake makes to the file system.
+//!
+//! One small set of operations, so that a test can stop the program before any one of them ([`Faults`]) and so that the
+//! rules hold everywhere: modes are set by chmod and never left to the umask, nothing is followed through a symbolic
+//! link, and "already there" is an answer and not an error where an operation may be repeated by recovery.
+//!
+//! It knows nothing of datasets, commits or Parquet.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::{Error, Kind, Result};
+
+/// A change to the file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// A folder is made.
+    MakeDir,
+    /// The mode of a file or folder is set.
+    SetMode,
+    /// A file is made.
+    Create,
+    /// Bytes go to a file.
+    Write,
+    /// A file is synced to disk.
+    Sync,
+    /// A folder is synced to disk.
+    SyncDir,
+    /// A file or folder gets another name.
+    Rename,
+    /// A file or an empty folder is removed.
+    Remove,
+}
+
+/// Looks at each change before it is made, and may refuse it: for tests of crashes and of full disks.
+pub trait Faults: Send + Sync {
+    /// An error here is what the operation returns; the change is then not made.
+    fn before(&self, op: Op, path: &Path) -> io::Result<()>;
+
+    /// Another answer to how many bytes are free.
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// The file system as the lake uses it.
+#[derive(Clone, Default)]
+pub(crate) struct Fs {
+    faults: Option<Arc<dyn Faults>>,
+}
+
+/// A file that is being written.
+pub(crate) struct LakeFile {
+    file: File,
+    path: PathBuf,
+    fs: Fs,
+}
+
+impl Fs {
+    pub(crate) fn with_faults(faults: Arc<dyn Faults>) -> Self {
+        Self { faults: Some(faults) }
+    }
+
+    fn before(&self, op: Op, path: &Path) -> io::Result<()> {
+        self.faults.as_ref().map_or(Ok(()), |faults| faults.before(op, path))
+    }
+
+    /// Makes one folder with `mode`; one that is there keeps its mode. Gives whether it was made.
+    pub(crate) fn make_dir(&self, path: &Path, mode: u32) -> Result<bool> {
+        if is_real_dir(path)? {
+            return Ok(false);
+        }
+        let made = self
+            .before(Op::MakeDir, path)
+            .and_then(|()| fs::DirBuilder::new().mode(mode).create(path))
+            .map(|()| true)
+            .or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(false) } else { Err(e) })
+            .map_err(|e| Error::io("make the folder", path, e))?;
+        if made {
+            self.set_mode(path, mode)?;
+            self.sync_dir(parent(path))?;
+        }
+        Ok(made)
+    }
+
+    /// Makes every folder of `relative` below `base`, which is there.
+    pub(crate) fn make_dirs(&self, base: &Path, relative: &Path, mode: u32) -> Result<()> {
+        let mut path = base.to_path_buf();
+        for part in relative.components() {
+            path.push(part);
+            self.make_dir(&path, mode)?;
+        }
+        Ok(())
+    }
+
+    /// Gives `path` the mode, if it has another one.
+    pub(crate) fn set_mode(&self, path: &Path, mode: u32) -> Result<()> {
+        let now = fs::symlink_metadata(path).map_err(|e| Error::io("look at", path, e))?.mode();
+        if now & 0o7777 == mode {
+            return Ok(());
+        }
+        self.before(Op::SetMode, path)
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+            .map_err(|e| Error::io("set the mode", path, e))
+    }
+
+    /// Makes a new file with `mode`; one that is there is an error.
+    pub(crate) fn create(&self, path: &Path, mode: u32) -> Result<LakeFile> {
+        // The mode at creation is cut by the umask and so never wider than asked for; fchmod then makes it exact.
+        let made = self.before(Op::Create, path).and_then(|()| {
+            let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+            file.set_permissions(fs::Permissions::from_mode(mode))?;
+            Ok(file)
+        });
+        let file = made.map_err(|e| Error::io("make the file", path, e))?;
+        Ok(LakeFile { file, path: path.to_path_buf(), fs: self.clone() })
+    }
+
+    /// Makes `path` hold `bytes`, whole or not at all, also after a power loss. `scratch` is in the same file system;
+    /// what is there is overwritten.
+    pub(crate) fn replace(&self, path: &Path, scratch: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+        self.remove(scratch)?;
+        let mut file = self.create(scratch, mode)?;
+        file.write_all(bytes).map_err(|e| Error::io("write", scratch, e))?;
+        file.sync()?;
+        self.rename(scratch, path)?;
+        self.sync_dir(parent(path))
+    }
+
+    /// Gives `from` the name `to`; a file that has it is replaced.
+    pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.before(Op::Rename, to)
+            .and_then(|()| fs::rename(from, to))
+            .map_err(|e| Error::io("rename", from, e).at("to", to.display()))
+    }
+
+    /// Removes a file; one that is not there is fine.
+    pub(crate) fn remove(&self, path: &Path) -> Result<()> {
+        self.remove_by(path, |path| fs::remove_file(path))
+    }
+
+    /// Removes a folder if it is empty; gives whether it is gone.
+    pub(crate) fn remove_empty_dir(&self, path: &Path) -> Result<bool> {
+        let empty = match fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
+            Err(e) => return Err(Error::io("read the folder", path, e)),
+        };
+        if empty {
+            self.remove_by(path, |path| fs::remove_dir(path))?;
+        }
+        Ok(empty)
+    }
+
+    fn remove_by(&self, path: &Path, remove: impl Fn(&Path) -> io::Result<()>) -> Result<()> {
+        match self.before(Op::Remove, path).and_then(|()| remove(path)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(|e| Error::io("remove", path, e)),
+        }
+    }
+
+    /// Removes a folder with all in it, links as links. Gives how many files went and how many bytes.
+    pub(crate) fn remove_tree(&self, path: &Path) -> Result<(u64, u64)> {
+        let (mut files, mut bytes) = (0, 0);
+        for entry in list(path)? {
+            if entry.is_dir {
+                let inner = self.remove_tree(&entry.path)?;
+                files += inner.0;
+                bytes += inner.1;
+            } else {
+                self.remove(&entry.path)?;
+                files += 1;
+                bytes += entry.bytes;
+            }
+        }
+        self.remove_by(path, |path| fs::remove_dir(path))?;
+        Ok((files, bytes))
+    }
+
+    /// Makes the names in a folder last over a power loss.
+    pub(crate) fn sync_dir(&self, path: &Path) -> Result<()> {
+        self.before(Op::SyncDir, path)
+            .and_then(|()| File::open(path)?.sync_all())
+            .map_err(|e| Error::io("sync the folder", path, e))
+    }
+
+    /// Bytes that an ordinary user may still write to the file system of `path`.
+    pub(crate) fn free_bytes(&self, path: &Path) -> Result<u64> {
+        if let Some(free) = self.faults.as_ref().and_then(|faults| faults.free_bytes()) {
+            return Ok(free);
+        }
+        let stat = rustix::fs::statvfs(path)
+            .map_err(|e| Error::io("ask for the free space", path, io::Error::from(e)))?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+
+    /// `Kind::DiskFull` when less than `floor` bytes are free.
+    pub(crate) fn check_floor(&self, path: &Path, floor: u64) -> Result<()> {
+        let free = self.free_bytes(path)?;
+        if free >= floor {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes / (1 << 20);
+        Err(Error::new(
+            Kind::DiskFull,
+            format!("only {} MiB are free, and {} MiB are to stay free", mib(free), mib(floor)),
+        )
+        .at("path", path.display())
+        .next("nothing is lost: make room or lower export.min_free_mb, then export again"))
+    }
+}
+
+impl LakeFile {
+    /// Makes the content last over a power loss.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.fs
+            .before(Op::Sync, &self.path)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|e| Error::io("sync", &self.path, e))
+    }
+}
+
+impl Write for LakeFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.fs.before(Op::Write, &self.path)?;
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// An entry of a folder.
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    /// A real folder; a link to one is not.
+    pub(crate) is_dir: bool,
+    pub(crate) is_link: bool,
+    pub(crate) bytes: u64,
+}
+
+/// What is in a folder, sorted by name; a folder that is not there holds nothing.
+pub(crate) fn list(path: &Path) -> Result<Vec<Entry>> {
+    let refused = |e| Error::io("read the folder", path, e);
+    let entries = match fs::read_dir(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(refused)?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(refused)?;
+        let metadata = match entry.metadata() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(|e| Error::io("look at", &entry.path(), e))?,
+        };
+        found.push(Entry {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            path: entry.path(),
+            is_dir: metadata.is_dir(),
+            is_link: metadata.is_symlink(),
+            bytes: metadata.len(),
+        });
+    }
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(found)
+}
+
+/// `path` is a folder; `false` when nothing is there, `Kind::Damaged` when something else is.
+pub(crate) fn is_real_dir(path: &Path) -> Result<bool> {
+    let what = match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(true),
+        Ok(metadata) if metadata.is_symlink() => "a symbolic link",
+        Ok(_) => "a file",
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(Error::io("look at", path, e)),
+    };
+    Err(Error::new(Kind::Damaged, format!("{what} stands where a folder of the dataset belongs"))
+        .at("path", path.display())
+        .next("nothing is written through it: put a real folder there, or move the whole lake instead"))
+}
+
+/// Size of a file, or of the files directly in a folder; `None` when nothing is there.
+pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Ok(Some(list(path)?.iter().map(|entry| entry.bytes).sum())),
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(Error::io("look at", path, e)),
+    }
+}
+
+/// The content of a file of at most `cap` bytes; `None` when it is not there.
+pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
+    use std::io::Read;
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(|e| Error::io("open", path, e))?,
+    };
+    let mut bytes = Vec::new();
+    file.take(cap + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
+    if bytes.len() as u64 > cap {
+        return Err(Error::new(Kind::Damaged, format!("the file is larger than {cap} bytes"))
+            .at("path", path.display()));
+    }
+    Ok(Some(bytes))
+}
+
+/// The folder that holds `path`.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        None => path,
+        Some(here) if here.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    }
+}

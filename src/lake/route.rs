@@ -1,0 +1,227 @@
+//! Which rows of a batch belong to which partition.
+//!
+//! ```text
+//! time column ─▶ milliseconds ─▶ local calendar ─▶ unit (day number, hour number, …)
+//! all rows in one unit      the batch as it is
+//! long runs of equal unit   slices, nothing copied
+//! anything else             `take`, one batch a unit, rows in their order
+//! ```
+//!
+//! A row whose time is null or outside of the years 1 to 9999 has no folder; it is named, and the caller puts it aside.
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
+use chrono_tz::Tz;
+
+use super::layout::Depth;
+use crate::feed::{Feed, Partitioning};
+use crate::{Error, Kind, Result};
+
+const DAY_MS: i64 = 86_400_000;
+const HOUR_MS: i64 = 3_600_000;
+/// 0001-01-01 and 10000-01-01, days since 1970.
+const FIRST_DAY: i64 = -719_162;
+const END_DAY: i64 = 2_932_897;
+
+/// Sends rows to partitions.
+pub(crate) struct Router {
+    column: usize,
+    column_name: String,
+    depth: Depth,
+    zone: Tz,
+}
+
+/// What came of a batch.
+pub(crate) struct Routed {
+    /// Unit and its rows.
+    pub(crate) parts: Vec<(i64, RecordBatch)>,
+    /// Rows without a folder, and the value of their time.
+    pub(crate) homeless: Vec<(usize, Option<i64>)>,
+}
+
+impl Router {
+    /// For batches of `schema` and the partitioning of `feed`.
+    pub(crate) fn new(feed: &Feed, schema: &SchemaRef) -> Result<Self> {
+        let Partitioning::Date { columns, timestamp_column, timezone } = &feed.partitioning else {
+            return Err(Error::new(Kind::Bug, "a stream without date partitions").at("feed", &feed.name));
+        };
+        let column_name = match timestamp_column {
+            None => "ROWTIME",
+            Some(name) => feed.rename.get(name).unwrap_or(name),
+        };
+        let wrong = |what: String| {
+            Error::new(Kind::Feed, what).at("feed", &feed.name).next(
+                "set partitioning.timestamp_column to a TIMESTAMP, DATE or BIGINT column that is exported",
+            )
+        };
+        let Some((column, field)) = schema.column_with_name(column_name) else {
+            return Err(wrong(format!("the partitions' time column {column_name} is not among the columns")));
+        };
+        if !matches!(field.data_type(), DataType::Int64 | DataType::Date32 | DataType::Timestamp(..)) {
+            return Err(wrong(format!("the partitions' time column {column_name} holds no time")));
+        }
+        let (depth, zone) = (Depth::of(columns), *timezone);
+        Ok(Self { column, column_name: column_name.to_owned(), depth, zone })
+    }
+
+    /// How deep the folders go.
+    pub(crate) fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// The name of the column that gives the time.
+    pub(crate) fn column_name(&self) -> &str {
+        &self.column_name
+    }
+
+    /// Cuts a batch by partition.
+    pub(crate) fn route(&self, batch: &RecordBatch) -> Result<Routed> {
+        let units = self.units(batch.column(self.column))?;
+        let mut runs: Vec<(usize, usize)> = Vec::new();
+        for (row, unit) in units.iter().enumerate() {
+            match runs.last_mut() {
+                Some((start, len)) if units[*start].ok() == unit.ok() => *len += 1,
+                _ => runs.push((row, 1)),
+            }
+        }
+        let mut homeless = Vec::new();
+        let mut by_unit: BTreeMap<i64, Vec<(usize, usize)>> = BTreeMap::new();
+        for (start, len) in runs {
+            if let Ok(unit) = units[start] {
+                by_unit.entry(unit).or_default().push((start, len));
+            } else {
+                homeless.extend((start..start + len).map(|row| (row, units[row].err().flatten())));
+            }
+        }
+        let mut parts = Vec::with_capacity(by_unit.len());
+        for (unit, runs) in by_unit {
+            if let [(start, len)] = runs[..] {
+                let whole = len == batch.num_rows();
+                parts.push((unit, if whole { batch.clone() } else { batch.slice(start, len) }));
+                continue;
+            }
+            let rows = runs.iter().map(|(_, len)| len).sum::<usize>();
+            if rows >= runs.len() * 512 {
+                parts.extend(runs.iter().map(|(start, len)| (unit, batch.slice(*start, *len))));
+                continue;
+            }
+            let indices = runs.iter().flat_map(|(start, len)| *start..start + len);
+            let indices =
+                UInt32Array::from_iter_values(indices.map(|i| u32::try_from(i).unwrap_or(u32::MAX)));
+            let taken = arrow_select::take::take_record_batch(batch, &indices)
+                .map_err(|e| Error::new(Kind::Bug, format!("rows cannot be taken by partition: {e}")))?;
+            parts.push((unit, taken));
+        }
+        Ok(Routed { parts, homeless })
+    }
+
+    /// The unit of each row, or the time that has none.
+    fn units(&self, column: &ArrayRef) -> Result<Vec<Result<i64, Option<i64>>>> {
+        let mut units = Vec::with_capacity(column.len());
+        let mut push = |ms: Option<i64>, local: bool| {
+            units.push(ms.and_then(|ms| self.unit(ms, local)).ok_or(ms));
+        };
+        macro_rules! each {
+            ($kind:ty, $value:ident => $ms:expr, $local:expr) => {
+                for $value in column.as_primitive::<$kind>() {
+                    push($value.map(|$value| $ms), $local);
+                }
+            };
+        }
+        match column.data_type() {
+            DataType::Int64 => each!(Int64Type, v => v, false),
+            // A DATE is a day of the calendar already, in no zone.
+            DataType::Date32 => each!(Date32Type, v => i64::from(v) * DAY_MS, true),
+            DataType::Timestamp(TimeUnit::Second, _) => {
+                each!(TimestampSecondType, v => v.saturating_mul(1000), false);
+            }
+            DataType::Timestamp(TimeUnit::Millisecond, _) => each!(TimestampMillisecondType, v => v, false),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                each!(TimestampMicrosecondType, v => v.div_euclid(1000), false);
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                each!(TimestampNanosecondType, v => v.div_euclid(1_000_000), false);
+            }
+            other => {
+                return Err(Error::new(Kind::Bug, format!("a time column of type {other}"))
+                    .at("column", &self.column_name));
+            }
+        }
+        Ok(units)
+    }
+
+    fn unit(&self, ms: i64, local: bool) -> Option<i64> {
+        let local_ms = if local || self.zone == Tz::UTC {
+            ms
+        } else {
+            let instant = DateTime::from_timestamp_millis(ms)?.naive_utc();
+            let offset = self.zone.offset_from_utc_datetime(&instant).fix().local_minus_utc();
+            ms.checked_add(i64::from(offset) * 1000)?
+        };
+        let day = local_ms.div_euclid(DAY_MS);
+        if !(FIRST_DAY..END_DAY).contains(&day) {
+            return None;
+        }
+        if self.depth == Depth::Day {
+            return Some(day);
+        }
+        if self.depth == Depth::Hour {
+            return Some(local_ms.div_euclid(HOUR_MS));
+        }
+        let date = NaiveDate::from_epoch_days(i32::try_from(day).ok()?)?;
+        let year = i64::from(date.year());
+        Some(if self.depth == Depth::Year { year } else { year * 12 + i64::from(date.month0()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn router(depth: Depth, zone: Tz) -> Router {
+        Router { column: 0, column_name: "T".to_owned(), depth, zone }
+    }
+
+    fn folder(router: &Router, time: &str) -> String {
+        let ms = time.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        router.depth.folder(router.unit(ms, false).unwrap()).unwrap().0
+    }
+
+    #[test]
+    fn a_day_begins_where_the_zone_says() {
+        let utc = router(Depth::Day, Tz::UTC);
+        assert_eq!(folder(&utc, "2025-01-14T23:59:59.999Z"), "year=2025/month=01/day=14");
+        assert_eq!(folder(&utc, "1969-12-31T23:59:59.999Z"), "year=1969/month=12/day=31");
+        let berlin = router(Depth::Hour, Tz::Europe__Berlin);
+        assert_eq!(folder(&berlin, "2025-01-14T23:30:00Z"), "year=2025/month=01/day=15/hour=00");
+        // Summer time ends: the hour from 2 to 3 comes twice, into one folder.
+        assert_eq!(folder(&berlin, "2025-10-26T00:30:00Z"), "year=2025/month=10/day=26/hour=02");
+        assert_eq!(folder(&berlin, "2025-10-26T01:30:00Z"), "year=2025/month=10/day=26/hour=02");
+        assert_eq!(
+            folder(&router(Depth::Month, Tz::Asia__Tokyo), "2024-12-31T15:00:00Z"),
+            "year=2025/month=01"
+        );
+        assert_eq!(folder(&router(Depth::Year, Tz::UTC), "0001-01-01T00:00:00Z"), "year=0001");
+    }
+
+    #[test]
+    fn times_without_a_folder_are_told() {
+        let utc = router(Depth::Day, Tz::UTC);
+        assert!(utc.unit(FIRST_DAY * DAY_MS, false).is_some());
+        assert!(utc.unit(FIRST_DAY * DAY_MS - 1, false).is_none());
+        assert!(utc.unit(END_DAY * DAY_MS - 1, false).is_some());
+        assert!(utc.unit(END_DAY * DAY_MS, false).is_none());
+        for extreme in [i64::MIN, i64::MAX] {
+            assert!(utc.unit(extreme, false).is_none());
+            assert!(router(Depth::Hour, Tz::Europe__Berlin).unit(extreme, false).is_none());
+        }
+    }
+}

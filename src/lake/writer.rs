@@ -1,0 +1,432 @@
+//! The open files of a run: one a partition, one memory budget over all of them.
+//!
+//! ```text
+//! batch ─▶ its partition's open file ─▶ target size reached?      close it                        (roll: size)
+//!                                    ─▶ over the memory budget?   write the largest row group out,
+//!                                                                 or, when even that is small,
+//!                                                                 close the file unused longest    (roll: memory)
+//! commit ─▶ close all                                                                             (roll: commit)
+//! ```
+//!
+//! Files are made in staging with their final mode and synced when closed. It knows no dataset and no commit.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnPath;
+
+use super::RollReasons;
+use super::encoding::{Choice, Sampler};
+use super::footer::FooterFacts;
+use super::fsops::{Fs, LakeFile};
+use super::offsets::OffsetRuns;
+use crate::feed::Compression;
+use crate::{Error, Kind, Result};
+
+/// Rows that go to the encoder at once: the size of a file is looked at in between.
+const STEP_ROWS: usize = 65_536;
+/// Files open at once: below the usual limit of 1,024 descriptors of a process, which the network shares.
+const MAX_OPEN: usize = 256;
+/// A row group smaller than this in both is not worth having: the file is closed instead.
+const SMALL_ROWS: usize = 4_096;
+const SMALL_BYTES: usize = 1 << 20;
+/// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
+const LEAF_BASE: usize = 16 << 10;
+const LEAF_FLUSHED: usize = 1 << 10;
+/// Rows after which a column has certainly compressed a page, and so has a codec with its tables.
+const PAGE_ROWS: usize = 20_000;
+/// Runs of offsets that a footer lists for one Kafka partition.
+pub(crate) const FOOTER_RUNS: usize = 256;
+
+/// Why a file is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roll {
+    Size,
+    Memory,
+    Commit,
+}
+
+/// What all files of a run share.
+pub(crate) struct FileConfig {
+    pub(crate) schema: SchemaRef,
+    pub(crate) compression: Compression,
+    pub(crate) zstd_level: i32,
+    pub(crate) file_mode: u32,
+    pub(crate) target_bytes: u64,
+    pub(crate) min_free_bytes: u64,
+    /// Memory for open files.
+    pub(crate) budget: usize,
+}
+
+/// Facts of the rows that go with a batch.
+#[derive(Default)]
+pub(crate) struct RowFacts<'a> {
+    /// Kafka partition and offset of each row.
+    pub(crate) positions: Option<(&'a [i32], &'a [i64])>,
+    /// ROWTIME of each row, milliseconds.
+    pub(crate) rowtime: Option<&'a [i64]>,
+}
+
+/// A finished file in staging.
+#[derive(Debug, Clone)]
+pub(crate) struct ClosedFile {
+    pub(crate) unit: i64,
+    pub(crate) staged: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
+    pub(crate) offsets: Vec<(i32, [i64; 2])>,
+    pub(crate) rowtime: Option<[i64; 2]>,
+}
+
+struct OpenFile {
+    writer: ArrowWriter<LakeFile>,
+    staged: PathBuf,
+    rows: u64,
+    offsets: OffsetRuns,
+    rowtime: Option<[i64; 2]>,
+    last_used: u64,
+    memory: usize,
+}
+
+/// The open and the finished files.
+pub(crate) struct Writer {
+    fs: Fs,
+    staging: PathBuf,
+    config: FileConfig,
+    facts: FooterFacts,
+    leaf_paths: Vec<ColumnPath>,
+    codec_bytes: usize,
+    sampler: Sampler,
+    open: HashMap<i64, OpenFile>,
+    closed: Vec<ClosedFile>,
+    memory: usize,
+    clock: u64,
+    files_made: u64,
+    rolls: RollReasons,
+}
+
+impl Writer {
+    pub(crate) fn new(fs: Fs, staging: PathBuf, config: FileConfig, facts: FooterFacts) -> Result<Self> {
+        let parquet = parquet::arrow::ArrowSchemaConverter::new()
+            .convert(&config.schema)
+            .map_err(|e| Error::new(Kind::Feed, format!("Parquet cannot hold these columns: {e}")))?;
+        let leaf_paths = parquet.columns().iter().map(|column| column.path().clone()).collect();
+        // Measured: tables of a zstd context by level. The others keep next to nothing.
+        let codec_bytes = match level(&config) {
+            Some(..=2) => 400 << 10,
+            Some(3..=6) => 900 << 10,
+            Some(_) => 4 << 20,
+            None => 64 << 10,
+        };
+        Ok(Self {
+            fs,
+            staging,
+            config,
+            facts,
+            leaf_paths,
+            codec_bytes,
+            sampler: Sampler::default(),
+            open: HashMap::new(),
+            closed: Vec::new(),
+            memory: 0,
+            clock: 0,
+            files_made: 0,
+            rolls: RollReasons::default(),
+        })
+    }
+
+    /// Looks at rows to come, for the choice of encodings.
+    pub(crate) fn look(&mut self, batch: &RecordBatch) {
+        self.sampler.look(batch);
+    }
+
+    /// Writes rows of one partition.
+    pub(crate) fn write(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let len = STEP_ROWS.min(batch.num_rows() - start);
+            let cut = RowFacts {
+                positions: facts.positions.map(|(p, o)| (&p[start..start + len], &o[start..start + len])),
+                rowtime: facts.rowtime.map(|t| &t[start..start + len]),
+            };
+            self.write_step(unit, &batch.slice(start, len), &cut)?;
+            start += len;
+        }
+        Ok(())
+    }
+
+    fn write_step(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
+        if !self.open.contains_key(&unit) {
+            while self.open.len() >= MAX_OPEN {
+                self.close_oldest()?;
+            }
+            let file = self.begin()?;
+            self.open.insert(unit, file);
+        }
+        self.clock += 1;
+        let Some(file) = self.open.get_mut(&unit) else {
+            return Err(Error::new(Kind::Bug, "a file that was just opened is gone"));
+        };
+        file.writer.write(batch).map_err(|e| refused(&e, &file.staged))?;
+        file.rows += batch.num_rows() as u64;
+        file.last_used = self.clock;
+        file.note(facts)?;
+        let size = file.writer.bytes_written() + file.writer.in_progress_size();
+        self.measure(unit);
+        if size as u64 >= self.config.target_bytes {
+            self.close(unit, Roll::Size, None)?;
+        }
+        self.relieve()
+    }
+
+    /// Brings the memory below the budget.
+    fn relieve(&mut self) -> Result<()> {
+        while self.memory > self.config.budget {
+            let largest = self.open.iter().max_by_key(|(_, file)| file.writer.memory_size());
+            let Some((&unit, file)) = largest else { return Ok(()) };
+            if file.writer.in_progress_rows() >= SMALL_ROWS || file.writer.memory_size() >= SMALL_BYTES {
+                if let Some(file) = self.open.get_mut(&unit) {
+                    file.writer.flush().map_err(|e| refused(&e, &file.staged))?;
+                }
+                self.measure(unit);
+            } else {
+                self.close_oldest()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn close_oldest(&mut self) -> Result<()> {
+        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
+        oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))
+    }
+
+    /// Estimates a file's memory anew.
+    fn measure(&mut self, unit: i64) {
+        let Some(file) = self.open.get_mut(&unit) else { return };
+        let leaves = self.leaf_paths.len();
+        let mut memory = leaves * LEAF_FLUSHED * file.writer.flushed_row_groups().len();
+        if file.writer.in_progress_rows() > 0 {
+            memory += file.writer.memory_size() + leaves * LEAF_BASE;
+            if file.writer.in_progress_rows() >= PAGE_ROWS {
+                memory += leaves * self.codec_bytes;
+            }
+        }
+        self.memory = self.memory - file.memory + memory;
+        file.memory = memory;
+    }
+
+    fn begin(&mut self) -> Result<OpenFile> {
+        self.fs.check_floor(&self.staging, self.config.min_free_bytes)?;
+        let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
+        let file = self.fs.create(&staged, self.config.file_mode)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(self.properties()?))
+            .map_err(|e| refused(&e, &staged))?;
+        self.files_made += 1;
+        Ok(OpenFile {
+            writer,
+            staged,
+            rows: 0,
+            offsets: OffsetRuns::default(),
+            rowtime: None,
+            last_used: self.clock,
+            memory: 0,
+        })
+    }
+
+    fn properties(&self) -> Result<WriterProperties> {
+        use parquet::basic::Compression as Codec;
+        let bad = |e| Error::new(Kind::Config, format!("the compression cannot be used: {e}"));
+        let codec = match (self.config.compression, level(&self.config)) {
+            (Compression::Snappy, _) => Codec::SNAPPY,
+            (Compression::Lz4, _) => Codec::LZ4_RAW,
+            (Compression::Zstd(_), Some(level)) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(bad)?),
+            _ => Codec::UNCOMPRESSED,
+        };
+        let choices = self.sampler.choices();
+        let mut words = serde_json::Map::new();
+        // `name version x` is the form that parquet-java parses; it ignores statistics of a writer that it cannot parse.
+        let mut properties = WriterProperties::builder()
+            .set_created_by(concat!("lakehand version ", env!("CARGO_PKG_VERSION")).to_owned())
+            .set_writer_version(WriterVersion::PARQUET_1_0)
+            .set_compression(codec)
+            .set_statistics_enabled(EnabledStatistics::Page)
+            .set_column_index_truncate_length(Some(64))
+            .set_statistics_truncate_length(Some(64))
+            .set_max_row_group_row_count(Some(1 << 20))
+            .set_max_row_group_bytes(Some(64 << 20));
+        for (path, choice) in self.leaf_paths.iter().zip(choices) {
+            words.insert(path.string(), choice.word().into());
+            let encoding = match choice {
+                Choice::Dictionary => continue,
+                Choice::Plain => Encoding::PLAIN,
+                Choice::Delta => Encoding::DELTA_BINARY_PACKED,
+            };
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path.clone(), encoding);
+        }
+        let mut entries = self.facts.entries();
+        entries.push(KeyValue::new(
+            "lakehand.encodings".to_owned(),
+            serde_json::Value::Object(words).to_string(),
+        ));
+        Ok(properties.set_key_value_metadata(Some(entries)).build())
+    }
+
+    fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
+        let Some(mut file) = self.open.remove(&unit) else { return Ok(()) };
+        self.memory -= file.memory;
+        let mut entry = |key: &str, value: String| {
+            file.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
+        };
+        if !file.offsets.partitions().is_empty() {
+            entry("offsets", text(&file.offsets)?);
+        }
+        if let Some([min, max]) = file.rowtime {
+            entry("rowtime", format!("[{min},{max}]"));
+        }
+        if let Some(positions) = positions {
+            entry("positions", positions.to_owned());
+        }
+        file.writer.finish().map_err(|e| refused(&e, &file.staged))?;
+        file.writer.inner().sync()?;
+        self.closed.push(ClosedFile {
+            unit,
+            bytes: file.writer.bytes_written() as u64,
+            staged: file.staged,
+            rows: file.rows,
+            offsets: file.offsets.hulls().collect(),
+            rowtime: file.rowtime,
+        });
+        match why {
+            Roll::Size => self.rolls.size += 1,
+            Roll::Memory => self.rolls.memory += 1,
+            Roll::Commit => self.rolls.commit += 1,
+        }
+        Ok(())
+    }
+
+    /// Closes every file and gives all that were finished since the last time, in the order of their partitions.
+    /// `positions` goes into the footers that are written now.
+    pub(crate) fn finish(&mut self, positions: Option<&str>) -> Result<(Vec<ClosedFile>, RollReasons)> {
+        let mut units: Vec<i64> = self.open.keys().copied().collect();
+        units.sort_unstable();
+        for unit in units {
+            self.close(unit, Roll::Commit, positions)?;
+        }
+        let mut files = std::mem::take(&mut self.closed);
+        files.sort_by(|a, b| (a.unit, &a.staged).cmp(&(b.unit, &b.staged)));
+        Ok((files, std::mem::take(&mut self.rolls)))
+    }
+
+    /// Makes sure that there is a file, so that a table without rows is one with columns.
+    pub(crate) fn ensure_file(&mut self, unit: i64) -> Result<()> {
+        if self.open.is_empty() && self.closed.is_empty() {
+            let file = self.begin()?;
+            self.open.insert(unit, file);
+        }
+        Ok(())
+    }
+
+    /// The footers of files begun from now on carry these facts.
+    pub(crate) fn set_facts(&mut self, facts: FooterFacts) {
+        self.facts = facts;
+    }
+
+    pub(crate) fn facts(&self) -> &FooterFacts {
+        &self.facts
+    }
+
+    /// Rows, bytes and number of files since the last `finish`, and what is open.
+    pub(crate) fn numbers(&self) -> super::WriterStats {
+        let open_bytes: usize =
+            self.open.values().map(|f| f.writer.bytes_written() + f.writer.in_progress_size()).sum();
+        super::WriterStats {
+            rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(|f| f.rows)).sum(),
+            quarantined: 0,
+            bytes_out: self.closed.iter().map(|f| f.bytes).sum::<u64>() + open_bytes as u64,
+            open_files: self.open.len(),
+            closed_files: self.closed.len(),
+            memory: self.memory,
+        }
+    }
+}
+
+impl OpenFile {
+    fn note(&mut self, facts: &RowFacts<'_>) -> Result<()> {
+        if let Some((partitions, offsets)) = facts.positions {
+            each_run(partitions, offsets, |partition, first, last| {
+                self.offsets.insert(partition, first, last, FOOTER_RUNS)
+            })
+            .map_err(|(partition, offset)| doubled(partition, offset))?;
+        }
+        for time in facts.rowtime.into_iter().flatten() {
+            let [min, max] = self.rowtime.unwrap_or([*time, *time]);
+            self.rowtime = Some([min.min(*time), max.max(*time)]);
+        }
+        Ok(())
+    }
+}
+
+/// Calls `take` with each run of offsets that follow each other.
+pub(crate) fn each_run<E>(
+    partitions: &[i32],
+    offsets: &[i64],
+    mut take: impl FnMut(i32, i64, i64) -> Result<(), E>,
+) -> Result<(), (i32, E)> {
+    let mut rows = partitions.iter().copied().zip(offsets.iter().copied());
+    let Some((mut partition, mut first)) = rows.next() else { return Ok(()) };
+    let mut last = first;
+    for (p, o) in rows {
+        if p == partition && last.checked_add(1) == Some(o) {
+            last = o;
+            continue;
+        }
+        take(partition, first, last).map_err(|e| (partition, e))?;
+        (partition, first, last) = (p, o, o);
+    }
+    take(partition, first, last).map_err(|e| (partition, e))
+}
+
+/// A row came that was there already.
+pub(crate) fn doubled(partition: i32, offset: i64) -> Error {
+    Error::new(Kind::Garbled, "a row came twice, and nothing is doubled in the lake")
+        .at("ROWPARTITION", partition)
+        .at("ROWOFFSET", offset)
+        .next("the read is tried again from the last committed position")
+}
+
+/// The zstd level, where the codec is zstd.
+fn level(config: &FileConfig) -> Option<i32> {
+    match config.compression {
+        Compression::Zstd(level) => Some(level.unwrap_or(config.zstd_level)),
+        _ => None,
+    }
+}
+
+/// JSON text of a value that always has one.
+pub(crate) fn text(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::new(Kind::Bug, format!("a record of the lake cannot be written: {e}")))
+}
+
+fn refused(e: &parquet::errors::ParquetError, path: &std::path::Path) -> Error {
+    use std::error::Error as _;
+    // An error of the file system comes wrapped; a full disk must be told from a fault in the rows.
+    let mut cause = e.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return Error::io("write", path, std::io::Error::new(io.kind(), io.to_string()));
+        }
+        cause = inner.source();
+    }
+    Error::new(Kind::Bug, format!("the rows cannot be encoded: {e}")).at("file", path.display())
+}
