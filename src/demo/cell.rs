@@ -243,14 +243,24 @@ impl Cell {
             }
             Self::Channel => plain(out, CHANNELS[usize::from(t.channel)]),
             Self::EventTime => print::timestamp(out, t.time_ms),
-            Self::Item => with_item(record, out, print_item),
-            Self::ProductId => with_item(record, out, print_product_id),
-            Self::ProductName => with_item(record, out, |out, item| {
-                out.extend_from_slice(&VOCABULARY.products[usize::from(item.product)]);
-            }),
-            Self::Quantity => with_item(record, out, |out, item| print::digits(out, item.quantity.into(), 1)),
-            Self::UnitPrice => with_item(record, out, |out, item| print::cents(out, item.unit_price.into())),
+            Self::Item | Self::ProductId | Self::ProductName | Self::Quantity | Self::UnitPrice => {
+                match t.items().get(record.item) {
+                    Some(item) => self.print_of_item(*item, out),
+                    None => out.extend_from_slice(b"null"),
+                }
+            }
             Self::Added => out.extend_from_slice(b"null"),
+        }
+    }
+
+    /// An item, or a member of it.
+    fn print_of_item(self, item: Item, out: &mut Vec<u8>) {
+        match self {
+            Self::ProductId => print_product_id(out, item),
+            Self::ProductName => out.extend_from_slice(&VOCABULARY.products[usize::from(item.product)]),
+            Self::Quantity => print::digits(out, item.quantity.into(), 1),
+            Self::UnitPrice => print::cents(out, item.unit_price.into()),
+            _ => print_item(out, item),
         }
     }
 
@@ -284,13 +294,6 @@ fn optional(out: &mut Vec<u8>, value: Option<u64>, print: impl FnOnce(&mut Vec<u
             print(out, value);
             out.push(b'"');
         }
-        None => out.extend_from_slice(b"null"),
-    }
-}
-
-fn with_item(record: &Record, out: &mut Vec<u8>, print: impl FnOnce(&mut Vec<u8>, Item)) {
-    match record.transaction.items().get(record.item) {
-        Some(item) => print(out, *item),
         None => out.extend_from_slice(b"null"),
     }
 }

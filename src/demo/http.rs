@@ -122,8 +122,7 @@ pub(super) async fn answer(
     });
     let described = format!("{} {path}\n{}", head.method, sql.as_deref().unwrap_or(""));
     lock(&state.log).push(Seen { method: head.method.to_string(), path: path.clone(), sql, http2 });
-    let is_query = head.method == Method::POST && (path == "/query" || path == "/query-stream");
-    let faults = state.faults.take(&described, is_query);
+    let faults = state.faults.take(&described, &path);
     if let Some(response) = faults.iter().find_map(status_fault) {
         return Ok(response);
     }
@@ -132,7 +131,7 @@ pub(super) async fn answer(
     }
     let accept = head.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let call = Call { path, http2, accept, body, faults };
-    Ok(route(&state, &head.method, call).await)
+    Ok(route(&state, &head.method, call))
 }
 
 fn status_fault(fault: &Fault) -> Option<Response<Payload>> {
@@ -178,7 +177,7 @@ fn authenticate(state: &State, path: &str, headers: &HeaderMap) -> Option<Respon
     Some(response)
 }
 
-async fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
+fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
     let posts = ["/ksql", "/query", "/query-stream", "/close-query", "/heartbeat", "/lag", "/inserts-stream"];
     let gets = ["/", "/info", "/healthcheck", "/status", "/v1/metadata", "/v1/metadata/id"];
     let path = call.path.as_str();
@@ -199,7 +198,7 @@ async fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payl
         return whole(StatusCode::NOT_ACCEPTABLE, "");
     }
     match path {
-        "/query" | "/query-stream" => query::answer(state, call).await,
+        "/query" | "/query-stream" => query::answer(state, call),
         "/ksql" => ksql::answer(state, &call),
         "/close-query" => close_query(state, &call.body),
         "/" => {

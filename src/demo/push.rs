@@ -36,7 +36,8 @@ pub(super) async fn run(
         () = query.until_closed() => None,
         ended = rows(&state, &query, &plan, log, &mut writer, legacy) => Some(ended),
     };
-    let said = match ended {
+    // The client may have left; then there is nobody to tell.
+    let _told = match ended {
         // What was processed but not yet sent is lost: so it is on real servers.
         None => writer.finish_closed().await,
         Some(Ok(End::Limit)) => writer.finish("Limit Reached").await,
@@ -44,8 +45,6 @@ pub(super) async fn run(
         Some(Err(Over)) => Err(Over),
     };
     drop(registered);
-    // The client may have left; then there is nobody to tell.
-    let _told = said;
 }
 
 async fn rows(

@@ -100,7 +100,7 @@ struct Asked {
 }
 
 /// Answers a request.
-pub(super) async fn answer(state: &Arc<State>, mut call: Call) -> Response<Payload> {
+pub(super) fn answer(state: &Arc<State>, mut call: Call) -> Response<Payload> {
     let query_stream = call.path == "/query-stream";
     let asked = match asked(&call, query_stream) {
         Ok(asked) => asked,

@@ -218,9 +218,9 @@ impl Parser<'_> {
                 let key = self.name()?;
                 self.expect("=")?;
                 let negative = if self.symbol("-") { "-" } else { "" };
-                let value = match self.peek().map(|token| token.kind.clone()) {
-                    Some(Kind::Text(value) | Kind::Number(value) | Kind::Word(value)) => value,
-                    _ => return self.wrong(),
+                let given = self.peek().map(|token| token.kind.clone());
+                let Some(Kind::Text(value) | Kind::Number(value) | Kind::Word(value)) = given else {
+                    return self.wrong();
                 };
                 self.at += 1;
                 with.push((key, format!("{negative}{value}")));

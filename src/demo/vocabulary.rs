@@ -17,7 +17,7 @@ pub(super) const IBAN: u8 = 1;
 pub(super) const KINDS: [&str; 3] = ["purchase", "transfer", "refund"];
 /// Currencies with the factor to EUR, in hundredths.
 pub(super) const CURRENCIES: [(&str, i64); 4] = [("EUR", 100), ("USD", 92), ("GBP", 117), ("SEK", 10)];
-/// Sales channels, as METADATA['channel'] holds them.
+/// Sales channels, as `METADATA['channel']` holds them.
 pub(super) const CHANNELS: [&str; 3] = ["app", "web", "pos"];
 
 const FIRST_NAMES: [&str; 20] = [
@@ -69,7 +69,7 @@ const LAST_NAMES: [&str; 25] = [
     "Ng",
     "Kowalska",
 ];
-/// Notes of METADATA['note']: quotes, line ends, tabs and a character beyond the basic plane.
+/// Notes of `METADATA['note']`: quotes, line ends, tabs and a character beyond the basic plane.
 const NOTES: [&str; 6] =
     ["paid", "2nd reminder", "he said \"now\"", "line 1\nline 2", "tab\there", "happy \u{1F600} customer"];
 
@@ -141,7 +141,7 @@ pub(super) struct Vocabulary {
     pub(super) cities: Vec<Vec<u8>>,
     /// As in [`PRODUCTS`].
     pub(super) products: Vec<Vec<u8>>,
-    /// METADATA['note']
+    /// `METADATA['note']`
     pub(super) notes: Vec<Vec<u8>>,
 }
 

@@ -357,13 +357,11 @@ impl Writer {
                 }
                 Fault::StallAfterRows(n, pause) if n == self.rows => {
                     self.flush().await?;
-                    match pause {
-                        Some(pause) => tokio::time::sleep(pause).await,
-                        None => {
-                            self.client_left().await;
-                            return Err(Over);
-                        }
-                    }
+                    let Some(pause) = pause else {
+                        self.client_left().await;
+                        return Err(Over);
+                    };
+                    tokio::time::sleep(pause).await;
                 }
                 Fault::Replay { after, .. } if after == self.rows => {
                     for row in std::mem::take(&mut self.recent) {
