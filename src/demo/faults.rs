@@ -78,7 +78,8 @@ enum Scope {
 #[derive(Debug, Clone)]
 struct Rule {
     scope: Scope,
-    /// Part of `METHOD path` + newline + SQL; `None`: every request that is a query.
+    /// Part of `METHOD path` + newline + SQL; `None`: every request that the fault
+    /// concerns.
     pattern: Option<String>,
     fault: Fault,
 }
@@ -103,7 +104,8 @@ impl Faults {
         super::lock(&self.rules).push(rule);
     }
 
-    /// Meets the next query. Several faults given one after the other meet the same query.
+    /// Meets the next query ([`Fault::NoOffsets`]: the next statement). Several faults given one after the other
+    /// meet the same query.
     pub fn next(&self, fault: Fault) {
         self.add(Scope::Next, None, fault);
     }
@@ -139,11 +141,15 @@ impl Faults {
         self.restarts.send_modify(|n| *n += 1);
     }
 
-    /// The faults that meet this request; those for the next one are used up.
-    pub(super) fn take(&self, request: &str, is_query: bool) -> Vec<Fault> {
+    /// The faults that meet this request, `METHOD path` and its SQL; those for the next one are used up.
+    pub(super) fn take(&self, request: &str, path: &str) -> Vec<Fault> {
         let mut taken = Vec::new();
         super::lock(&self.rules).retain(|rule| {
-            let meets = rule.pattern.as_deref().map_or(is_query, |pattern| request.contains(pattern));
+            let concerns = match rule.fault {
+                Fault::NoOffsets => path == "/ksql",
+                _ => path == "/query" || path == "/query-stream",
+            };
+            let meets = rule.pattern.as_deref().map_or(concerns, |pattern| request.contains(pattern));
             if meets {
                 taken.push(rule.fault.clone());
             }
