@@ -202,7 +202,7 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
     let mut failures = Vec::new();
     for feed in feeds {
         let planned = async {
-            let metadata = read_metadata(&lake.dataset_dir(feed))?;
+            let metadata = read_metadata(&lake.dataset_dir(feed)?)?;
             let positions = metadata.map(|m| m.positions).unwrap_or_default();
             plan(client, feed, &positions, Utc::now()).await
         };

@@ -189,7 +189,7 @@ fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exit> {
         ));
     }
     for entry in &catalog.entries {
-        let held = entry.feed().map(|feed| read_metadata(&lake.dataset_dir(feed)));
+        let held = entry.feed().map(|feed| lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir)));
         // A damaged `_metadata.json` must not hide the feed.
         let metadata = held.and_then(Result::ok).flatten();
         if json {
@@ -238,7 +238,7 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     let entry = entry(&catalog, name)?;
     let lake = Lake::new(&config.paths.lake);
     let metadata = match entry.feed() {
-        Some(feed) => read_metadata(&lake.dataset_dir(feed))?,
+        Some(feed) => read_metadata(&lake.dataset_dir(feed)?)?,
         None => None,
     };
     if json {
@@ -253,7 +253,7 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     }
     if let Some(feed) = entry.feed() {
         say(&format!("  {} {}, {}", feed.kind.word(), feed.source, feed.storage_mode.word()));
-        say(&format!("  dataset {}", lake.dataset_dir(feed).display()));
+        say(&format!("  dataset {}", lake.dataset_dir(feed)?.display()));
     }
     if let Some(metadata) = &metadata {
         show_metadata(metadata);

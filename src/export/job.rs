@@ -278,9 +278,6 @@ fn report_recovery(context: &Context, dataset: &Dataset) {
     if let Some(why) = &recovery.rebuilt_metadata {
         found.push(format!("rebuilt _metadata.json from the files' footers: {why}"));
     }
-    for version in &recovery.removed_versions {
-        found.push(format!("removed version v{version}, which was on its way out"));
-    }
     for text in found {
         context.emit(What::Recovered { text });
     }
