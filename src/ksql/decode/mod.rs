@@ -80,7 +80,8 @@ pub struct BadRow {
     pub offset: usize,
     /// The row has more or fewer values than columns are selected: a fault of the answer's grammar, not a bad value.
     pub arity: bool,
-    /// The row is not an array of JSON values at all: a fault of the answer's grammar too.
+    /// The row is not an array of JSON values at all, or one of more than 128 levels: a fault of the answer's grammar too.
+    /// What strings hold does not count: half of a surrogate pair is a bad value.
     pub syntax: bool,
 }
 
