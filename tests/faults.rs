@@ -19,7 +19,7 @@ fn a_stream_survives_what_passes() {
     for (fault, told) in [
         (Fault::CutAfterRows(700), "cut"),
         (Fault::CutAfterBytes(40_001), "cut"),
-        (Fault::EndAfterRows(700), "mark"),
+        (Fault::EndAfterRows(700), "without its final message"),
         (Fault::ErrorAfterRows(700), "error"),
         (Fault::CompletedAfterRows(700), "somebody else ended the query"),
         (Fault::StallAfterRows(700, None), "no row came"),

@@ -195,7 +195,7 @@ async fn plan_stream(
     let schema = table_schema(&selection)?;
     let reading = if let Some(mirror) = mirror {
         let spans = open_spans(positions);
-        let sql = statement::mirror_pull_sql(&mirror.name, &selection, &spans.bounds(), Rest::Include);
+        let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
         Reading::Mirror { query: Query { sql, way: Way::StreamPull }, spans }
     } else {
         match (feed.mode, feed.read, ends) {

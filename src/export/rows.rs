@@ -67,9 +67,9 @@ impl<'a> Rows<'a> {
                     flush(decoder, sink)
                 }
                 Ok(()) => Ok(()),
-                Err(bad) if bad.arity => Err(Error::new(
+                Err(bad) if bad.arity || bad.syntax => Err(Error::new(
                     Kind::Garbled,
-                    format!("a row does not have the values that the header announces: {}", bad.reason),
+                    format!("a row is not the row that the header announces: {}", bad.reason),
                 )),
                 Err(bad) => {
                     flush(decoder, sink)?;

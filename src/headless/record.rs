@@ -8,14 +8,14 @@ use crate::export::event::{Finished, Outcome, What};
 use crate::log::{Level, LogFile, Record};
 
 /// Writes the log; a log that cannot be written is said once and never stops an export.
-pub struct Recorder {
+pub(super) struct Recorder {
     file: Option<LogFile>,
     complained: bool,
 }
 
 impl Recorder {
     /// Opens the log in `dir`; gives back what is wrong with it, if anything is.
-    pub fn open(dir: &Path) -> (Self, Option<Error>) {
+    pub(super) fn open(dir: &Path) -> (Self, Option<Error>) {
         match LogFile::open(dir) {
             Ok(file) => (Self { file: Some(file), complained: false }, None),
             Err(error) => (Self { file: None, complained: true }, Some(error)),
@@ -23,7 +23,7 @@ impl Recorder {
     }
 
     /// Writes an event; the error comes back the first time only.
-    pub fn write(&mut self, event: &Event) -> Option<Error> {
+    pub(super) fn write(&mut self, event: &Event) -> Option<Error> {
         let file = self.file.as_mut()?;
         let error = file.write(&record(event)?).err()?;
         (!std::mem::replace(&mut self.complained, true)).then_some(error)
@@ -31,7 +31,7 @@ impl Recorder {
 }
 
 /// The line of an event; `None` for what the log does not hold.
-pub fn record(event: &Event) -> Option<Record> {
+pub(super) fn record(event: &Event) -> Option<Record> {
     let new = |level, message: &str| Record::new(event.time, level, Some(&event.feed), message);
     Some(match &event.what {
         What::Queued { .. } => return None,

@@ -4,7 +4,6 @@
 //! exact, anywhere inside of one times are integers and DECIMALs have passed through a double. A double keeps 15 digits
 //! of every decimal; a DECIMAL with more, inside a STRUCT, needs an overlay or is refused.
 
-use super::arrow_type::{DECIMAL128_DIGITS, arrow_type};
 use super::buffer::{Offsets, Texts};
 use super::cursor::MAX_DEPTH;
 use super::node::{Encoding, Member, Node, Values};
@@ -105,11 +104,12 @@ fn decimal(precision: u32, scale: u32, inside: bool) -> Result<Values> {
         .next("exclude the column, or derive a stream that has the member as a column of its own"));
     }
     // The limits of Arrow, checked where its types are made.
-    arrow_type(&SqlType::Decimal { precision, scale })?;
+    // Refuses what no Parquet type keeps.
+    SqlType::Decimal { precision, scale }.arrow()?;
     let narrow =
         |n: u32| u8::try_from(n).map_err(|_| Error::new(Kind::Bug, "a DECIMAL wider than its limit"));
     let shape = Shape { precision: narrow(precision)?, scale: narrow(scale)?, through_double: inside };
-    Ok(if precision <= DECIMAL128_DIGITS {
+    Ok(if precision <= 38 {
         Values::Decimal128 { values: Vec::new(), shape }
     } else {
         Values::Decimal256 { values: Vec::new(), shape }

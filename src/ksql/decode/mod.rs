@@ -1,7 +1,7 @@
 //! A row's bytes become Arrow columns, guided by the schema: no tree of values stands between them.
 //!
 //! ```text
-//! columns ──▶ build ──▶ Node tree (node, buffer)                          arrow_type: its schema
+//! columns ──▶ build ──▶ Node tree (node, buffer)
 //!                          ▲                │
 //! ["v0",1.2,{"A":1}] ──▶ read             finish ──▶ RecordBatch
 //!       cursor: JSON tokens
@@ -11,7 +11,6 @@
 //! A row is decoded whole or not at all: a bad one is cut off again and reported as a [`BadRow`]. Values are exact or
 //! refused, never rounded, clipped or dropped. It knows nothing of responses around a row or of files behind a batch.
 
-mod arrow_type;
 mod buffer;
 mod build;
 mod cursor;
@@ -126,7 +125,7 @@ impl Decoder {
                     .at("column", &column.name)
                     .next("rename or exclude one of them in the feed"));
             }
-            let data_type = arrow_type::arrow_type(&column.sql_type)
+            let data_type = column.sql_type.arrow()
                 .map_err(|error| error.at("column", &column.label))?;
             fields.push(Field::new(&column.name, data_type, true));
             decoder.slots.push(Slot::Column(decoder.columns.len()));
