@@ -6,6 +6,12 @@
 
 #[path = "wire/harness/mod.rs"]
 mod harness;
+#[path = "wire/requests.rs"]
+mod requests;
+#[path = "wire/tls.rs"]
+mod tls;
+#[path = "wire/traps.rs"]
+mod traps;
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -128,6 +128,10 @@ fn response_head(text: &str) -> (u16, Vec<(String, String)>) {
 fn body(path: &Path) -> (Vec<u8>, bool) {
     let mut body = fs::read(path.join("response.body")).unwrap_or_default();
     let Ok(tail) = fs::read(path.join("response.body.tail")) else { return (body, false) };
+    if !body.contains(&b'\n') {
+        // A reply of one line that was shortened by hand is whole as it is.
+        return (body, false);
+    }
     let line_end = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let whole = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     body.truncate(whole);

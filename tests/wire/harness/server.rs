@@ -79,6 +79,25 @@ impl Reply {
         Self { bytes: vec![text.into_bytes()], end: End::Clean }
     }
 
+    /// The head of a good answer, and then nothing.
+    pub fn silence_after_head() -> Self {
+        Self {
+            bytes: vec![b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()],
+            end: End::Open,
+        }
+    }
+
+    /// A good answer of these chunks.
+    pub fn chunks(chunks: &[&str]) -> Self {
+        let mut reply = Self::silence_after_head();
+        reply
+            .bytes
+            .extend(chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len()).into_bytes()));
+        reply.bytes.push(b"0\r\n\r\n".to_vec());
+        reply.end = End::Clean;
+        reply
+    }
+
     /// Nothing at all, on an open connection.
     pub fn silence() -> Self {
         Self { bytes: Vec::new(), end: End::Open }
