@@ -6,6 +6,12 @@
 
 #[path = "wire/harness/mod.rs"]
 mod harness;
+#[path = "wire/requests.rs"]
+mod requests;
+#[path = "wire/tls.rs"]
+mod tls;
+#[path = "wire/traps.rs"]
+mod traps;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,7 +30,8 @@ async fn every_recording() {
     let mut listing = String::from(
         "# What lakehand makes of each recording of a real server\n\n\
          ksqlDB 7.4.15 (0.29 line). Written by `UPDATE=1 cargo test --test wire`; the test fails when it differs.\n\
-         A word in bold is the kind of the error that the client reports.\n\n\
+         A word in bold is the kind of the error that the client reports. The recordings are in `tests/wire/`, a folder each;\n\
+         of large bodies only the beginning and the end are kept, and rows are counted in what is kept.\n\n\
          | recording | status, transport | what was recorded | what the client makes of it |\n|---|---|---|---|\n",
     );
     let recordings = recording::all();
@@ -60,9 +67,9 @@ async fn complete_means_what_the_recording_says() {
         if recording.method != "POST" || !["/query", "/query-stream"].contains(&recording.path.as_str()) {
             continue;
         }
-        let mut rows = 0;
+        let mut rows = 0_u64;
         let read = read(&recording, Cutting::AsRecorded, &mut |element| {
-            rows += usize::from(matches!(element, lakehand::ksql::response::Element::Row { .. }));
+            rows += u64::from(matches!(element, lakehand::ksql::response::Element::Row { .. }));
             Ok(())
         })
         .await;
@@ -70,7 +77,7 @@ async fn complete_means_what_the_recording_says() {
         match read {
             Read::Complete(done) => {
                 assert!(recording.says_complete() && recording.is_v1(), "{id} was taken for complete");
-                assert_eq!((done.rows as usize, rows), (recording.rows(), recording.rows()), "{id}");
+                assert_eq!((done.rows, rows), (recording.rows(), recording.rows()), "{id}");
                 complete += 1;
             }
             Read::Failed(error) => {
@@ -112,7 +119,7 @@ async fn one_byte_at_a_time_changes_nothing() {
             for byte in recording.body.chunks(1) {
                 frames.push(byte, &mut |_| Ok(())).unwrap();
             }
-            assert_eq!(frames.end().unwrap().rows as usize, recording.rows(), "{id}");
+            assert_eq!(frames.end().unwrap().rows, recording.rows(), "{id}");
         }
     }
 }

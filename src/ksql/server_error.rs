@@ -91,11 +91,21 @@ fn shorten(message: &str, statement: Option<&str>) -> String {
         .filter(|line| !line.is_empty() && !line.starts_with("Statement:"))
         .take(3)
         .collect();
-    let text = lines.join(" ");
+    let text = without_classes(&lines.join(" "));
     if text.chars().count() <= MAX_CHARS {
         return text;
     }
     text.chars().take(MAX_CHARS - 1).chain(['…']).collect()
+}
+
+/// Drops the names of Java classes that stand before messages: `io.confluent.ksql.util.KsqlException: `.
+fn without_classes(text: &str) -> String {
+    let is_class = |word: &&str| {
+        word.strip_suffix(':').is_some_and(|name| {
+            name.contains('.') && ["Exception", "Error"].iter().any(|end| name.ends_with(end))
+        })
+    };
+    text.split(' ').filter(|word| !is_class(word)).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -112,6 +122,12 @@ mod tests {
         let error = ServerError::parse(body).unwrap();
         assert!(!error.message.contains("SELECT"), "{}", error.message);
         assert_eq!(error.kind(Kind::Incomplete), Kind::Busy);
+    }
+
+    #[test]
+    fn names_of_classes_are_dropped() {
+        let body = br#"{"error_code":50000,"message":"io.confluent.ksql.X$MaterializationException: Unable to pull: io.confluent.KsqlException: RocksDB iterator has closed"}"#;
+        assert_eq!(ServerError::parse(body).unwrap().message, "Unable to pull: RocksDB iterator has closed");
     }
 
     #[test]

@@ -38,11 +38,13 @@ pub(super) fn error(status: u16, wait: Option<Duration>, body: &[u8], endpoint: 
         _ => Kind::Unreachable,
     };
     let what = match (&said, status) {
+        (Some(said), 500..) if !said.message.is_empty() => format!("the server failed: {}", said.message),
         (Some(said), _) if !said.message.is_empty() => format!("the server refused: {}", said.message),
         (_, 300..=399) => "the server answered with a redirect, which is not followed".to_owned(),
         (_, 404) => "the server does not know the path".to_owned(),
         (_, 405 | 406) => "the server does not offer this over HTTP/1.1 in the format asked for".to_owned(),
         (_, 413) => "the request is larger than the server takes".to_owned(),
+        (_, 500..) => "the server failed without a word".to_owned(),
         _ => "the server refused without a word".to_owned(),
     };
     let mut error = Error::new(kind, what).at("status", status);

@@ -391,3 +391,74 @@ fn unreadable(error: &serde_json::Error) -> Error {
     Error::new(Kind::Garbled, format!("the server's reply cannot be read: {error}"))
         .next("check that server.url is that of a ksqlDB server")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(fields: &str, rest: &str) -> Result<Description> {
+        let text = format!(
+            r#"[{{"@type":"sourceDescription","sourceDescription":{{"name":"S","type":"TABLE","fields":[{fields}]{rest}}}}}]"#
+        );
+        description(text.as_bytes())
+    }
+
+    #[test]
+    fn what_an_old_server_does_not_tell_is_left_empty() {
+        let source = source(r#"{"name":"K","schema":{"type":"STRING"},"type":"KEY"}"#, "").unwrap();
+        assert_eq!((source.partitions, source.statement.as_str(), source.window), (0, "", None));
+        assert_eq!(source.columns[0].role, Role::Key);
+    }
+
+    #[test]
+    fn header_columns_are_told_from_each_other() {
+        let bytes = r#"{"name":"H","schema":{"type":"BYTES"},"type":"HEADER","headerKey":"abc"}"#;
+        let all = r#"{"name":"A","schema":{"type":"ARRAY","memberSchema":{"type":"BYTES"}},"type":"HEADER"}"#;
+        let source = source(&format!("{bytes},{all}"), "").unwrap();
+        let roles: Vec<_> = source.columns.into_iter().map(|column| column.role).collect();
+        assert_eq!(roles, [Role::Header("abc".into()), Role::Headers]);
+    }
+
+    #[test]
+    fn what_is_not_known_here_is_a_matter_of_schema_and_what_is_broken_is_garbled() {
+        let column = |schema: &str| format!(r#"{{"name":"A","schema":{schema}}}"#);
+        assert_eq!(source(&column(r#"{"type":"GEO"}"#), "").unwrap_err().kind(), Kind::Schema);
+        assert_eq!(source("", r#","windowType":"SLIDING""#).unwrap_err().kind(), Kind::Schema);
+        for schema in
+            [r#"{"type":"ARRAY"}"#, r#"{"type":"DECIMAL"}"#, r#"{"type":"STRUCT"}"#, r#"{"type":"MAP"}"#]
+        {
+            assert_eq!(source(&column(schema), "").unwrap_err().kind(), Kind::Garbled, "{schema}");
+        }
+        for body in ["", "{}", "[]", r#"[{"@type":"streams"}]"#, "<html>"] {
+            assert_eq!(description(body.as_bytes()).unwrap_err().kind(), Kind::Garbled, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_map_is_taken_to_have_keys_of_strings() {
+        let source =
+            source(r#"{"name":"M","schema":{"type":"MAP","memberSchema":{"type":"DATE"}}}"#, "").unwrap();
+        assert_eq!(source.columns[0].sql_type.to_string(), "MAP<STRING, DATE>");
+    }
+
+    #[test]
+    fn a_statement_without_effect_is_a_success() {
+        let body = br#"[{"@type":"warning_entity","message":"X already exists"}]"#;
+        assert_eq!(outcome(body).unwrap().state, CommandState::Success);
+        assert_eq!(outcome(b"[]").unwrap().state, CommandState::Success);
+    }
+
+    #[test]
+    fn a_query_on_several_hosts_has_come_as_far_as_the_furthest_says() {
+        let entry = |committed: i64| {
+            format!(
+                r#"{{"id":"q","tasksMetadata":[{{"topicOffsets":[{{"topicPartitionEntity":{{"topic":"t","partition":0}},"endOffset":{committed},"committedOffset":{committed}}}]}}]}}"#
+            )
+        };
+        let body =
+            format!(r#"[{{"@type":"query_descriptions","queryDescriptions":[{},{}]}}]"#, entry(-1), entry(7));
+        let progress = query_progress(body.as_bytes(), "q").unwrap().unwrap();
+        assert_eq!(progress[&0], QueryProgress { polled: 7, committed: 7 });
+        assert_eq!(query_progress(body.as_bytes(), "Q").unwrap(), None);
+    }
+}

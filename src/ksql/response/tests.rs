@@ -211,4 +211,12 @@ proptest! {
         prop_assert_eq!(whole.1.rows, rows.len() as u64);
         prop_assert_eq!(read(framing, chunks).unwrap(), whole);
     }
+
+    #[test]
+    fn any_bytes_are_a_verdict_and_never_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..80), tail in 0..STREAM.len()) {
+        let mut text = STREAM.as_bytes()[..tail].to_vec();
+        text.extend_from_slice(&bytes);
+        let _ = read(Framing::Stream, text.chunks(7));
+        let _ = read(Framing::LegacyTable, [&text[..]]);
+    }
 }

@@ -4,31 +4,31 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One recorded exchange.
-pub struct Recording {
-    pub id: String,
-    pub title: String,
+pub(crate) struct Recording {
+    pub(crate) id: String,
+    pub(crate) title: String,
     /// `GET`, `POST`, `WebSocket` …
-    pub method: String,
-    pub path: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
     /// Of the request; empty when none was sent.
-    pub accept: String,
-    pub http2: bool,
+    pub(crate) accept: String,
+    pub(crate) http2: bool,
     /// Of the request.
-    pub sent: String,
+    pub(crate) sent: String,
     /// 0 when the server sent no head.
-    pub status: u16,
-    pub head: Vec<(String, String)>,
+    pub(crate) status: u16,
+    pub(crate) head: Vec<(String, String)>,
     /// Exact bytes. Of a large body the middle is left out, cut at line ends.
-    pub body: Vec<u8>,
-    pub shortened: bool,
-    pub end: End,
+    pub(crate) body: Vec<u8>,
+    pub(crate) shortened: bool,
+    pub(crate) end: End,
     /// Sizes of the first chunks, as far as they were noted.
-    pub chunks: Vec<usize>,
+    pub(crate) chunks: Vec<usize>,
 }
 
 /// How the transport ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// Zero-length chunk, `END_STREAM`, or the announced length.
     Clean,
     /// The connection ended without.
@@ -38,7 +38,7 @@ pub enum End {
 }
 
 impl End {
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Clean => "clean end",
             Self::Cut => "cut",
@@ -47,12 +47,12 @@ impl End {
     }
 }
 
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire")
 }
 
 /// Every recording, by id.
-pub fn all() -> Vec<Recording> {
+pub(crate) fn all() -> Vec<Recording> {
     let mut ids: Vec<_> = fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -63,7 +63,7 @@ pub fn all() -> Vec<Recording> {
     ids.iter().map(|id| load(id)).collect()
 }
 
-pub fn load(id: &str) -> Recording {
+pub(crate) fn load(id: &str) -> Recording {
     let path = folder().join(id);
     let text = |name: &str| String::from_utf8(fs::read(path.join(name)).unwrap_or_default()).unwrap();
     let request = text("request.txt");
@@ -128,6 +128,10 @@ fn response_head(text: &str) -> (u16, Vec<(String, String)>) {
 fn body(path: &Path) -> (Vec<u8>, bool) {
     let mut body = fs::read(path.join("response.body")).unwrap_or_default();
     let Ok(tail) = fs::read(path.join("response.body.tail")) else { return (body, false) };
+    if !body.contains(&b'\n') {
+        // A reply of one line that was shortened by hand is whole as it is.
+        return (body, false);
+    }
     let line_end = |bytes: &[u8]| bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let whole = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     body.truncate(whole);
@@ -163,28 +167,28 @@ fn chunks(trace: &str) -> Vec<usize> {
 
 impl Recording {
     /// The statement that was sent, if any.
-    pub fn statement(&self) -> String {
+    pub(crate) fn statement(&self) -> String {
         let value: serde_json::Value = serde_json::from_str(&self.sent).unwrap_or_default();
         ["sql", "ksql"].iter().find_map(|key| value[key].as_str()).unwrap_or_default().to_owned()
     }
 
-    pub fn is_push(&self) -> bool {
+    pub(crate) fn is_push(&self) -> bool {
         self.statement().to_uppercase().contains("EMIT CHANGES")
     }
 
     /// Whether a pull was over a table, by the id that the server gave to the query.
-    pub fn is_table(&self) -> bool {
+    pub(crate) fn is_table(&self) -> bool {
         String::from_utf8_lossy(&self.body[..self.body.len().min(60)]).contains("\"queryId\":\"query_")
             || self.id.starts_with("tp-")
     }
 
-    pub fn is_legacy(&self) -> bool {
+    pub(crate) fn is_legacy(&self) -> bool {
         self.sent.contains("\"ksql.endpoint.migrate.query\": false")
             || self.sent.contains("\"ksql.endpoint.migrate.query\": \"false\"")
     }
 
     /// Whether rows were asked for in the one format that the client asks for.
-    pub fn is_v1(&self) -> bool {
+    pub(crate) fn is_v1(&self) -> bool {
         match self.accept.as_str() {
             "application/vnd.ksql.v1+json" => true,
             "application/json" | "" => self.path == "/query",
@@ -192,13 +196,13 @@ impl Recording {
         }
     }
 
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> u64 {
         let text = String::from_utf8_lossy(&self.body);
-        text.split('\n').filter(|line| line.starts_with("{\"row\":")).count()
+        text.split('\n').filter(|line| line.starts_with("{\"row\":")).count() as u64
     }
 
     /// What the recording itself says about completeness, without the client's code.
-    pub fn says_complete(&self) -> bool {
+    pub(crate) fn says_complete(&self) -> bool {
         let text = String::from_utf8_lossy(&self.body);
         let closed = text.trim_end().ends_with(']');
         let said = text.trim_end().ends_with("{\"finalMessage\":\"Query Completed\"}]")

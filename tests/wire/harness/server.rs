@@ -1,5 +1,6 @@
 //! A server that says what it is told to say, byte for byte, on a loopback port of its own.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -9,42 +10,42 @@ use super::recording::{End, Recording};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// `POST /ksql HTTP/1.1` and the header lines.
-    pub head: String,
-    pub body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Request {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (n, v) = line.split_once(':')?;
             n.eq_ignore_ascii_case(name).then(|| v.trim())
         })
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
 }
 
 /// What is sent back, and what happens to the connection.
 #[derive(Debug, Clone)]
-pub struct Reply {
-    pub bytes: Vec<Vec<u8>>,
-    pub end: End,
+pub(crate) struct Reply {
+    pub(crate) bytes: Vec<Vec<u8>>,
+    pub(crate) end: End,
 }
 
 /// How a body is cut into chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cutting {
+pub(crate) enum Cutting {
     AsRecorded,
     OneByte,
 }
 
 impl Reply {
     /// The answer of a recording.
-    pub fn of(recording: &Recording, cutting: Cutting) -> Self {
+    pub(crate) fn of(recording: &Recording, cutting: Cutting) -> Self {
         if recording.status == 0 {
             return Self { bytes: Vec::new(), end: End::Cut };
         }
@@ -52,12 +53,12 @@ impl Reply {
         let fixed = recording.head.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
         for (name, value) in &recording.head {
             if !["content-length", "transfer-encoding"].contains(&name.to_lowercase().as_str()) {
-                head.push_str(&format!("{name}: {value}\r\n"));
+                let _ = write!(head, "{name}: {value}\r\n");
             }
         }
         if fixed {
             // Some long replies were shortened by hand: the length is that of what is left.
-            head.push_str(&format!("content-length: {}\r\n\r\n", recording.body.len()));
+            let _ = write!(head, "content-length: {}\r\n\r\n", recording.body.len());
             return Self { bytes: vec![head.into_bytes(), recording.body.clone()], end: recording.end };
         }
         head.push_str("transfer-encoding: chunked\r\n\r\n");
@@ -70,17 +71,36 @@ impl Reply {
     }
 
     /// A whole answer of our own.
-    pub fn json(status: u16, body: &str) -> Self {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
         Self::with_headers(status, "", body)
     }
 
-    pub fn with_headers(status: u16, headers: &str, body: &str) -> Self {
+    pub(crate) fn with_headers(status: u16, headers: &str, body: &str) -> Self {
         let text = format!("HTTP/1.1 {status} Made\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
         Self { bytes: vec![text.into_bytes()], end: End::Clean }
     }
 
+    /// The head of a good answer, and then nothing.
+    pub(crate) fn silence_after_head() -> Self {
+        Self {
+            bytes: vec![b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec()],
+            end: End::Open,
+        }
+    }
+
+    /// A good answer of these chunks.
+    pub(crate) fn chunks(chunks: &[&str]) -> Self {
+        let mut reply = Self::silence_after_head();
+        reply
+            .bytes
+            .extend(chunks.iter().map(|chunk| format!("{:x}\r\n{chunk}\r\n", chunk.len()).into_bytes()));
+        reply.bytes.push(b"0\r\n\r\n".to_vec());
+        reply.end = End::Clean;
+        reply
+    }
+
     /// Nothing at all, on an open connection.
-    pub fn silence() -> Self {
+    pub(crate) fn silence() -> Self {
         Self { bytes: Vec::new(), end: End::Open }
     }
 }
@@ -105,14 +125,14 @@ fn chunked(recording: &Recording, cutting: Cutting) -> Vec<Vec<u8>> {
 }
 
 /// A running server. It ends with the runtime of the test.
-pub struct Server {
-    pub url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Server {
     /// Answers every request with what `answer` says.
-    pub async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -128,7 +148,7 @@ impl Server {
         Self { url, requests }
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }
