@@ -75,7 +75,7 @@ fn an_append_is_before_or_after() {
             let held = rows(dataset.dir());
             let metadata = dataset.metadata();
             assert_eq!(metadata.total_records, held.len() as u64);
-            assert_eq!(metadata.positions[&0], held.len() as i64);
+            assert_eq!(metadata.positions[&0], i64::try_from(held.len()).unwrap());
             let mut counts = counts.borrow_mut();
             if held.len() == 40 {
                 *counts.1 += 1;
