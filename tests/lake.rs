@@ -10,6 +10,7 @@ use lake_support::*;
 use lakehand::Kind;
 use lakehand::feed::{Compression, DatePart, Partitioning};
 use lakehand::lake::{Dataset, Lake, Limits, Quarantined, read_footer, read_metadata, usage};
+use parquet::file::reader::FileReader;
 
 fn days(n: i64, per_day: i64) -> Vec<Row> {
     (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY + i % per_day * 1000)).collect()
@@ -153,7 +154,6 @@ fn the_footer_says_what_the_file_holds() {
     assert_eq!(footer.positions, commit_after(&rows_in).positions);
     assert_eq!(footer.columns[3], ("NAME".to_owned(), "STRING".to_owned()));
     assert_eq!(footer.commit.as_deref(), Some("000001-r1"));
-    use parquet::file::reader::FileReader;
     let file = std::fs::File::open(dir.join(&data_files(&dir)[0])).unwrap();
     let reader = parquet::file::reader::SerializedFileReader::new(file).unwrap();
     let metadata = reader.metadata();

@@ -204,7 +204,7 @@ impl<'a> Appender<'a> {
         }
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
-        self.dataset.advance(&mut next, &at.positions)?;
+        self.dataset.advance(&mut next, at.positions)?;
         let (files, rolls) = self.writer.finish(Some(&text(&next.positions)?))?;
         let mut moves = Vec::with_capacity(files.len() + 1);
         let mut counts: HashMap<i64, u64> = HashMap::new();

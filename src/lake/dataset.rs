@@ -31,7 +31,7 @@ pub struct Dataset {
     pub(crate) metadata: Metadata,
     recovery: Recovery,
     lock: Lock,
-    since: DateTime<Utc>,
+    owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) unsettled: bool,
 }
@@ -61,16 +61,15 @@ impl Dataset {
         let dir = lake.root().join(kind).join(name);
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
-        let since = owner.since;
         let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
         let mut dataset = Self {
             feed: feed.clone(),
             limits,
             committer: Committer { fs, dir, visibility: feed.visibility },
-            metadata: Metadata::fresh(feed, since),
+            metadata: Metadata::fresh(feed, owner.since),
             recovery: Recovery::default(),
             lock,
-            since,
+            owner,
             unsettled: true,
         };
         dataset.recovery = dataset.recover()?;
@@ -122,7 +121,7 @@ impl Dataset {
         self.lock.check()?;
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
-        self.advance(&mut next, positions)?;
+        self.advance(&mut next, positions.clone())?;
         next.read_way = Some(way.to_owned());
         next.complete_through = next.complete_through.max(through);
         next.caught_up = true;
@@ -177,15 +176,16 @@ impl Dataset {
             Ok(Some(metadata)) => return Ok((metadata, None)),
             Ok(None) => "it was not there".to_owned(),
             Err(e) if e.kind() == Kind::Damaged => {
-                let aside = format!("{}.damaged-{}", layout::METADATA, self.since.format("%Y%m%dT%H%M%SZ"));
-                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.since))?;
+                let aside =
+                    format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
+                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
                 fs.rename(&dir.join(layout::METADATA), &dir.join(aside))?;
                 self.committer.write_metadata(&metadata.text()?)?;
                 return Ok((metadata, Some(e.what().to_owned())));
             }
             Err(e) => return Err(e),
         };
-        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.since))?;
+        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
         if metadata.partitions.is_empty() {
             return Ok((metadata, None));
         }
@@ -200,7 +200,7 @@ impl Dataset {
                 .at("feed", &self.feed.name));
         }
         schema::refuse_folder_names(&schema.arrow).map_err(|e| e.at("feed", &self.feed.name))?;
-        let wanted = Metadata::fresh(&self.feed, self.since);
+        let wanted = Metadata::fresh(&self.feed, self.owner.since);
         let layout = |m: &Metadata| {
             let zone = m.timezone.clone().unwrap_or_else(|| "UTC".to_owned());
             format!(
@@ -243,10 +243,10 @@ impl Dataset {
     }
 
     /// Moves positions forward.
-    pub(crate) fn advance(&self, metadata: &mut Metadata, positions: &BTreeMap<i32, i64>) -> Result<()> {
+    pub(crate) fn advance(&self, metadata: &mut Metadata, positions: BTreeMap<i32, i64>) -> Result<()> {
         for (partition, next) in positions {
-            let known = metadata.positions.entry(*partition).or_insert(*next);
-            if next < known {
+            let known = metadata.positions.entry(partition).or_insert(next);
+            if next < *known {
                 return Err(Error::new(
                     Kind::Bug,
                     format!(
@@ -255,7 +255,7 @@ impl Dataset {
                 )
                 .at("feed", &self.feed.name));
             }
-            *known = *next;
+            *known = next;
         }
         Ok(())
     }

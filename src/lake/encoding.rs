@@ -20,6 +20,7 @@ use arrow_array::types::{
     Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
 };
 use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
+use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
 /// Rows that are looked at before the choice is final.
@@ -165,7 +166,7 @@ impl Leaf {
                 self.count(array.as_primitive::<Decimal128Type>().iter().flatten());
             }
             DataType::Decimal256(..) => {
-                self.count(array.as_primitive::<Decimal256Type>().iter().flatten().map(|v| v.to_le_bytes()));
+                self.count(array.as_primitive::<Decimal256Type>().iter().flatten().map(i256::to_le_bytes));
             }
             DataType::Utf8 => self.count(array.as_string::<i32>().iter().flatten()),
             DataType::Binary => self.count(array.as_binary::<i32>().iter().flatten()),
@@ -217,7 +218,9 @@ mod tests {
     }
 
     fn noise(i: u64) -> u64 {
-        i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (i << 17)
+        let mixed = (i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed ^ (mixed >> 27)
     }
 
     #[test]
@@ -276,8 +279,8 @@ mod tests {
             [
                 ("S.A", Choice::Delta),
                 ("S.L.list.item", Choice::Plain),
-                ("M.entries.keys", Choice::Dictionary),
-                ("M.entries.values", Choice::Delta),
+                ("M.entries.key", Choice::Dictionary),
+                ("M.entries.value", Choice::Delta),
             ]
         );
     }

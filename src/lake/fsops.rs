@@ -73,17 +73,17 @@ impl Fs {
         if is_real_dir(path)? {
             return Ok(false);
         }
-        let made = self
+        let is_new = self
             .before(Op::MakeDir, path)
             .and_then(|()| fs::DirBuilder::new().mode(mode).create(path))
             .map(|()| true)
             .or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(false) } else { Err(e) })
             .map_err(|e| Error::io("make the folder", path, e))?;
-        if made {
+        if is_new {
             self.set_mode(path, mode)?;
             self.sync_dir(parent(path))?;
         }
-        Ok(made)
+        Ok(is_new)
     }
 
     /// Makes every folder of `relative` below `base`, which is there.
@@ -110,12 +110,12 @@ impl Fs {
     /// Makes a new file with `mode`; one that is there is an error.
     pub(crate) fn create(&self, path: &Path, mode: u32) -> Result<LakeFile> {
         // The mode at creation is cut by the umask and so never wider than asked for; fchmod then makes it exact.
-        let made = self.before(Op::Create, path).and_then(|()| {
+        let opened = self.before(Op::Create, path).and_then(|()| {
             let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
             Ok(file)
         });
-        let file = made.map_err(|e| Error::io("make the file", path, e))?;
+        let file = opened.map_err(|e| Error::io("make the file", path, e))?;
         Ok(LakeFile { file, path: path.to_path_buf(), fs: self.clone() })
     }
 

@@ -83,7 +83,7 @@ impl Depth {
     /// The date on which partition `unit` begins, and its hour.
     fn begin(self, unit: i64) -> Option<(NaiveDate, i64)> {
         let epoch = NaiveDate::default();
-        let days = |days: i64| i32::try_from(days).ok().and_then(|d| NaiveDate::from_epoch_days(d));
+        let days = |days: i64| i32::try_from(days).ok().and_then(NaiveDate::from_epoch_days);
         match self {
             Self::Year => i32::try_from(unit).ok().and_then(|year| epoch.with_year(year)).map(|d| (d, 0)),
             Self::Month => {

@@ -95,14 +95,15 @@ fn complaint(metadata: &Metadata, footer: &Footer) -> Option<&'static str> {
 
 /// Columns and schema version, oldest version first.
 fn columns<'a>(metadata: &mut Metadata, footers: impl Iterator<Item = &'a Footer>) {
-    let mut by_version: BTreeMap<(u64, u64), (&str, Vec<[String; 3]>)> = BTreeMap::new();
+    let mut by_version = BTreeMap::new();
     for footer in footers {
         let Some(version) = footer.schema_version.as_deref() else { continue };
         let listed = footer.arrow_columns.iter().map(|(name, arrow_type)| {
             let ksql = footer.columns.iter().find(|(n, _)| n == name).map_or("", |(_, t)| t.as_str());
             [name.clone(), ksql.to_owned(), arrow_type.clone()]
         });
-        by_version.insert(schema::parse_version(version), (version, listed.collect()));
+        let listed: Vec<[String; 3]> = listed.collect();
+        by_version.insert(schema::parse_version(version), (version, listed));
     }
     for (version, seen) in by_version.into_values() {
         metadata.columns = match schema::evolve(&metadata.columns, version, &seen) {
