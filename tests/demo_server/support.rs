@@ -16,6 +16,13 @@ pub async fn server(rows: u64) -> DemoServer {
     DemoServer::start(DemoOptions { rows, seed: 42, ..DemoOptions::default() }).await.unwrap()
 }
 
+/// A builder of reqwest clients, which want a TLS provider even where none is used.
+pub fn client() -> reqwest::ClientBuilder {
+    // An error says that another test was first.
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// An open HTTP/1.1 exchange whose head has arrived.
 pub struct Exchange {
     socket: TcpStream,
