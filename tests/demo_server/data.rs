@@ -227,7 +227,7 @@ async fn rows_per_second() {
         let (mut bytes, mut lines) = (0, 0);
         while let Some(chunk) = response.chunk().await.unwrap() {
             bytes += chunk.len();
-            lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+            lines += memchr::memchr_iter(b'\n', &chunk).count() as u64;
         }
         assert_eq!(lines, count + 1);
         let seconds = since.elapsed().as_secs_f64();

@@ -194,15 +194,15 @@ async fn conditions_select_what_they_say() {
 #[tokio::test]
 async fn http2_and_http1_share_the_port() {
     let server = server(50).await;
-    let client = client().http2_prior_knowledge().build().unwrap();
+    let http2 = client().http2_prior_knowledge().build().unwrap();
     let sql = json!({"sql": "SELECT * FROM transaction_stream;"}).to_string();
-    let response = client.post(format!("{}/query-stream", server.url())).header("Accept", V1).body(sql);
+    let response = http2.post(format!("{}/query-stream", server.url())).header("Accept", V1).body(sql);
     let text = response.send().await.unwrap().text().await.unwrap();
     assert_eq!(rows(&text).len(), 50);
     let properties = json!({"ksql.endpoint.migrate.query": false});
     let body =
         json!({"ksql": "SELECT * FROM payment_method_totals;", "streamsProperties": properties}).to_string();
-    let response = client.post(format!("{}/query", server.url())).header("Accept", V1).body(body.clone());
+    let response = http2.post(format!("{}/query", server.url())).header("Accept", V1).body(body.clone());
     assert_eq!(response.send().await.unwrap().status(), 405, "the legacy writer speaks HTTP/1.1 only");
     let response =
         client().build().unwrap().post(format!("{}/query", server.url())).header("Accept", V1).body(body);

@@ -10,60 +10,60 @@ use tokio::net::TcpStream;
 /// Longer than any of these answers takes; only a failing test waits for it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub const V1: &str = "application/vnd.ksql.v1+json";
+pub(crate) const V1: &str = "application/vnd.ksql.v1+json";
 
-pub async fn server(rows: u64) -> DemoServer {
+pub(crate) async fn server(rows: u64) -> DemoServer {
     DemoServer::start(DemoOptions { rows, seed: 42, ..DemoOptions::default() }).await.unwrap()
 }
 
 /// A builder of reqwest clients, which want a TLS provider even where none is used.
-pub fn client() -> reqwest::ClientBuilder {
+pub(crate) fn client() -> reqwest::ClientBuilder {
     // An error says that another test was first.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
 }
 
 /// An open HTTP/1.1 exchange whose head has arrived.
-pub struct Exchange {
+pub(crate) struct Exchange {
     socket: TcpStream,
     unread: Vec<u8>,
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
     left: Option<usize>,
 }
 
 /// How a body ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     Clean,
     Cut,
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-    pub chunks: Vec<usize>,
-    pub end: End,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) chunks: Vec<usize>,
+    pub(crate) end: End,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// The rows of a v1+json answer.
-    pub fn rows(&self) -> Vec<Vec<Value>> {
+    pub(crate) fn rows(&self) -> Vec<Vec<Value>> {
         rows(&self.text())
     }
 }
 
 /// The rows of a v1+json answer's text; other lines are left out.
-pub fn rows(text: &str) -> Vec<Vec<Value>> {
+pub(crate) fn rows(text: &str) -> Vec<Vec<Value>> {
     text.lines()
         .filter_map(|line| {
             let line = line.trim_start_matches('[').trim_end_matches(',');
@@ -75,7 +75,7 @@ pub fn rows(text: &str) -> Vec<Vec<Value>> {
 }
 
 impl Exchange {
-    pub async fn open(
+    pub(crate) async fn open(
         server: &DemoServer,
         method: &str,
         path: &str,
@@ -87,7 +87,7 @@ impl Exchange {
         let mut request =
             format!("{method} {path} HTTP/1.1\r\nHost: demo\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            request = format!("{request}{name}: {value}\r\n");
         }
         socket.write_all(format!("{request}\r\n{body}").as_bytes()).await?;
         let mut exchange = Self { socket, unread: Vec::new(), status: 0, headers: Vec::new(), left: None };
@@ -116,7 +116,7 @@ impl Exchange {
 
     /// Reads on; false at the end of the connection.
     async fn more(&mut self) -> std::io::Result<bool> {
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         let read = tokio::time::timeout(PATIENCE, self.socket.read(&mut buffer)).await;
         let count = read.expect("an answer in time").unwrap_or(0);
         self.unread.extend_from_slice(&buffer[..count]);
@@ -124,7 +124,7 @@ impl Exchange {
     }
 
     /// The next chunk; `None` at the clean end.
-    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, End> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Vec<u8>>, End> {
         if let Some(left) = self.left {
             if left == 0 {
                 return Ok(None);
@@ -154,7 +154,7 @@ impl Exchange {
     }
 
     /// Reads until the text read so far satisfies `enough`.
-    pub async fn read_until(&mut self, enough: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn read_until(&mut self, enough: impl Fn(&str) -> bool) -> String {
         let mut text = String::new();
         while !enough(&text) {
             let chunk = self.chunk().await.expect("no cut").expect("no end before that");
@@ -164,7 +164,7 @@ impl Exchange {
     }
 
     /// Reads to the end.
-    pub async fn finish(mut self) -> Answer {
+    pub(crate) async fn finish(mut self) -> Answer {
         let (mut body, mut chunks) = (Vec::new(), Vec::new());
         let end = loop {
             match self.chunk().await {
@@ -181,26 +181,26 @@ impl Exchange {
 }
 
 /// One query over `/query-stream` in v1+json, its head read.
-pub async fn open(server: &DemoServer, sql: &str) -> Exchange {
+pub(crate) async fn open(server: &DemoServer, sql: &str) -> Exchange {
     let properties = json!({"auto.offset.reset": "earliest", "ksql.streams.num.stream.threads": 1});
     let body = json!({"sql": sql, "properties": properties}).to_string();
     Exchange::open(server, "POST", "/query-stream", &[("Accept", V1)], &body).await.unwrap()
 }
 
 /// [`open`], read to the end.
-pub async fn query(server: &DemoServer, sql: &str) -> Answer {
+pub(crate) async fn query(server: &DemoServer, sql: &str) -> Answer {
     open(server, sql).await.finish().await
 }
 
 /// A legacy query, read to the end.
-pub async fn legacy(server: &DemoServer, sql: &str) -> Answer {
+pub(crate) async fn legacy(server: &DemoServer, sql: &str) -> Answer {
     let properties = json!({"auto.offset.reset": "earliest", "ksql.endpoint.migrate.query": false});
     let body = json!({"ksql": sql, "streamsProperties": properties}).to_string();
     Exchange::open(server, "POST", "/query", &[("Accept", V1)], &body).await.unwrap().finish().await
 }
 
 /// A statement's answer as JSON.
-pub async fn ksql(server: &DemoServer, sql: &str) -> (u16, Value) {
+pub(crate) async fn ksql(server: &DemoServer, sql: &str) -> (u16, Value) {
     let body = json!({"ksql": sql, "streamsProperties": {}}).to_string();
     let exchange = Exchange::open(server, "POST", "/ksql", &[("Accept", V1)], &body).await.unwrap();
     let answer = exchange.finish().await;
@@ -208,7 +208,7 @@ pub async fn ksql(server: &DemoServer, sql: &str) -> (u16, Value) {
 }
 
 /// Waits until `met`; the condition is looked at again and again.
-pub async fn until(mut met: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(mut met: impl AsyncFnMut() -> bool) {
     let waited = tokio::time::timeout(PATIENCE, async {
         while !met().await {
             tokio::task::yield_now().await;
