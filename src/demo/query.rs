@@ -14,7 +14,7 @@ use super::catalog::Source;
 use super::http::{Call, Payload, Refusal, format, object, whole};
 use super::select::Plan;
 use super::server::State;
-use super::sql::{Command, parse};
+use super::sql::{Command, Select, Statement, parse};
 use super::writer::{Answer, Format, Writer};
 use super::{lock, pull, push};
 
@@ -104,7 +104,7 @@ pub(super) fn answer(state: &Arc<State>, mut call: Call) -> Response<Payload> {
     let query_stream = call.path == "/query-stream";
     let asked = match asked(&call, query_stream) {
         Ok(asked) => asked,
-        Err(refusal) => return refused(&refusal, query_stream, !query_stream, call.http2),
+        Err(refusal) => return refused(&refusal, !query_stream, call.http2),
     };
     if asked.legacy && call.http2 {
         let mut response = whole(StatusCode::METHOD_NOT_ALLOWED, "");
@@ -117,7 +117,20 @@ pub(super) fn answer(state: &Arc<State>, mut call: Call) -> Response<Payload> {
     let legacy = asked.legacy && format == Format::V1;
     let format = if legacy { Format::Legacy } else { format };
     let faults = std::mem::take(&mut call.faults);
-    let started = match plan(state, &asked) {
+    // The older handler tells a query from other statements before the newer one takes over; what is wrong until then
+    // is answered in its way.
+    let (text, select) = match prepare(&asked) {
+        Ok(prepared) if state.catalog().get(&prepared.1.from).is_some() => prepared,
+        Ok((_, select)) => {
+            let message = format!("Exception while preparing statement: {} does not exist.", select.from);
+            let refusal = Refusal::statement(message, &asked.text);
+            return refused(&refusal, !query_stream, call.http2);
+        }
+        Err(refusal) => return refused(&refusal, !query_stream, call.http2),
+    };
+    let planned = Plan::new(&select, &text, &state.catalog())
+        .map_err(|message| Refusal::statement(message, &asked.text));
+    let started = match planned {
         Ok(plan) if plan.source.is_table() && plan.push => {
             let message = "This server does not do push queries over tables";
             Err(Refusal::statement(message, &asked.text))
@@ -144,7 +157,7 @@ pub(super) fn answer(state: &Arc<State>, mut call: Call) -> Response<Payload> {
             }
             response
         }
-        Err(refusal) => refused(&refusal, query_stream, legacy, call.http2),
+        Err(refusal) => refused(&refusal, legacy, call.http2),
     }
 }
 
@@ -152,9 +165,9 @@ fn typed(response: &mut Response<Payload>) {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 }
 
-/// Errors of `/query-stream` come in chunks over HTTP/1.1, those of the old handlers with a length and a type.
-fn refused(refusal: &Refusal, query_stream: bool, legacy: bool, http2: bool) -> Response<Payload> {
-    if query_stream && !legacy && !http2 {
+/// Errors of the newer handler come in chunks over HTTP/1.1, those of the older one with a length and a type.
+fn refused(refusal: &Refusal, legacy: bool, http2: bool) -> Response<Payload> {
+    if !legacy && !http2 {
         let mut response = Response::new(Answer::of(refusal.body().into()).boxed());
         *response.status_mut() = refusal.status;
         return response;
@@ -173,6 +186,10 @@ fn asked(call: &Call, query_stream: bool) -> Result<Asked, Refusal> {
     };
     let text = match body.remove(text) {
         Some(Value::String(text)) if !text.is_empty() => text,
+        Some(Value::Null) if query_stream => {
+            let message = "Failed to deserialize buffer";
+            return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, 50_000, message));
+        }
         _ if query_stream => {
             return Err(bad("Invalid JSON in request: Missing required creator property 'sql' (index 0)"));
         }
@@ -184,18 +201,19 @@ fn asked(call: &Call, query_stream: bool) -> Result<Asked, Refusal> {
     Ok(Asked { text, properties, query_stream, legacy: !query_stream && !migrated })
 }
 
-fn plan(state: &State, asked: &Asked) -> Result<Plan, Refusal> {
+/// The one query of the text, and its own text.
+fn prepare(asked: &Asked) -> Result<(String, Select), Refusal> {
     let text = &asked.text;
     let wrong = |message: String| Refusal::statement(message, text);
     let with_statement = |message: &str| {
         wrong(if asked.query_stream { format!("{message}\nStatement: {text}") } else { message.to_owned() })
     };
     let statements = parse(text).map_err(|error| wrong(format!("{}\nStatement: {text}", error.0)))?;
-    let [statement] = statements.as_slice() else {
-        let found = format!("Expected exactly one KSQL statement; found {} instead", statements.len());
-        return Err(with_statement(&found));
+    let count = statements.len();
+    let Ok([statement]) = <[Statement; 1]>::try_from(statements) else {
+        return Err(with_statement(&format!("Expected exactly one KSQL statement; found {count} instead")));
     };
-    let Command::Select(select) = &statement.command else {
+    let Command::Select(select) = statement.command else {
         return Err(if asked.query_stream {
             with_statement("Neither a query nor a print statement")
         } else {
@@ -204,7 +222,7 @@ fn plan(state: &State, asked: &Asked) -> Result<Plan, Refusal> {
             Refusal::new(StatusCode::BAD_REQUEST, 40_000, message)
         });
     };
-    Plan::new(select, &statement.text, &state.catalog()).map_err(wrong)
+    Ok((statement.text, select))
 }
 
 /// Puts a push or a pull over a stream on the list, if there is room.

@@ -353,3 +353,67 @@ impl Binder<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::DemoOptions;
+    use crate::demo::log::Log;
+    use crate::demo::sql::{Command, parse};
+    use crate::demo::transaction::World;
+
+    fn plan(sql: &str) -> Result<Plan, String> {
+        let statement = parse(sql).unwrap().remove(0);
+        let Command::Select(select) = statement.command else { panic!("{sql}") };
+        Plan::new(&select, &statement.text, &Catalog::pipeline(true))
+    }
+
+    #[test]
+    fn columns_are_named_as_ksqldb_names_them() {
+        let plan = plan(
+            "SELECT 1, `CUSTOMER`->ADDRESS->zip, user_id AS u, UNIX_TIMESTAMP(event_time) FROM transaction_stream;",
+        );
+        let columns = schema_text(&plan.unwrap().columns, false);
+        assert_eq!(columns, "`KSQL_COL_0` INTEGER, `ZIP` STRING, `U` STRING, `KSQL_COL_3` BIGINT");
+    }
+
+    #[test]
+    fn ranges_of_offsets_are_found_in_a_condition() {
+        let sql = "SELECT * FROM transaction_stream WHERE (ROWPARTITION=0 AND ROWOFFSET>=5 AND ROWOFFSET<9) OR \
+                   (ROWPARTITION=2 AND ROWOFFSET>7) EMIT CHANGES;";
+        let condition = plan(sql).unwrap().condition.unwrap();
+        assert_eq!(condition.bounds(0), (5, 9));
+        let (low, high) = condition.bounds(1);
+        assert!(low >= high, "nothing of partition 1 is kept");
+        assert_eq!(condition.bounds(2), (8, u64::MAX));
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_said_where_it_stands() {
+        assert_eq!(
+            plan("SELECT nope FROM transaction_stream;").unwrap_err(),
+            "Line: 1, Col: 8: SELECT column 'NOPE' cannot be resolved."
+        );
+        assert!(plan("SELECT ROWOFFSET FROM payment_method_totals EMIT CHANGES;").is_err());
+    }
+
+    /// Prints how fast rows are made: the target is half a million per second and core, optimised.
+    #[test]
+    #[ignore = "a measurement, not a test"]
+    fn rows_per_second() {
+        let world = World::new(&DemoOptions { rows: 3_000_000, ..DemoOptions::default() });
+        for source in ["transaction_stream", "transaction_flattened"] {
+            let plan =
+                plan(&format!("SELECT ROWPARTITION, ROWOFFSET, * FROM {source} EMIT CHANGES;")).unwrap();
+            let (mut row, mut bytes) = (Vec::new(), 0);
+            let since = std::time::Instant::now();
+            for offset in 0..1_000_000 {
+                row.clear();
+                plan.print(&Row::Record(&Log::Transactions.record(&world, offset % 3, offset / 3)), &mut row);
+                bytes += row.len();
+            }
+            let seconds = since.elapsed().as_secs_f64();
+            println!("{source}: {:.0} rows/s, {:.0} MB/s", 1e6 / seconds, bytes as f64 / seconds / 1e6);
+        }
+    }
+}
