@@ -287,12 +287,16 @@ impl Dataset {
         self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
     }
 
-    /// The commit: `moves` and `metadata` become visible together.
+    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
+    /// next `settle` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
         let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
         self.unsettled = true;
         self.committer.decide(&intent)?;
-        self.committer.finish(&intent)?;
+        self.committer.finish(&intent).map_err(|e| match e.kind() {
+            Kind::Damaged => e,
+            _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
+        })?;
         self.metadata = metadata;
         self.unsettled = false;
         Ok(())
