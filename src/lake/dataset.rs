@@ -1,6 +1,6 @@
 //! One dataset, held by a lock for as long as the value lives.
 //!
-//! Every way in goes through [`Dataset::settle`]: an unfinished commit is finished, staging is emptied, the metadata is
+//! Every way in goes through `settle`: an unfinished commit is finished, staging is emptied, the metadata is
 //! read, or rebuilt where it is lost. It runs at `open` and again after anything has failed, so that there is one path
 //! for a crash and for an error.
 
@@ -173,6 +173,12 @@ impl Dataset {
     fn load(&self) -> Result<(Metadata, Option<String>)> {
         let Committer { fs, dir, .. } = &self.committer;
         let why = match read_metadata(dir) {
+            // Rows without positions: the next export would begin again and double them.
+            Ok(Some(lost))
+                if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
+            {
+                "it names partitions and no positions".to_owned()
+            }
             Ok(Some(metadata)) => return Ok((metadata, None)),
             Ok(None) => "it was not there".to_owned(),
             Err(e) if e.kind() == Kind::Damaged => {
@@ -209,8 +215,8 @@ impl Dataset {
                 m.timestamp_column.as_deref().unwrap_or("ROWTIME")
             )
         };
-        // Metadata rebuilt from footers, or that of an early version, may not know the column: it is not held to it.
-        if self.has_data() && layout(&self.metadata) != layout(&wanted) {
+        let known = self.has_data() && !self.metadata.partition_columns.is_empty();
+        if known && layout(&self.metadata) != layout(&wanted) {
             return Err(Error::new(
                 Kind::Feed,
                 format!("the data is in folders {}, and the feed now says {}", layout(&self.metadata), layout(&wanted)),
@@ -281,12 +287,16 @@ impl Dataset {
         self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
     }
 
-    /// The commit: `moves` and `metadata` become visible together.
+    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
+    /// next `settle` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
         let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
         self.unsettled = true;
         self.committer.decide(&intent)?;
-        self.committer.finish(&intent)?;
+        self.committer.finish(&intent).map_err(|e| match e.kind() {
+            Kind::Damaged => e,
+            _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
+        })?;
         self.metadata = metadata;
         self.unsettled = false;
         Ok(())

@@ -98,12 +98,7 @@ fn columns<'a>(metadata: &mut Metadata, footers: impl Iterator<Item = &'a Footer
     let mut by_version = BTreeMap::new();
     for footer in footers {
         let Some(version) = footer.schema_version.as_deref() else { continue };
-        let listed = footer.arrow_columns.iter().map(|(name, arrow_type)| {
-            let ksql = footer.columns.iter().find(|(n, _)| n == name).map_or("", |(_, t)| t.as_str());
-            [name.clone(), ksql.to_owned(), arrow_type.clone()]
-        });
-        let listed: Vec<[String; 3]> = listed.collect();
-        by_version.insert(schema::parse_version(version), (version, listed));
+        by_version.insert(schema::parse_version(version), (version, footer.columns.clone()));
     }
     for (version, seen) in by_version.into_values() {
         metadata.columns = match schema::evolve(&metadata.columns, version, &seen) {
