@@ -10,8 +10,14 @@ use support::{Project, Server, assert_each_offset_once, row_count};
 fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     let server = Server::with_rows(30_000);
     let project = Project::on(&server.url()).set("export.commit_every=50ms");
-    project.feed("raw", "stream", "transaction_stream", "").feed("totals", "table", "payment_method_totals", "");
-    let seed = std::env::var("LAKEHAND_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(fastrand_seed);
+    project.feed("raw", "stream", "transaction_stream", "").feed(
+        "totals",
+        "table",
+        "payment_method_totals",
+        "",
+    );
+    let seed =
+        std::env::var("LAKEHAND_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(fastrand_seed);
     println!("LAKEHAND_KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut finished_early = 0;
@@ -29,7 +35,7 @@ fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     let rows = truth.datasets["PAYMENT_METHOD_TOTALS"].rows;
     assert_eq!(row_count(&project.table("payment_method_totals")), rows);
     let staging = project.stream("transaction_stream").join("_staging");
-    let left = std::fs::read_dir(&staging).map(|entries| entries.count()).unwrap_or(0);
+    let left = std::fs::read_dir(&staging).map_or(0, Iterator::count);
     assert_eq!(left, 0, "staging is empty after a clean run");
 }
 

@@ -193,7 +193,7 @@ async fn plan_stream(
         None => statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?,
     };
     let schema = table_schema(&selection)?;
-    let reading = if let Some(mirror) = mirror {
+    let reading = if mirror.is_some() {
         let spans = open_spans(positions);
         let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
         Reading::Mirror { query: Query { sql, way: Way::StreamPull }, spans }
@@ -244,12 +244,12 @@ fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) 
     let mut spans = Spans { asked: Some(now), ..Spans::default() };
     for (&partition, &next) in positions {
         let Some(log) = ends.partitions.get(&partition) else {
-            return Err(recreated(format!(
+            return Err(recreated(&format!(
                 "Kafka partition {partition} is gone, of which the lake holds {next} offsets"
             )));
         };
         if next > log.log_end {
-            return Err(recreated(format!(
+            return Err(recreated(&format!(
                 "Kafka partition {partition} ends at offset {}, and the lake holds it through {}",
                 log.log_end,
                 next - 1
@@ -268,7 +268,7 @@ fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) 
     Ok(spans)
 }
 
-fn recreated(what: String) -> Error {
+fn recreated(what: &str) -> Error {
     Error::new(Kind::Feed, format!("the topic is not the one that was exported before: {what}")).next(
         "a topic that was deleted and made again starts at offset 0: archive the feed, move its dataset aside, and \
          restore the feed to export it from the beginning",
