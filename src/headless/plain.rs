@@ -49,7 +49,7 @@ fn outcome(finished: &Finished) -> String {
             let mut line = format!("done in {}: {text}", seconds(finished.elapsed));
             if counters.committed > 0 {
                 let rate = counters.committed as f64 / finished.elapsed.as_secs_f64().max(0.001);
-                line += &format!(" ({} new, {rate:.0} rows/s)", thousands(counters.committed));
+                line += &format!(" ({} rows, {rate:.0} rows/s)", thousands(counters.committed));
             }
             if counters.quarantined > 0 {
                 line += &format!("; {} rows in quarantine", counters.quarantined);
@@ -75,7 +75,7 @@ pub(super) fn summary(totals: &Totals, exit: Exit) -> String {
         }
     }
     line += &format!(
-        ": {} new rows in {}, {} received, {} written",
+        ": {} rows exported in {}, {} received, {} written",
         thousands(totals.rows),
         seconds(totals.elapsed),
         size(totals.bytes_in),
