@@ -32,7 +32,7 @@ pub struct Cli {
     /// The folder with lakehand.toml, feeds and data_lake
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     root: PathBuf,
-    /// Another configuration file than <root>/lakehand.toml
+    /// Another configuration file than ROOT/lakehand.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one value, as in lakehand.toml: --set export.memory_mb=512

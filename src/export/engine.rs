@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::cancel::Cancel;
+use super::context::{Context, Options, Shared};
 use super::event::{Event, Finished, Outcome, Trigger, What};
-use super::job::{self, Context, Options, Shared};
 use super::progress::Progress;
 use super::scheduler::{Placed, Scheduler, Want};
 use crate::error::{Error, Kind};
@@ -220,7 +220,7 @@ impl Desk {
 
 /// Runs the job; a panic in it is this feed's failure, not the program's end.
 fn work(context: &Context) {
-    if std::panic::catch_unwind(AssertUnwindSafe(|| job::run(context))).is_err() {
+    if std::panic::catch_unwind(AssertUnwindSafe(|| super::job::run(context))).is_err() {
         let error = Error::new(Kind::Bug, "the export panicked; what was committed stays")
             .at("feed", &context.feed.name)
             .next("please report it with the lines that the program printed");

@@ -16,19 +16,19 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 
+use super::context::{Context, Stop};
+use super::echo::Echo;
 use super::event::What;
 use super::intake::{Intake, Piece};
-use super::job::Context;
 use super::plan::{Plan, PushWay, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Query, Way};
+use crate::ksql::client::Query;
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
-use crate::ksql::statement;
-use crate::lake::{Appender, Commit, Committed, Quarantined};
+use crate::lake::{Appender, Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
 const SETTLE: Duration = Duration::from_millis(25);
@@ -38,15 +38,6 @@ const NAP: Duration = Duration::from_millis(200);
 const EMPTY: Duration = Duration::from_secs(1);
 /// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
 const JUDGE_FROM: u64 = 10_000;
-
-/// How a read ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// The end that was set is reached.
-    Complete,
-    /// Somebody asked to stop.
-    Cancelled,
-}
 
 /// Reads and commits; gives back how it ended.
 pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Result<Stop> {
@@ -364,65 +355,4 @@ impl StreamSink<'_> {
         }
         self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
     }
-}
-
-/// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
-struct Echo {
-    outcome: tokio::sync::oneshot::Receiver<Result<()>>,
-    ended: bool,
-}
-
-impl Echo {
-    fn start(context: &Context, source: &str) -> Self {
-        let (send, outcome) = tokio::sync::oneshot::channel();
-        let client = context.client.clone();
-        let query = Query { sql: statement::count_pull_sql(source), way: Way::StreamPull };
-        let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
-        context.handle.spawn(async move {
-            // Nobody waiting any more means that the read is over.
-            let _ = send.send(super::table::drain(&client, &query, limit, max_row).await);
-        });
-        Self { outcome, ended: false }
-    }
-
-    /// `None` while it runs.
-    fn outcome(&mut self) -> Option<Result<()>> {
-        if self.ended {
-            return Some(Ok(()));
-        }
-        match self.outcome.try_recv() {
-            Ok(Ok(())) => {
-                self.ended = true;
-                Some(Ok(()))
-            }
-            Ok(Err(error)) => Some(Err(error)),
-            Err(tokio::sync::oneshot::error::TryRecvError::Empty) => None,
-            Err(tokio::sync::oneshot::error::TryRecvError::Closed) => {
-                Some(Err(Error::new(Kind::Bug, "the pull that tells the end was lost")))
-            }
-        }
-    }
-}
-
-/// Facts of a commit, for the log.
-pub(super) fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
-    let mut facts = vec![
-        ("rows".to_owned(), committed.rows.to_string()),
-        ("bytes".to_owned(), committed.bytes.to_string()),
-        ("files".to_owned(), committed.files.to_string()),
-        ("way".to_owned(), way.to_owned()),
-        ("complete".to_owned(), complete.to_string()),
-        ("duration_ms".to_owned(), committed.duration_ms.to_string()),
-    ];
-    if committed.quarantined > 0 {
-        facts.push(("quarantined".to_owned(), committed.quarantined.to_string()));
-    }
-    if !committed.positions.is_empty() {
-        let offsets: Vec<_> = committed.positions.iter().map(|(p, next)| format!("{p}:{next}")).collect();
-        facts.push(("offsets".to_owned(), offsets.join(",")));
-    }
-    if let Some(version) = committed.version {
-        facts.push(("version".to_owned(), format!("v{version}")));
-    }
-    facts
 }
