@@ -55,12 +55,15 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
     match outcome {
         Ok(stop) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(stop == Stop::Complete)?;
+            match stop {
+                Stop::Complete => read.commit(true)?,
+                Stop::Cancelled => read.commit_rows()?,
+            }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(false)?;
+            read.commit_rows()?;
             Err(error)
         }
         Err(error) => {
@@ -157,7 +160,7 @@ impl<'a> Read<'a> {
             }
             if self.last_commit.elapsed() >= self.context.options.commit_every {
                 self.rows.flush(&mut self.sink)?;
-                self.commit(false)?;
+                self.commit_rows()?;
             }
         }
     }
@@ -260,6 +263,16 @@ impl<'a> Read<'a> {
             )
             .next("the read goes on from the last offset")),
         }
+    }
+
+    /// Commits what came since the last time, if anything did.
+    fn commit_rows(&mut self) -> Result<()> {
+        let staged = self.sink.appender.stats();
+        if staged.rows == 0 && staged.quarantined == 0 {
+            self.last_commit = Instant::now();
+            return Ok(());
+        }
+        self.commit(false)
     }
 
     fn commit(&mut self, complete: bool) -> Result<()> {
