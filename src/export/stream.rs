@@ -323,11 +323,21 @@ impl Sink for StreamSink<'_> {
         self.context.progress.duplicate(self.positions.duplicates - before);
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
+        let aside = self.appender.stats().quarantined;
         if batch.num_rows() > 0 {
             self.appender.write(&batch)?;
         }
         let stats = self.appender.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
+        // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
+        let homeless = stats.quarantined - aside;
+        if homeless > 0 {
+            self.rows -= homeless;
+            self.bad += homeless;
+            self.context.progress.quarantine(homeless);
+            self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
+            self.judge(false)?;
+        }
         Ok(())
     }
 
@@ -343,12 +353,8 @@ impl Sink for StreamSink<'_> {
             return Ok(());
         }
         self.bad += 1;
-        self.context.progress.quarantine();
-        if self.first_bad.is_none() {
-            let first = format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path);
-            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
-            self.first_bad = Some(first);
-        }
+        self.context.progress.quarantine(1);
+        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path));
         self.appender.quarantine(&Quarantined {
             partition: Some(partition),
             offset: Some(offset),
@@ -362,6 +368,15 @@ impl Sink for StreamSink<'_> {
 }
 
 impl StreamSink<'_> {
+    /// Tells the first row of this run that is put aside; the others are counted.
+    fn note_bad(&mut self, what: impl FnOnce() -> String) {
+        if self.first_bad.is_none() {
+            let first = what();
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+    }
+
     fn judge(&self, last: bool) -> Result<()> {
         if !last && self.rows + self.bad < JUDGE_FROM {
             return Ok(());
