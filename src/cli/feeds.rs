@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Start, client, runtime, say};
+use super::{Start, client, runtime, say, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::plan;
@@ -194,7 +194,7 @@ fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exit> {
         // A damaged `_metadata.json` must not hide the feed.
         let metadata = held.and_then(Result::ok).flatten();
         if json {
-            say(&listed_json(entry, metadata.as_ref()).to_string());
+            say_json(&listed_json(entry, metadata.as_ref()));
         } else {
             say(&listed(entry, metadata.as_ref()));
         }
@@ -249,7 +249,7 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     if json {
         let mut object = listed_json(entry, metadata.as_ref());
         object["metadata"] = json!(metadata);
-        say(&object.to_string());
+        say_json(&object);
         return Ok(Exit::Done);
     }
     say(&format!("{name}: {}, {}", state(entry), entry.path.display()));
@@ -343,7 +343,7 @@ fn prepare(config: &Config, paths: &FeedPaths, name: &str, mirror: bool, yes: bo
         }
         Preparation::Needed { sql, purpose } => (sql, purpose),
     };
-    say(&format!("This statement would make {purpose}:\n\n{sql}\n").replace('\n', "\n"));
+    say(&format!("This statement would make {purpose}:\n\n{sql}\n\n"));
     if !yes && !consent()? {
         say("nothing was made");
         return Ok(Exit::Done);

@@ -2,12 +2,13 @@
 //!
 //! | command | file |
 //! |---|---|
-//! | `export` | [`export`](mod@export) |
+//! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `feeds …` | [`feeds`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
+mod choose;
 mod config;
 mod demo;
 mod export;
@@ -182,13 +183,23 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .map_err(|e| Error::new(Kind::Io, format!("cannot start the runtime: {e}")).because(e))
 }
 
-/// A line on standard error.
+/// Lines on standard error.
 fn say_error(text: &str) {
-    eprintln!("lakehand: {}", escape_controls(text));
+    for (i, line) in text.lines().enumerate() {
+        let indent = if i == 0 { "lakehand:" } else { "         " };
+        eprintln!("{indent} {}", escape_controls(line));
+    }
 }
 
-/// A line on standard output; a reader that is gone is no error.
+/// Lines on standard output; a reader that is gone is no error.
 fn say(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(text));
+    for line in text.lines() {
+        let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(line));
+    }
+}
+
+/// One JSON object on standard output. JSON has its own escapes: nothing is added to them.
+fn say_json(value: &serde_json::Value) {
+    crate::headless::print_json(value);
 }

@@ -55,12 +55,15 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
     match outcome {
         Ok(stop) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(stop == Stop::Complete)?;
+            match stop {
+                Stop::Complete => read.commit(true)?,
+                Stop::Cancelled => read.commit_rows()?,
+            }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(false)?;
+            read.commit_rows()?;
             Err(error)
         }
         Err(error) => {
@@ -157,7 +160,7 @@ impl<'a> Read<'a> {
             }
             if self.last_commit.elapsed() >= self.context.options.commit_every {
                 self.rows.flush(&mut self.sink)?;
-                self.commit(false)?;
+                self.commit_rows()?;
             }
         }
     }
@@ -262,6 +265,16 @@ impl<'a> Read<'a> {
         }
     }
 
+    /// Commits what came since the last time, if anything did.
+    fn commit_rows(&mut self) -> Result<()> {
+        let staged = self.sink.appender.stats();
+        if staged.rows == 0 && staged.quarantined == 0 {
+            self.last_commit = Instant::now();
+            return Ok(());
+        }
+        self.commit(false)
+    }
+
     fn commit(&mut self, complete: bool) -> Result<()> {
         self.sink.judge(true)?;
         let now = self.context.now();
@@ -310,11 +323,21 @@ impl Sink for StreamSink<'_> {
         self.context.progress.duplicate(self.positions.duplicates - before);
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
+        let aside = self.appender.stats().quarantined;
         if batch.num_rows() > 0 {
             self.appender.write(&batch)?;
         }
         let stats = self.appender.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
+        // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
+        let homeless = stats.quarantined - aside;
+        if homeless > 0 {
+            self.rows -= homeless;
+            self.bad += homeless;
+            self.context.progress.quarantine(homeless);
+            self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
+            self.judge(false)?;
+        }
         Ok(())
     }
 
@@ -330,12 +353,8 @@ impl Sink for StreamSink<'_> {
             return Ok(());
         }
         self.bad += 1;
-        self.context.progress.quarantine();
-        if self.first_bad.is_none() {
-            let first = format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path);
-            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
-            self.first_bad = Some(first);
-        }
+        self.context.progress.quarantine(1);
+        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path));
         self.appender.quarantine(&Quarantined {
             partition: Some(partition),
             offset: Some(offset),
@@ -349,6 +368,15 @@ impl Sink for StreamSink<'_> {
 }
 
 impl StreamSink<'_> {
+    /// Tells the first row of this run that is put aside; the others are counted.
+    fn note_bad(&mut self, what: impl FnOnce() -> String) {
+        if self.first_bad.is_none() {
+            let first = what();
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+    }
+
     fn judge(&self, last: bool) -> Result<()> {
         if !last && self.rows + self.bad < JUDGE_FROM {
             return Ok(());

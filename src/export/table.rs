@@ -121,7 +121,7 @@ impl Sink for TableSink<'_> {
 
     fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
         self.bad += 1;
-        self.context.progress.quarantine();
+        self.context.progress.quarantine(1);
         if self.first_bad.is_none() {
             let first = format!("{} at {}", bad.reason, bad.path);
             self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });

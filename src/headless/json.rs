@@ -12,11 +12,11 @@ pub(super) struct Json;
 
 impl Report for Json {
     fn event(&mut self, event: &Event) {
-        print_line(&object(event));
+        print_json(&object(event));
     }
 
     fn end(&mut self, totals: &Totals, exit: Exit) {
-        print_line(&json!({
+        print_json(&json!({
             "event": "summary",
             "done": totals.done,
             "skipped": totals.skipped,
@@ -33,7 +33,7 @@ impl Report for Json {
 }
 
 /// One object on standard output. A reader that is gone ends the printing, not the export.
-pub(super) fn print_line(value: &Value) {
+pub fn print_json(value: &Value) {
     let _ = writeln!(std::io::stdout().lock(), "{value}");
 }
 

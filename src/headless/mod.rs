@@ -14,6 +14,7 @@ mod run;
 mod signal;
 
 pub use exit::Exit;
+pub use json::print_json;
 pub use run::{Output, Totals, run};
 
 use crate::export::Event;
