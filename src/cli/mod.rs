@@ -4,13 +4,18 @@
 //! |---|---|
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `feeds …` | [`feeds`] |
+//! | `check` | [`check`] |
+//! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
 mod choose;
+mod check;
 mod config;
+mod days;
 mod demo;
+mod doctor;
 mod export;
 mod feeds;
 mod shell;
@@ -53,6 +58,10 @@ const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or
 enum Command {
     /// Export feeds into the lake, then end
     Export(export::ExportArgs),
+    /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
+    Check(check::CheckArgs),
+    /// Look at the server, the folders, the disk, the clock and the terminal
+    Doctor(doctor::DoctorArgs),
     /// List and change feeds
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
@@ -128,6 +137,8 @@ fn run(cli: Cli) -> Result<Exit> {
              lists all commands",
         )),
         Some(Command::Export(args)) => export::run(&start, &args),
+        Some(Command::Check(args)) => check::run(&start, &args),
+        Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),

@@ -6,6 +6,8 @@
 //! | its rows are in `_quarantine/` | [`Why::Quarantined`] |
 //! | anything else | [`Why::Unexplained`]: a filter, a marker of a transaction, retention of another day, or a loss |
 //! | the footer tells only a hull | [`Why::Unknown`]: too many holes to list |
+//!
+//! A missing offset does not tell its day: each day of which a file has rows on both sides of it shows the gap.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -26,7 +26,7 @@ use super::report::{Committed, WriterStats};
 use super::route::Router;
 use super::runs::Runs;
 use super::writer::{RowFacts, Writer, doubled, each_run, text};
-use super::{Dataset, RunInfo, TableSchema, fsops, layout};
+use super::{Dataset, RunInfo, TableSchema, fsops, layout, seal};
 use crate::feed::FeedKind;
 use crate::{Error, Kind, Result};
 
@@ -66,6 +66,24 @@ impl Dataset {
         ];
         let depth = self.metadata.partition_columns.len().clamp(1, 3);
         parts[..depth].join("/")
+    }
+
+    /// ROWTIMEs among which those of the day are, `[from, until)`, milliseconds; `None` when another column tells the day.
+    pub fn day_span(&self, day: NaiveDate) -> Option<[i64; 2]> {
+        if self.metadata.timestamp_column.is_some() {
+            return None;
+        }
+        let zone = seal::zone_of(&self.metadata);
+        let begin = match self.metadata.partition_columns.len() {
+            0 | 1 => day.with_ordinal(1)?,
+            2 => day.with_day(1)?,
+            _ => day,
+        };
+        // The clock may be put forward or back around midnight: rows too many are left out by their folder.
+        let margin = if zone == chrono_tz::Tz::UTC { 0 } else { 2 * 3_600_000 };
+        let from = seal::begin_of(begin, zone)?.timestamp_millis() - margin;
+        let until = seal::end_of(&self.day_prefix(day), zone)?.timestamp_millis() + margin;
+        Some([from, until])
     }
 
     /// The first offset per Kafka partition that the lake holds, or held, of a day.

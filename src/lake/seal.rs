@@ -12,7 +12,7 @@
 //! having gone. "Complete" is the watermark (`complete_through`): the instant at which the log's ends were asked for.
 //! Feeds read the idle way have no such instant, and so no seals.
 
-use chrono::{DateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::commit::Move;
@@ -121,8 +121,13 @@ pub(crate) fn zone_of(metadata: &Metadata) -> Tz {
 }
 
 /// The instant at which a partition's last day ends in its zone.
-fn end_of(path: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    let midnight = layout::end_of(path)?.and_time(NaiveTime::MIN);
+pub(crate) fn end_of(path: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    begin_of(layout::end_of(path)?, zone)
+}
+
+/// The instant at which a day begins in a zone.
+pub(crate) fn begin_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(NaiveTime::MIN);
     // Where a clock is put forward at midnight, the day begins an hour later.
     let local = zone.from_local_datetime(&midnight);
     let later = || zone.from_local_datetime(&(midnight + TimeDelta::hours(1))).latest();
