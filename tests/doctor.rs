@@ -16,7 +16,9 @@ fn lines(ran: &Ran) -> Vec<Value> {
 /// The lines of one topic that are not ok.
 fn wrong(ran: &Ran, topic: &str) -> Vec<String> {
     let of_topic = lines(ran).into_iter().filter(|line| line["topic"] == topic && line["level"] != "ok");
-    of_topic.map(|line| format!("{} {}", line["level"].as_str().unwrap(), line["what"].as_str().unwrap())).collect()
+    of_topic
+        .map(|line| format!("{} {}", line["level"].as_str().unwrap(), line["what"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -27,7 +29,10 @@ fn a_good_set_up_is_ok() {
     let ran = project.ok(&["doctor", "--json"]);
     let failed: Vec<_> = lines(&ran).into_iter().filter(|line| line["level"] == "fail").collect();
     assert!(failed.is_empty(), "{failed:?}");
-    for topic in ["config", "server", "version", "access", "clock", "tls", "folders", "locks", "disk", "files", "watch", "feeds", "terminal"] {
+    for topic in [
+        "config", "server", "version", "access", "clock", "tls", "folders", "locks", "disk", "files",
+        "watch", "feeds", "terminal",
+    ] {
         assert!(lines(&ran).iter().any(|line| line["topic"] == topic), "{topic} is looked at: {}", ran.out);
     }
     let human = project.ok(&["doctor"]);

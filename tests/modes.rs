@@ -37,7 +37,9 @@ impl Watcher {
                 seen.1.insert(format!("staging has {mode:o}"));
             }
             if found.is_dir() {
-                paths.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+                paths.extend(
+                    std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()),
+                );
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod lake_support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,8 +56,8 @@ fn a_day_is_sealed_when_the_lake_is_complete_beyond_its_end() {
     assert_eq!(days[0].state, PartitionState::Sealed);
     assert_eq!(days[0].sealed_at, Some(at(T0 + 60 * DAY)));
     assert_eq!(days[1].state, PartitionState::Open);
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(dir.join("year=2025/month=01/day=01/_SUCCESS")).unwrap().permissions().mode();
+    let mode =
+        std::fs::metadata(dir.join("year=2025/month=01/day=01/_SUCCESS")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
 }
 
@@ -99,8 +100,8 @@ fn a_late_row_takes_the_mark_away_before_it_can_be_seen() {
     let lake = lake(root.path(), Some(HOUR));
     commit(&lake, &[(0, 0, T0), (0, 1, T0 + DAY)], Some(T0 + 5 * DAY));
     assert_eq!(seal(&lake).len(), 2);
-    let late = commit(&lake, &[(0, 2, T0 + 1)], Some(T0 + 6 * DAY));
-    assert_eq!(late.reopened, ["year=2025/month=01/day=01"]);
+    let done = commit(&lake, &[(0, 2, T0 + 1)], Some(T0 + 6 * DAY));
+    assert_eq!(done.reopened, ["year=2025/month=01/day=01"]);
     assert!(!mark(root.path(), 0) && mark(root.path(), 1));
     sound(&lake);
     let dir = root.path().join("streams/events");
@@ -125,7 +126,8 @@ fn at_no_instant_does_the_mark_stand_beside_a_late_row() {
             && let Ok(mut appender) = dataset.appender(&stream_schema(), run("late"))
         {
             let late = [(0, 2, T0 + 1)];
-            let _ = appender.write(&batch(&late)).and_then(|()| appender.commit(commit_after(&late)).map(|_| ()));
+            let _ =
+                appender.write(&batch(&late)).and_then(|()| appender.commit(commit_after(&late)).map(|_| ()));
         }
         let dir = root.path().join("streams/events");
         let late_is_there = || data_files(&dir).iter().filter(|f| f.contains("day=01")).count() == 2;
@@ -146,7 +148,8 @@ fn sealing_that_is_stopped_anywhere_is_before_or_after() {
         commit(&lake(root.path(), None), &[(0, 0, T0), (0, 1, T0 + DAY)], Some(T0 + 5 * DAY));
         let stop = StopAt::operation(step);
         let faulty = Lake::with_faults(root.path(), stop.clone()).sealing_after(Some(HOUR));
-        let _ = Dataset::open(&faulty, &stream_feed(), limits(), owner()).and_then(|mut d| d.seal(at(T0 + 60 * DAY)));
+        let _ = Dataset::open(&faulty, &stream_feed(), limits(), owner())
+            .and_then(|mut d| d.seal(at(T0 + 60 * DAY)));
         drop(open(root.path(), &stream_feed()));
         assert_eq!(mark(root.path(), 0), mark(root.path(), 1), "step {step}");
         sound(&lake(root.path(), Some(HOUR)));

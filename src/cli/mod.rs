@@ -10,8 +10,8 @@
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
-mod choose;
 mod check;
+mod choose;
 mod config;
 mod days;
 mod demo;

@@ -28,7 +28,13 @@ pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Vec<Line>) {
 fn certificate(key: &str, file: &Path, now: DateTime<Utc>) -> Line {
     let pem = match std::fs::read(file) {
         Ok(pem) => String::from_utf8_lossy(&pem).into_owned(),
-        Err(e) => return Line::fail("tls", format!("{key}: {}: {e}", file.display()), "check the path and its mode"),
+        Err(e) => {
+            return Line::fail(
+                "tls",
+                format!("{key}: {}: {e}", file.display()),
+                "check the path and its mode",
+            );
+        }
     };
     let Some(until) = valid_until(&pem) else {
         return Line::fail(
@@ -120,7 +126,11 @@ mod tests {
     fn the_earliest_end_is_told() {
         let until = |pem: &str| valid_until(pem).map(|t| t.format("%Y-%m-%d").to_string());
         assert_eq!(until(&made(2031)).as_deref(), Some("2031-03-04"));
-        assert_eq!(until(&made(2051)).as_deref(), Some("2051-03-04"), "written with four digits from 2050 on");
+        assert_eq!(
+            until(&made(2051)).as_deref(),
+            Some("2051-03-04"),
+            "written with four digits from 2050 on"
+        );
         assert_eq!(until(&(made(2051) + &made(2029))).as_deref(), Some("2029-03-04"));
         assert_eq!(until("no certificate"), None);
     }

@@ -47,7 +47,13 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
     if feed.read == ReadWay::Auto && client.describe(&statement::mirror_name(&source.name)).await.is_ok() {
         return None;
     }
-    let what = format!("feed {}: no query reads {}, so the server cannot tell where its log ends", feed.name, source.name);
-    let next = format!("`lakehand feeds prepare {}` makes a helper; without it, caught up means a quiet time", feed.name);
+    let what = format!(
+        "feed {}: no query reads {}, so the server cannot tell where its log ends",
+        feed.name, source.name
+    );
+    let next = format!(
+        "`lakehand feeds prepare {}` makes a helper; without it, caught up means a quiet time",
+        feed.name
+    );
     Some(Line::warn("feeds", what, next))
 }

@@ -94,7 +94,9 @@ pub async fn examine(
     let mut lines: Vec<Line> = config
         .warnings()
         .iter()
-        .map(|warning| Line::warn("config", warning, "`lakehand config show` tells where each value comes from"))
+        .map(|warning| {
+            Line::warn("config", warning, "`lakehand config show` tells where each value comes from")
+        })
         .collect();
     if lines.is_empty() {
         lines.push(Line::ok("config", "nothing in the configuration needs a look"));

@@ -46,20 +46,36 @@ fn existing(path: &Path) -> Option<&Path> {
 fn folder(what: &str, path: &Path) -> Line {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => metadata,
-        Ok(_) => return Line::fail("folders", format!("{what} {} is no folder", path.display()), "move the file away"),
+        Ok(_) => {
+            return Line::fail(
+                "folders",
+                format!("{what} {} is no folder", path.display()),
+                "move the file away",
+            );
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let above = existing(path).filter(|above| may(above));
             return match above {
-                Some(_) => Line::ok("folders", format!("{what} {} is not there yet, and can be made", path.display())),
+                Some(_) => Line::ok(
+                    "folders",
+                    format!("{what} {} is not there yet, and can be made", path.display()),
+                ),
                 None => Line::fail(
                     "folders",
-                    format!("{what} {} is not there, and the folder above it cannot be written", path.display()),
+                    format!(
+                        "{what} {} is not there, and the folder above it cannot be written",
+                        path.display()
+                    ),
                     "make it, and give it to the user who runs lakehand",
                 ),
             };
         }
         Err(e) => {
-            return Line::fail("folders", format!("{what} {}: {e}", path.display()), "check the modes of the folders above it");
+            return Line::fail(
+                "folders",
+                format!("{what} {}: {e}", path.display()),
+                "check the modes of the folders above it",
+            );
         }
     };
     if !may(path) {
@@ -73,7 +89,11 @@ fn folder(what: &str, path: &Path) -> Line {
     if metadata.mode() & 0o002 != 0 && metadata.mode() & 0o1000 == 0 {
         return Line::warn(
             "folders",
-            format!("{what} {} can be written by everybody (mode {:04o})", path.display(), metadata.mode() & 0o7777),
+            format!(
+                "{what} {} can be written by everybody (mode {:04o})",
+                path.display(),
+                metadata.mode() & 0o7777
+            ),
             "take the write permission of others away: chmod o-w",
         );
     }
@@ -96,8 +116,15 @@ fn locks(path: &Path) -> Line {
     let tried = tempfile::tempfile_in(path).and_then(|file| Ok(file.try_lock()?));
     match tried {
         Ok(()) => Line::ok("locks", "the lake's file system has locks"),
-        Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied || e.kind() == std::io::ErrorKind::ReadOnlyFilesystem => {
-            Line::fail("locks", format!("no file can be made in the lake: {e}"), "give the lake to the user who runs lakehand")
+        Err(e)
+            if e.kind() == std::io::ErrorKind::PermissionDenied
+                || e.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+        {
+            Line::fail(
+                "locks",
+                format!("no file can be made in the lake: {e}"),
+                "give the lake to the user who runs lakehand",
+            )
         }
         Err(e) => Line::fail(
             "locks",
@@ -110,7 +137,9 @@ fn locks(path: &Path) -> Line {
 fn space(path: &Path, floor: u64) -> Line {
     let stat = match rustix::fs::statvfs(path) {
         Ok(stat) => stat,
-        Err(e) => return Line::fail("disk", format!("the free space cannot be asked for: {e}"), "check the mount"),
+        Err(e) => {
+            return Line::fail("disk", format!("the free space cannot be asked for: {e}"), "check the mount");
+        }
     };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let mib = |bytes: u64| bytes / (1 << 20);
@@ -122,7 +151,11 @@ fn space(path: &Path, floor: u64) -> Line {
         let what = format!("{} MiB are free, near the floor of {} MiB", mib(free), mib(floor));
         Line::warn("disk", what, next)
     } else if stat.f_files > 0 && stat.f_favail < INODES {
-        Line::warn("disk", format!("only {} inodes are free", stat.f_favail), "remove small files from the file system")
+        Line::warn(
+            "disk",
+            format!("only {} inodes are free", stat.f_favail),
+            "remove small files from the file system",
+        )
     } else {
         Line::ok("disk", format!("{} MiB are free, and {} MiB are to stay free", mib(free), mib(floor)))
     }
@@ -158,7 +191,10 @@ fn descriptors(exports: u64) -> Line {
         Some(limit) if limit < wanted => Line::warn(
             "files",
             format!("{limit} files may be open, and {exports} exports may want {wanted}"),
-            format!("ulimit -n {}, or lower export.concurrency: files are then closed early and become many", wanted.max(1024)),
+            format!(
+                "ulimit -n {}, or lower export.concurrency: files are then closed early and become many",
+                wanted.max(1024)
+            ),
         ),
         Some(limit) => Line::ok("files", format!("{limit} files may be open")),
         None => Line::ok("files", "any number of files may be open"),
@@ -179,6 +215,9 @@ fn watches() -> Line {
         (Some(watches), Some(instances)) => {
             Line::ok("watch", format!("inotify allows {watches} watches and {instances} instances a user"))
         }
-        _ => Line::ok("watch", "the limits of file watches are not told here; folders are read again every watch.rescan"),
+        _ => Line::ok(
+            "watch",
+            "the limits of file watches are not told here; folders are read again every watch.rescan",
+        ),
     }
 }

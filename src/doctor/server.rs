@@ -10,7 +10,12 @@ use crate::ksql::client::Client;
 const SKEW_SECONDS: i64 = 30;
 
 /// Adds what is found; gives whether the server answers.
-pub(super) async fn look(config: &Config, client: &Client, now: DateTime<Utc>, lines: &mut Vec<Line>) -> bool {
+pub(super) async fn look(
+    config: &Config,
+    client: &Client,
+    now: DateTime<Utc>,
+    lines: &mut Vec<Line>,
+) -> bool {
     let info = match client.info().await {
         Ok(info) => info,
         Err(error) => {

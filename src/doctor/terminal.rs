@@ -37,11 +37,16 @@ impl Terminal {
 
     pub(super) fn look(&self, lines: &mut Vec<Line>) {
         if !self.is_one {
-            lines.push(Line::ok("terminal", "there is none here: `lakehand export` and `lakehand watch` need none"));
+            lines.push(Line::ok(
+                "terminal",
+                "there is none here: `lakehand export` and `lakehand watch` need none",
+            ));
             return;
         }
         lines.push(match self.term.as_deref() {
-            None | Some("dumb") => Line::warn("terminal", "TERM is not set, or dumb", "set TERM, for example to xterm-256color"),
+            None | Some("dumb") => {
+                Line::warn("terminal", "TERM is not set, or dumb", "set TERM, for example to xterm-256color")
+            }
             Some(term) => Line::ok("terminal", format!("TERM is {term}")),
         });
         lines.push(match self.size {
@@ -50,8 +55,12 @@ impl Terminal {
                 format!("it has {columns} columns and {rows} rows"),
                 "80 by 24 show everything; on less, parts are left out",
             ),
-            Some((columns, rows)) => Line::ok("terminal", format!("it has {columns} columns and {rows} rows")),
-            None => Line::warn("terminal", "it does not tell its size", "use another terminal for the screen"),
+            Some((columns, rows)) => {
+                Line::ok("terminal", format!("it has {columns} columns and {rows} rows"))
+            }
+            None => {
+                Line::warn("terminal", "it does not tell its size", "use another terminal for the screen")
+            }
         });
         let utf8 = self.locale.as_deref().is_some_and(|locale| {
             let locale = locale.to_ascii_lowercase();
@@ -60,7 +69,11 @@ impl Terminal {
         lines.push(if utf8 {
             Line::ok("terminal", "the locale is UTF-8")
         } else {
-            Line::warn("terminal", "the locale is not UTF-8", "set LANG, for example to C.UTF-8, or screen.ascii = true")
+            Line::warn(
+                "terminal",
+                "the locale is not UTF-8",
+                "set LANG, for example to C.UTF-8, or screen.ascii = true",
+            )
         });
         let colours = match (self.no_color, self.colorterm.as_deref(), self.term.as_deref()) {
             (true, _, _) => "no colours, as NO_COLOR asks",

@@ -120,7 +120,8 @@ impl Context {
         self.commits.set(self.commits.get() + 1);
         self.progress.commit(committed.rows);
         for folder in &committed.reopened {
-            let text = format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
+            let text =
+                format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
             self.emit(What::Warned { text });
         }
         self.emit(What::Committed {

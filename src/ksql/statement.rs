@@ -114,7 +114,12 @@ pub fn push_sql(source: &str, selection: &Selection, bounds: &[Bound], rest: Res
 }
 
 /// The same, only for rows with `from <= ROWTIME < until`, milliseconds since 1970.
-pub fn push_between_sql(source: &str, selection: &Selection, bounds: &[Bound], [from, until]: [i64; 2]) -> String {
+pub fn push_between_sql(
+    source: &str,
+    selection: &Selection,
+    bounds: &[Bound],
+    [from, until]: [i64; 2],
+) -> String {
     let filter = filter("ROWPARTITION", "ROWOFFSET", bounds, Rest::Exclude);
     let filter = filter.trim_start_matches(" WHERE ");
     format!(

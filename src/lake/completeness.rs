@@ -170,7 +170,8 @@ fn explain(scan: &Scan, partition: i32, hole: [i64; 2]) -> Vec<Gap> {
     for offset in offsets.into_iter().flat_map(|offsets| offsets.range(hole[0]..=hole[1])) {
         bad.add([*offset, *offset]);
     }
-    let gap = |[first, last]: [i64; 2], why| Gap { partition, first, last, missing: length([first, last]), why };
+    let gap =
+        |[first, last]: [i64; 2], why| Gap { partition, first, last, missing: length([first, last]), why };
     let unknown = bad.missing(hole);
     let mut rest = Runs::default();
     for part in &unknown {

@@ -22,7 +22,10 @@ fn a_damaged_day_is_found_put_aside_and_exported_again() {
     let project = exported(&server);
     let sound = project.ok(&["check", "--json"]);
     let summary = sound.json().pop().unwrap();
-    assert_eq!((&summary["damage"], &summary["datasets"], &summary["exit"]), (&0.into(), &2.into(), &0.into()));
+    assert_eq!(
+        (&summary["damage"], &summary["datasets"], &summary["exit"]),
+        (&0.into(), &2.into(), &0.into())
+    );
 
     let dir = project.stream("transaction_stream");
     let victim = data_files(&dir).remove(3);
@@ -30,7 +33,8 @@ fn a_damaged_day_is_found_put_aside_and_exported_again() {
     fs::write(&victim, b"PAR1 but no more").unwrap();
     let found = project.run(&["check", "--json"]);
     assert_eq!(found.code, 5, "{}", found.out);
-    let finding = found.json().into_iter().find(|e| e["event"] == "finding" && e["severity"] == "damage").unwrap();
+    let finding =
+        found.json().into_iter().find(|e| e["event"] == "finding" && e["severity"] == "damage").unwrap();
     assert_eq!(finding["finding"], "unreadable");
     assert_eq!(finding["feed"], "raw");
     assert!(victim.ends_with(finding["path"].as_str().unwrap()), "{finding}");
@@ -94,7 +98,8 @@ fn what_cannot_be_exported_again_is_refused_with_words() {
 fn a_lake_that_somebody_writes_is_not_judged() {
     let server = Server::with_rows(200);
     let project = exported(&server);
-    let lock = fs::File::options().write(true).open(project.stream("transaction_stream").join("_lock")).unwrap();
+    let lock =
+        fs::File::options().write(true).open(project.stream("transaction_stream").join("_lock")).unwrap();
     lock.lock().unwrap();
     assert_eq!(project.run(&["check"]).code, 4);
     assert_eq!(project.run(&["check", "--repair"]).code, 4);
@@ -112,7 +117,12 @@ fn what_is_held_of_each_day_can_be_seen() {
     assert_eq!(rows, 1_000);
     let end = shown.last().unwrap();
     assert!(end["through"].is_string(), "{end}");
-    assert!(shown.iter().filter(|e| e["event"] == "day").all(|e| e["state"] == "open" && e["gaps"] == serde_json::json!([])));
+    assert!(
+        shown
+            .iter()
+            .filter(|e| e["event"] == "day")
+            .all(|e| e["state"] == "open" && e["gaps"] == serde_json::json!([]))
+    );
     // With a rule, the next complete export seals every day that has ended.
     project.ok(&["export", "--feed", "raw"]);
     let shown = project.ok(&["feeds", "show", "raw", "--days"]).out;
@@ -126,7 +136,11 @@ fn a_dataset_that_no_feed_names_is_told() {
     let project = exported(&server);
     fs::remove_file(project.path().join("feeds/active/raw.json")).unwrap();
     let ran = project.ok(&["check"]);
-    assert!(ran.out.contains("streams/transaction_stream") && ran.out.contains("no valid feed names it"), "{}", ran.out);
+    assert!(
+        ran.out.contains("streams/transaction_stream") && ran.out.contains("no valid feed names it"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]

@@ -21,12 +21,14 @@ fn each_day_tells_rows_offsets_and_what_is_missing() {
     );
     assert_eq!(days[0].offsets, [(0, [0, 15]), (1, [0, 4])].into());
     // Other days fill the holes between a day's offsets; offset 5 is in quarantine.
-    let gaps: Vec<_> = days.iter().flat_map(|day| &day.gaps).map(|g| (g.partition, g.first, g.last, g.why)).collect();
+    let gaps: Vec<_> =
+        days.iter().flat_map(|day| &day.gaps).map(|g| (g.partition, g.first, g.last, g.why)).collect();
     // To which day the row belonged, nobody knows: each day whose rows lie around it tells of it.
     assert_eq!(gaps, [(0, 5, 5, Why::Quarantined); 3]);
 
     // Without the file of another day, its offsets are holes that nobody explains.
-    let victim = data_files(&built.dir).into_iter().find(|f| f.contains("day=02/data_20250102_000001-")).unwrap();
+    let victim =
+        data_files(&built.dir).into_iter().find(|f| f.contains("day=02/data_20250102_000001-")).unwrap();
     std::fs::remove_file(built.dir.join(victim)).unwrap();
     let days = completeness(&built.dir).unwrap();
     let unexplained: u64 =

@@ -100,7 +100,7 @@ pub fn build(root: &Path, table: bool) -> Built {
             old_metadata = fs::read_to_string(dataset.dir().join("_metadata.json")).unwrap_or_default();
             let mut snapshot = dataset.snapshot(&table_schema(), run(&format!("t{n}"))).unwrap();
             snapshot.write(&table_batch(0, 3 + n)).unwrap();
-            snapshot.publish(at(T0), 3 + n as u64).unwrap();
+            snapshot.publish(at(T0), 3 + n.unsigned_abs()).unwrap();
         }
         let dir = root.join("tables/totals");
         return Built { root: root.into(), dir, feed, old_metadata, first: vec![], second: vec![] };
@@ -156,12 +156,15 @@ fn unfinished(built: &Built) {
 /// The file again with another entry in its footer, or with rows that repeat.
 fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
-    let entries: Vec<_> = builder.metadata().file_metadata().key_value_metadata().unwrap().iter().map(entry).collect();
+    let entries: Vec<_> =
+        builder.metadata().file_metadata().key_value_metadata().unwrap().iter().map(entry).collect();
     let schema = builder.schema().clone();
     let batches: Vec<_> = builder.build().unwrap().map(Result::unwrap).collect();
     let properties = WriterProperties::builder().set_key_value_metadata(Some(entries)).build();
     let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), schema, Some(properties)).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
     writer.close().unwrap();
 }
 
@@ -256,8 +259,12 @@ pub const CASES: &[Case] = &[
         let path = b.dir.join("year=2025/month=01/day=01/data_20250101_000002-two_9.parquet");
         copied(&b.file(0), &path);
         rewrite(&path, |e| match e.key.as_str() {
-            "lakehand.columns" => KeyValue::new(e.key.clone(), e.value.as_ref().unwrap().replace("DOUBLE", "BIGINT")),
-            "lakehand.offsets" => KeyValue::new(e.key.clone(), r#"{"7":{"runs":[[0,3]],"rows":4}}"#.to_owned()),
+            "lakehand.columns" => {
+                KeyValue::new(e.key.clone(), e.value.as_ref().unwrap().replace("DOUBLE", "BIGINT"))
+            }
+            "lakehand.offsets" => {
+                KeyValue::new(e.key.clone(), r#"{"7":{"runs":[[0,3]],"rows":4}}"#.to_owned())
+            }
             _ => e.clone(),
         });
         b.same()
@@ -265,7 +272,9 @@ pub const CASES: &[Case] = &[
     case!("a footer tells other offsets than the rows (found by --deep)", FooterLies, deep, |b| {
         let left = b.without(&b.file(0));
         rewrite(&b.file(0), |e| match e.key.as_str() {
-            "lakehand.offsets" => KeyValue::new(e.key.clone(), e.value.as_ref().unwrap().replace("[0,0]", "[1,1]")),
+            "lakehand.offsets" => {
+                KeyValue::new(e.key.clone(), e.value.as_ref().unwrap().replace("[0,0]", "[1,1]"))
+            }
             _ => e.clone(),
         });
         (b.feed.clone(), left)

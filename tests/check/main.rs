@@ -51,11 +51,14 @@ fn run_case(case: &Case) -> (Severity, String) {
     assert_eq!(nothing.done, [], "{}: nothing left to do", case.name);
 
     match (&left, case.table) {
-        (Data::Rows(rows), false) => assert_eq!(lake_support::rows(&built.dir), expected(rows), "{}", case.name),
+        (Data::Rows(rows), false) => {
+            assert_eq!(lake_support::rows(&built.dir), expected(rows), "{}", case.name);
+        }
         (Data::Table(rows), _) => {
             let metadata = lakehand::lake::read_metadata(&built.dir).unwrap().unwrap();
             let version = built.dir.join(format!("version=v{}", metadata.current_version.unwrap()));
-            let found: usize = data_files(&version).iter().flat_map(|f| read(&version.join(f))).map(|b| b.num_rows()).sum();
+            let found: usize =
+                data_files(&version).iter().flat_map(|f| read(&version.join(f))).map(|b| b.num_rows()).sum();
             assert_eq!(found as u64, *rows, "{}", case.name);
             assert_eq!(metadata.total_records, *rows, "{}", case.name);
         }
@@ -71,8 +74,7 @@ fn goes_on(lake: &Lake, built: &damages::Built, feed: &lakehand::feed::Feed, lef
     assert_eq!(dataset.recovery().rebuilt_metadata, None, "{}", case.name);
     let Data::Rows(left) = left else { return };
     let positions = dataset.metadata().positions.clone();
-    let next: Vec<Row> =
-        [0, 1].map(|p| (p, positions.get(&p).copied().unwrap_or(0), T0 + 20 * DAY)).to_vec();
+    let next: Vec<Row> = [0, 1].map(|p| (p, positions.get(&p).copied().unwrap_or(0), T0 + 20 * DAY)).to_vec();
     let mut appender = dataset.appender(&stream_schema(), run("next")).unwrap();
     appender.write(&batch(&next)).unwrap();
     appender.commit(commit_after(&next)).unwrap();
@@ -123,7 +125,11 @@ fn each_damage_is_found_as_what_it_is_and_mended() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap_or_default(), text, "UPDATE=1 writes docs/check.md anew");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap_or_default(),
+        text,
+        "UPDATE=1 writes docs/check.md anew"
+    );
 }
 
 #[test]

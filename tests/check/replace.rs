@@ -44,7 +44,10 @@ fn the_day_is_swapped_and_the_old_files_are_kept_until_the_next_time() {
 
     let second = again(&built, "again2", &all(&built)).unwrap();
     assert_eq!(fs::read_dir(kept(&second.id)).unwrap().count(), 1);
-    assert!(!built.dir.join("_replaced").join(&done.id).exists(), "the next swap of the day takes the older copy away");
+    assert!(
+        !built.dir.join("_replaced").join(&done.id).exists(),
+        "the next swap of the day takes the older copy away"
+    );
     sound(&built);
 }
 

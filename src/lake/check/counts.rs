@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::{FindingKind as K, Repair};
 use super::judge::Judge;
 use crate::lake::Amount;
-use crate::lake::metadata::Metadata;
 use crate::lake::layout;
+use crate::lake::metadata::Metadata;
 
 /// Compares each partition, then the sums. A partition with a file that is spoken against is left out: it is counted
 /// anew with the repair of that.
@@ -57,7 +57,8 @@ pub(super) fn compare(judge: &mut Judge<'_>, metadata: &Metadata) {
         judge.damage(kind, &partition.path, what, Some(Repair::Recount));
     }
     for (folder, (rows, amount)) in found.into_iter().filter(|(folder, _)| !touched.contains(folder)) {
-        let what = format!("{rows} rows in {} files are there, and the metadata does not name it", amount.files);
+        let what =
+            format!("{rows} rows in {} files are there, and the metadata does not name it", amount.files);
         judge.damage(K::WrongCounts, &folder, what, Some(Repair::Recount));
     }
     if judge.found.len() > before {

@@ -164,7 +164,9 @@ impl fmt::Display for Repair {
             Self::Rebuild => f.write_str("rebuild the metadata from the footers"),
             Self::Finish => f.write_str("finish the commit"),
             Self::GiveUp => f.write_str("give the commit up and move its staged files to _damaged/"),
-            Self::EmptyStaging => f.write_str("empty staging: its rows were not committed and are read again"),
+            Self::EmptyStaging => {
+                f.write_str("empty staging: its rows were not committed and are read again")
+            }
             Self::Retain => f.write_str("remove what the feed no longer keeps"),
             Self::Unseal => f.write_str("take the mark away; the partition is sealed again by its rule"),
         }

@@ -22,7 +22,8 @@ use crate::lake::{layout, schema};
 
 /// All findings, unsorted.
 pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
-    let mut judge = Judge { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
+    let mut judge =
+        Judge { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
     judge.all();
     judge.found
 }
@@ -39,7 +40,12 @@ pub(super) struct Judge<'a> {
 impl Judge<'_> {
     fn all(&mut self) {
         if self.scan.is_link {
-            self.damage(K::Link, "", "a symbolic link or a file stands where the dataset belongs".into(), None);
+            self.damage(
+                K::Link,
+                "",
+                "a symbolic link or a file stands where the dataset belongs".into(),
+                None,
+            );
         }
         if !self.scan.exists {
             return;
@@ -142,7 +148,8 @@ impl Judge<'_> {
         self.held = held;
         for (partition, holes) in gaps {
             let missing: u64 = holes.iter().map(|hole| length(*hole)).sum();
-            let listed: Vec<_> = holes.iter().take(3).map(|hole| format!("{}..={}", hole[0], hole[1])).collect();
+            let listed: Vec<_> =
+                holes.iter().take(3).map(|hole| format!("{}..={}", hole[0], hole[1])).collect();
             let more = if holes.len() > 3 { ", …" } else { "" };
             let what = format!(
                 "Kafka partition {partition}: {missing} offsets between those held are in no file ({}{more}): removed by \
@@ -174,7 +181,8 @@ impl Judge<'_> {
                 _ => (None, false),
             };
             let what = format!("its rows belong into {}", folders.join(" to "));
-            let what = if path.is_none() { format!("{what}; export these days again with --day") } else { what };
+            let what =
+                if path.is_none() { format!("{what}; export these days again with --day") } else { what };
             let repair = path.map(|to| if taken { Repair::MoveAside } else { Repair::MoveTo(to) });
             let path = file.relative();
             self.condemned.insert(at);
@@ -194,9 +202,8 @@ impl Judge<'_> {
                 let known = metadata.columns.iter().find(|column| column.name == *name)?;
                 let by_arrow = known.ksql_type.is_empty() || ksql.is_empty();
                 let same = if by_arrow { known.arrow_type == *arrow } else { known.ksql_type == *ksql };
-                (!same).then(|| {
-                    format!("column {name} is {ksql} in it, and {} in the dataset", known.ksql_type)
-                })
+                (!same)
+                    .then(|| format!("column {name} is {ksql} in it, and {} in the dataset", known.ksql_type))
             });
             if let Some(what) = other {
                 self.condemn(at, K::MixedSchema, what, true);
@@ -212,7 +219,8 @@ impl Judge<'_> {
             .filter(|(_, _, footer)| seq(footer) > metadata.commit_seq)
             .map(|(at, _, _)| at)
             .collect();
-        let Some(last) = strays.iter().filter_map(|at| self.scan.files[*at].footer.as_ref().ok()).map(seq).max()
+        let Some(last) =
+            strays.iter().filter_map(|at| self.scan.files[*at].footer.as_ref().ok()).map(seq).max()
         else {
             return false;
         };
@@ -226,7 +234,8 @@ impl Judge<'_> {
             return true;
         }
         for at in strays {
-            let what = format!("its commit {last} is not in the metadata, and its rows do not follow those held");
+            let what =
+                format!("its commit {last} is not in the metadata, and its rows do not follow those held");
             self.condemn(at, K::Orphan, what, true);
         }
         false
@@ -243,7 +252,11 @@ impl Judge<'_> {
         }
         hulls.iter().all(|(partition, hull)| {
             !self.held.inexact.contains(partition)
-                && self.held.by_partition.get(partition).is_some_and(|held| held.covered(*hull) == length(*hull))
+                && self
+                    .held
+                    .by_partition
+                    .get(partition)
+                    .is_some_and(|held| held.covered(*hull) == length(*hull))
         })
     }
 

@@ -47,8 +47,10 @@ impl Calendar {
     pub(super) fn folders(&self, file: &DataFile) -> Option<Vec<String>> {
         let footer = file.footer.as_ref().ok()?;
         if let (true, Some([first, last])) = (self.by_rowtime, footer.rowtime) {
-            let mut folders =
-                vec![route::folder_of(self.depth, self.zone, first)?, route::folder_of(self.depth, self.zone, last)?];
+            let mut folders = vec![
+                route::folder_of(self.depth, self.zone, first)?,
+                route::folder_of(self.depth, self.zone, last)?,
+            ];
             folders.dedup();
             return Some(folders);
         }
@@ -125,9 +127,8 @@ pub(super) fn versions(judge: &mut Judge<'_>, metadata: &Metadata) {
 pub(super) fn seals(judge: &mut Judge<'_>) {
     let scan = judge.scan;
     let Some(Ok(metadata)) = &scan.metadata else { return };
-    let recorded = |folder: &str| {
-        metadata.partitions.iter().any(|p| p.path == folder && p.sealed_at.is_some())
-    };
+    let recorded =
+        |folder: &str| metadata.partitions.iter().any(|p| p.path == folder && p.sealed_at.is_some());
     for folder in scan.sealed.iter().filter(|folder| !recorded(folder)) {
         let what = "the partition bears the mark of a sealed one, and the metadata does not say so".into();
         let path = format!("{folder}/{}", layout::SUCCESS);
@@ -145,7 +146,10 @@ pub(super) fn seals(judge: &mut Judge<'_>) {
 pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
     let there = judge.scan.quarantined;
     if there != metadata.quarantined_records {
-        let what = format!("{there} rows are in quarantine, and the metadata counts {}", metadata.quarantined_records);
+        let what = format!(
+            "{there} rows are in quarantine, and the metadata counts {}",
+            metadata.quarantined_records
+        );
         judge.damage(K::QuarantineCount, layout::QUARANTINE, what, Some(Repair::Recount));
     } else if there > 0 {
         let what = format!("{there} rows could not be decoded");
@@ -164,7 +168,11 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
 pub(super) fn asides(judge: &mut Judge<'_>) {
     for (folder, kind, words) in [
         (layout::DAMAGED, K::Aside, "were put aside by repairs; remove them when nobody needs them"),
-        (layout::REPLACED, K::Replaced, "were replaced by a new export of their day, and stay until its next one"),
+        (
+            layout::REPLACED,
+            K::Replaced,
+            "were replaced by a new export of their day, and stay until its next one",
+        ),
     ] {
         let below = format!("{folder}/");
         let files = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below)).count();

@@ -86,9 +86,8 @@ impl Bench<'_> {
             }
             return Ok(modes);
         }
-        let unfinished = |f: &Finding| {
-            matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging))
-        };
+        let unfinished =
+            |f: &Finding| matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging));
         if let Some(first) = todo.iter().find(|f| unfinished(f)) {
             self.unfinished(first)?;
             return Ok(vec![first.clone()]);
@@ -156,7 +155,8 @@ impl Bench<'_> {
             };
             let from = layout::inside(self.dataset.dir(), &finding.path)?;
             let bytes = fsops::size_of(&from)?.ok_or_else(|| {
-                Error::new(Kind::Damaged, "a file went away while it was looked at").at("file", from.display())
+                Error::new(Kind::Damaged, "a file went away while it was looked at")
+                    .at("file", from.display())
             })?;
             moves.push(Move { from: finding.path.clone(), to, bytes, rows: 0 });
         }
