@@ -281,8 +281,10 @@ impl Brain {
         }
     }
 
+    /// Whether another look at this file comes without further ado.
     fn is_pending(&self, path: &Path) -> bool {
-        self.settle.is_pending(path) || path.parent().is_some_and(|folder| self.settle.is_pending(folder))
+        let pending = |path| self.settle.is_pending(path) || self.look.next.contains_key(path);
+        pending(path) || path.parent().is_some_and(pending)
     }
 }
 
