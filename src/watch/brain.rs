@@ -251,6 +251,7 @@ impl Brain {
             let (_, fresh) = files.entry(entry.path.clone()).or_default();
             *fresh = Some(entry);
         }
+        self.seen.retain(|path, _| files.contains_key(path));
         let mut entries: Vec<Entry> = files
             .into_iter()
             .filter_map(|(path, (old, fresh))| {
