@@ -8,7 +8,7 @@ use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lakehand::demo::Fault;
+use lakehand::demo::{DemoOptions, Fault};
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{Project, Server, assert_each_offset_once, row_count};
@@ -340,6 +340,17 @@ fn a_server_out_of_reach_at_the_start_is_asked_for_ever() {
     drop(watch);
     let watch = Watch::start(&project);
     assert_eq!(watch.end(Signal::TERM), Some(0), "it ends while nobody answers");
+}
+
+#[test]
+fn a_server_that_cannot_be_worked_with_ends_it_with_the_reason() {
+    let credentials = Some(("ops".into(), "right".into()));
+    let server = Server::start(DemoOptions { rows: 10, credentials, ..DemoOptions::default() });
+    let project = project(&server);
+    project.feed("raw", "stream", RAW, "");
+    let ran = project.run(&["watch"]);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("401") && project.log().contains("server refused"), "{}", ran.err);
 }
 
 #[test]

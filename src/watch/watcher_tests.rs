@@ -113,6 +113,26 @@ async fn what_happens_becomes_hints() {
     }
 }
 
+/// The limit is reached while it runs: it says so, and goes on by polling.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_system_out_of_watches_is_told_and_the_folders_are_polled() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = paths(dir.path());
+    std::fs::create_dir_all(&paths.active).unwrap();
+    let (sender, mut hints) = mpsc::channel(64);
+    let config = WatchConfig { settle: Duration::from_millis(50), ..WatchConfig::default() };
+    let watcher = Watcher::start(&paths, &config, sender).unwrap();
+    let error = notify::Error::new(ErrorKind::MaxFilesWatch);
+    watcher.stop.send(Message::Event(Err(error))).unwrap();
+    expect(&mut hints, &Hint::Folders).await;
+    let warning = hints.recv().await.unwrap();
+    let Hint::Warning(text) = &warning else { panic!("{warning:?}") };
+    assert!(text.contains("every 50ms") && text.contains("max_user_watches"), "{text}");
+    let file = paths.active.join("a.json");
+    std::fs::write(&file, "{").unwrap();
+    expect(&mut hints, &Hint::File(file)).await;
+}
+
 #[test]
 fn the_thread_ends_when_nobody_listens() {
     let dir = tempfile::tempdir().unwrap();
