@@ -1,0 +1,39 @@
+//! A lake in memory for one execution, and what is asked of it.
+
+use std::path::{Path, PathBuf};
+
+use lakehand::feed::{Feed, parse_feed};
+use lakehand::lake::{Faults, Lake, Limits, Op, Owner};
+
+/// Syncing is left out: nothing here outlives the process.
+struct NoSync;
+
+impl Faults for NoSync {
+    fn before(&self, _op: Op, _path: &Path) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An empty folder, the same one each time.
+pub fn scratch() -> PathBuf {
+    let root = PathBuf::from(format!("/dev/shm/lakehand-fuzz-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&root);
+    std::fs::create_dir_all(&root).unwrap();
+    root
+}
+
+pub fn at(root: &Path) -> Lake {
+    Lake::with_faults(root, std::sync::Arc::new(NoSync))
+}
+
+pub fn feed() -> Feed {
+    parse_feed(r#"{"feed_name":"events","feed_type":"stream","ksqldb_source":"events"}"#, "events").unwrap()
+}
+
+pub fn limits() -> Limits {
+    Limits { min_free_bytes: 0, ..Limits::default() }
+}
+
+pub fn owner() -> Owner {
+    Owner { what: "fuzz".into(), pid: 1, host: "here".into(), since: chrono::DateTime::UNIX_EPOCH }
+}
