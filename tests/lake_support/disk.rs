@@ -249,8 +249,15 @@ impl Faults for Disk {
             Op::SyncDir => {
                 let touches = |name: &Option<Name>| name.as_ref().is_some_and(|(folder, _)| *folder == id);
                 let pending = std::mem::take(&mut state.pending);
-                for change in pending {
+                // With a change last those that came before it to the same file.
+                let mut last = HashMap::new();
+                for (at, change) in pending.iter().enumerate() {
                     if touches(&change.from) || touches(&change.to) {
+                        last.insert(change.id, at);
+                    }
+                }
+                for (at, change) in pending.into_iter().enumerate() {
+                    if last.get(&change.id).is_some_and(|last| at <= *last) {
                         apply(&mut state.durable, &change);
                     } else {
                         state.pending.push(change);

@@ -3,18 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use lakehand::feed::{Feed, parse_feed};
-use lakehand::lake::{Faults, Lake, Limits, Op, Owner};
+use lakehand::lake::{Lake, Limits, Owner};
 
-/// Syncing is left out: nothing here outlives the process.
-struct NoSync;
-
-impl Faults for NoSync {
-    fn before(&self, _op: Op, _path: &Path) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// An empty folder, the same one each time.
+/// An empty folder in memory, the same one each time.
 pub fn scratch() -> PathBuf {
     let root = PathBuf::from(format!("/dev/shm/lakehand-fuzz-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&root);
@@ -23,7 +14,7 @@ pub fn scratch() -> PathBuf {
 }
 
 pub fn at(root: &Path) -> Lake {
-    Lake::with_faults(root, std::sync::Arc::new(NoSync))
+    Lake::new(root)
 }
 
 pub fn feed() -> Feed {
