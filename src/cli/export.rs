@@ -33,6 +33,9 @@ pub(super) struct ExportArgs {
     /// These feeds, by name; one in `follow` mode stays on its stream until it is stopped
     #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
     pub(super) feed: Vec<String>,
+    /// Read this day again (2025-01-15) and swap its files; those of before stay in _replaced/
+    #[arg(long, value_name = "DATE", requires = "feed", conflicts_with_all = ["all", "stream", "table", "dry_run"])]
+    day: Option<chrono::NaiveDate>,
     /// Say what would be read, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -57,7 +60,10 @@ pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
         if args.dry_run {
             return dry_run(&client, &config, &feeds, output).await;
         }
-        let (_, exit) = export(&config, client, feeds, output, args.wait).await?;
+        let (_, exit) = match args.day {
+            None => export(&config, client, feeds, output, args.wait).await?,
+            Some(day) => export_day(&config, client, feeds, output, args.wait, day).await?,
+        };
         Ok(exit)
     })?;
     // One broken file never stops the others; it does end the run with 1 once they are done.
@@ -77,13 +83,30 @@ pub(super) async fn export(
     headless::run(engine, events, requests, output, &config.paths.logs).await
 }
 
+/// Exports one day of these feeds again.
+async fn export_day(
+    config: &Config,
+    client: Client,
+    feeds: Vec<Feed>,
+    output: Output,
+    wait_for_lock: bool,
+    day: chrono::NaiveDate,
+) -> Result<(Totals, Exit)> {
+    let (engine, events) = Engine::start(setup(config, client, wait_for_lock, "lakehand export --day"));
+    for feed in &feeds {
+        engine.again(&feed.name, day).await;
+    }
+    let requests = feeds.into_iter().map(|feed| Request { feed, trigger: Trigger::Asked }).collect();
+    headless::run(engine, events, requests, output, &config.paths.logs).await
+}
+
 /// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
 pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
     let export = &config.export;
     let concurrency = export.concurrency.max(1);
     Setup {
         client,
-        lake: Lake::new(&config.paths.lake),
+        lake: Lake::new(&config.paths.lake).sealing_after(export.seal_after),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,

@@ -27,7 +27,10 @@ pub(super) enum FeedsCommand {
     Show {
         /// The feed
         name: String,
-        /// One JSON object
+        /// What the lake holds of each day: rows, offsets, gaps, and whether it is sealed
+        #[arg(long)]
+        days: bool,
+        /// One JSON object; with --days one a day
         #[arg(long)]
         json: bool,
     },
@@ -107,7 +110,11 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
     let paths = FeedPaths::below(&config.paths.feeds);
     match command {
         FeedsCommand::List { json } => list(&config, &paths, json),
-        FeedsCommand::Show { name, json } => show(&config, &paths, &name, json),
+        FeedsCommand::Show { name, days: true, json } => {
+            let feed = valid(&Catalog::load(&paths)?, &name)?;
+            super::days::show(&config, &feed, json)
+        }
+        FeedsCommand::Show { name, days: false, json } => show(&config, &paths, &name, json),
         FeedsCommand::Add(args) => add(&paths, args),
         FeedsCommand::Enable { names } => each(&names, |name| set_enabled(&paths, name, true)),
         FeedsCommand::Disable { names } => each(&names, |name| set_enabled(&paths, name, false)),

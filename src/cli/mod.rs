@@ -5,13 +5,18 @@
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
+//! | `check` | [`check`] |
+//! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
+mod check;
 mod choose;
 mod config;
+mod days;
 mod demo;
+mod doctor;
 mod export;
 mod feeds;
 mod shell;
@@ -57,6 +62,10 @@ enum Command {
     Export(export::ExportArgs),
     /// Export feeds when their files change and when their schedules come, until a signal ends it (with 0)
     Watch(watch::WatchArgs),
+    /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
+    Check(check::CheckArgs),
+    /// Look at the server, the folders, the disk, the clock and the terminal
+    Doctor(doctor::DoctorArgs),
     /// List and change feeds
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
@@ -133,6 +142,8 @@ fn run(cli: Cli) -> Result<Exit> {
         )),
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
+        Some(Command::Check(args)) => check::run(&start, &args),
+        Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),

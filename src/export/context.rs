@@ -60,6 +60,8 @@ pub(super) struct Context {
     pub cancel: Cancel,
     pub progress: Arc<Progress>,
     commits: std::cell::Cell<u64>,
+    /// The day to export again; `None` for an export as ever.
+    pub day: Option<chrono::NaiveDate>,
 }
 
 impl std::ops::Deref for Context {
@@ -77,7 +79,12 @@ impl Context {
         cancel: Cancel,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0) }
+        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0), day: None }
+    }
+
+    /// The same job, for one day that is exported again.
+    pub(super) fn again(self, day: Option<chrono::NaiveDate>) -> Self {
+        Self { day, ..self }
     }
 
     /// Commits of this job so far.
@@ -112,6 +119,11 @@ impl Context {
     pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
         self.commits.set(self.commits.get() + 1);
         self.progress.commit(committed.rows);
+        for folder in &committed.reopened {
+            let text =
+                format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
+            self.emit(What::Warned { text });
+        }
         self.emit(What::Committed {
             facts: facts(committed, way, complete),
             rows: committed.rows,

@@ -7,6 +7,7 @@ use super::context::{Context, Options, Stop, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::plan::{self, Plan, Reading};
 use super::progress::Stage;
+use super::target::Target;
 use super::{stream, table};
 use crate::error::{Class, Kind, Result};
 use crate::feed::StorageMode;
@@ -66,6 +67,9 @@ fn attempt(context: &Context) -> Result<Outcome> {
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
     }
+    if let Some(day) = context.day {
+        return super::day::again(context, &mut dataset, day);
+    }
     context.progress.enter(Stage::Planning);
     let positions = dataset.metadata().positions.clone();
     let plan = context.wait_for(plan::plan(&context.client, feed, &positions, context.now()))?;
@@ -88,12 +92,13 @@ fn attempt(context: &Context) -> Result<Outcome> {
             table::read(context, &plan, queries, dataset.snapshot(&plan.schema, run)?)?
         }
         Reading::Push { .. } | Reading::Mirror { .. } => {
-            stream::read(context, &plan, dataset.appender(&plan.schema, run)?)?
+            stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?
         }
     };
     if stop == Stop::Cancelled {
         return Err(interrupted());
     }
+    let sealed = dataset.seal(context.now())?;
     context.progress.enter(Stage::Retaining);
     for removed in dataset.retain(context.now().date_naive())? {
         context.emit(What::Warned {
@@ -103,10 +108,14 @@ fn attempt(context: &Context) -> Result<Outcome> {
             ),
         });
     }
-    Ok(Outcome::Done { text: done_text(&plan, &dataset) })
+    let mut text = done_text(&plan, &dataset);
+    if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
+        text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
+    }
+    Ok(Outcome::Done { text })
 }
 
-fn tell_plan(context: &Context, plan: &Plan) {
+pub(super) fn tell_plan(context: &Context, plan: &Plan) {
     if let Some(expected) = plan.reading.expected() {
         context.progress.expect(expected);
     }

@@ -6,6 +6,7 @@
 //!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
 //!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
 //!        │                   echo     the second query by which `idle` learns of an end
+//!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all                      rows     bytes -> elements -> batches
 //!        └─ position  which offset comes next, which row was seen already
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
@@ -16,6 +17,7 @@
 
 pub mod cancel;
 mod context;
+mod day;
 mod echo;
 pub mod engine;
 pub mod event;
@@ -29,6 +31,7 @@ mod rows;
 pub mod scheduler;
 mod stream;
 mod table;
+mod target;
 
 pub use cancel::Cancel;
 pub use context::Options;

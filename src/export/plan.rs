@@ -138,7 +138,7 @@ impl Spans {
             .filter(|_| !self.by_partition.is_empty())
     }
 
-    fn bounds(&self) -> Vec<Bound> {
+    pub(super) fn bounds(&self) -> Vec<Bound> {
         self.by_partition
             .iter()
             .filter(|(_, span)| span.until.is_none_or(|until| span.next < until))
@@ -240,7 +240,7 @@ fn by_offset(
 }
 
 /// From the lake's positions to the log's ends.
-fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
+pub(super) fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
     let mut spans = Spans { asked: Some(now), ..Spans::default() };
     for (&partition, &next) in positions {
         let Some(log) = ends.partitions.get(&partition) else {
@@ -332,7 +332,7 @@ async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Des
     }
 }
 
-fn table_schema(selection: &Selection) -> Result<TableSchema> {
+pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {
     let arrow = Decoder::new(&selection.columns)?.schema();
     let columns_types: Vec<_> = selection
         .columns

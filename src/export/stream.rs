@@ -24,11 +24,12 @@ use super::plan::{Plan, PushWay, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
+use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::Query;
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
-use crate::lake::{Appender, Commit, Quarantined};
+use crate::lake::{Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
 const SETTLE: Duration = Duration::from_millis(25);
@@ -40,7 +41,7 @@ const EMPTY: Duration = Duration::from_secs(1);
 const JUDGE_FROM: u64 = 10_000;
 
 /// Reads and commits; gives back how it ended.
-pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Result<Stop> {
+pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
     let (query, spans, way) = match &plan.reading {
         Reading::Push { query, spans, way } => (query, spans, Some(*way)),
         Reading::Mirror { query, spans } => (query, spans, None),
@@ -48,7 +49,7 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
             return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
         }
     };
-    let mut read = Read::open(context, plan, query, spans, way, appender)?;
+    let mut read = Read::open(context, plan, query, spans, way, target)?;
     let outcome = read.pump();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
@@ -67,7 +68,7 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
             Err(error)
         }
         Err(error) => {
-            read.sink.appender.abandon()?;
+            read.sink.target.abandon()?;
             Err(error)
         }
     }
@@ -99,7 +100,7 @@ impl<'a> Read<'a> {
         query: &Query,
         spans: &'a Spans,
         way: Option<PushWay>,
-        appender: Appender<'a>,
+        target: Target<'a>,
     ) -> Result<Self> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
@@ -107,7 +108,7 @@ impl<'a> Read<'a> {
         let open = way != Some(PushWay::Offsets);
         let sink = StreamSink {
             context,
-            appender,
+            target,
             positions: Positions::new(spans.by_partition.clone(), open),
             first_bad: None,
             rows: 0,
@@ -267,7 +268,7 @@ impl<'a> Read<'a> {
 
     /// Commits what came since the last time, if anything did.
     fn commit_rows(&mut self) -> Result<()> {
-        let staged = self.sink.appender.stats();
+        let staged = self.sink.target.stats();
         if staged.rows == 0 && staged.quarantined == 0 {
             self.last_commit = Instant::now();
             return Ok(());
@@ -282,9 +283,11 @@ impl<'a> Read<'a> {
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
         let complete_through = if complete { self.spans.asked } else { None };
         self.context.progress.enter(Stage::Committing);
-        let committed = self.sink.appender.commit(Commit { positions, complete_through, complete, now })?;
+        let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
         self.context.progress.enter(Stage::Reading);
-        self.context.committed(&committed, self.plan.reading.way(), complete);
+        if let Some(committed) = committed {
+            self.context.committed(&committed, self.plan.reading.way(), complete);
+        }
         self.last_commit = Instant::now();
         Ok(())
     }
@@ -300,7 +303,7 @@ impl<'a> Read<'a> {
 /// Rows of a stream on their way into the lake.
 struct StreamSink<'a> {
     context: &'a Context,
-    appender: Appender<'a>,
+    target: Target<'a>,
     positions: Positions,
     first_bad: Option<String>,
     rows: u64,
@@ -323,11 +326,11 @@ impl Sink for StreamSink<'_> {
         self.context.progress.duplicate(self.positions.duplicates - before);
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
-        let aside = self.appender.stats().quarantined;
+        let aside = self.target.stats().quarantined;
         if batch.num_rows() > 0 {
-            self.appender.write(&batch)?;
+            self.target.write(&batch)?;
         }
-        let stats = self.appender.stats();
+        let stats = self.target.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
         // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
         let homeless = stats.quarantined - aside;
@@ -355,7 +358,7 @@ impl Sink for StreamSink<'_> {
         self.bad += 1;
         self.context.progress.quarantine(1);
         self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path));
-        self.appender.quarantine(&Quarantined {
+        self.target.quarantine(&Quarantined {
             partition: Some(partition),
             offset: Some(offset),
             path: &bad.path,

@@ -222,6 +222,11 @@ impl<'a> Appender<'a> {
                 done.partitions.push(folder);
             }
         }
+        for folder in &done.partitions {
+            if self.dataset.reopen(folder, &self.commit_id, &mut next, &mut moves, at.now)? {
+                done.reopened.push(folder.clone());
+            }
+        }
         let fresh = Prepared::quarantine(self.dataset, &self.run, next.commit_seq + 1)?;
         let quarantine = std::mem::replace(&mut self.quarantine, fresh);
         done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, at.now, &mut moves)?;
@@ -240,6 +245,9 @@ impl<'a> Appender<'a> {
         done.positions.clone_from(&next.positions);
         let commit = std::mem::take(&mut self.commit_id);
         self.dataset.commit(&commit, moves, next)?;
+        if !done.reopened.is_empty() {
+            self.dataset.empty_trash();
+        }
         self.dataset.unsettled = true;
         self.seen = OffsetRuns::default();
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);

@@ -34,6 +34,8 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) unsettled: bool,
+    /// How long after its end a partition is sealed; `None`: never.
+    pub(crate) seal_after: Option<std::time::Duration>,
 }
 
 /// What start-up found and did.
@@ -54,6 +56,13 @@ impl Dataset {
     ///
     /// `Kind::Locked` names who holds it; `Kind::Damaged` says what on disk is not as recorded.
     pub fn open(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
+        let mut dataset = Self::hold(lake, feed, limits, owner)?;
+        dataset.recovery = dataset.recover()?;
+        Ok(dataset)
+    }
+
+    /// Makes the folders and takes the lock; what is on disk is still to be settled.
+    pub(crate) fn hold(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
         let fs = lake.fs().clone();
         let (kind, name) = layout::dataset_parts(feed)?;
         make_root(&fs, lake.root())?;
@@ -62,7 +71,7 @@ impl Dataset {
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
         let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
-        let mut dataset = Self {
+        Ok(Self {
             feed: feed.clone(),
             limits,
             committer: Committer { fs, dir, visibility: feed.visibility },
@@ -71,9 +80,8 @@ impl Dataset {
             lock,
             owner,
             unsettled: true,
-        };
-        dataset.recovery = dataset.recover()?;
-        Ok(dataset)
+            seal_after: lake.seal_after,
+        })
     }
 
     /// What start-up found and did.
@@ -199,7 +207,7 @@ impl Dataset {
         Ok((metadata, Some(why)))
     }
 
-    fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
+    pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
         self.settle()?;
         if self.feed.kind != kind {
             return Err(Error::new(Kind::Bug, "streams are appended to, tables are taken as snapshots")
@@ -300,6 +308,11 @@ impl Dataset {
         self.metadata = metadata;
         self.unsettled = false;
         Ok(())
+    }
+
+    /// When this holder took the dataset.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.owner.since
     }
 
     /// `path` as an intent names it.

@@ -65,6 +65,8 @@ pub struct Footer {
     pub rows: u64,
     /// Name, ksqlDB type and Arrow type of each column, as written.
     pub columns: Vec<[String; 3]>,
+    /// The dataset to which it belongs.
+    pub dataset: Option<String>,
     /// The commit that made the file; `None`: not a file of this program.
     pub commit: Option<String>,
     /// When its run began, RFC 3339.
@@ -96,6 +98,7 @@ pub fn read_footer(path: &Path) -> Result<Footer> {
     Ok(Footer {
         rows: u64::try_from(metadata.num_rows()).map_err(|e| bad(&e))?,
         columns: json(text("columns"), path)?.unwrap_or_default(),
+        dataset: text("dataset"),
         commit: text("commit"),
         started: text("started"),
         schema_version: text("schema_version"),
