@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-pub use crate::app::Target;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)] pub enum Target { Row(usize) }
 
 /// The places of one frame; of places that overlap the one drawn last is hit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -99,7 +99,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let paragraph = escape_controls(paragraph.trim_end_matches('\r'));
-        let mut rest: &str = &paragraph;
+        let (mut rest, before): (&str, _) = (&paragraph, lines.len());
         while rest.width() > columns {
             let mut piece = take(rest, columns);
             if piece.is_empty() {
@@ -113,7 +113,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
             lines.push(piece.to_owned());
             rest = rest[piece.len()..].trim_start_matches(' ');
         }
-        lines.push(rest.to_owned());
+        if !rest.is_empty() || lines.len() == before {
+            lines.push(rest.to_owned());
+        }
     }
     lines
 }

@@ -147,7 +147,7 @@ mod tests {
     fn the_least_important_columns_go_first() {
         assert_eq!(widths(36), [(0, 10), (1, 10), (2, 9), (3, 4)]);
         assert_eq!(widths(35), [(0, 12), (1, 12), (2, 9)]);
-        assert_eq!(widths(30), [(0, 14), (1, 15)]);
+        assert_eq!(widths(30), [(0, 15), (1, 14)]);
         assert_eq!(widths(12), [(0, 10), (1, 1)]);
         assert_eq!(widths(10), [(0, 10)]);
         assert_eq!(widths(0), []);

@@ -1,0 +1,7 @@
+pub mod canvas;
+pub mod glyphs;
+pub mod hit;
+pub mod layout;
+pub mod text;
+pub mod theme;
+pub mod widgets;
