@@ -9,6 +9,7 @@
 //! | rows of a file | [`grid`] |
 //! | log | [`logs`] |
 
+pub mod around;
 pub mod calendar;
 pub mod detail;
 pub mod grid;
