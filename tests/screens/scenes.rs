@@ -2,9 +2,9 @@
 
 use lakehand::app::overlays::{Confirm, Menu, MenuItem};
 use lakehand::app::view::{
-    Badge, CalendarView, Cell, DayCell, DetailLine, DetailView, FieldView, FormView, FrameView, GridHead, GridView,
-    Head, HealthState, HealthView, Hint, KeyRow, LogLine, LogsView, Order, PromptView, Row, SearchView, Sign,
-    TabView, TableView, ToastView, Tone,
+    Badge, CalendarView, Cell, DayCell, DetailLine, DetailView, FieldView, FormView, FrameView, GridHead,
+    GridView, Head, HealthState, HealthView, Hint, KeyRow, LogLine, LogsView, Order, PromptView, Row,
+    SearchView, Sign, TabView, TableView, ToastView, Tone,
 };
 use lakehand::app::{ACTIONS, Action, Effect, Tab};
 use lakehand::log::Level;
@@ -79,9 +79,10 @@ pub(crate) fn scene(name: Name, layout: &Layout) -> Scene {
         Name::Logs => Shape::Logs(log(logs::rows(area))),
         Name::Empty => Shape::Table(TableView {
             title: "Feeds".into(),
-            empty: "No feeds yet. Press n to add one from the server's streams and tables, or put a file into \
+            empty:
+                "No feeds yet. Press n to add one from the server's streams and tables, or put a file into \
                     feeds/active."
-                .into(),
+                    .into(),
             ..TableView::default()
         }),
         Name::Awkward => Shape::Table(awkward()),
@@ -150,7 +151,12 @@ fn around(name: Name) -> FrameView {
         health,
         badges,
         work: if name == Name::Empty { String::new() } else { "2 running, 1 queued, 96,412 rows/s".into() },
-        tabs: vec![tab(Tab::Feeds, " 8"), tab(Tab::Partitions, ""), tab(Tab::Exports, " 3"), tab(Tab::Logs, "")],
+        tabs: vec![
+            tab(Tab::Feeds, " 8"),
+            tab(Tab::Partitions, ""),
+            tab(Tab::Exports, " 3"),
+            tab(Tab::Logs, ""),
+        ],
         hints,
         prompt: (name == Name::Prompt).then(|| PromptView {
             label: "filter",
@@ -200,14 +206,42 @@ fn feed_heads() -> Vec<Head> {
 fn feeds(height: usize) -> TableView {
     let running = Cell { gauge: Some(0.42), ..signed(Sign::Running, "84,210 rows/s", Tone::Live) };
     let all: Vec<(&str, Cell, [&str; 6])> = vec![
-        ("payment_method_totals", signed(Sign::Good, "caught up", Tone::Good), ["table", "overwrite", "1.2 KiB", "5", "now", "in 12 min"]),
-        ("product_purchase_counts", signed(Sign::Queued, "queued", Tone::Plain), ["table", "overwrite", "18.4 KiB", "1,204", "1 h ago", "due"]),
+        (
+            "payment_method_totals",
+            signed(Sign::Good, "caught up", Tone::Good),
+            ["table", "overwrite", "1.2 KiB", "5", "now", "in 12 min"],
+        ),
+        (
+            "product_purchase_counts",
+            signed(Sign::Queued, "queued", Tone::Plain),
+            ["table", "overwrite", "18.4 KiB", "1,204", "1 h ago", "due"],
+        ),
         ("transaction_flattened", running, ["stream", "append", "1.2 GiB", "18,204,311", "5 min ago", ""]),
-        ("transaction_stream", signed(Sign::Good, "caught up through 12:01", Tone::Good), ["stream", "append", "12.3 GiB", "188,204,311", "2 min ago", "in 3 min"]),
-        ("transaction_stream_anonymized", signed(Sign::Locked, "locked by lakehand export, process 4242", Tone::Warn), ["stream", "append", "9.8 GiB", "188,100,002", "1 h ago", ""]),
-        ("transaction_stream_blacklisted", signed(Sign::Failed, "failed: the server refused the query", Tone::Bad), ["stream", "append", "84.1 MiB", "912,004", "1 d ago", ""]),
-        ("user_transaction_summary", signed(Sign::Off, "disabled", Tone::Dim), ["table", "overwrite", "2.0 MiB", "50,000", "3 d ago", ""]),
-        ("user_transaction_summary_eur", signed(Sign::Invalid, "invalid: 2 problems", Tone::Bad), ["", "", "", "", "", ""]),
+        (
+            "transaction_stream",
+            signed(Sign::Good, "caught up through 12:01", Tone::Good),
+            ["stream", "append", "12.3 GiB", "188,204,311", "2 min ago", "in 3 min"],
+        ),
+        (
+            "transaction_stream_anonymized",
+            signed(Sign::Locked, "locked by lakehand export, process 4242", Tone::Warn),
+            ["stream", "append", "9.8 GiB", "188,100,002", "1 h ago", ""],
+        ),
+        (
+            "transaction_stream_blacklisted",
+            signed(Sign::Failed, "failed: the server refused the query", Tone::Bad),
+            ["stream", "append", "84.1 MiB", "912,004", "1 d ago", ""],
+        ),
+        (
+            "user_transaction_summary",
+            signed(Sign::Off, "disabled", Tone::Dim),
+            ["table", "overwrite", "2.0 MiB", "50,000", "3 d ago", ""],
+        ),
+        (
+            "user_transaction_summary_eur",
+            signed(Sign::Invalid, "invalid: 2 problems", Tone::Bad),
+            ["", "", "", "", "", ""],
+        ),
     ];
     let rows: Vec<Row> = all
         .into_iter()
@@ -276,7 +310,10 @@ fn a_feed(height: usize) -> DetailView {
         DetailLine::Head("Configuration".into()),
         field("source", Cell::new("TRANSACTION_STREAM (stream)")),
         field("storage mode", Cell::new("append")),
-        field("description", Cell::new("Every transaction as it comes from the payment gateway, before any enrichment")),
+        field(
+            "description",
+            Cell::new("Every transaction as it comes from the payment gateway, before any enrichment"),
+        ),
         DetailLine::Blank,
         DetailLine::Head("Columns".into()),
         DetailLine::Columns(vec![("COLUMN", 18), ("KSQLDB", 16), ("ARROW", 24)]),
@@ -422,15 +459,82 @@ fn exports(height: usize) -> TableView {
     let spark = Cell { spark: vec![0, 12, 40, 80, 96, 84, 60, 72, 90, 96, 91, 88], ..Cell::default() };
     let none = || Cell::new("");
     let mut rows = vec![
-        vec![Cell::new("transaction_flattened"), reading, Cell::new("1,204,311"), Cell::new("412 MiB"), Cell::new("84.1 MiB"), Cell::new("84,210"), spark, Cell::new("4"), Cell::new("14 s"), Cell::new("19 s")],
-        vec![Cell::new("transaction_stream_anonymized"), signed(Sign::Locked, "by lakehand export, process 4242", Tone::Warn), none(), none(), none(), none(), none(), none(), Cell::new("3 min"), none()],
-        vec![Cell::new("transaction_stream_blacklisted"), signed(Sign::Waiting, "attempt 3 in 12 s: 503 from the server", Tone::Warn), Cell::new("0"), none(), none(), none(), none(), none(), Cell::new("41 s"), none()],
-        vec![Cell::new("product_purchase_counts"), signed(Sign::Queued, "queued", Tone::Plain), none(), none(), none(), none(), none(), none(), none(), none()],
-        vec![Cell::new("payment_method_totals"), signed(Sign::Good, "version 4", Tone::Good), Cell::new("5"), Cell::new("1.1 KiB"), Cell::new("1.2 KiB"), none(), none(), none(), Cell::new("0.3 s"), none()],
-        vec![Cell::new("user_transaction_summary"), signed(Sign::Cancelled, "cancelled", Tone::Dim), Cell::new("812"), none(), none(), none(), none(), none(), Cell::new("2 s"), none()],
+        vec![
+            Cell::new("transaction_flattened"),
+            reading,
+            Cell::new("1,204,311"),
+            Cell::new("412 MiB"),
+            Cell::new("84.1 MiB"),
+            Cell::new("84,210"),
+            spark,
+            Cell::new("4"),
+            Cell::new("14 s"),
+            Cell::new("19 s"),
+        ],
+        vec![
+            Cell::new("transaction_stream_anonymized"),
+            signed(Sign::Locked, "by lakehand export, process 4242", Tone::Warn),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            Cell::new("3 min"),
+            none(),
+        ],
+        vec![
+            Cell::new("transaction_stream_blacklisted"),
+            signed(Sign::Waiting, "attempt 3 in 12 s: 503 from the server", Tone::Warn),
+            Cell::new("0"),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            Cell::new("41 s"),
+            none(),
+        ],
+        vec![
+            Cell::new("product_purchase_counts"),
+            signed(Sign::Queued, "queued", Tone::Plain),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+        ],
+        vec![
+            Cell::new("payment_method_totals"),
+            signed(Sign::Good, "version 4", Tone::Good),
+            Cell::new("5"),
+            Cell::new("1.1 KiB"),
+            Cell::new("1.2 KiB"),
+            none(),
+            none(),
+            none(),
+            Cell::new("0.3 s"),
+            none(),
+        ],
+        vec![
+            Cell::new("user_transaction_summary"),
+            signed(Sign::Cancelled, "cancelled", Tone::Dim),
+            Cell::new("812"),
+            none(),
+            none(),
+            none(),
+            none(),
+            none(),
+            Cell::new("2 s"),
+            none(),
+        ],
     ];
     rows.truncate(height);
-    let rows = rows.into_iter().enumerate().map(|(n, cells)| Row { cells, cursor: n == 0, marked: false }).collect();
+    let rows =
+        rows.into_iter().enumerate().map(|(n, cells)| Row { cells, cursor: n == 0, marked: false }).collect();
     TableView {
         title: "Exports: 2 running, 1 queued, 3 over".into(),
         heads,
@@ -447,9 +551,21 @@ fn exports(height: usize) -> TableView {
 
 fn log(height: usize) -> LogsView {
     let texts = [
-        (Level::Info, "transaction_stream", "exported rows=5000 files=3 bytes=1204311 offsets=0:1204311,1:1198002 duration=1.2s"),
-        (Level::Warn, "transaction_stream", "quarantined rows=3 path=$.items[2].price reason=\"not a number\""),
-        (Level::Error, "transaction_stream_blacklisted", "failed kind=refused error=\"line 1:15: Column `AMOUNT_USD` cannot be resolved\" next=\"look at its columns with DESCRIBE\""),
+        (
+            Level::Info,
+            "transaction_stream",
+            "exported rows=5000 files=3 bytes=1204311 offsets=0:1204311,1:1198002 duration=1.2s",
+        ),
+        (
+            Level::Warn,
+            "transaction_stream",
+            "quarantined rows=3 path=$.items[2].price reason=\"not a number\"",
+        ),
+        (
+            Level::Error,
+            "transaction_stream_blacklisted",
+            "failed kind=refused error=\"line 1:15: Column `AMOUNT_USD` cannot be resolved\" next=\"look at its columns with DESCRIBE\"",
+        ),
         (Level::Debug, "-", "watcher settled file=feeds/active/transaction_stream.json after=200ms"),
     ];
     let line = |n: usize| {
@@ -504,9 +620,10 @@ fn search(height: usize, typed: &str) -> SearchView {
 fn question() -> Confirm {
     Confirm {
         question: "Archive 12 feeds?".into(),
-        consequence: "Their files move to feeds/archived and nothing exports them any more. Their data stays, and \
+        consequence:
+            "Their files move to feeds/archived and nothing exports them any more. Their data stays, and \
                       u takes it back."
-            .into(),
+                .into(),
         targets: (1..=12).map(|n| format!("transaction_stream_{n:02}")).collect(),
         yes: false,
         deed: vec![],
@@ -525,7 +642,11 @@ fn choices() -> Menu {
         items: vec![
             item('n', "name", "transaction_stream"),
             item('p', "path", "/srv/analytics/project/feeds/active/transaction_stream.json"),
-            item('q', "query", "SELECT ROWTIME, ROWPARTITION, ROWOFFSET, `TRANSACTION_ID` FROM `TRANSACTION_STREAM`"),
+            item(
+                'q',
+                "query",
+                "SELECT ROWTIME, ROWPARTITION, ROWOFFSET, `TRANSACTION_ID` FROM `TRANSACTION_STREAM`",
+            ),
             item('e', "error", ""),
             item('c', "command", "lakehand export --feed transaction_stream"),
         ],
@@ -540,7 +661,11 @@ fn new_feed(offers: usize) -> FormView {
         cursor,
         problem: problem.into(),
     };
-    let all = ["TRANSACTION_STREAM  stream  JSON", "TRANSACTION_STREAM_ANONYMIZED  stream  JSON", "USER_TRANSACTION_SUMMARY  table  AVRO"];
+    let all = [
+        "TRANSACTION_STREAM  stream  JSON",
+        "TRANSACTION_STREAM_ANONYMIZED  stream  JSON",
+        "USER_TRANSACTION_SUMMARY  table  AVRO",
+    ];
     FormView {
         fields: vec![
             field("source", "TRANS", Some(5), ""),

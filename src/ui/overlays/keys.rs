@@ -59,11 +59,13 @@ fn draw_row(canvas: &mut Canvas<'_>, line: Rect, item: &KeyRow) {
     if narrow {
         canvas.put(rest, item.text, text);
     } else {
-        let side = 28.min(rest.width / 3);
-        canvas.put(Rect { width: rest.width - side, ..rest }, item.text, text);
-        let place = from_left(rest, rest.width - side);
+        // The name is for the keymap file: it comes where there is room beside what is done.
+        let name = if line.width >= 86 { 18 } else { 0 };
+        let side = name + 11;
+        canvas.put(Rect { width: rest.width.saturating_sub(side), ..rest }, item.text, text);
+        let place = from_left(rest, rest.width.saturating_sub(side));
         let note = if item.off { "not now" } else { item.context };
-        canvas.put(Rect { width: side.saturating_sub(11), ..place }, item.name, Role::Dim);
+        canvas.put(Rect { width: name, ..place }, item.name, Role::Dim);
         canvas.put_right(place, note, Role::Dim);
     }
     if item.cursor {
