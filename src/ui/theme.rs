@@ -112,6 +112,8 @@ pub struct Theme {
     ascii: bool,
 }
 
+// One switch each in the file, as terminals have them.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Look {

@@ -3,9 +3,12 @@
 //! | module | what it shows |
 //! |---|---|
 //! | golden | every view and overlay at 40×12, 80×24 and 160×50 |
+//! | journeys | the same from a model filled by messages and led by keys |
 //! | rules | ASCII, no colour, the selection, any size, any name |
 
 mod golden;
+mod journeys;
+mod lake;
 mod rules;
 mod scenes;
 

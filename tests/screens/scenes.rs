@@ -407,7 +407,7 @@ fn days(most: usize) -> CalendarView {
 
 fn rows((height, width): (usize, usize)) -> GridView {
     let all = [
-        ("ROWTIME", "Timestamp(ms)", false, 20, "2025-01-15T12:01:04Z"),
+        ("ROWTIME", "Timestamp(ms)", false, 20u16, "2025-01-15T12:01:04Z"),
         ("transaction_id", "Utf8", false, 14, "tx-0001204311"),
         ("amount", "Decimal128(18, 2)", true, 17, "1204.31"),
         ("currency", "Utf8", false, 8, "EUR"),
@@ -418,8 +418,8 @@ fn rows((height, width): (usize, usize)) -> GridView {
     let kept: Vec<_> = all
         .iter()
         .take_while(|c| {
-            let fits = used == 0 || used + usize::from(c.3 as u16) <= width;
-            used += usize::from(c.3 as u16) + 1;
+            let fits = used == 0 || used + usize::from(c.3) <= width;
+            used += usize::from(c.3) + 1;
             fits
         })
         .collect();
@@ -430,7 +430,7 @@ fn rows((height, width): (usize, usize)) -> GridView {
         title: "part-00000-a1b2c3.parquet: 204,311 rows".into(),
         columns: kept
             .iter()
-            .map(|c| GridHead { name: c.0.into(), arrow_type: c.1.into(), numeric: c.2, width: c.3 as u16 })
+            .map(|c| GridHead { name: c.0.into(), arrow_type: c.1.into(), numeric: c.2, width: c.3 })
             .collect(),
         rows: (0..height).map(row).collect(),
         first: 100,
@@ -442,6 +442,8 @@ fn rows((height, width): (usize, usize)) -> GridView {
     }
 }
 
+// A table as text is long.
+#[allow(clippy::too_many_lines)]
 fn exports(height: usize) -> TableView {
     let heads = vec![
         head("FEED", 18, 0),

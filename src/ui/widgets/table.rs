@@ -76,23 +76,23 @@ pub fn fit(columns: &[Column], width: u16, gap: u16) -> Vec<Slot> {
         }
         kept.remove(at);
     }
-    let mut spare = usize::from(width).saturating_sub(need(&kept));
+    let mut left = usize::from(width).saturating_sub(need(&kept));
     let mut wide: Vec<u16> = kept.iter().map(|&i| first[i]).collect();
     for (wide, &i) in wide.iter_mut().zip(&kept) {
-        let more = usize::from(columns[i].want.min(columns[i].max).saturating_sub(*wide)).min(spare);
+        let more = usize::from(columns[i].want.min(columns[i].max).saturating_sub(*wide)).min(left);
         *wide += u16::try_from(more).unwrap_or(0);
-        spare -= more;
+        left -= more;
     }
-    while spare > 0 {
+    while left > 0 {
         let growing: Vec<usize> = (0..kept.len()).filter(|&at| wide[at] < columns[kept[at]].max).collect();
         if growing.is_empty() {
             break;
         }
-        let share = (spare / growing.len()).max(1);
+        let share = (left / growing.len()).max(1);
         for at in growing {
-            let more = share.min(spare).min(usize::from(columns[kept[at]].max - wide[at]));
+            let more = share.min(left).min(usize::from(columns[kept[at]].max - wide[at]));
             wide[at] += u16::try_from(more).unwrap_or(0);
-            spare -= more;
+            left -= more;
         }
     }
     let mut x = 0u16;
