@@ -16,18 +16,19 @@ use crate::ui::widgets::table::{Column, Slot, cell, fit, heads, put};
 /// Columns before the first: the cursor and the mark.
 const GUTTER: u16 = 2;
 
-/// Lines that a table keeps below its rows, the rule above them included.
-fn about_lines(area: Rect, form: Form) -> u16 {
+/// Lines that a table keeps below its rows, the rule above them included: also when it has nothing to say there, so
+/// that the rows do not move with the cursor.
+fn about_lines(form: Form) -> u16 {
     match form {
-        Form::Full => (area.height / 6).clamp(3, 7),
-        Form::Compact => u16::from(area.height >= 8),
+        Form::Full => 4,
+        Form::Compact => 1,
         Form::Tiny => 0,
     }
 }
 
 /// Rows that a table shows in an area.
 pub fn rows(area: Rect, form: Form) -> usize {
-    usize::from(area.height.saturating_sub(2 + about_lines(area, form)))
+    usize::from(area.height.saturating_sub(2 + about_lines(form)))
 }
 
 /// Draws it.
