@@ -129,7 +129,10 @@ async fn greet(client: &Client, config: &Config) -> Result<()> {
     if !info.version.has_row_offsets() || !info.version.has_query_stream_over_http1() {
         return Err(Error::new(
             Kind::Refused,
-            format!("the server is ksqlDB {}, which has no offsets in queries over HTTP/1.1", info.version.text),
+            format!(
+                "the server is ksqlDB {}, which has no offsets in queries over HTTP/1.1",
+                info.version.text
+            ),
         )
         .next("0.24 (Confluent Platform 7.1) or later is needed"));
     }
@@ -151,7 +154,9 @@ fn choose(config: &Config, args: &ExportArgs) -> Result<Vec<Feed>> {
         }
         // One broken file never stops the others; it does end the run with 1 once they are done.
         for name in &invalid {
-            eprintln!("lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why");
+            eprintln!(
+                "lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why"
+            );
         }
         if chosen.is_empty() {
             return Err(Error::new(Kind::Usage, "there is no enabled feed")
@@ -186,13 +191,16 @@ fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
             None => error.next("`lakehand feeds list` shows all feeds"),
         });
     };
-    let refuse = |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
+    let refuse =
+        |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
     match entry.feed() {
         None => refuse("is invalid", format!("`lakehand feeds validate {name}` says why")),
         Some(_) if entry.place == Place::Archived => {
             refuse("is archived", format!("`lakehand feeds restore {name}` makes it active"))
         }
-        Some(feed) if !feed.enabled => refuse("is disabled", format!("`lakehand feeds enable {name}` enables it")),
+        Some(feed) if !feed.enabled => {
+            refuse("is disabled", format!("`lakehand feeds enable {name}` enables it"))
+        }
         Some(feed) => Ok(feed.clone()),
     }
 }
@@ -211,7 +219,10 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
             Err(error) => {
                 failures.push(error.kind());
                 match output {
-                    Output::Json => say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() }).to_string()),
+                    Output::Json => {
+                        say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() })
+                            .to_string())
+                    }
                     Output::Human => say(&format!("{:<32} cannot be exported: {error}", feed.name)),
                 }
             }
