@@ -47,7 +47,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &TableView) {
         // Rows are told apart by it: it is seen whole where that is possible.
         names.want =
             view.rows.iter().filter_map(|r| r.cells.first()).map(|c| columns(&c.text)).max().unwrap_or(0);
-        names.max = names.max.max(names.want);
+        // Beside another column that grows it takes no more than that.
+        let alone = view.heads.iter().filter(|h| h.fill).count() == usize::from(view.heads[0].fill);
+        names.max = if alone { u16::MAX } else { names.want.max(names.min) };
     }
     let slots = fit(&all, room.width, gap);
     let sort = view.heads.iter().position(|h| h.sorted.is_some());
@@ -134,7 +136,8 @@ pub(super) fn draw_cell(canvas: &mut Canvas<'_>, area: Rect, value: &Cell, right
         return;
     };
     if content.is_empty() {
-        bar(canvas, area, fraction, Role::Bar);
+        // Longer than this, lengths are not compared any better.
+        bar(canvas, Rect { width: area.width.min(48), ..area }, fraction, Role::Bar);
         return;
     }
     // A gauge is worth its room from four columns on.
