@@ -10,5 +10,6 @@ pub mod headless;
 pub mod ksql;
 pub mod lake;
 pub mod log;
+pub mod ui;
 
 pub use error::{Class, Error, Kind, Result};
