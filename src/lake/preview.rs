@@ -2,7 +2,7 @@
 //!
 //! | type | shown as |
 //! |---|---|
-//! | null | empty in a row, `null` inside of a nested value |
+//! | null | `None` in a row, `null` inside of a nested value |
 //! | BOOLEAN, numbers | `true`, `42`, `0.1` |
 //! | DECIMAL(10, 2) | `12.30`, all digits of the scale |
 //! | DATE, TIME, TIMESTAMP | `2025-01-15`, `14:30:00.123`, `2025-01-15T14:30:00.123Z` |
@@ -40,8 +40,8 @@ const MOST_BYTES: usize = 2048;
 pub struct Grid {
     /// Name and Arrow type of each column; control characters are written out.
     pub columns: Vec<(String, String)>,
-    /// One text a column; control characters are written out.
-    pub rows: Vec<Vec<String>>,
+    /// One text a column, `None` for null; control characters are written out.
+    pub rows: Vec<Vec<Option<String>>>,
     /// The number of the first row in `rows`, from 0.
     pub from: u64,
     /// Rows of the whole file.
@@ -110,20 +110,18 @@ fn needed(sizes: &[u64], from: u64, count: u64) -> (Vec<usize>, u64) {
     (groups, skip)
 }
 
-fn texts(batch: &RecordBatch, row: usize) -> Vec<String> {
+fn texts(batch: &RecordBatch, row: usize) -> Vec<Option<String>> {
     batch
         .columns()
         .iter()
         .map(|column| {
+            if column.is_null(row) {
+                return None;
+            }
             let mut text = String::new();
-            if !column.is_null(row) {
-                push(&mut text, column.as_ref(), row, false);
-            }
+            push(&mut text, column.as_ref(), row, false);
             cut(&mut text);
-            match escape_controls(&text) {
-                std::borrow::Cow::Borrowed(_) => text,
-                std::borrow::Cow::Owned(escaped) => escaped,
-            }
+            Some(escape_controls(&text).into_owned())
         })
         .collect()
 }

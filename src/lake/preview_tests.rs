@@ -67,8 +67,9 @@ fn every_type_is_readable() {
     let path = dir.path().join("x.parquet");
     write(&path, columns, 100);
     let grid = preview(&path, 0, 10).unwrap();
+    let shown: Vec<_> = grid.rows[0].iter().map(|text| text.as_deref().unwrap()).collect();
     assert_eq!(
-        grid.rows[0],
+        shown,
         [
             "true",
             "-42",
@@ -83,8 +84,8 @@ fn every_type_is_readable() {
             "{\"CITY\":\"Oslo\",\"DAY\":\"2025-01-15\"}"
         ]
     );
-    let empty = ["", "", "", "", "", "", "", "", "", "", "{\"CITY\":null,\"DAY\":null}"];
-    assert_eq!(grid.rows[1], empty);
+    assert!(grid.rows[1][..10].iter().all(Option::is_none));
+    assert_eq!(grid.rows[1][10].as_deref(), Some("{\"CITY\":null,\"DAY\":null}"));
     assert_eq!((grid.total_rows, grid.columns[3].clone()), (2, ("decimal".into(), "Decimal128(10, 2)".into())));
 }
 
@@ -94,7 +95,8 @@ fn a_long_value_is_cut() {
     let path = dir.path().join("x.parquet");
     write(&path, vec![("text", Arc::new(StringArray::from(vec!["ö".repeat(100_000)])))], 10);
     let grid = preview(&path, 0, 1).unwrap();
-    assert!(grid.rows[0][0].ends_with("ö…") && grid.rows[0][0].len() <= MOST_BYTES + 3);
+    let text = grid.rows[0][0].as_deref().unwrap();
+    assert!(text.ends_with("ö…") && text.len() <= MOST_BYTES + 3);
 }
 
 #[test]
@@ -130,7 +132,7 @@ proptest! {
         let path = dir.path().join("x.parquet");
         write(&path, vec![("n", Arc::new(Int32Array::from_iter_values(0..rows)))], group);
         let grid = preview(&path, from as u64, count).unwrap();
-        let expected: Vec<_> = (0..rows).skip(from).take(count).map(|n| vec![n.to_string()]).collect();
+        let expected: Vec<_> = (0..rows).skip(from).take(count).map(|n| vec![Some(n.to_string())]).collect();
         prop_assert_eq!(grid.rows, expected);
         prop_assert_eq!(grid.total_rows, u64::try_from(rows).unwrap());
     }

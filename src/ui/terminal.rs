@@ -302,7 +302,7 @@ mod tests {
         let code = notification("feed \x1b]0;x\x07 failed; twice");
         assert_eq!(
             code,
-            "\x1b]9;lakehand: feed ]0;x failed; twice\x07\x1b]777;notify;lakehand;feed ]0;x failed, twice\x07\x07"
+            "\x1b]9;lakehand: feed ]0;x failed; twice\x07\x1b]777;notify;lakehand;feed ]0,x failed, twice\x07\x07"
         );
         assert_eq!(through_tmux("\x1b]52;c;YQ==\x07"), "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\");
     }
