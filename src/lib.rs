@@ -1,5 +1,6 @@
 //! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
