@@ -12,5 +12,6 @@ pub mod ksql;
 pub mod lake;
 pub mod log;
 pub mod ui;
+pub mod watch;
 
 pub use error::{Class, Error, Kind, Result};

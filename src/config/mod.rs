@@ -174,11 +174,18 @@ pub struct WatchConfig {
     pub rescan: Duration,
     /// How long a feed file must be at rest before it is read.
     pub settle: Duration,
+    /// Look at the folder again and again instead of waiting for the file system's events.
+    pub poll: bool,
 }
 
 impl Default for WatchConfig {
     fn default() -> Self {
-        Self { on_start: OnStart::New, rescan: Duration::from_secs(30), settle: Duration::from_secs(1) }
+        Self {
+            on_start: OnStart::New,
+            rescan: Duration::from_secs(30),
+            settle: Duration::from_secs(1),
+            poll: false,
+        }
     }
 }
 
@@ -190,7 +197,7 @@ pub enum OnStart {
     /// Every enabled feed.
     All,
     /// Nothing.
-    Nothing,
+    None,
 }
 
 /// How the screen looks.
