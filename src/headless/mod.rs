@@ -9,7 +9,7 @@ mod bars;
 mod exit;
 mod json;
 mod plain;
-mod record;
+pub(crate) mod record;
 mod run;
 mod signal;
 

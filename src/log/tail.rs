@@ -38,6 +38,11 @@ impl Tail {
         Ok(log)
     }
 
+    /// The month that is followed.
+    pub fn month(&self) -> Month {
+        self.month
+    }
+
     /// The records that came since the last look, oldest first. `month` is the current one.
     pub fn read(&mut self, month: Month) -> Result<Vec<Record>> {
         let mut records = self.rest()?;
