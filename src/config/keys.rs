@@ -130,6 +130,7 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("screen.ascii", Switch, |c| c.screen.ascii.to_string(), |c, v| put(&mut c.screen.ascii, switch(v))),
     key!("screen.mouse", Switch, |c| c.screen.mouse.to_string(), |c, v| put(&mut c.screen.mouse, switch(v))),
+    key!("screen.health", screen.health, "100ms"..="1h"),
 ];
 
 const ON_START: &[(&str, OnStart)] =

@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::export::plan::{Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
-use crate::lake::{Dataset, Lake, Limits, Metadata, Owner};
+use crate::lake::{Dataset, Lake, Limits, Metadata, Owner, read_metadata};
 
 /// How long the server may think about how it is: longer, and it counts as not there.
 const HEALTH: Duration = Duration::from_secs(10);
@@ -37,9 +37,10 @@ pub(super) async fn sources(client: Client) -> Message {
 }
 
 /// How a feed would be read now.
-pub(super) async fn plan_text(client: Client, feed: Feed, metadata: Result<Option<Metadata>>) -> Message {
+pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message {
     let text = async {
-        let metadata = metadata?;
+        let dir = lake.dataset_dir(&feed)?;
+        let metadata = away(move || read_metadata(&dir)).await?;
         let positions = metadata.as_ref().map(|m| m.positions.clone()).unwrap_or_default();
         let plan = plan(&client, &feed, &positions, Utc::now()).await?;
         Ok(words(&plan, metadata.as_ref()))
@@ -116,7 +117,7 @@ pub(super) async fn accept_schema(client: Client, lake: Lake, feed: Feed) -> Mes
 
 async fn accept(client: Client, lake: Lake, feed: Feed) -> Result<(String, String)> {
     let dir = lake.dataset_dir(&feed)?;
-    let positions = away(move || crate::lake::read_metadata(&dir)).await?.map(|m| m.positions).unwrap_or_default();
+    let positions = away(move || read_metadata(&dir)).await?.map(|m| m.positions).unwrap_or_default();
     let plan = plan(&client, &feed, &positions, Utc::now()).await?;
     // The dataset is held while it is changed, and not while the server thinks.
     away(move || {

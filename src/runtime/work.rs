@@ -10,11 +10,11 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use super::lake_watch::LakeWatch;
 use super::feed_watch::Started;
+use super::lake_watch::LakeWatch;
 use crate::app::Message;
 use crate::error::Result;
-use crate::feed::Catalog;
+use crate::feed::{Catalog, Problem};
 use crate::ui::terminal::contained;
 
 /// What came of a piece of work.
@@ -27,8 +27,8 @@ pub(super) enum Reply {
     Watching(Box<Started>),
     /// The look at the lake is over; its memory comes back.
     Lake(LakeWatch),
-    /// The editor of this file was left.
-    EditorClosed(PathBuf, Result<()>),
+    /// The editor was left: what is wrong with the file now.
+    EditorClosed(PathBuf, Result<Vec<Problem>>),
     /// Files of feeds were changed.
     FeedsChanged,
     /// This job is over.
@@ -88,6 +88,11 @@ impl Work {
             }
             None => self.jobs.insert(job.clone(), false).is_none(),
         }
+    }
+
+    /// Whether a job is not under way.
+    pub(super) fn is_idle(&self, job: &Job) -> bool {
+        !self.jobs.contains_key(job)
     }
 
     /// Notes that a job is over; `true`: it is to be started once more.

@@ -162,13 +162,19 @@ impl Screen {
 
     /// Tells the operator who looks elsewhere: a desktop notification where the terminal has them (OSC 9, OSC 777), and
     /// the bell.
-    pub fn notify(&mut self, text: &str) {
-        self.send(&notification(text));
+    pub fn notify(&mut self, title: &str, body: &str) {
+        self.send(&notification(title, body));
+        self.bell();
     }
 
-    /// Names the window.
-    pub fn title(&mut self, text: &str) {
-        self.write(&format!("\x1b]2;{}\x07", plain(text)));
+    /// Rings.
+    pub fn bell(&mut self) {
+        self.write("\x07");
+    }
+
+    /// Columns and lines of the terminal.
+    pub fn size(&self) -> (u16, u16) {
+        self.terminal.size().map_or((80, 24), |size| (size.width, size.height))
     }
 
     /// Sends a code to the outermost terminal.
@@ -267,6 +273,12 @@ fn restore() {
     let _ = disable_raw_mode();
 }
 
+/// Stops this process and no other of its group: whoever has the terminal sees to the others.
+pub fn stop_alone() {
+    // A process may always stop itself.
+    let _ = process::kill_process(process::getpid(), Signal::STOP);
+}
+
 /// Whether a shell with job control runs us: it gives every job a process group of its own.
 fn has_job_control() -> bool {
     let leader = process::getsid(None).and_then(|session| process::getpgid(Some(session)));
@@ -282,10 +294,10 @@ fn through_tmux(code: &str) -> String {
     format!("\x1bPtmux;{}\x1b\\", code.replace('\x1b', "\x1b\x1b"))
 }
 
-/// For iTerm2, kitty, WezTerm, Windows Terminal (9), for urxvt, foot, ghostty (777), and the bell for all others.
-fn notification(text: &str) -> String {
-    let text = plain(text);
-    format!("\x1b]9;lakehand: {text}\x07\x1b]777;notify;lakehand;{}\x07\x07", text.replace(';', ","))
+/// For iTerm2, kitty, WezTerm, Windows Terminal (9), and for urxvt, foot, ghostty (777).
+fn notification(title: &str, body: &str) -> String {
+    let (title, body) = (plain(title), plain(body));
+    format!("\x1b]9;{title}: {body}\x07\x1b]777;notify;{};{body}\x07", title.replace(';', ","))
 }
 
 /// One line without anything that a terminal could take for a code.
@@ -299,10 +311,10 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_leave_its_code() {
-        let code = notification("feed \x1b]0;x\x07 failed; twice");
+        let code = notification("lake;hand", "feed \x1b]0;x\x07 failed");
         assert_eq!(
             code,
-            "\x1b]9;lakehand: feed ]0;x failed; twice\x07\x1b]777;notify;lakehand;feed ]0,x failed, twice\x07\x07"
+            "\x1b]9;lake;hand: feed ]0;x failed\x07\x1b]777;notify;lake,hand;feed ]0;x failed\x07"
         );
         assert_eq!(through_tmux("\x1b]52;c;YQ==\x07"), "\x1bPtmux;\x1b\x1b]52;c;YQ==\x07\x1b\\");
     }
