@@ -167,3 +167,79 @@ impl<K: Ord + Clone> Cursor<K> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn keys(text: &str) -> Vec<char> {
+        text.chars().collect()
+    }
+
+    #[test]
+    fn it_stays_on_its_row_when_rows_come_and_go() {
+        let mut cursor = Cursor::default();
+        cursor.refresh(&keys("abcd"));
+        cursor.go(2, &keys("abcd"), 10);
+        cursor.refresh(&keys("xabcd"));
+        assert_eq!((cursor.at(), cursor.key()), (3, Some(&'c')));
+        cursor.refresh(&keys("abd"));
+        assert_eq!((cursor.at(), cursor.key()), (2, Some(&'d')));
+        cursor.refresh(&[]);
+        assert_eq!((cursor.at(), cursor.key(), cursor.window(5)), (0, None, 0..0));
+        cursor.refresh(&keys("z"));
+        assert_eq!(cursor.key(), Some(&'z'));
+    }
+
+    #[test]
+    fn marks_and_ranges_name_the_targets() {
+        let all = keys("abcde");
+        let mut cursor = Cursor::default();
+        cursor.refresh(&all);
+        assert_eq!(cursor.targets(&all), ['a']);
+        cursor.go(3, &all, 9);
+        cursor.toggle();
+        cursor.go(0, &all, 9);
+        cursor.range(&all);
+        cursor.step(1, &all, 9);
+        assert_eq!(cursor.targets(&all), ['a', 'b', 'd']);
+        cursor.range(&all);
+        assert_eq!((cursor.marks(), cursor.in_range()), (3, false));
+        cursor.refresh(&keys("bde"));
+        assert_eq!(cursor.marks(), 2);
+        assert!(cursor.clear() && !cursor.clear());
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_is_in_the_list_and_in_the_window(
+            moves in prop::collection::vec((0_u8..6, 0_usize..30), 0..60),
+            height in 0_usize..12,
+        ) {
+            let mut list: Vec<usize> = (0..20).collect();
+            let mut cursor = Cursor::default();
+            cursor.refresh(&list);
+            for (what, n) in moves {
+                match what {
+                    0 => cursor.step(isize::try_from(n).unwrap() - 15, &list, height),
+                    1 => cursor.go(n, &list, height),
+                    2 => { list.retain(|k| k % 7 != n % 7); cursor.refresh(&list); }
+                    3 => { list = (n..n + 25).collect(); cursor.refresh(&list); }
+                    4 => cursor.toggle(),
+                    _ => cursor.range(&list),
+                }
+                prop_assert_eq!(cursor.len(), list.len());
+                prop_assert_eq!(cursor.key(), list.get(cursor.at()));
+                let window = cursor.window(height);
+                prop_assert!(window.end <= list.len());
+                prop_assert!(window.len() <= height.max(1));
+                if !list.is_empty() {
+                    prop_assert!(window.contains(&cursor.at()));
+                    prop_assert_eq!(window.len(), list.len().min(height.max(1)), "a window is as full as it can be");
+                }
+                prop_assert!(cursor.targets(&list).iter().all(|k| list.contains(k)));
+            }
+        }
+    }
+}
