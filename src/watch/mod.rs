@@ -46,6 +46,13 @@ pub struct Now {
     pub steady: Instant,
 }
 
+impl Now {
+    /// With the wall clock of `clock`.
+    pub fn of(clock: impl Fn() -> DateTime<Utc>) -> Self {
+        Self { wall: clock(), steady: Instant::now() }
+    }
+}
+
 /// That it is worth looking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Hint {
