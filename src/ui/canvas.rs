@@ -48,11 +48,11 @@ impl<'a> Canvas<'a> {
         self.hits
     }
 
-    /// Says that a click into `area` means `target`.
-    pub fn hit(&mut self, area: Rect, target: Target) {
+    /// Says that a click into `area` means `target`, or nothing.
+    pub fn hit(&mut self, area: Rect, target: impl Into<Option<Target>>) {
         let area = area.intersection(self.buffer.area);
         if !area.is_empty() {
-            self.hits.push(area, target);
+            self.hits.push(area, target.into());
         }
     }
 
@@ -227,10 +227,11 @@ fn ascii(content: Cow<'_, str>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::ThemeName;
 
     #[test]
     fn writes_stay_within_their_area() {
-        let theme = Theme::named("dark");
+        let theme = Theme::named(ThemeName::Dark);
         let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 2));
         let mut canvas = Canvas::new(&mut buffer, &theme);
         assert_eq!(canvas.put(Rect::new(2, 0, 3, 1), "東京都", Role::Text), 3);
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn under_ascii_nothing_else_is_drawn() {
-        let theme = Theme::named("dark").ascii(true);
+        let theme = Theme::named(ThemeName::Dark).ascii(true);
         let mut buffer = Buffer::empty(Rect::new(0, 0, 12, 1));
         Canvas::new(&mut buffer, &theme).put(Rect::new(0, 0, 12, 1), "ü – 東京…\u{1b}", Role::Text);
         let text: String = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();

@@ -2,6 +2,26 @@
 //!
 //! All are one column wide except the ellipsis of ASCII. A state is always a sign and a word, never a colour alone.
 
+use crate::app::view::Sign;
+
+/// The order in which a set lists the signs of states.
+const SIGNS: [Sign; 14] = [
+    Sign::Running,
+    Sign::Queued,
+    Sign::Waiting,
+    Sign::Good,
+    Sign::Idle,
+    Sign::Failed,
+    Sign::Cancelled,
+    Sign::Off,
+    Sign::Archived,
+    Sign::Invalid,
+    Sign::Locked,
+    Sign::Current,
+    Sign::Small,
+    Sign::Missing,
+];
+
 /// A set of signs.
 #[derive(Debug)]
 pub struct Glyphs {
@@ -31,28 +51,8 @@ pub struct Glyphs {
     pub sort: [char; 2],
     /// The thumb of a scroll indicator, and its track.
     pub scroll: [char; 2],
-    /// A middle dot between facts.
-    pub dot: char,
-    /// Leads to.
-    pub arrow: char,
-    /// An export that runs.
-    pub running: char,
-    /// An export that waits for its turn.
-    pub queued: char,
-    /// Nothing to say.
-    pub idle: char,
-    /// All well.
-    pub good: char,
-    /// Failed.
-    pub bad: char,
-    /// Wants attention.
-    pub warn: char,
-    /// Switched off.
-    pub off: char,
-    /// Held by another process.
-    pub locked: char,
-    /// Waits before it tries again.
-    pub retry: char,
+    /// The signs of states, in the order of [`SIGNS`].
+    signs: [char; SIGNS.len()],
 }
 
 /// Block elements, lines and signs that every UTF-8 terminal font of the last twenty years has.
@@ -70,17 +70,7 @@ pub static UNICODE: Glyphs = Glyphs {
     mark: '●',
     sort: ['▲', '▼'],
     scroll: ['█', '│'],
-    dot: '·',
-    arrow: '→',
-    running: '►',
-    queued: '◌',
-    idle: '○',
-    good: '✓',
-    bad: '✗',
-    warn: '!',
-    off: '–',
-    locked: '■',
-    retry: '↻',
+    signs: ['►', '◌', '↻', '✓', '○', '✗', '⊘', '–', '▫', '!', '■', '◆', '▾', '×'],
 };
 
 /// Within ASCII.
@@ -98,18 +88,15 @@ pub static ASCII: Glyphs = Glyphs {
     mark: '*',
     sort: ['^', 'v'],
     scroll: ['#', '|'],
-    dot: '-',
-    arrow: '>',
-    running: '>',
-    queued: '~',
-    idle: 'o',
-    good: '+',
-    bad: 'X',
-    warn: '!',
-    off: '-',
-    locked: '#',
-    retry: '@',
+    signs: ['>', '~', '@', '+', 'o', 'X', '/', '-', '=', '!', '#', '*', '.', 'x'],
 };
+
+impl Glyphs {
+    /// The sign of a state.
+    pub fn sign(&self, sign: Sign) -> char {
+        SIGNS.iter().position(|s| *s == sign).map_or(' ', |i| self.signs[i])
+    }
+}
 
 /// A character of any text on a terminal that shows ASCII alone: the nearest sign, or `?`.
 pub fn to_ascii(c: char) -> char {
@@ -136,11 +123,9 @@ mod tests {
     use super::*;
 
     fn all(g: &Glyphs) -> Vec<char> {
-        let mut all = vec![
-            g.full, g.trough, g.missing, g.blank, g.cursor, g.mark, g.dot, g.arrow, g.running, g.queued, g.idle,
-            g.good, g.bad, g.warn, g.off, g.locked, g.retry,
-        ];
+        let mut all = vec![g.full, g.trough, g.missing, g.blank, g.cursor, g.mark];
         all.extend(g.eighths.iter().chain(g.spark).chain(&g.heat).chain(&g.border).chain(&g.sort).chain(&g.scroll));
+        all.extend(g.signs);
         all.extend(g.ellipsis.chars());
         all
     }
@@ -154,11 +139,10 @@ mod tests {
     #[test]
     fn states_differ_by_sign() {
         for g in [&UNICODE, &ASCII] {
-            let states = [g.running, g.queued, g.idle, g.good, g.bad, g.warn, g.off, g.locked, g.retry];
-            let mut seen = states.to_vec();
+            let mut seen = g.signs.to_vec();
             seen.sort_unstable();
             seen.dedup();
-            assert_eq!(seen.len(), states.len());
+            assert_eq!(seen.len(), SIGNS.len());
         }
     }
 }

@@ -2,23 +2,23 @@
 
 use ratatui::layout::{Position, Rect};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)] pub enum Target { Row(usize) }
+pub use crate::app::Target;
 
 /// The places of one frame; of places that overlap the one drawn last is hit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HitMap {
-    places: Vec<(Rect, Target)>,
+    places: Vec<(Rect, Option<Target>)>,
 }
 
 impl HitMap {
-    /// Adds a place.
-    pub(super) fn push(&mut self, area: Rect, target: Target) {
+    /// Adds a place; one without a target hides what is below it.
+    pub(super) fn push(&mut self, area: Rect, target: Option<Target>) {
         self.places.push((area, target));
     }
 
     /// What is at a cell.
     pub fn at(&self, x: u16, y: u16) -> Option<Target> {
         let position = Position { x, y };
-        self.places.iter().rev().find(|(area, _)| area.contains(position)).map(|(_, target)| *target)
+        self.places.iter().rev().find(|(area, _)| area.contains(position)).and_then(|(_, target)| *target)
     }
 }

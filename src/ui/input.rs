@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn a_click_means_what_is_drawn_on_top() {
         let mut hits = HitMap::default();
-        hits.push(Rect::new(0, 0, 10, 5), Target::Row(1));
-        hits.push(Rect::new(2, 2, 3, 1), Target::Row(2));
+        hits.push(Rect::new(0, 0, 10, 5), Some(Target::Row(1)));
+        hits.push(Rect::new(2, 2, 3, 1), Some(Target::Row(2)));
         let click = |kind, column, row| {
             let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
             message(Event::Mouse(event), &hits)

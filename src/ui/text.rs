@@ -1,19 +1,9 @@
-//! Text for cells: made safe, cut to a width, and figures in the units that an operator reads.
-//!
-//! | what | reads |
-//! |---|---|
-//! | bytes | `12.3 MiB` |
-//! | count | `1,234,567`, short `1.2M` |
-//! | rate | `84.2k/s` |
-//! | age, time left | `5m`, `3h`, `12d` |
-//! | elapsed | `1m05s` |
+//! Text for cells: made safe and cut to a width.
 //!
 //! Widths are columns of the terminal, by Unicode's rules. It knows no theme and no app.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::log::escape::escape_controls;
@@ -120,96 +110,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// `12.3 MiB`
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let (mut value, mut unit) = (bytes as f64, 0);
-    // 1023.95 would be rounded to 1024.0.
-    while value >= 1023.95 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
-}
-
-/// `1,234,567`
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-/// `950`, `1.2k`, `84M`: at most five columns.
-pub fn short(n: f64) -> String {
-    const UNITS: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
-    if !n.is_finite() || n < 0.0 {
-        return "?".into();
-    }
-    let (mut value, mut unit) = (n, 0);
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    if unit == 0 || value >= 99.95 {
-        format!("{value:.0}{}", UNITS[unit])
-    } else {
-        format!("{value:.1}{}", UNITS[unit])
-    }
-}
-
-/// `84.2k/s`
-pub fn rate(per_second: f64) -> String {
-    format!("{}/s", short(per_second))
-}
-
-/// `now`, `12s`, `5m`, `3h`, `12d`, `2y`: the largest unit alone.
-pub fn age(age: TimeDelta) -> String {
-    match age.num_seconds() {
-        ..=0 => "now".into(),
-        s @ 1..60 => format!("{s}s"),
-        s @ 60..3600 => format!("{}m", s / 60),
-        s @ 3600..172_800 => format!("{}h", s / 3600),
-        s @ 172_800..63_072_000 => format!("{}d", s / 86_400),
-        s => format!("{}y", s / 31_536_000),
-    }
-}
-
-/// `0.4s`, `42s`, `1m05s`, `2h03m`, `3d04h`
-pub fn elapsed(time: Duration) -> String {
-    match time.as_secs() {
-        s @ 0..10 if time.subsec_millis() >= 100 => format!("{s}.{}s", time.subsec_millis() / 100),
-        s @ 0..60 => format!("{s}s"),
-        s @ 60..3600 => format!("{}m{:02}s", s / 60, s % 60),
-        s @ 3600..172_800 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
-        s => format!("{}d{:02}h", s / 86_400, s / 3600 % 24),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn figures_read_as_operators_expect() {
-        assert_eq!([0, 1023, 1024, 12_900_000, 1_048_575].map(bytes), ["0 B", "1023 B", "1.0 KiB", "12.3 MiB", "1.0 MiB"]);
-        assert_eq!(bytes(u64::MAX), "16384.0 PiB");
-        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
-        assert_eq!([0.0, 950.0, 1234.0, 84_210.0, 999_999.0, f64::NAN].map(short), ["0", "950", "1.2k", "84.2k", "1.0M", "?"]);
-        assert_eq!([0, 59, 60, 7200, 90_000, 172_800].map(|s| age(TimeDelta::seconds(s))), ["now", "59s", "1m", "2h", "25h", "2d"]);
-        assert_eq!(age(TimeDelta::seconds(-5)), "now");
-        let took = |ms| elapsed(Duration::from_millis(ms));
-        assert_eq!([40, 450, 42_000, 65_000, 7_380_000, 273_600_000].map(took), ["0s", "0.4s", "42s", "1m05s", "2h03m", "3d04h"]);
-    }
 
     #[test]
     fn a_cut_never_splits_a_wide_character_and_shows_itself() {

@@ -19,9 +19,13 @@ use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
 use super::glyphs::{ASCII, Glyphs, UNICODE};
+use crate::app::ThemeName;
+use crate::app::view::Tone;
 use crate::{Error, Kind, Result};
 
 /// What a text is.
+///
+/// The states of [`Tone`] are among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(usize)]
 pub enum Role {
@@ -71,18 +75,34 @@ pub enum Role {
     Missing,
 }
 
+impl From<Tone> for Role {
+    fn from(tone: Tone) -> Self {
+        match tone {
+            Tone::Plain => Self::Text,
+            Tone::Dim => Self::Dim,
+            Tone::Good => Self::Good,
+            Tone::Live => Self::Running,
+            Tone::Warn => Self::Warn,
+            Tone::Bad => Self::Bad,
+            Tone::Strong => Self::Title,
+        }
+    }
+}
+
 const NAMES: [&str; 22] = [
     "text", "dim", "title", "head", "border", "selected", "marked", "tab", "key", "input", "match", "good", "bad",
     "warn", "running", "badge", "bar", "heat1", "heat2", "heat3", "heat4", "missing",
 ];
 
-/// The built-in themes, by name, in the order in which the key that switches goes through them.
-pub const BUILT_IN: [(&str, &str); 4] = [
-    ("dark", include_str!("../../assets/themes/dark.toml")),
-    ("light", include_str!("../../assets/themes/light.toml")),
-    ("colour-blind", include_str!("../../assets/themes/colour-blind.toml")),
-    ("mono", include_str!("../../assets/themes/mono.toml")),
-];
+/// The file of a built-in theme.
+const fn file(name: ThemeName) -> &'static str {
+    match name {
+        ThemeName::Dark => include_str!("../../assets/themes/dark.toml"),
+        ThemeName::Light => include_str!("../../assets/themes/light.toml"),
+        ThemeName::ColourBlind => include_str!("../../assets/themes/colour-blind.toml"),
+        ThemeName::Mono => include_str!("../../assets/themes/mono.toml"),
+    }
+}
 
 /// How everything looks.
 #[derive(Debug, Clone)]
@@ -105,11 +125,10 @@ struct Look {
 }
 
 impl Theme {
-    /// A built-in theme; `mono` for a name that none has.
-    pub fn named(name: &str) -> Self {
-        let text = BUILT_IN.iter().find(|(n, _)| *n == name).unwrap_or(&BUILT_IN[3]).1;
+    /// A built-in theme.
+    pub fn named(name: ThemeName) -> Self {
         // The built-in files are parsed by a test; plain text is the answer to a broken one all the same.
-        Self::parse(text).unwrap_or(Self { styles: [Style::new(); NAMES.len()], glyphs: &UNICODE, ascii: false })
+        Self::parse(file(name)).unwrap_or(Self { styles: [Style::new(); NAMES.len()], glyphs: &UNICODE, ascii: false })
     }
 
     /// Reads a theme file.
@@ -177,21 +196,21 @@ mod tests {
 
     #[test]
     fn the_built_in_themes_parse_and_mono_has_no_colour() {
-        for (name, text) in BUILT_IN {
-            let theme = Theme::parse(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for name in ThemeName::ALL {
+            let theme = Theme::parse(file(name)).unwrap_or_else(|e| panic!("{name:?}: {e}"));
             let coloured = theme.styles.iter().any(|s| s.fg.is_some() || s.bg.is_some());
-            assert_eq!(coloured, name != "mono", "{name}");
+            assert_eq!(coloured, name != ThemeName::Mono, "{name:?}");
         }
     }
 
     #[test]
     fn what_matters_stands_out_in_every_theme() {
-        for (name, _) in BUILT_IN {
+        for name in ThemeName::ALL {
             let theme = Theme::named(name);
             for role in [Role::Selected, Role::Marked, Role::Tab, Role::Key, Role::Match, Role::Badge, Role::Missing, Role::Bad] {
-                assert_ne!(theme.style(role), theme.style(Role::Text), "{name}: {role:?}");
+                assert_ne!(theme.style(role), theme.style(Role::Text), "{name:?}: {role:?}");
             }
-            assert_ne!(theme.style(Role::Selected), theme.style(Role::Marked), "{name}");
+            assert_ne!(theme.style(Role::Selected), theme.style(Role::Marked), "{name:?}");
         }
     }
 

@@ -41,14 +41,14 @@ fn filled(canvas: &Canvas<'_>, width: u16, fraction: f64) -> String {
 }
 
 /// The last values at the right end, each as high as its share of the largest.
-pub fn sparkline(canvas: &mut Canvas<'_>, area: Rect, values: &[f64], role: Role) {
+pub fn sparkline(canvas: &mut Canvas<'_>, area: Rect, values: &[u64], role: Role) {
     let levels = canvas.glyphs().spark;
     let shown = &values[values.len().saturating_sub(usize::from(area.width))..];
-    let top = shown.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+    let top = shown.iter().copied().max().unwrap_or(0);
     let text: String = shown
         .iter()
         .map(|value| {
-            let share = if top > 0.0 { value / top } else { 0.0 };
+            let share = if top > 0 { *value as f64 / top as f64 } else { 0.0 };
             // The lowest level is kept for nothing at all.
             let level = if share > 0.0 { whole(share * (levels.len() - 1) as f64, levels.len() - 1).max(1) } else { 0 };
             levels.get(level).copied().unwrap_or(' ')
@@ -73,10 +73,11 @@ mod tests {
     use ratatui::buffer::Buffer;
 
     use super::*;
+    use crate::app::ThemeName;
     use crate::ui::theme::Theme;
 
     fn drawn(width: u16, ascii: bool, draw: impl Fn(&mut Canvas<'_>, Rect)) -> String {
-        let theme = Theme::named("mono").ascii(ascii);
+        let theme = Theme::named(ThemeName::Mono).ascii(ascii);
         let area = Rect::new(0, 0, width, 1);
         let mut buffer = Buffer::empty(area);
         draw(&mut Canvas::new(&mut buffer, &theme), area);
@@ -94,10 +95,10 @@ mod tests {
 
     #[test]
     fn a_sparkline_shows_the_newest_at_the_right() {
-        let of = |values: &[f64]| drawn(4, false, |c, a| sparkline(c, a, values, Role::Bar));
+        let of = |values: &[u64]| drawn(4, false, |c, a| sparkline(c, a, values, Role::Bar));
         assert_eq!(of(&[]), "    ");
-        assert_eq!(of(&[0.0, 8.0]), "  ▁█");
-        assert_eq!(of(&[9.0, 0.0, 1.0, 4.0, 8.0]), "▁▂▅█");
-        assert_eq!(of(&[0.0, f64::NAN]), "  ▁▁");
+        assert_eq!(of(&[0, 8]), "  ▁█");
+        assert_eq!(of(&[9, 0, 1, 4, 8]), "▁▂▅█");
+        assert_eq!(of(&[0, 0]), "  ▁▁");
     }
 }

@@ -26,10 +26,11 @@ mod tests {
     use ratatui::buffer::{Buffer, Cell};
 
     use super::*;
+    use crate::app::ThemeName;
     use crate::ui::theme::Theme;
 
     fn drawn(total: usize, first: usize) -> String {
-        let theme = Theme::named("mono");
+        let theme = Theme::named(ThemeName::Mono);
         let area = Rect::new(0, 0, 1, 5);
         let mut buffer = Buffer::empty(area);
         scroll(&mut Canvas::new(&mut buffer, &theme), area, total, first, 5);
