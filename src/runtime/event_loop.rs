@@ -133,7 +133,7 @@ impl Runtime {
 
     /// The watch over feeds and log begins; the first frame is on the screen.
     fn watch(&mut self, hint: mpsc::Sender<Hint>) {
-        match Watcher::start(&self.feeds, false, self.config.watch.rescan, hint) {
+        match Watcher::start(&self.feeds, &self.config.watch, hint) {
             Ok(watcher) => self._watcher = Some(watcher),
             Err(error) => self.tell(Message::Failed(error)),
         }
@@ -236,7 +236,7 @@ impl Runtime {
             }
             Reply::Catalog(Err(error)) => {
                 if let Some(brain) = &mut self.brain {
-                    brain.on_look_failed(now());
+                    brain.on_look_failed();
                 }
                 self.tell(Message::Failed(error));
             }
