@@ -3,6 +3,7 @@
 //! | command | file |
 //! |---|---|
 //! | `export` | [`export`](mod@export) |
+//! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
@@ -13,6 +14,7 @@ mod demo;
 mod export;
 mod feeds;
 mod shell;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,6 +54,8 @@ const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or
 enum Command {
     /// Export feeds into the lake, then end
     Export(export::ExportArgs),
+    /// Export feeds when their files change and when their schedules come, until a signal ends it (with 0)
+    Watch(watch::WatchArgs),
     /// List and change feeds
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
@@ -127,6 +131,7 @@ fn run(cli: Cli) -> Result<Exit> {
              lists all commands",
         )),
         Some(Command::Export(args)) => export::run(&start, &args),
+        Some(Command::Watch(args)) => watch::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),

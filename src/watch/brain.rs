@@ -57,7 +57,7 @@ pub struct Brain {
     settle: Settle,
     look: Look,
     catalog: Catalog,
-    /// What a look found of files that it did not take yet.
+    /// What a look found that no event had announced, and that it did not take yet.
     seen: BTreeMap<PathBuf, Option<Entry>>,
     known: Known,
     clockwork: Clockwork,
@@ -259,10 +259,11 @@ impl Brain {
                     self.seen.remove(&path);
                     return fresh;
                 }
+                // Of a file that is pending the events will tell when it is at rest.
                 if !self.is_pending(&path) {
                     self.settle.hint(&path, now);
+                    self.seen.insert(path, fresh);
                 }
-                self.seen.insert(path, fresh);
                 old
             })
             .collect();

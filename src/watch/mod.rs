@@ -24,6 +24,8 @@ pub mod brain;
 pub mod changes;
 pub mod clockwork;
 pub mod settle;
+#[cfg(test)]
+mod testing;
 pub mod watcher;
 
 use std::path::PathBuf;
