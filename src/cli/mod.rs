@@ -2,6 +2,7 @@
 //!
 //! | command | file |
 //! |---|---|
+//! | none: the screen | [`screen`] |
 //! | `export` | [`export`](mod@export) |
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
@@ -13,6 +14,7 @@ mod config;
 mod demo;
 mod export;
 mod feeds;
+mod screen;
 mod shell;
 mod watch;
 
@@ -43,6 +45,8 @@ pub struct Cli {
     /// The server: short for --set server.url=URL
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    screen: screen::ScreenArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -125,11 +129,11 @@ fn run(cli: Cli) -> Result<Exit> {
         flags.push(("server.url".into(), url));
     }
     let start = Start { root: cli.root, file: cli.config, flags };
+    if cli.command.is_some() {
+        cli.screen.refuse()?;
+    }
     match cli.command {
-        None => Err(Error::new(Kind::Usage, "no command is given").next(
-            "`lakehand export --all` exports now, `lakehand demo` shows it on an embedded server, `lakehand help` \
-             lists all commands",
-        )),
+        None => screen::run(start, &cli.screen),
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),

@@ -15,7 +15,7 @@ mod plain;
 pub(crate) mod record;
 mod run;
 mod signal;
-mod watch;
+pub(crate) mod watch;
 
 pub use exit::Exit;
 pub use run::{Output, Totals, run};

@@ -137,12 +137,11 @@ impl Runtime {
 
     /// The feed of this name in the version that is in force; of two the active one.
     fn feed(&self, name: &str) -> Result<Feed> {
-        let in_force = self.brain.as_ref().map_or(&self.catalog, |brain| brain.catalog());
-        let found = |catalog: &Catalog| {
-            let mut entries = catalog.entries.iter().filter(|entry| entry.name == name);
-            entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next())?.feed().cloned()
-        };
-        found(&self.catalog).or_else(|| found(in_force)).ok_or_else(|| {
+        let mut entries = self.catalog.entries.iter().filter(|entry| entry.name == name);
+        let shown = entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next());
+        // Of a file that broke, the last good version.
+        let in_force = || self.brain.as_ref()?.in_force().find(|feed| feed.name == name);
+        shown.and_then(|entry| entry.feed()).or_else(in_force).cloned().ok_or_else(|| {
             Error::new(Kind::Feed, "there is no valid feed of this name").at("feed", name)
         })
     }

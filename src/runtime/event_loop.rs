@@ -25,12 +25,13 @@ use crate::export::{Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;
 use crate::headless::record::record;
+use crate::headless::watch::change_record;
 use crate::ksql::client::Client;
 use crate::lake::Lake;
 use crate::ui::hit::HitMap;
 use crate::ui::terminal::Screen;
 use crate::ui::theme::Theme;
-use crate::watch::{Brain, Cause, Ended, Hint, Order, Step, Watcher};
+use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
 
 /// The least time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
@@ -78,6 +79,8 @@ pub(super) struct Runtime {
     look_at_lake: Instant,
     ask_health: Instant,
     schedules: BTreeMap<String, DateTime<Utc>>,
+    /// Why the folders of feeds could not be read the last time.
+    unreadable: Option<String>,
     theme: (ThemeName, Theme),
     hits: HitMap,
     next_frame: Instant,
@@ -117,6 +120,7 @@ impl Runtime {
             look_at_lake: begun + LAKE_LOOK,
             ask_health: begun,
             schedules: BTreeMap::new(),
+            unreadable: None,
             theme: (app.theme(), Theme::named(app.theme()).ascii(app.ascii())),
             hits: HitMap::default(),
             next_frame: begun,
@@ -227,24 +231,17 @@ impl Runtime {
     fn on_reply(&mut self, reply: Reply) -> Result<()> {
         match reply {
             Reply::Message(message) => self.tell(*message),
-            Reply::Catalog(Ok(catalog)) => {
-                if let Some(brain) = &mut self.brain {
-                    let step = brain.on_catalog(catalog.clone(), now());
-                    self.on_step(step);
-                }
-                self.on_catalog(catalog);
-            }
-            Reply::Catalog(Err(error)) => {
-                if let Some(brain) = &mut self.brain {
-                    brain.on_look_failed();
-                }
-                self.tell(Message::Failed(error));
-            }
+            Reply::Catalog(Ok(catalog)) => self.on_catalog(catalog),
+            Reply::Catalog(Err(error)) => self.tell(Message::Failed(error)),
+            Reply::Looked(looked) => self.on_look(looked),
             Reply::Watching(started) => {
                 self.catalog = started.brain.catalog().clone();
                 self.brain = Some(started.brain);
                 self.look_at_lake = Instant::now();
-                self.on_step(started.step);
+                let Step { changes, orders } = started.step;
+                // What is there at the start is not news, but what is broken is.
+                let changes = changes.into_iter().filter(|change| matches!(change, Change::Broke { .. })).collect();
+                self.on_step(Step { changes, orders });
             }
             Reply::Lake(lake_watch) => {
                 self.lake_watch = Some(lake_watch);
@@ -266,6 +263,29 @@ impl Runtime {
         Ok(())
     }
 
+    /// What the watch wanted to know; the screen shows it too.
+    fn on_look(&mut self, looked: Result<Catalog>) {
+        let Some(brain) = &mut self.brain else { return };
+        match looked {
+            Ok(catalog) => {
+                let step = brain.on_catalog(catalog.clone(), now());
+                if catalog != self.catalog {
+                    self.on_catalog(catalog);
+                }
+                self.on_step(step);
+                self.unreadable = None;
+            }
+            Err(error) => {
+                brain.on_look_failed();
+                // Said once, and not again at every interval.
+                let why = error.to_string();
+                if self.unreadable.replace(why.clone()).is_none_or(|before| before != why) {
+                    self.tell(Message::Failed(error));
+                }
+            }
+        }
+    }
+
     fn on_catalog(&mut self, catalog: Catalog) {
         self.catalog = catalog.clone();
         self.look_at_lake = Instant::now();
@@ -282,6 +302,9 @@ impl Runtime {
     }
 
     fn on_step(&mut self, step: Step) {
+        for change in &step.changes {
+            self.journal.write(change_record(change, Utc::now()));
+        }
         self.on_orders(step.orders);
         self.tell_schedules();
     }
@@ -289,7 +312,10 @@ impl Runtime {
     fn on_orders(&mut self, orders: Vec<Order>) {
         for order in orders {
             match order {
-                Order::Look => self.load_catalog(),
+                Order::Look => {
+                    let paths = self.feeds.clone();
+                    self.work.block(None, move |teller| teller.say(Reply::Looked(Catalog::load(&paths))));
+                }
                 // Who only looks starts nothing, and stops nothing of what others started.
                 Order::Export { .. } | Order::Cancel { .. } if self.read_only || self.end.is_some() => {}
                 Order::Export { feed, cause } => {

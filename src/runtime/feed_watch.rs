@@ -33,10 +33,10 @@ pub(super) fn start(paths: &FeedPaths, config: &WatchConfig, lake: &Lake, teller
         }
     };
     teller.say(Message::Catalog(catalog.clone()));
+    // What cannot be read counts as nothing: the export says what is wrong.
     let has_data = |feed: &Feed| {
         let metadata = lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir));
-        // What cannot be understood is something: it is not to be exported over unasked.
-        metadata.map_or(true, |metadata| metadata.is_some_and(|m| m.checked_at.is_some() || m.last_export.is_some()))
+        metadata.ok().flatten().is_some_and(|metadata| !metadata.partitions.is_empty())
     };
     let (brain, step) = Brain::start(paths, config, catalog, has_data, now());
     teller.say(Reply::Watching(Box::new(Started { brain, step })));

@@ -21,8 +21,10 @@ use crate::ui::terminal::contained;
 pub(super) enum Reply {
     /// For the model.
     Message(Box<Message>),
-    /// The folders of feeds.
+    /// The folders of feeds, as the model wanted them.
     Catalog(Result<Catalog>),
+    /// The folders of feeds, as the watch wanted them.
+    Looked(Result<Catalog>),
     /// The watch over the feeds begins.
     Watching(Box<Started>),
     /// The look at the lake is over; its memory comes back.
