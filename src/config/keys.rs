@@ -135,7 +135,12 @@ pub(super) const KEYS: &[Key] = &[
 
 const ON_START: &[(&str, OnStart)] =
     &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
-const THEMES: &[(&str, Theme)] = &[("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+const THEMES: &[(&str, Theme)] = &[
+    ("dark", Theme::Dark),
+    ("light", Theme::Light),
+    ("colour-blind", Theme::ColourBlind),
+    ("mono", Theme::Mono),
+];
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;
