@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use lakehand::demo::DemoOptions;
 use support::{
-    Project, Server, assert_each_offset_once, batches, bigint_sum, data_files, decimal_sum, metadata, row_count,
+    Project, Server, assert_each_offset_once, batches, bigint_sum, data_files, decimal_sum, metadata,
+    row_count,
 };
 
 const STREAMS: [&str; 4] = [
@@ -15,8 +16,12 @@ const STREAMS: [&str; 4] = [
     "transaction_stream_anonymized",
     "transaction_stream_blacklisted",
 ];
-const TABLES: [&str; 4] =
-    ["user_transaction_summary", "user_transaction_summary_eur", "payment_method_totals", "product_purchase_counts"];
+const TABLES: [&str; 4] = [
+    "user_transaction_summary",
+    "user_transaction_summary_eur",
+    "payment_method_totals",
+    "product_purchase_counts",
+];
 
 fn assert_lake_is_truth(project: &Project, server: &Server) {
     let truth = server.get().truth();
@@ -204,7 +209,10 @@ fn renamed_excluded_and_without_row_metadata() {
         assert!(!names.contains(&gone), "{gone} in {names:?}");
     }
     assert_eq!(row_count(&dir), 200);
-    assert_eq!(Some(decimal_sum(&files, "betrag")), server.get().truth().datasets["TRANSACTION_FLATTENED"].amount);
+    assert_eq!(
+        Some(decimal_sum(&files, "betrag")),
+        server.get().truth().datasets["TRANSACTION_FLATTENED"].amount
+    );
     assert!(files.iter().all(|f| f.parent().unwrap().ends_with("year=2025/month=01")), "{files:?}");
     project.ok(&["export", "--feed", "slim"]);
     assert_eq!(row_count(&dir), 200, "positions are kept in the metadata, not only in the rows");
@@ -242,9 +250,11 @@ fn follow_commits_as_rows_come_until_it_is_stopped() {
     project.feed("live", "stream", "transaction_stream", r#""mode": "follow""#);
     let child = project.spawn(&["export", "--feed", "live"]);
     let dir = project.stream("transaction_stream");
-    let held = || std::fs::read_to_string(dir.join("_metadata.json")).ok().and_then(|text| {
-        serde_json::from_str::<serde_json::Value>(&text).ok()?["total_records"].as_u64()
-    });
+    let held = || {
+        std::fs::read_to_string(dir.join("_metadata.json"))
+            .ok()
+            .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok()?["total_records"].as_u64())
+    };
     support::wait_until("the first rows", || held() == Some(500));
     server.get().append(250);
     support::wait_until("the new rows", || held() == Some(750));

@@ -98,7 +98,8 @@ fn a_table_is_published_whole_or_not_at_all() {
         Fault::SecondHeader(1),
     ] {
         let server = Server::with_rows(500);
-        let project = Project::on(&server.url()).set("server.inactivity_timeout=300ms").set("export.retries=1");
+        let project =
+            Project::on(&server.url()).set("server.inactivity_timeout=300ms").set("export.retries=1");
         project.feed("totals", "table", "payment_method_totals", "");
         project.ok(&["export", "--feed", "totals"]);
         let dir = project.table("payment_method_totals");
@@ -132,12 +133,20 @@ fn exit_codes_tell_what_went_wrong() {
     server.faults().clear();
 
     server.faults().next_with("EMIT CHANGES", Fault::StallAfterRows(10, None));
-    let child = project.command(&["export", "--feed", "raw", "--set", "server.inactivity_timeout=10m"])
-        .stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = project
+        .command(&["export", "--feed", "raw", "--set", "server.inactivity_timeout=10m"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let lock = project.stream("transaction_stream").join("_lock");
     support::wait_until("the first export holds the lock", || {
         std::fs::read_to_string(&lock).is_ok_and(|text| text.contains(&child.id().to_string()))
-            && server.get().log().iter().any(|seen| seen.sql.as_ref().is_some_and(|s| s.contains("EMIT CHANGES")))
+            && server
+                .get()
+                .log()
+                .iter()
+                .any(|seen| seen.sql.as_ref().is_some_and(|s| s.contains("EMIT CHANGES")))
     });
     let locked = project.run(&["export", "--feed", "raw", "--json"]);
     assert_eq!(locked.code, 4, "{}{}", locked.out, locked.err);
@@ -181,6 +190,7 @@ fn credentials_are_asked_for_used_and_never_shown() {
     let right = run(Some(secret), &["export", "--all", "--json"]);
     assert_eq!(right.code, 0, "{}{}", right.out, right.err);
     let shown = run(Some(secret), &["config", "show"]);
-    let everything = [wrong.out, wrong.err, right.out, right.err, shown.out, shown.err, project.log()].concat();
+    let everything =
+        [wrong.out, wrong.err, right.out, right.err, shown.out, shown.err, project.log()].concat();
     assert!(!everything.contains("planted"), "{everything}");
 }

@@ -10,8 +10,14 @@ use support::{Project, Server, assert_each_offset_once, row_count};
 fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     let server = Server::with_rows(30_000);
     let project = Project::on(&server.url()).set("export.commit_every=50ms");
-    project.feed("raw", "stream", "transaction_stream", "").feed("totals", "table", "payment_method_totals", "");
-    let seed = std::env::var("LAKEHAND_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(fastrand_seed);
+    project.feed("raw", "stream", "transaction_stream", "").feed(
+        "totals",
+        "table",
+        "payment_method_totals",
+        "",
+    );
+    let seed =
+        std::env::var("LAKEHAND_KILL_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or_else(fastrand_seed);
     println!("LAKEHAND_KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut finished_early = 0;

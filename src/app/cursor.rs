@@ -82,7 +82,8 @@ impl<K: Ord + Clone> Cursor<K> {
     pub fn window(&self, height: usize) -> Range<usize> {
         let height = height.max(1);
         let lowest = (self.at + 1).saturating_sub(height);
-        let start = self.top.clamp(lowest, self.at.max(lowest)).min(self.len.saturating_sub(height).max(lowest));
+        let start =
+            self.top.clamp(lowest, self.at.max(lowest)).min(self.len.saturating_sub(height).max(lowest));
         start..(start + height).min(self.len)
     }
 

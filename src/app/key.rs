@@ -78,7 +78,9 @@ impl Key {
     /// A key as a terminal reports it; a character keeps no `shift`, and with Ctrl it is in lower case.
     pub fn new(code: KeyCode, ctrl: bool, alt: bool, shift: bool) -> Self {
         match code {
-            KeyCode::Char(c) if ctrl => Self { code: KeyCode::Char(c.to_ascii_lowercase()), ctrl, alt, shift: false },
+            KeyCode::Char(c) if ctrl => {
+                Self { code: KeyCode::Char(c.to_ascii_lowercase()), ctrl, alt, shift: false }
+            }
             KeyCode::Char(_) => Self { code, ctrl, alt, shift: false },
             _ => Self { code, ctrl, alt, shift },
         }
@@ -105,7 +107,9 @@ impl FromStr for Key {
         let (mut rest, mut ctrl, mut alt, mut shift) = (text, false, false, false);
         loop {
             // The last word is the key, also when it is `-` itself.
-            let Some((modifier, after)) = rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty()) else {
+            let Some((modifier, after)) =
+                rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty())
+            else {
                 break;
             };
             match modifier {
@@ -126,7 +130,9 @@ impl FromStr for Key {
                 .find(|(word, _)| *word == rest)
                 .map(|(_, code)| *code)
                 .or_else(|| function(rest))
-                .ok_or_else(|| format!("{text} is no key: write a character, ctrl-c, enter, space, pageup or f1"))?,
+                .ok_or_else(|| {
+                    format!("{text} is no key: write a character, ctrl-c, enter, space, pageup or f1")
+                })?,
         };
         Ok(Self::new(code, ctrl, alt, shift))
     }
@@ -161,7 +167,20 @@ mod tests {
 
     #[test]
     fn keys_are_read_as_they_are_written() {
-        for text in ["ctrl-c", "G", "enter", "space", "f1", "f12", "shift-tab", "alt-1", "-", "ctrl--", "/", "ctrl-space"] {
+        for text in [
+            "ctrl-c",
+            "G",
+            "enter",
+            "space",
+            "f1",
+            "f12",
+            "shift-tab",
+            "alt-1",
+            "-",
+            "ctrl--",
+            "/",
+            "ctrl-space",
+        ] {
             assert_eq!(text.parse::<Key>().unwrap().to_string(), text);
         }
         assert_eq!("shift-g".parse::<Key>(), "G".parse());

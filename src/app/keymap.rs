@@ -133,7 +133,9 @@ fn read_section(
         for word in words {
             match word.parse::<Key>() {
                 Ok(key) => own.push(key),
-                Err(problem) => problems.push(format!("[{}] {name}: {}", context.word(), escape_controls(&problem))),
+                Err(problem) => {
+                    problems.push(format!("[{}] {name}: {}", context.word(), escape_controls(&problem)))
+                }
             }
         }
         keys.insert((context, info.action), own);
@@ -185,7 +187,8 @@ pub fn render() -> String {
         let _ = write!(text, "\n[{}]\n", context.word());
         for info in ACTIONS.iter().filter(|info| info.contexts.contains(&context)) {
             let keys: Vec<_> = info.keys.iter().map(|key| format!("\"{key}\"")).collect();
-            let _ = writeln!(text, "{:<41} # {}", format!("{} = [{}]", info.name, keys.join(", ")), info.text);
+            let _ =
+                writeln!(text, "{:<41} # {}", format!("{} = [{}]", info.name, keys.join(", ")), info.text);
         }
     }
     text

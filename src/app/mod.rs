@@ -28,6 +28,7 @@ pub mod key;
 pub mod keymap;
 pub mod message;
 pub mod overlays;
+mod prompt;
 pub mod state;
 pub mod tabs;
 pub mod theme;

@@ -7,10 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::input::Input;
 use super::keymap::Keymap;
-use super::message::{Message, ServerInfo};
+use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
+use super::view::Tone;
 use crate::feed::{Change, FeedPaths};
 use crate::ksql::describe::SourceName;
 use crate::lake::{Metadata, Owner, PartitionUsage};
@@ -145,7 +146,11 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub struct App {
     pub(crate) setup: Setup,
+    /// The time that is shown: it stands still while the screen is frozen.
     pub(crate) now: DateTime<Utc>,
+    /// The time.
+    pub(crate) clock: DateTime<Utc>,
+    pub(crate) size: (u16, u16),
     pub(crate) focused: bool,
     /// The tab in front.
     pub tab: Tab,
@@ -164,15 +169,52 @@ pub struct App {
     pub(crate) held: BTreeMap<String, Held>,
     pub(crate) locks: BTreeMap<String, Owner>,
     pub(crate) schedules: BTreeMap<String, DateTime<Utc>>,
+    /// How feeds would be read, as far as it was asked for.
+    pub(crate) plans: BTreeMap<String, std::result::Result<PlanText, String>>,
     pub(crate) sources: Option<Result<Vec<SourceName>, String>>,
     pub(crate) undo: Vec<Vec<Change>>,
     /// Messages that wait while the screen is frozen.
     pub(crate) frozen: Option<Vec<Message>>,
     pub(crate) revision: u64,
-    pub(crate) quitting: bool,
+    drawn: u64,
+    /// Filters and searches of before, the newest last.
+    pub(crate) history: Vec<String>,
 }
 
 impl App {
+    /// A screen before anything is known. The runtime sends `Catalog`, `Dataset`, … as they come.
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            now: setup.now,
+            clock: setup.now,
+            size: setup.size,
+            focused: true,
+            tab: Tab::Feeds,
+            theme: setup.theme,
+            mouse: setup.mouse,
+            feeds: Feeds::default(),
+            detail: None,
+            partitions: Partitions::default(),
+            exports: Exports::default(),
+            logs: Logs::new(setup.log_capacity),
+            overlay: None,
+            prompt: None,
+            toasts: Toasts::default(),
+            health: Health::default(),
+            held: BTreeMap::new(),
+            locks: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            sources: None,
+            undo: Vec::new(),
+            frozen: None,
+            revision: 1,
+            drawn: 0,
+            history: Vec::new(),
+            setup,
+        }
+    }
+
     /// The theme in force.
     pub fn theme(&self) -> ThemeName {
         self.theme
@@ -186,6 +228,42 @@ impl App {
     /// A number that rises whenever there is something new to draw.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Whether there is something new to draw since [`App::drawn`].
+    pub fn dirty(&self) -> bool {
+        self.revision != self.drawn
+    }
+
+    /// A frame was drawn.
+    pub fn drawn(&mut self) {
+        self.drawn = self.revision;
+    }
+
+    /// The screen is held.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// The mouse is taken.
+    pub fn mouse(&self) -> bool {
+        self.mouse
+    }
+
+    /// The lines of a list's window, as far as the model can know: what a page is.
+    pub(crate) fn page(&self) -> usize {
+        const AROUND: usize = 7;
+        usize::from(self.size.1).saturating_sub(AROUND).max(1)
+    }
+
+    pub(crate) fn metadata(&self, key: &str) -> Option<&Metadata> {
+        self.held.get(key).and_then(|held| held.metadata.as_ref())
+    }
+
+    pub(crate) fn toast(&mut self, text: impl Into<String>, tone: Tone) {
+        let now = self.clock;
+        self.toasts.push(text, tone, now);
+        self.revision += 1;
     }
 
     /// The level of the partitions in front.

@@ -53,13 +53,17 @@ fn init(start: &Start) -> Result<Exit> {
     let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            return Err(Error::new(Kind::Config, "there is a configuration file already, and it stays as it is")
-                .at("file", path.display())
-                .next("`lakehand config show` shows what it says"));
+            return Err(Error::new(
+                Kind::Config,
+                "there is a configuration file already, and it stays as it is",
+            )
+            .at("file", path.display())
+            .next("`lakehand config show` shows what it says"));
         }
         Err(e) => return Err(Error::io("create the configuration file", &path, e)),
     };
-    file.write_all(DEFAULT_FILE.as_bytes()).map_err(|e| Error::io("write the configuration file", &path, e))?;
+    file.write_all(DEFAULT_FILE.as_bytes())
+        .map_err(|e| Error::io("write the configuration file", &path, e))?;
     say(&format!("wrote {}", path.display()));
     Ok(Exit::Done)
 }

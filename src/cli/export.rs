@@ -156,7 +156,9 @@ fn choose(config: &Config, args: &ExportArgs) -> Result<Vec<Feed>> {
         }
         // One broken file never stops the others; it does end the run with 1 once they are done.
         for name in &invalid {
-            eprintln!("lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why");
+            eprintln!(
+                "lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why"
+            );
         }
         if chosen.is_empty() {
             return Err(Error::new(Kind::Usage, "there is no enabled feed")
@@ -191,13 +193,16 @@ fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
             None => error.next("`lakehand feeds list` shows all feeds"),
         });
     };
-    let refuse = |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
+    let refuse =
+        |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
     match entry.feed() {
         None => refuse("is invalid", format!("`lakehand feeds validate {name}` says why")),
         Some(_) if entry.place == Place::Archived => {
             refuse("is archived", format!("`lakehand feeds restore {name}` makes it active"))
         }
-        Some(feed) if !feed.enabled => refuse("is disabled", format!("`lakehand feeds enable {name}` enables it")),
+        Some(feed) if !feed.enabled => {
+            refuse("is disabled", format!("`lakehand feeds enable {name}` enables it"))
+        }
         Some(feed) => Ok(feed.clone()),
     }
 }
@@ -216,7 +221,10 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
             Err(error) => {
                 failures.push(error.kind());
                 match output {
-                    Output::Json => say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() }).to_string()),
+                    Output::Json => {
+                        say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() })
+                            .to_string())
+                    }
                     Output::Human => say(&format!("{:<32} cannot be exported: {error}", feed.name)),
                 }
             }

@@ -146,7 +146,8 @@ fn set_enabled(paths: &FeedPaths, name: &str, enabled: bool) -> Result<String> {
     let catalog = Catalog::load(paths)?;
     let entry = entry(&catalog, name)?;
     if entry.place == Place::Archived {
-        return Err(Error::new(Kind::Feed, "the feed is archived").next(format!("`lakehand feeds restore {name}` first")));
+        return Err(Error::new(Kind::Feed, "the feed is archived")
+            .next(format!("`lakehand feeds restore {name}` first")));
     }
     let change = feed::set_enabled(&entry.path, enabled)?;
     Ok(if change.is_nothing() { format!("{name} is {word} already") } else { format!("{name} is {word}") })
@@ -206,12 +207,16 @@ fn listed(entry: &Entry, metadata: Option<&Metadata>) -> String {
     let (rows, size, last) = metadata.map_or_else(
         || ("-".to_owned(), "-".to_owned(), "never".to_owned()),
         |m| {
-            let last = m.last_export.map_or("never".to_owned(), |t| t.format("%Y-%m-%d %H:%M:%SZ").to_string());
+            let last =
+                m.last_export.map_or("never".to_owned(), |t| t.format("%Y-%m-%d %H:%M:%SZ").to_string());
             (m.total_records.to_string(), format!("{:.2}", m.total_size_mb), last)
         },
     );
-    let mut line =
-        format!("{:<32} {:<8} {kind:<6} {source:<32} {rows:>12} {size:>10}  {last}", entry.name, state(entry));
+    let mut line = format!(
+        "{:<32} {:<8} {kind:<6} {source:<32} {rows:>12} {size:>10}  {last}",
+        entry.name,
+        state(entry)
+    );
     if let Some(problem) = entry.problems().first() {
         line += &format!("  {problem}");
     }

@@ -149,9 +149,9 @@ fn client(config: &Config) -> Result<Client> {
     let server = &config.server;
     let read = |path: &Option<PathBuf>, what: &str| -> Result<Option<Vec<u8>>> {
         let Some(path) = path else { return Ok(None) };
-        std::fs::read(path)
-            .map(Some)
-            .map_err(|e| Error::new(Kind::Config, format!("cannot read {what}: {e}")).at("file", path.display()).because(e))
+        std::fs::read(path).map(Some).map_err(|e| {
+            Error::new(Kind::Config, format!("cannot read {what}: {e}")).at("file", path.display()).because(e)
+        })
     };
     let auth = match (&server.token, &server.username, &server.password) {
         (Some(token), _, _) => Auth::Bearer(token.expose().to_owned()),
@@ -161,14 +161,15 @@ fn client(config: &Config) -> Result<Client> {
         },
         (None, None, _) => Auth::None,
     };
-    let identity_pem = match (read(&server.client_cert_file, "server.client_cert_file")?, &server.client_key_file) {
-        (Some(mut pem), Some(_)) => {
-            pem.push(b'\n');
-            pem.extend(read(&server.client_key_file, "server.client_key_file")?.unwrap_or_default());
-            Some(pem)
-        }
-        (pem, _) => pem,
-    };
+    let identity_pem =
+        match (read(&server.client_cert_file, "server.client_cert_file")?, &server.client_key_file) {
+            (Some(mut pem), Some(_)) => {
+                pem.push(b'\n');
+                pem.extend(read(&server.client_key_file, "server.client_key_file")?.unwrap_or_default());
+                Some(pem)
+            }
+            (pem, _) => pem,
+        };
     Client::new(ClientOptions {
         url: server.url.clone(),
         auth,

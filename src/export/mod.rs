@@ -30,8 +30,8 @@ mod table;
 pub use cancel::Cancel;
 pub use engine::{Engine, Request, Setup};
 pub use event::{Event, Finished, Outcome, Trigger};
-pub use progress::{Progress, Stage};
 pub use job::{Options, host};
+pub use progress::{Progress, Stage};
 
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and
 /// the decoder's batch come off first.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::RecordBatch;
 use lakehand::demo::{DemoOptions, DemoServer, Faults};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -23,7 +23,8 @@ pub struct Server {
 
 impl Server {
     pub fn start(options: DemoOptions) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let server = runtime.block_on(DemoServer::start(options)).unwrap();
         Self { runtime, server: Some(server) }
     }
@@ -73,10 +74,14 @@ impl Project {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(dir.path().join("feeds/active")).unwrap();
         std::fs::create_dir_all(dir.path().join("feeds/archived")).unwrap();
-        let settings =
-            ["export.retry_base=20ms", "export.retry_max=100ms", "export.quiet=500ms", "export.min_free_mb=1"]
-                .map(str::to_owned)
-                .to_vec();
+        let settings = [
+            "export.retry_base=20ms",
+            "export.retry_max=100ms",
+            "export.quiet=500ms",
+            "export.min_free_mb=1",
+        ]
+        .map(str::to_owned)
+        .to_vec();
         Self { dir, url: url.to_owned(), settings }
     }
 
@@ -85,7 +90,8 @@ impl Project {
         let project = Self::on(url);
         for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("feeds/active")).unwrap() {
             let path = entry.unwrap().path();
-            std::fs::copy(&path, project.path().join("feeds/active").join(path.file_name().unwrap())).unwrap();
+            std::fs::copy(&path, project.path().join("feeds/active").join(path.file_name().unwrap()))
+                .unwrap();
         }
         project
     }
@@ -165,7 +171,10 @@ impl Ran {
 
     /// The JSON objects on standard output; anything else there is a failure.
     pub fn json(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+            .collect()
     }
 
     /// The `finished` event of a feed.

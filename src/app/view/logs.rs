@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::text::{count, escaped, one_line};
 use crate::app::App;
-use crate::log::Level;
+use crate::log::{Level, Record};
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,76 @@ pub struct LogsView {
 
 /// The window of `height` lines.
 pub fn logs(app: &App, height: usize) -> LogsView {
-    let _ = (app, height);
-    LogsView::default()
+    let logs = &app.logs;
+    let window = logs.window(height);
+    let first = window.start;
+    let at = logs.index();
+    let lines: Vec<_> = window
+        .filter_map(|index| {
+            let record = logs.record(*logs.shown.get(index)?)?;
+            Some(line(app, record, index == at && !logs.following))
+        })
+        .collect();
+    let empty = match (&logs.error, lines.is_empty()) {
+        (Some(error), _) => one_line(error),
+        (None, true) => "no records: + and - change the level, i the feed, < and > the month".to_owned(),
+        (None, false) => String::new(),
+    };
+    LogsView {
+        title: title(app),
+        first,
+        shown: logs.shown.len(),
+        following: logs.following && logs.live,
+        below: logs.below,
+        wrap: logs.wrap,
+        shift: logs.shift,
+        empty,
+        lines,
+    }
+}
+
+fn line(app: &App, record: &Record, cursor: bool) -> LogLine {
+    let today = record.time.date_naive() == app.now.date_naive();
+    let mut text = escaped(&record.message);
+    for (key, value) in &record.facts {
+        text += &format!(" {key}={}", escaped(value));
+    }
+    let matches = matches(&text, &app.logs.search);
+    LogLine {
+        time: record.time.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M:%S" }).to_string(),
+        level: record.level,
+        feed: record.feed.as_deref().map_or_else(|| "-".to_owned(), escaped),
+        text,
+        matches,
+        cursor,
+    }
+}
+
+/// Where `search` (in lower case) is in `text`, in whatever case; only where both count the same bytes.
+fn matches(text: &str, search: &str) -> Vec<Range<usize>> {
+    let lower = text.to_lowercase();
+    if search.is_empty() || lower.len() != text.len() {
+        return Vec::new();
+    }
+    let found = lower.match_indices(search).map(|(at, found)| at..at + found.len());
+    found.filter(|range| text.is_char_boundary(range.start) && text.is_char_boundary(range.end)).collect()
+}
+
+fn title(app: &App) -> String {
+    let logs = &app.logs;
+    let mut title = logs.month.map_or_else(|| "log".to_owned(), |month| month.to_string());
+    title += &format!(" · {} and above", logs.level.word().to_lowercase());
+    if let Some(feed) = &logs.feed {
+        title += &format!(" · only {}", escaped(feed));
+    }
+    if !logs.search.is_empty() {
+        title += &format!(" · \"{}\" in {} records", escaped(&logs.search), count(logs.hits() as u64));
+    }
+    if logs.earlier > 0 {
+        title += &format!(" · {} earlier ones are in the file", count(logs.earlier));
+    }
+    if logs.unreadable > 0 {
+        title += &format!(" · {} unreadable lines", count(logs.unreadable));
+    }
+    title
 }

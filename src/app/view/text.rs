@@ -71,3 +71,45 @@ pub fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
 pub fn instant(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()
 }
+
+/// Text from outside, safe to show.
+pub(crate) fn escaped(text: &str) -> String {
+    crate::log::escape_controls(text).into_owned()
+}
+
+/// The same, with line breaks and their indents as single spaces.
+pub(crate) fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    escaped(&words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([count(0), count(999), count(1000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [size(0), size(1023), size(1024), size(1_048_570), size(128 << 20), size(u64::MAX)],
+            ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "128 MiB", "16777216 TiB"]
+        );
+        let spans = [59, 60, 3600, 90_000].map(|s| span(Duration::from_secs(s)));
+        assert_eq!(spans, ["59 s", "1 min 00 s", "1 h 00 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn ages_change_once_a_minute() {
+        let now: DateTime<Utc> = "2025-01-15T14:30:00Z".parse().unwrap();
+        let at = |seconds: i64| now + chrono::TimeDelta::seconds(seconds);
+        assert_eq!(
+            [ago(at(-59), now), ago(at(-60), now), ago(at(-7200), now)],
+            ["now", "1 min ago", "2 h ago"]
+        );
+        assert_eq!(
+            [until(at(0), now), until(at(1), now), until(at(61), now)],
+            ["due", "in 1 min", "in 2 min"]
+        );
+        assert_eq!(one_line("a\n  b\u{1b}\n"), "a b\\u{1b}");
+    }
+}

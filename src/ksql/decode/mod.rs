@@ -125,8 +125,7 @@ impl Decoder {
                     .at("column", &column.name)
                     .next("rename or exclude one of them in the feed"));
             }
-            let data_type = column.sql_type.arrow()
-                .map_err(|error| error.at("column", &column.label))?;
+            let data_type = column.sql_type.arrow().map_err(|error| error.at("column", &column.label))?;
             fields.push(Field::new(&column.name, data_type, true));
             decoder.slots.push(Slot::Column(decoder.columns.len()));
             decoder.columns.push(node);
