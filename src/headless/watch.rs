@@ -259,7 +259,10 @@ impl Desk {
                 let note = Note::new(Level::Warn, None, "server out of reach");
                 self.note(&note.what(&error.to_string()));
             }
-            Greeting::Refused(error) => return Err(error),
+            Greeting::Refused(error) => {
+                self.note(&Note::new(Level::Error, None, "server refused").what(&error.to_string()));
+                return Err(error);
+            }
         }
         Ok(())
     }

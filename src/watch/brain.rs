@@ -251,6 +251,7 @@ impl Brain {
             let (_, fresh) = files.entry(entry.path.clone()).or_default();
             *fresh = Some(entry);
         }
+        self.seen.retain(|path, _| files.contains_key(path));
         let mut entries: Vec<Entry> = files
             .into_iter()
             .filter_map(|(path, (old, fresh))| {
@@ -281,8 +282,10 @@ impl Brain {
         }
     }
 
+    /// Whether another look at this file comes without further ado.
     fn is_pending(&self, path: &Path) -> bool {
-        self.settle.is_pending(path) || path.parent().is_some_and(|folder| self.settle.is_pending(folder))
+        let pending = |path| self.settle.is_pending(path) || self.look.next.contains_key(path);
+        pending(path) || path.parent().is_some_and(pending)
     }
 }
 

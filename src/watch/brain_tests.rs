@@ -109,6 +109,12 @@ fn what_no_event_announced_is_looked_at_twice() {
     assert_eq!(bench.shows(&[("a", r#""retention_days": 31"#)]), NONE);
     assert_eq!(bench.after(1.0), ["look"]);
     assert_eq!(bench.shows(&[("a", r#""retention_days": 31"#)]), ["export a Changed"]);
+    // An event after such a look: what comes to rest then is taken as it is.
+    assert_eq!(bench.after(30.0), ["look"]);
+    assert_eq!(bench.shows(&[("a", r#""retention_days": 7"#)]), NONE);
+    bench.hint(&file("a"));
+    assert_eq!(bench.after(1.0), ["look"]);
+    assert_eq!(bench.shows(&[("a", r#""retention_days": 77"#)]), ["export a Changed"]);
     // Gone without an event.
     assert_eq!(bench.after(30.0), ["look"]);
     assert_eq!(bench.shows(&[]), NONE);

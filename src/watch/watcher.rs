@@ -192,7 +192,7 @@ impl Post {
         }
         let patience = if matches!(self.eyes, Eyes::Polling(_)) { self.poll_every } else { TEND };
         match self.inbox.recv_timeout(patience) {
-            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return Err(Over),
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Err(Over),
             Ok(Message::Event(Ok(event))) => {
                 let hints = self.folders.hints(&event);
                 if hints.contains(&Hint::Folders) {

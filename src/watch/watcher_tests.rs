@@ -54,6 +54,16 @@ async fn expect(hints: &mut mpsc::Receiver<Hint>, wanted: &Hint) {
     seen.await.unwrap_or_else(|_| panic!("waited in vain for {wanted:?}"));
 }
 
+/// A folder is watched from some moment on: whoever looks at it then sees what came before.
+async fn write_until_hinted(hints: &mut mpsc::Receiver<Hint>, file: &Path) {
+    let begun = std::time::Instant::now();
+    while !hints.try_recv().is_ok_and(|hint| hint == Hint::File(file.to_owned())) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain for {}", file.display());
+        std::fs::write(file, format!("{:?}", begun.elapsed())).unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 fn drain(hints: &mut mpsc::Receiver<Hint>) {
     while hints.try_recv().is_ok() {}
 }
@@ -99,18 +109,59 @@ async fn what_happens_becomes_hints() {
             if !poll {
                 expect(&mut hints, &Hint::Folders).await;
             }
-            // Watched from some moment on: whoever looks at the folder then sees what came before.
-            let begun = std::time::Instant::now();
-            while !hints.try_recv().is_ok_and(|seen| seen == hint) {
-                assert!(begun.elapsed() < Duration::from_secs(30), "poll {poll}");
-                std::fs::write(&file, format!("{:?}", begun.elapsed())).unwrap();
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            write_until_hinted(&mut hints, &file).await;
         }
 
         drop(watcher);
         while hints.recv().await.is_some() {}
     }
+}
+
+/// A folder that was moved away takes its watch with it: what happens there is no news of the one that is here now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_folder_that_was_moved_away_is_not_watched_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = paths(dir.path());
+    std::fs::create_dir_all(&paths.active).unwrap();
+    let (sender, mut hints) = mpsc::channel(64);
+    let watcher = Watcher::start(&paths, &WatchConfig::default(), sender).unwrap();
+    let away = dir.path().join("feeds/away");
+    std::fs::rename(&paths.active, &away).unwrap();
+    expect(&mut hints, &Hint::Folders).await;
+    std::fs::create_dir(&paths.active).unwrap();
+    write_until_hinted(&mut hints, &paths.active.join("here.json")).await;
+    drain(&mut hints);
+    std::fs::write(away.join("there.json"), "{}").unwrap();
+    let last = Hint::File(paths.active.join("last.json"));
+    std::fs::write(paths.active.join("last.json"), "{}").unwrap();
+    loop {
+        let hint = tokio::time::timeout(Duration::from_secs(30), hints.recv()).await.unwrap().unwrap();
+        assert_ne!(hint, Hint::File(paths.active.join("there.json")));
+        if hint == last {
+            break;
+        }
+    }
+    drop(watcher);
+}
+
+/// The limit is reached while it runs: it says so, and goes on by polling.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_system_out_of_watches_is_told_and_the_folders_are_polled() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = paths(dir.path());
+    std::fs::create_dir_all(&paths.active).unwrap();
+    let (sender, mut hints) = mpsc::channel(64);
+    let config = WatchConfig { settle: Duration::from_millis(50), ..WatchConfig::default() };
+    let watcher = Watcher::start(&paths, &config, sender).unwrap();
+    let error = notify::Error::new(ErrorKind::MaxFilesWatch);
+    watcher.stop.send(Message::Event(Err(error))).unwrap();
+    expect(&mut hints, &Hint::Folders).await;
+    let warning = hints.recv().await.unwrap();
+    let Hint::Warning(text) = &warning else { panic!("{warning:?}") };
+    assert!(text.contains("every 50ms") && text.contains("max_user_watches"), "{text}");
+    let file = paths.active.join("a.json");
+    std::fs::write(&file, "{").unwrap();
+    expect(&mut hints, &Hint::File(file)).await;
 }
 
 #[test]
