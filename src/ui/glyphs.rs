@@ -124,7 +124,9 @@ mod tests {
 
     fn all(g: &Glyphs) -> Vec<char> {
         let mut all = vec![g.full, g.trough, g.missing, g.blank, g.cursor, g.mark];
-        all.extend(g.eighths.iter().chain(g.spark).chain(&g.heat).chain(&g.border).chain(&g.sort).chain(&g.scroll));
+        all.extend(
+            g.eighths.iter().chain(g.spark).chain(&g.heat).chain(&g.border).chain(&g.sort).chain(&g.scroll),
+        );
         all.extend(g.signs);
         all.extend(g.ellipsis.chars());
         all

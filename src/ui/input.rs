@@ -8,7 +8,9 @@
 //! | wheel | `Wheel` |
 //! | focus, resize | `Focus`, `Resize` |
 
-use crossterm::event::{Event, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
+use crossterm::event::{
+    Event, KeyCode as Code, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind,
+};
 
 use super::hit::HitMap;
 use crate::app::{Key, KeyCode, Message};

@@ -13,6 +13,7 @@
 //! | canvas, text | every write is clipped, escaped and, under `--ascii`, within ASCII |
 //! | theme, glyphs | looks by role, signs by state |
 //! | layout | full, compact, tiny |
+//! | scene | what a frame shows, gathered from the model, then drawn |
 //! | widgets/ | tables, meters, fields: plain values in, cells out |
 //! | views/, overlays/ | a file for each shape that the model gives |
 //!
@@ -25,6 +26,7 @@ pub mod hit;
 pub mod input;
 pub mod layout;
 pub mod overlays;
+pub mod scene;
 pub mod terminal;
 pub mod text;
 pub mod theme;
@@ -37,24 +39,17 @@ pub use theme::Theme;
 use ratatui::Frame;
 
 use self::canvas::Canvas;
-use self::layout::{Form, Layout};
-use self::views::around;
-use crate::app::{App, view};
+use self::layout::Layout;
+use self::scene::Scene;
+use crate::app::App;
 
 /// Draws a frame; what a click into it means.
 pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) -> HitMap {
     let mut canvas = Canvas::new(frame.buffer_mut(), theme);
     let layout = Layout::of(canvas.area());
-    if layout.form == Form::Tiny {
-        around::tiny(&mut canvas);
-        return canvas.into_hits();
+    match Scene::of(app, &layout) {
+        Some(scene) => scene.draw(&mut canvas, &layout),
+        None => views::around::tiny(&mut canvas),
     }
-    let around = view::frame(app);
-    around::header(&mut canvas, layout.header, &around);
-    around::tabs(&mut canvas, layout.tabs, &around);
-    views::draw(&mut canvas, layout.view, layout.form, app);
-    around::foot(&mut canvas, layout.foot, &around);
-    overlays::draw(&mut canvas, layout.view, layout.form, app);
-    around::toasts(&mut canvas, layout.view, &around.toasts);
     canvas.into_hits()
 }

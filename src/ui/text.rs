@@ -46,6 +46,18 @@ pub fn clip_start<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, 
     Cow::Owned(format!("{mark}{}", &text[start..]))
 }
 
+/// As [`clip`], keeping both ends: for names, which begin alike.
+pub fn clip_middle(text: &str, columns: usize, ellipsis: &str) -> String {
+    let text = escape_controls(text);
+    let room = columns.saturating_sub(ellipsis.width());
+    if text.width() <= columns || room < 8 {
+        return clip(&text, columns, ellipsis).into_owned();
+    }
+    let start = take(&text, room / 2);
+    let end = clip_start(&text[start.len()..], columns - start.width(), ellipsis);
+    format!("{start}{end}")
+}
+
 /// At most `bytes` bytes of `text`, cut between characters.
 fn head(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary_at(bytes)]
@@ -123,6 +135,9 @@ mod tests {
         assert_eq!(clip("a\u{1b}[31m", 20, "…"), "a\\u{1b}[31m");
         assert_eq!(clip_start("year=2025/month=01", 9, "…"), "…month=01");
         assert_eq!(clip_start("年月日", 3, "..."), "...");
+        assert_eq!(clip_middle("transaction_stream", 10, "…"), "tran…tream");
+        assert_eq!(clip_middle("transaction_stream", 18, "…"), "transaction_stream");
+        assert_eq!(clip_middle("transaction_stream", 6, "…"), "trans…");
         assert_eq!(skip("東京", 1), "東京");
         assert_eq!(skip("abc", 5), "");
     }
@@ -140,6 +155,7 @@ mod tests {
         #[test]
         fn nothing_is_wider_than_asked(text in ".{0,40}", columns in 0usize..30) {
             proptest::prop_assert!(width(&clip(&text, columns, "…")) <= columns);
+            proptest::prop_assert!(width(&clip_middle(&text, columns, "…")) <= columns);
             proptest::prop_assert!(width(&clip_start(&text, columns, "...")) <= columns);
             for line in wrap(&text, columns.max(2)) {
                 proptest::prop_assert!(width(&line) <= columns.max(2), "{line:?}");

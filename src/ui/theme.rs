@@ -90,8 +90,8 @@ impl From<Tone> for Role {
 }
 
 const NAMES: [&str; 22] = [
-    "text", "dim", "title", "head", "border", "selected", "marked", "tab", "key", "input", "match", "good", "bad",
-    "warn", "running", "badge", "bar", "heat1", "heat2", "heat3", "heat4", "missing",
+    "text", "dim", "title", "head", "border", "selected", "marked", "tab", "key", "input", "match", "good",
+    "bad", "warn", "running", "badge", "bar", "heat1", "heat2", "heat3", "heat4", "missing",
 ];
 
 /// The file of a built-in theme.
@@ -112,6 +112,8 @@ pub struct Theme {
     ascii: bool,
 }
 
+// One switch each in the file, as terminals have them.
+#[allow(clippy::struct_excessive_bools)]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Look {
@@ -128,7 +130,11 @@ impl Theme {
     /// A built-in theme.
     pub fn named(name: ThemeName) -> Self {
         // The built-in files are parsed by a test; plain text is the answer to a broken one all the same.
-        Self::parse(file(name)).unwrap_or(Self { styles: [Style::new(); NAMES.len()], glyphs: &UNICODE, ascii: false })
+        Self::parse(file(name)).unwrap_or(Self {
+            styles: [Style::new(); NAMES.len()],
+            glyphs: &UNICODE,
+            ascii: false,
+        })
     }
 
     /// Reads a theme file.
@@ -138,7 +144,8 @@ impl Theme {
         let mut styles = [Style::new(); NAMES.len()];
         for (name, look) in looks {
             let role = NAMES.iter().position(|n| *n == name);
-            let role = role.ok_or_else(|| wrong(format!("no role is called {name:?}; roles: {}", NAMES.join(", "))))?;
+            let role = role
+                .ok_or_else(|| wrong(format!("no role is called {name:?}; roles: {}", NAMES.join(", "))))?;
             styles[role] = look.style().map_err(|colour| {
                 wrong(format!("{name}: {colour:?} is no colour; a name such as \"red\", \"0\" to \"255\", or \"#rrggbb\""))
             })?;
@@ -207,7 +214,16 @@ mod tests {
     fn what_matters_stands_out_in_every_theme() {
         for name in ThemeName::ALL {
             let theme = Theme::named(name);
-            for role in [Role::Selected, Role::Marked, Role::Tab, Role::Key, Role::Match, Role::Badge, Role::Missing, Role::Bad] {
+            for role in [
+                Role::Selected,
+                Role::Marked,
+                Role::Tab,
+                Role::Key,
+                Role::Match,
+                Role::Badge,
+                Role::Missing,
+                Role::Bad,
+            ] {
                 assert_ne!(theme.style(role), theme.style(Role::Text), "{name:?}: {role:?}");
             }
             assert_ne!(theme.style(Role::Selected), theme.style(Role::Marked), "{name:?}");

@@ -1,4 +1,5 @@
 //! The real binary in a pseudo terminal, and a terminal emulator that understands what it writes.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -120,11 +121,6 @@ impl Pty {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
-    }
-
-    /// The process of the program.
-    pub fn pid(&self) -> u32 {
-        self.child.process_id().unwrap()
     }
 
     /// Waits until the program has ended; its exit code.

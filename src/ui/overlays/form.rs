@@ -11,18 +11,21 @@ use crate::ui::widgets::field::field;
 
 /// Columns for the names of fields.
 const LABEL: u16 = 13;
-/// Lines of a form beside its offers: the frame, four fields, a rule, the note and the hints.
-const FIXED: u16 = 9;
+/// Lines beside the offers: the frame, four fields, the note; and where there is room a gap and the hints.
+fn fixed(area: Rect) -> u16 {
+    if area.height < 14 { 7 } else { 9 }
+}
 
 /// Offers that fit.
 pub fn offers(area: Rect) -> usize {
-    usize::from(area.height.saturating_sub(FIXED).min(12))
+    usize::from(area.height.saturating_sub(fixed(area)).min(8))
 }
 
 /// Draws it.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &FormView) {
-    let height = FIXED + u16::try_from(offers(area)).unwrap_or(0);
+    let height = fixed(area) + u16::try_from(offers(area)).unwrap_or(0);
     let inside = open(canvas, area, area.width.saturating_sub(4).min(84), height, "Add a feed");
+    let spacious = fixed(area) == 9;
     let mut y = 0;
     for item in &view.fields {
         let line = row(inside, y);
@@ -35,9 +38,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &FormView) {
         }
         y += 1;
     }
-    canvas.put(row(inside, y + 1), &view.note, Role::Dim);
-    let list = below(inside, y + 2);
-    let list = Rect { height: list.height.saturating_sub(1), ..list };
+    y += u16::from(spacious);
+    canvas.put(row(inside, y), &view.note, Role::Dim);
+    let list = below(inside, y + 1);
+    let list = Rect { height: list.height.saturating_sub(u16::from(spacious)), ..list };
     for (n, (offer, chosen)) in (0..list.height).zip(&view.offers) {
         let line = row(list, n);
         canvas.put(from_left(line, 2), offer, Role::Text);
@@ -46,6 +50,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &FormView) {
             canvas.put(line, &canvas.glyphs().cursor.to_string(), Role::Selected);
         }
         canvas.hit(line, Target::Row(usize::from(n)));
+    }
+    if !spacious {
+        return;
     }
     let foot = row_from_bottom(inside, 0);
     let (sign, hint) = if view.ready {

@@ -11,13 +11,21 @@ use crate::ui::theme::Role;
 use crate::ui::widgets::field::field;
 use crate::ui::widgets::scroll::scroll;
 
-/// Draws the list; `view` gives the window of a height.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, title: &str, view: impl Fn(usize) -> SearchView) {
-    // A frame, the search and a gap: what is left of the height are rows.
-    let most = if form == Form::Full { area.height.saturating_sub(2) } else { area.height };
-    let window = most.saturating_sub(if form == Form::Full { 4 } else { 3 });
-    let view = view(usize::from(window));
-    let inside = open(canvas, area, 96, most, &format!("{title}: type to search, enter runs, esc closes"));
+/// Lines of the box.
+fn height(area: Rect, form: Form) -> u16 {
+    if form == Form::Full { area.height.saturating_sub(2) } else { area.height }
+}
+
+/// Commands that are seen over an area.
+pub fn rows(area: Rect, form: Form) -> usize {
+    // The frame, the search, and a gap where there is room.
+    usize::from(height(area, form).saturating_sub(if form == Form::Full { 4 } else { 3 }))
+}
+
+/// Draws the list.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, title: &str, view: &SearchView) {
+    let title = format!("{title}: type to search, enter runs, esc closes");
+    let inside = open(canvas, area, 96, height(area, form), &title);
     let search = row(inside, 0);
     let label = canvas.put(search, "search ", Role::Dim);
     let count = format!(" {}", view.shown);
@@ -51,11 +59,13 @@ fn draw_row(canvas: &mut Canvas<'_>, line: Rect, item: &KeyRow) {
     if narrow {
         canvas.put(rest, item.text, text);
     } else {
-        let side = 28.min(rest.width / 3);
-        canvas.put(Rect { width: rest.width - side, ..rest }, item.text, text);
-        let place = from_left(rest, rest.width - side);
+        // The name is for the keymap file: it comes where there is room beside what is done.
+        let name = if line.width >= 86 { 18 } else { 0 };
+        let side = name + 11;
+        canvas.put(Rect { width: rest.width.saturating_sub(side), ..rest }, item.text, text);
+        let place = from_left(rest, rest.width.saturating_sub(side));
         let note = if item.off { "not now" } else { item.context };
-        canvas.put(Rect { width: side.saturating_sub(11), ..place }, item.name, Role::Dim);
+        canvas.put(Rect { width: name, ..place }, item.name, Role::Dim);
         canvas.put_right(place, note, Role::Dim);
     }
     if item.cursor {

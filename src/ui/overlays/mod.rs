@@ -15,21 +15,46 @@ use ratatui::layout::Rect;
 use super::canvas::{Canvas, centred};
 use super::layout::Form;
 use super::theme::Role;
+use crate::app::overlays::{Confirm, Menu};
+use crate::app::view::{FormView, SearchView};
 use crate::app::{App, Overlay, Target, view};
 
-/// Draws the overlay in front, if there is one, over `area`: all between tabs and foot.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, app: &App) {
-    let Some(overlay) = &app.overlay else { return };
-    canvas.hit(canvas.area(), Target::Outside);
-    match overlay {
-        Overlay::Help(_) => keys::draw(canvas, area, form, "Help", |height| view::help(app, height)),
-        Overlay::Palette(_) => keys::draw(canvas, area, form, "Commands", |height| view::palette(app, height)),
-        Overlay::Confirm(confirm) => ask::confirm(canvas, area, confirm),
-        Overlay::Menu(menu) => ask::menu(canvas, area, menu),
-        Overlay::Form(_) => {
-            if let Some(view) = view::form(app, form::offers(area)) {
-                form::draw(canvas, area, &view);
-            }
+/// What lies over the view.
+#[derive(Debug)]
+pub enum Over {
+    /// The keys of the view, searched.
+    Help(SearchView),
+    /// All commands, searched.
+    Palette(SearchView),
+    /// A question.
+    Confirm(Confirm),
+    /// A choice.
+    Menu(Menu),
+    /// A new feed.
+    Form(FormView),
+}
+
+impl Over {
+    /// What the model shows over `area`, which is all between tabs and foot.
+    pub fn of(app: &App, area: Rect, form: Form) -> Option<Self> {
+        Some(match app.overlay.as_ref()? {
+            Overlay::Help(_) => Self::Help(view::help(app, keys::rows(area, form))),
+            Overlay::Palette(_) => Self::Palette(view::palette(app, keys::rows(area, form))),
+            Overlay::Confirm(confirm) => Self::Confirm(confirm.clone()),
+            Overlay::Menu(menu) => Self::Menu(menu.clone()),
+            Overlay::Form(_) => Self::Form(view::form(app, form::offers(area))?),
+        })
+    }
+
+    /// Draws it.
+    pub fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, form: Form) {
+        canvas.hit(canvas.area(), Target::Outside);
+        match self {
+            Self::Help(view) => keys::draw(canvas, area, form, "Help", view),
+            Self::Palette(view) => keys::draw(canvas, area, form, "Commands", view),
+            Self::Confirm(confirm) => ask::confirm(canvas, area, confirm),
+            Self::Menu(menu) => ask::menu(canvas, area, menu),
+            Self::Form(view) => form::draw(canvas, area, view),
         }
     }
 }

@@ -112,13 +112,13 @@ fn hints(canvas: &mut Canvas<'_>, area: Rect, all: &[Hint]) {
     let mut used = 1;
     let mut full = false;
     for hint in all {
-        if !is_help(hint) {
+        if is_help(hint) {
+            kept = kept.saturating_sub(wide(hint));
+        } else {
             full |= used + kept + wide(hint) > area.width.saturating_add(2);
             if full {
                 continue;
             }
-        } else {
-            kept = kept.saturating_sub(wide(hint));
         }
         let place = from_left(area, used);
         let mut taken = canvas.put(place, &hint.key, Role::Key) + 1;
@@ -128,10 +128,12 @@ fn hints(canvas: &mut Canvas<'_>, area: Rect, all: &[Hint]) {
     }
 }
 
-/// Messages above the foot, at the right side, the newest lowest; a long one has up to three lines.
+/// Messages above the foot, at the right side, the newest lowest; a long one is cut.
 pub fn toasts(canvas: &mut Canvas<'_>, area: Rect, all: &[ToastView]) {
     let mut from_bottom = 0;
-    for toast in all.iter().rev() {
+    // On a small screen the newest alone, and short: the list below it matters too.
+    let (most, high) = if area.height < 18 { (1, 2) } else { (4, 3) };
+    for toast in all.iter().rev().take(most) {
         let (sign, role) = match toast.tone {
             Tone::Bad => (Sign::Failed, Role::Bad),
             Tone::Warn => (Sign::Invalid, Role::Warn),
@@ -140,8 +142,8 @@ pub fn toasts(canvas: &mut Canvas<'_>, area: Rect, all: &[ToastView]) {
         };
         let inner = usize::from(area.width.saturating_sub(6).min(76));
         let mut lines = text::wrap(&toast.text, inner);
-        if lines.len() > 3 {
-            lines.truncate(3);
+        if lines.len() > high {
+            lines.truncate(high);
             if let Some(last) = lines.last_mut() {
                 last.push_str(canvas.glyphs().ellipsis);
             }

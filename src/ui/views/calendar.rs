@@ -49,7 +49,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &CalendarView
         let rest = below(days, n * high);
         let line = Rect { height: rest.height.min(high), ..rest };
         canvas.put(from_left(line, 1), name, Role::Dim);
-        for (week, x) in view.weeks.iter().zip((0..).map(|w: u16| LABEL.saturating_add(w.saturating_mul(wide)))) {
+        for (week, x) in
+            view.weeks.iter().zip((0..).map(|w: u16| LABEL.saturating_add(w.saturating_mul(wide))))
+        {
             let place = from_left(line, x);
             let place = Rect { width: place.width.min(wide), ..place };
             if let Some(day) = week[usize::from(n)] {

@@ -22,7 +22,10 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &GridView) {
     let mut notes = Vec::new();
     if view.total_columns > view.columns.len() {
         let last = view.first_column + view.columns.len();
-        notes.push((format!("columns {} to {last} of {}", view.first_column + 1, view.total_columns), Role::Dim));
+        notes.push((
+            format!("columns {} to {last} of {}", view.first_column + 1, view.total_columns),
+            Role::Dim,
+        ));
     }
     rule(canvas, row(area, 0), &view.title, &notes);
     let body = below(area, 3);

@@ -21,12 +21,11 @@ pub fn rows(area: Rect) -> usize {
 
 /// Draws it.
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &LogsView) {
-    let mut notes = Vec::new();
+    let follows = if view.following { ("following", Role::Good) } else { ("holding still", Role::Badge) };
+    let mut notes = vec![(follows.0.to_owned(), follows.1)];
     if view.below > 0 {
         notes.push((format!("{} new below", view.below), Role::Warn));
     }
-    let follows = if view.following { ("following", Role::Good) } else { ("holding still", Role::Badge) };
-    notes.push((follows.0.to_owned(), follows.1));
     rule(canvas, row(area, 0), &view.title, &notes);
     let body = below(area, 1);
     if view.lines.is_empty() {
@@ -35,9 +34,12 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &LogsView) {
     }
     let room = Rect { width: body.width.saturating_sub(2), ..body };
     let feed = if form == Form::Full { feed_width(view, room.width) } else { 0 };
-    let lines: Vec<Vec<Range<usize>>> = view.lines.iter().map(|line| pieces(line, view, room.width, feed)).collect();
+    let lines: Vec<Vec<Range<usize>>> =
+        view.lines.iter().map(|line| pieces(line, view, room.width, feed)).collect();
     let mut y = 0;
-    for (index, (line, pieces)) in view.lines.iter().zip(&lines).enumerate().skip(hidden(view, &lines, body.height)) {
+    for (index, (line, pieces)) in
+        view.lines.iter().zip(&lines).enumerate().skip(hidden(view, &lines, body.height))
+    {
         let place = below(room, y);
         let high = u16::try_from(pieces.len()).unwrap_or(u16::MAX).min(place.height);
         draw_line(canvas, Rect { height: high, ..place }, line, pieces, feed);
@@ -134,5 +136,8 @@ fn highlight(canvas: &mut Canvas<'_>, place: Rect, shown: &str, piece: &Range<us
     let end = found.end.min(piece.end).saturating_sub(piece.start);
     let (Some(before), Some(inside)) = (shown.get(..start), shown.get(start..end)) else { return };
     let place = from_left(place, columns(before));
-    canvas.tint(Rect { width: place.width.min(columns(inside)), height: place.height.min(1), ..place }, Role::Match);
+    canvas.tint(
+        Rect { width: place.width.min(columns(inside)), height: place.height.min(1), ..place },
+        Role::Match,
+    );
 }

@@ -22,32 +22,58 @@ use super::canvas::Canvas;
 use super::layout::Form;
 use super::theme::Role;
 use crate::app::tabs::Level;
+use crate::app::view::{CalendarView, DetailView, GridView, LogsView, TableView};
 use crate::app::{App, Tab, view};
 
-/// Draws the view in front.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, app: &App) {
-    let rows = table::rows(area, form);
-    let table = match app.tab {
-        Tab::Feeds => match view::detail(app, detail::rows(area)).filter(|_| app.in_detail()) {
-            Some(view) => return detail::draw(canvas, area, &view),
-            None => view::feeds(app, rows),
-        },
-        Tab::Partitions => match app.level() {
-            Level::Datasets => view::datasets(app, rows),
-            Level::Partitions => view::partitions(app, rows),
-            Level::Files => view::files(app, rows),
-            Level::Calendar => {
-                return calendar::draw(canvas, area, form, &view::calendar(app, calendar::weeks(area)));
-            }
-            Level::Grid => {
-                let (height, width) = grid::window(area);
-                return grid::draw(canvas, area, &view::grid(app, height, width));
-            }
-        },
-        Tab::Exports => view::exports(app, rows),
-        Tab::Logs => return logs::draw(canvas, area, form, &view::logs(app, logs::rows(area))),
-    };
-    table::draw(canvas, area, form, &table);
+/// The view in front.
+#[derive(Debug)]
+pub enum Shape {
+    /// A list with columns.
+    Table(TableView),
+    /// One feed.
+    Detail(DetailView),
+    /// The days of a dataset.
+    Calendar(CalendarView),
+    /// Rows of a file.
+    Grid(GridView),
+    /// The log.
+    Logs(LogsView),
+}
+
+impl Shape {
+    /// What the model shows in an area.
+    pub fn of(app: &App, area: Rect, form: Form) -> Self {
+        let rows = table::rows(area, form);
+        match app.tab {
+            Tab::Feeds => match view::detail(app, detail::rows(area)).filter(|_| app.in_detail()) {
+                Some(view) => Self::Detail(view),
+                None => Self::Table(view::feeds(app, rows)),
+            },
+            Tab::Partitions => match app.level() {
+                Level::Datasets => Self::Table(view::datasets(app, rows)),
+                Level::Partitions => Self::Table(view::partitions(app, rows)),
+                Level::Files => Self::Table(view::files(app, rows)),
+                Level::Calendar => Self::Calendar(view::calendar(app, calendar::weeks(area))),
+                Level::Grid => {
+                    let (height, width) = grid::window(area);
+                    Self::Grid(view::grid(app, height, width))
+                }
+            },
+            Tab::Exports => Self::Table(view::exports(app, rows)),
+            Tab::Logs => Self::Logs(view::logs(app, logs::rows(area))),
+        }
+    }
+
+    /// Draws it.
+    pub fn draw(&self, canvas: &mut Canvas<'_>, area: Rect, form: Form) {
+        match self {
+            Self::Table(view) => table::draw(canvas, area, form, view),
+            Self::Detail(view) => detail::draw(canvas, area, view),
+            Self::Calendar(view) => calendar::draw(canvas, area, form, view),
+            Self::Grid(view) => grid::draw(canvas, area, view),
+            Self::Logs(view) => logs::draw(canvas, area, form, view),
+        }
+    }
 }
 
 /// Says in the middle of an empty view why it is empty.

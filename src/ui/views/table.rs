@@ -6,6 +6,7 @@ use crate::app::Target;
 use crate::app::view::{Cell, Head, Order, Row, TableView};
 use crate::ui::canvas::{Canvas, below, columns, from_left, row};
 use crate::ui::layout::Form;
+use crate::ui::text::clip_middle;
 use crate::ui::theme::Role;
 use crate::ui::widgets::meter::{bar, gauge, sparkline};
 use crate::ui::widgets::rule::rule;
@@ -15,18 +16,19 @@ use crate::ui::widgets::table::{Column, Slot, cell, fit, heads, put};
 /// Columns before the first: the cursor and the mark.
 const GUTTER: u16 = 2;
 
-/// Lines that a table keeps below its rows, the rule above them included.
-fn about_lines(area: Rect, form: Form) -> u16 {
+/// Lines that a table keeps below its rows, the rule above them included: also when it has nothing to say there, so
+/// that the rows do not move with the cursor.
+fn about_lines(form: Form) -> u16 {
     match form {
-        Form::Full => (area.height / 6).clamp(3, 7),
-        Form::Compact => u16::from(area.height >= 8),
+        Form::Full => 4,
+        Form::Compact => 1,
         Form::Tiny => 0,
     }
 }
 
 /// Rows that a table shows in an area.
 pub fn rows(area: Rect, form: Form) -> usize {
-    usize::from(area.height.saturating_sub(2 + about_lines(area, form)))
+    usize::from(area.height.saturating_sub(2 + about_lines(form)))
 }
 
 /// Draws it.
@@ -40,7 +42,13 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &TableView) {
     let room = from_left(body, GUTTER);
     let room = Rect { width: room.width.saturating_sub(2), ..room };
     let gap = if form == Form::Full { 2 } else { 1 };
-    let all: Vec<Column> = view.heads.iter().map(column).collect();
+    let mut all: Vec<Column> = view.heads.iter().map(column).collect();
+    if let Some(names) = all.first_mut() {
+        // Rows are told apart by it: it is seen whole where that is possible.
+        names.want =
+            view.rows.iter().filter_map(|r| r.cells.first()).map(|c| columns(&c.text)).max().unwrap_or(0);
+        names.max = names.max.max(names.want);
+    }
     let slots = fit(&all, room.width, gap);
     let sort = view.heads.iter().position(|h| h.sorted.is_some());
     let sort = sort.and_then(|i| Some((i, view.heads.get(i)?.sorted? == Order::Down)));
@@ -77,6 +85,7 @@ fn column(head: &Head) -> Column {
     Column {
         head: head.title,
         min: head.width,
+        want: head.width,
         max: if head.fill { u16::MAX } else { head.width },
         right: head.right,
         rank: head.rank,
@@ -87,7 +96,15 @@ fn draw_row(canvas: &mut Canvas<'_>, line: Rect, item: &Row, all: &[Column], slo
     for slot in slots {
         let Some(value) = item.cells.get(slot.index) else { continue };
         let place = cell(from_left(line, GUTTER), *slot);
-        draw_cell(canvas, place, value, all[slot.index].right, item.marked);
+        if slot.index == 0 && value.sign.is_none() && value.gauge.is_none() {
+            // Names begin alike and end differently.
+            let ellipsis = canvas.glyphs().ellipsis;
+            let name =
+                Cell { text: clip_middle(&value.text, usize::from(place.width), ellipsis), ..value.clone() };
+            draw_cell(canvas, place, &name, false, item.marked);
+        } else {
+            draw_cell(canvas, place, value, all[slot.index].right, item.marked);
+        }
     }
     let [cursor, mark] = [canvas.glyphs().cursor, canvas.glyphs().mark];
     if item.marked {

@@ -28,7 +28,9 @@ pub fn field(canvas: &mut Canvas<'_>, area: Rect, content: &str, at: Option<usiz
     let seen = if text::width(seen) > room { text::skip(seen, 2) } else { seen };
     let mut x = canvas.put(area, seen, Role::Input);
     let mut rest = after.chars();
-    let under: String = rest.next().map_or_else(|| " ".to_owned(), |c| escape_controls(c.encode_utf8(&mut [0; 4])).into_owned());
+    let under: String = rest
+        .next()
+        .map_or_else(|| " ".to_owned(), |c| escape_controls(c.encode_utf8(&mut [0; 4])).into_owned());
     let place = from_left(area, x);
     let style = canvas.style(Role::Input).add_modifier(Modifier::REVERSED);
     x += canvas.put(Rect { width: place.width.min(columns(&under)), ..place }, &under, style);
@@ -59,7 +61,11 @@ mod tests {
             field(&mut Canvas::new(&mut buffer, &theme), area, content, Some(at));
             let under: Vec<&Cell> =
                 buffer.content().iter().filter(|c| c.modifier.contains(Modifier::REVERSED)).collect();
-            assert_eq!(under.first().map(|c| c.symbol()), Some(expected.to_string().as_str()), "{content} {at}");
+            assert_eq!(
+                under.first().map(|c| c.symbol()),
+                Some(expected.to_string().as_str()),
+                "{content} {at}"
+            );
         }
     }
 }

@@ -50,7 +50,11 @@ pub fn sparkline(canvas: &mut Canvas<'_>, area: Rect, values: &[u64], role: Role
         .map(|value| {
             let share = if top > 0 { *value as f64 / top as f64 } else { 0.0 };
             // The lowest level is kept for nothing at all.
-            let level = if share > 0.0 { whole(share * (levels.len() - 1) as f64, levels.len() - 1).max(1) } else { 0 };
+            let level = if share > 0.0 {
+                whole(share * (levels.len() - 1) as f64, levels.len() - 1).max(1)
+            } else {
+                0
+            };
             levels.get(level).copied().unwrap_or(' ')
         })
         .collect();
@@ -87,8 +91,14 @@ mod tests {
     #[test]
     fn bars_are_as_long_as_their_share() {
         let bar_of = |f, ascii| drawn(4, ascii, |c, a| bar(c, a, f, Role::Bar));
-        assert_eq!([0.0, 0.001, 0.5, 0.6, 1.0, 7.0].map(|f| bar_of(f, false)), ["    ", "▏   ", "██  ", "██▍ ", "████", "████"]);
-        assert_eq!([0.0, 0.001, 0.5, 1.0, f64::NAN].map(|f| bar_of(f, true)), ["    ", "#   ", "##  ", "####", "    "]);
+        assert_eq!(
+            [0.0, 0.001, 0.5, 0.6, 1.0, 7.0].map(|f| bar_of(f, false)),
+            ["    ", "▏   ", "██  ", "██▍ ", "████", "████"]
+        );
+        assert_eq!(
+            [0.0, 0.001, 0.5, 1.0, f64::NAN].map(|f| bar_of(f, true)),
+            ["    ", "#   ", "##  ", "####", "    "]
+        );
         assert_eq!(drawn(4, false, |c, a| gauge(c, a, 0.5, Role::Bar)), "██░░");
         assert_eq!(drawn(0, false, |c, a| gauge(c, a, 0.5, Role::Bar)), "");
     }

@@ -21,6 +21,9 @@ pub struct Column {
     pub head: &'static str,
     /// Columns of the terminal that it needs.
     pub min: u16,
+    /// Columns of the terminal that its values need to be seen whole: it gets them before others grow, and up to two
+    /// fifths of the width before others are shown at all.
+    pub want: u16,
     /// Columns of the terminal that it can use.
     pub max: u16,
     /// Numbers stand at the right.
@@ -32,12 +35,12 @@ pub struct Column {
 impl Column {
     /// A column of text.
     pub const fn text(head: &'static str, min: u16, max: u16, rank: u8) -> Self {
-        Self { head, min, max, right: false, rank }
+        Self { head, min, want: min, max, right: false, rank }
     }
 
     /// A column of numbers.
     pub const fn number(head: &'static str, width: u16, rank: u8) -> Self {
-        Self { head, min: width, max: width, right: true, rank }
+        Self { head, min: width, want: width, max: width, right: true, rank }
     }
 }
 
@@ -54,14 +57,18 @@ pub struct Slot {
 
 /// The columns that have room in `width`, one cell apart.
 pub fn fit(columns: &[Column], width: u16, gap: u16) -> Vec<Slot> {
+    let most = width / 5 * 2;
+    let first: Vec<u16> = columns.iter().map(|c| c.want.min(c.max).min(most).max(c.min)).collect();
     let need = |kept: &[usize]| {
         let gaps = usize::from(gap) * kept.len().saturating_sub(1);
-        kept.iter().map(|&i| usize::from(columns[i].min)).sum::<usize>() + gaps
+        kept.iter().map(|&i| usize::from(first[i])).sum::<usize>() + gaps
     };
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     while need(&kept) > usize::from(width) {
         // Of one rank the rightmost goes first.
-        let Some(at) = kept.iter().enumerate().max_by_key(|(at, i)| (columns[**i].rank, *at)).map(|(at, _)| at) else {
+        let Some(at) =
+            kept.iter().enumerate().max_by_key(|(at, i)| (columns[**i].rank, *at)).map(|(at, _)| at)
+        else {
             break;
         };
         if columns[kept[at]].rank == 0 {
@@ -69,18 +76,23 @@ pub fn fit(columns: &[Column], width: u16, gap: u16) -> Vec<Slot> {
         }
         kept.remove(at);
     }
-    let mut spare = usize::from(width).saturating_sub(need(&kept));
-    let mut wide: Vec<u16> = kept.iter().map(|&i| columns[i].min).collect();
-    while spare > 0 {
+    let mut left = usize::from(width).saturating_sub(need(&kept));
+    let mut wide: Vec<u16> = kept.iter().map(|&i| first[i]).collect();
+    for (wide, &i) in wide.iter_mut().zip(&kept) {
+        let more = usize::from(columns[i].want.min(columns[i].max).saturating_sub(*wide)).min(left);
+        *wide += u16::try_from(more).unwrap_or(0);
+        left -= more;
+    }
+    while left > 0 {
         let growing: Vec<usize> = (0..kept.len()).filter(|&at| wide[at] < columns[kept[at]].max).collect();
         if growing.is_empty() {
             break;
         }
-        let share = (spare / growing.len()).max(1);
+        let share = (left / growing.len()).max(1);
         for at in growing {
-            let more = share.min(spare).min(usize::from(columns[kept[at]].max - wide[at]));
+            let more = share.min(left).min(usize::from(columns[kept[at]].max - wide[at]));
             wide[at] += u16::try_from(more).unwrap_or(0);
-            spare -= more;
+            left -= more;
         }
     }
     let mut x = 0u16;
@@ -103,7 +115,13 @@ pub fn cell(row: Rect, slot: Slot) -> Rect {
 }
 
 /// Writes the heads; a column that sorts has its sign beside the head. `sort` is the index and whether it descends.
-pub fn heads(canvas: &mut Canvas<'_>, row: Rect, columns: &[Column], slots: &[Slot], sort: Option<(usize, bool)>) {
+pub fn heads(
+    canvas: &mut Canvas<'_>,
+    row: Rect,
+    columns: &[Column],
+    slots: &[Slot],
+    sort: Option<(usize, bool)>,
+) {
     for slot in slots {
         let column = columns[slot.index];
         let sign = match sort {
@@ -151,6 +169,16 @@ mod tests {
         assert_eq!(widths(12), [(0, 10), (1, 1)]);
         assert_eq!(widths(10), [(0, 10)]);
         assert_eq!(widths(0), []);
+    }
+
+    #[test]
+    fn a_name_is_seen_whole_before_less_important_columns() {
+        let mut columns = COLUMNS;
+        columns[0].want = 25;
+        let widths = |width| fit(&columns, width, 1).iter().map(|s| (s.index, s.width)).collect::<Vec<_>>();
+        assert_eq!(widths(64), [(0, 30), (1, 18), (2, 9), (3, 4)]);
+        assert_eq!(widths(40), [(0, 19), (1, 10), (2, 9)]);
+        assert_eq!(widths(30), [(0, 19), (1, 10)]);
     }
 
     #[test]
