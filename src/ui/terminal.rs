@@ -94,8 +94,10 @@ impl Screen {
 
     /// Forgets what the terminal shows: the next frame is written whole.
     pub fn redraw(&mut self) {
+        // Not `Terminal::clear`: it asks where the cursor is, and waits for an answer that the keys' reader takes.
         // Only a terminal that is gone refuses, and then the next draw says so.
-        let _ = self.terminal.clear();
+        let area = ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size().unwrap_or_default()));
+        let _ = self.terminal.resize(area);
     }
 
     /// The next key, paste, click, focus or size; `None` when the terminal is gone. Pending while somebody else has it.
