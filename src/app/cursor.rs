@@ -126,6 +126,12 @@ impl<K: Ord + Clone> Cursor<K> {
         any
     }
 
+    /// Takes range and marks away, after a deed.
+    pub fn unmark(&mut self) {
+        self.anchor = None;
+        self.marked.clear();
+    }
+
     /// The lines of the range that is being drawn.
     pub fn span(&self, keys: &[K]) -> Option<Range<usize>> {
         let anchor = self.anchor.as_ref()?;

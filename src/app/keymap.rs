@@ -203,7 +203,7 @@ mod tests {
         if std::env::var_os("LAKEHAND_WRITE_KEYMAP").is_some() {
             std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/keymap.toml"), render()).unwrap();
         }
-        assert_eq!(render(), DEFAULT_FILE, "run once with LAKEHAND_WRITE_KEYMAP=1");
+        assert!(render() == DEFAULT_FILE, "run once with LAKEHAND_WRITE_KEYMAP=1");
         assert_eq!(Keymap::parse(DEFAULT_FILE).unwrap(), Keymap::default());
     }
 

@@ -86,7 +86,7 @@ impl App {
             }
             Overlay::Confirm(mut confirm) => match confirm.key(key) {
                 Some(true) => {
-                    self.feeds.cursor.clear();
+                    self.feeds.cursor.unmark();
                     return confirm.deed;
                 }
                 Some(false) => {}

@@ -153,10 +153,12 @@ impl Run {
         let Some(progress) = &self.progress else { return false };
         let counters = progress.snapshot();
         let mut new = self.counters != Some(counters);
-        if matches!(self.state, RunState::Waiting { .. })
-            && !matches!(counters.stage, Stage::Waiting | Stage::Ended)
-        {
-            self.state = RunState::Running;
+        if let RunState::Waiting { until, .. } = self.state {
+            // The event comes before the stage: a stage of the failed attempt does not end the wait.
+            let begun = matches!(counters.stage, Stage::Opening | Stage::Planning);
+            if begun || (now >= until && !matches!(counters.stage, Stage::Waiting | Stage::Ended)) {
+                self.state = RunState::Running;
+            }
         }
         match self.sampled {
             None => self.sampled = Some((now, counters.rows)),

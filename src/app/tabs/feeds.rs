@@ -256,7 +256,7 @@ impl App {
         if feeds.is_empty() {
             return Vec::new();
         }
-        self.feeds.cursor.clear();
+        self.feeds.cursor.unmark();
         vec![Effect::Export { feeds, trigger: Trigger::Asked }]
     }
 
@@ -332,7 +332,7 @@ impl App {
                     active.then(|| "is not archived".to_owned())
                 });
                 if !feeds.is_empty() {
-                    self.feeds.cursor.clear();
+                    self.feeds.cursor.unmark();
                     return vec![Effect::Restore(feeds)];
                 }
             }
@@ -370,7 +370,7 @@ impl App {
         if feeds.is_empty() {
             return Vec::new();
         }
-        self.feeds.cursor.clear();
+        self.feeds.cursor.unmark();
         vec![Effect::SetEnabled { feeds, enabled }]
     }
 
