@@ -252,8 +252,17 @@ impl App {
 
     /// The lines of a list's window, as far as the model can know: what a page is.
     pub(crate) fn page(&self) -> usize {
-        const AROUND: usize = 7;
-        usize::from(self.size.1).saturating_sub(AROUND).max(1)
+        let (width, height) = self.size;
+        let full = width >= 80 && height >= 24;
+        // Header, tabs, title and foot are around every view; a test of ui holds that the rest agrees too.
+        let around = match self.tab {
+            Tab::Logs => 4,
+            Tab::Feeds if self.detail.is_some() => 4,
+            Tab::Partitions if self.partitions.level == super::tabs::Level::Grid => 6,
+            _ if full => 9,
+            _ => 6,
+        };
+        usize::from(height.saturating_sub(around)).max(1)
     }
 
     pub(crate) fn metadata(&self, key: &str) -> Option<&Metadata> {

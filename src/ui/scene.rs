@@ -39,9 +39,10 @@ impl Scene {
         around::tabs(canvas, layout.tabs, &self.around);
         self.shape.draw(canvas, layout.view, layout.form);
         around::foot(canvas, layout.foot, &self.around);
+        around::toasts(canvas, layout.view, &self.around.toasts);
+        // A question must not be hidden by a message; the log has them all.
         if let Some(over) = &self.over {
             over.draw(canvas, layout.view, layout.form);
         }
-        around::toasts(canvas, layout.view, &self.around.toasts);
     }
 }

@@ -54,9 +54,9 @@ impl Lake {
         lake
     }
 
-    // For the benchmark, which shares this file.
-    #[allow(dead_code)]
     /// `feeds` feeds with `partitions` partitions in all, half of them in the first.
+    // The benchmark, which shares this file, is its only user.
+    #[allow(dead_code)]
     pub(crate) fn large(feeds: usize, partitions: usize, size: (u16, u16)) -> Self {
         let each = partitions / 2 / feeds.max(1);
         let list: Vec<Feed> = (0..feeds)
@@ -68,9 +68,9 @@ impl Lake {
     }
 
     fn of(feeds: &[Feed], size: (u16, u16)) -> Self {
-        let setup = Setup { size, lake: PathBuf::from("/srv/analytics/data_lake"), ..Setup::new(now()) };
+        let setup = Setup { size, lake: PathBuf::from("/srv/analytics/data_lake"), ..Setup::new(at(-20)) };
         let mut lake = Self { app: App::new(setup) };
-        lake.send(Message::Tick { now: now() });
+        lake.send(Message::Tick { now: at(-20) });
         let mut entries: Vec<Entry> = feeds.iter().map(|feed| entry(&feed.0, feed.1)).collect();
         if let Some(broken) = entries.iter_mut().find(|e| e.name == "user_transaction_summary_eur") {
             let text = "{\"feed_name\": \"user_transaction_summary_eur\",\n \"feed_type\": \"tabel\", \"enabeld\": true}";
@@ -95,7 +95,7 @@ impl Lake {
         lake
     }
 
-    /// Exports in every state.
+    /// Exports in every state. What they say in passing has gone by the end.
     fn work(&mut self) {
         let owner =
             Owner { what: "lakehand export".into(), pid: 4242, host: "batch-1".into(), since: at(-190) };

@@ -12,7 +12,7 @@ fn heads() -> Vec<Head> {
     let head = |title, right, width, fill, rank| Head { title, right, width, fill, rank, sorted: None };
     vec![
         head("Feed", false, 16, true, 0),
-        head("Stage", false, 22, false, 0),
+        head("Stage", false, 18, true, 0),
         head("Rows", true, 11, false, 1),
         head("Rows/s", true, 9, false, 2),
         head("History", false, 20, false, 5),

@@ -61,7 +61,7 @@ pub fn datasets(app: &App, height: usize) -> TableView {
         ),
         heads: vec![
             head("Dataset", false, 18, true, 0),
-            head(if state.bytes { "Bytes" } else { "Rows " }, false, 12, false, 3),
+            head(if state.bytes { "Bytes" } else { "Rows " }, false, 10, true, 3),
             head("Kind", false, 6, false, 6),
             head("Partitions", true, 10, false, 4),
             head("Files", true, 7, false, 5),
@@ -149,12 +149,12 @@ pub fn partitions(app: &App, height: usize) -> TableView {
         })
         .collect();
     let mut heads = vec![
-        head("Partition", false, 26, true, 0),
-        head("Rows", true, 12, false, 1),
-        head("Size", true, 9, false, 1),
-        head("Files", true, 9, false, 2),
-        head("Mean file", true, 11, false, 3),
-        head(if state.bytes { "Bytes" } else { "Rows " }, false, 16, false, 4),
+        head("Partition", false, 25, false, 0),
+        head("Rows", true, 11, false, 2),
+        head("Size", true, 9, false, 0),
+        head("Files", true, 5, false, 4),
+        head("Mean file", true, 10, false, 3),
+        head(if state.bytes { "Bytes" } else { "Rows " }, false, 6, true, 1),
     ];
     let sorted = if state.reverse { Order::Down } else { Order::Up };
     if let Some(head) = heads.get_mut(state.sort) {

@@ -61,18 +61,18 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &CalendarView
     }
     let rest = below(days, 7 * high + u16::from(form == Form::Full));
     canvas.put(from_left(row(rest, 0), 1), &view.about, Role::Text);
-    legend(canvas, from_left(row(rest, 2), 1), view);
+    legend(canvas, from_left(below(rest, 2), 1), view);
 }
 
 fn months(canvas: &mut Canvas<'_>, area: Rect, view: &CalendarView, wide: u16) {
-    let mut free = 0;
-    for (week, name) in &view.months {
-        let x = LABEL.saturating_add(u16::try_from(*week).unwrap_or(u16::MAX).saturating_mul(wide));
-        // A name that would run into the one before is left out.
-        if x >= free {
-            canvas.put(from_left(area, x), name, Role::Head);
-            free = x.saturating_add(columns(name)).saturating_add(1);
-        }
+    let at = |week: usize| u16::try_from(week).unwrap_or(u16::MAX).saturating_mul(wide).saturating_add(LABEL);
+    for (n, (week, name)) in view.months.iter().enumerate() {
+        // A name may reach to the next; where it would run into it, the month alone, or nothing.
+        let end = view.months.get(n + 1).map_or(u16::MAX, |(next, _)| at(*next));
+        let room = end.saturating_sub(at(*week));
+        let month = name.split(' ').next().unwrap_or_default();
+        let shown = [name, month].into_iter().find(|text| columns(text) < room);
+        canvas.put(from_left(area, at(*week)), shown.unwrap_or_default(), Role::Head);
     }
 }
 
@@ -103,9 +103,14 @@ fn legend(canvas: &mut Canvas<'_>, area: Rect, view: &CalendarView) {
         (glyphs.heat[2], HEAT[2]),
         (glyphs.heat[3], HEAT[3]),
     ];
+    let texts: Vec<String> = view.legend.iter().map(|text| format!(" {text}   ")).collect();
+    let all: u16 = texts.iter().map(|text| columns(text) + 1).sum();
+    // Side by side where that fits, else one below the other.
+    let across = all <= area.width.saturating_add(3);
     let mut used = 0;
-    for ((sign, role), text) in signs.into_iter().zip(&view.legend) {
-        used += canvas.put(from_left(area, used), &sign.to_string(), role);
-        used += canvas.put(from_left(area, used), &format!(" {text}   "), Role::Dim);
+    for (n, ((sign, role), text)) in (0..).zip(signs.into_iter().zip(&texts)) {
+        let line = if across { from_left(row(area, 0), used) } else { row(area, n) };
+        let wide = canvas.put(line, &sign.to_string(), role);
+        used += wide + canvas.put(from_left(line, wide), text.trim_end(), Role::Dim) + 3;
     }
 }

@@ -86,3 +86,28 @@ pub(super) fn empty(canvas: &mut Canvas<'_>, area: Rect, why: &str) {
         canvas.put_centre(super::canvas::row(place, n), line, Role::Dim);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{Message, Setup};
+    use crate::ui::layout::Layout;
+
+    #[test]
+    fn a_page_of_the_model_is_what_is_seen() {
+        let now = "2025-01-15T12:00:00Z".parse().unwrap();
+        for (width, height) in [(40, 12), (79, 30), (80, 23), (80, 24), (160, 50)] {
+            let layout = Layout::of(Rect::new(0, 0, width, height));
+            let mut app = App::new(Setup::new(now));
+            app.update(Message::Resize { width, height });
+            for tab in Tab::ALL {
+                app.tab = tab;
+                let seen = match tab {
+                    Tab::Logs => logs::rows(layout.view),
+                    _ => table::rows(layout.view, layout.form),
+                };
+                assert_eq!(app.page(), seen, "{tab:?} {width}x{height}");
+            }
+        }
+    }
+}

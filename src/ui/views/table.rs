@@ -47,7 +47,9 @@ pub fn draw(canvas: &mut Canvas<'_>, area: Rect, form: Form, view: &TableView) {
         // Rows are told apart by it: it is seen whole where that is possible.
         names.want =
             view.rows.iter().filter_map(|r| r.cells.first()).map(|c| columns(&c.text)).max().unwrap_or(0);
-        names.max = names.max.max(names.want);
+        // Beside another column that grows it takes no more than that.
+        let alone = view.heads.iter().filter(|h| h.fill).count() == usize::from(view.heads[0].fill);
+        names.max = if alone { u16::MAX } else { names.want.max(names.min) };
     }
     let slots = fit(&all, room.width, gap);
     let sort = view.heads.iter().position(|h| h.sorted.is_some());
