@@ -50,11 +50,13 @@ pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message
 }
 
 fn words(plan: &Plan, metadata: Option<&Metadata>) -> PlanText {
-    let queries = match &plan.reading {
+    let mut queries = match &plan.reading {
         Reading::Push { query, .. } | Reading::Mirror { query, .. } => vec![query.sql.clone()],
         Reading::Table { queries } => queries.iter().map(|query| query.sql.clone()).collect(),
         Reading::Nothing { .. } => Vec::new(),
     };
+    // The same statement may be asked in more than one way.
+    queries.dedup();
     let columns: Vec<PlanColumn> = plan
         .schema
         .arrow

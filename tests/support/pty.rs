@@ -123,6 +123,11 @@ impl Pty {
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
     }
 
+    /// The process of the program.
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
     /// Waits until the program has ended; its exit code.
     #[track_caller]
     pub fn ended(&mut self) -> u32 {
