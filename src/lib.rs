@@ -11,6 +11,7 @@ pub mod headless;
 pub mod ksql;
 pub mod lake;
 pub mod log;
+pub mod runtime;
 pub mod ui;
 pub mod watch;
 

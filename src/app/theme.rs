@@ -47,6 +47,7 @@ impl From<Theme> for ThemeName {
         match theme {
             Theme::Dark => Self::Dark,
             Theme::Light => Self::Light,
+            Theme::ColourBlind => Self::ColourBlind,
             Theme::Mono => Self::Mono,
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! | command | file |
 //! |---|---|
+//! | none: the screen | [`screen`] |
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
@@ -19,6 +20,7 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod screen;
 mod shell;
 mod watch;
 
@@ -49,6 +51,8 @@ pub struct Cli {
     /// The server: short for --set server.url=URL
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    screen: screen::ScreenArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -135,11 +139,11 @@ fn run(cli: Cli) -> Result<Exit> {
         flags.push(("server.url".into(), url));
     }
     let start = Start { root: cli.root, file: cli.config, flags };
+    if cli.command.is_some() {
+        cli.screen.refuse()?;
+    }
     match cli.command {
-        None => Err(Error::new(Kind::Usage, "no command is given").next(
-            "`lakehand export --all` exports now, `lakehand demo` shows it on an embedded server, `lakehand help` \
-             lists all commands",
-        )),
+        None => screen::run(start, &cli.screen),
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),

@@ -139,10 +139,16 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("screen.ascii", Switch, |c| c.screen.ascii.to_string(), |c, v| put(&mut c.screen.ascii, switch(v))),
     key!("screen.mouse", Switch, |c| c.screen.mouse.to_string(), |c, v| put(&mut c.screen.mouse, switch(v))),
+    key!("screen.health", screen.health, "100ms"..="1h"),
 ];
 
 const ON_START: &[(&str, OnStart)] = &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
-const THEMES: &[(&str, Theme)] = &[("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+const THEMES: &[(&str, Theme)] = &[
+    ("dark", Theme::Dark),
+    ("light", Theme::Light),
+    ("colour-blind", Theme::ColourBlind),
+    ("mono", Theme::Mono),
+];
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;

@@ -204,7 +204,7 @@ pub enum OnStart {
 }
 
 /// How the screen looks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreenConfig {
     /// Colours.
     pub theme: Theme,
@@ -212,6 +212,14 @@ pub struct ScreenConfig {
     pub ascii: bool,
     /// Whether the mouse is taken.
     pub mouse: bool,
+    /// How often the server is asked how it is.
+    pub health: Duration,
+}
+
+impl Default for ScreenConfig {
+    fn default() -> Self {
+        Self { theme: Theme::default(), ascii: false, mouse: false, health: Duration::from_secs(5) }
+    }
 }
 
 /// Colours of the screen.
@@ -222,6 +230,8 @@ pub enum Theme {
     Dark,
     /// For a light background.
     Light,
+    /// For eyes that do not tell red from green, on a dark background.
+    ColourBlind,
     /// No colours.
     Mono,
 }

@@ -12,10 +12,10 @@ mod exit;
 mod json;
 mod note;
 mod plain;
-mod record;
+pub(crate) mod record;
 mod run;
 mod signal;
-mod watch;
+pub(crate) mod watch;
 
 pub use exit::Exit;
 pub use json::print_json;

@@ -36,7 +36,7 @@ impl Recorder {
 }
 
 /// The line of an event; `None` for what the log does not hold.
-pub(super) fn record(event: &Event) -> Option<Record> {
+pub(crate) fn record(event: &Event) -> Option<Record> {
     let new = |level, message: &str| Record::new(event.time, level, Some(&event.feed), message);
     Some(match &event.what {
         What::Queued { .. } => return None,

@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::export::event::{Finished, Outcome, What};
 use crate::export::{Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, ExportMode, Feed, FeedPaths};
-use crate::log::Level;
+use crate::log::{Level, Record};
 use crate::watch::{Brain, Cause, Change, Ended, Hint, Now, Order, Step, Watcher};
 
 /// What the watcher works with.
@@ -349,6 +349,11 @@ impl Desk {
         // The hand lives as long as this sender.
         let _ = self.deeds.send(deed);
     }
+}
+
+/// The line of the log of a change.
+pub(crate) fn change_record(change: &Change, now: DateTime<Utc>) -> Record {
+    of_change(change).record(now)
 }
 
 fn of_change(change: &Change) -> Note {

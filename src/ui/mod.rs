@@ -27,6 +27,7 @@ pub mod input;
 pub mod layout;
 pub mod overlays;
 pub mod scene;
+pub mod terminal;
 pub mod text;
 pub mod theme;
 pub mod views;

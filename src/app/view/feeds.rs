@@ -142,35 +142,6 @@ impl FeedState {
             }
             Self::Locked { by } => format!("locked by {}", one_line(by)),
             Self::CaughtUp { through: Some(through) } => {
-                format!("caught up {}", through.format("%m-%d %H:%M:%S"))
-            }
-            Self::CaughtUp { through: None } => "caught up".to_owned(),
-            other => other.word().to_owned(),
-        };
-        Cell { text, tone: self.tone(), sign: Some(self.sign()), gauge, spark: Vec::new() }
-    }
-
-    /// In a sentence.
-    pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
-        match self {
-            Self::Invalid { problem, count, last_good } => {
-                let more = if *count > 1 { format!("; and {} more", count - 1) } else { String::new() };
-                let good = if *last_good { " (its last good version stays in force)" } else { "" };
-                format!("invalid{good}: {}{more}", one_line(problem))
-            }
-            Self::Failed { reason } => format!("failed: {}", one_line(reason)),
-            Self::Waiting { until, reason } => {
-                let left = (*until - now).num_seconds().max(0);
-                format!("tries again in {left} s: {}", one_line(reason))
-            }
-            Self::Running { stage, done, rate } => {
-                let done = done.map(|done| format!(", about {:.0} % done", done * 100.0)).unwrap_or_default();
-                format!("running: {stage}{done}, {} rows/s", count(*rate))
-            }
-            Self::Queued => "waits for its turn".to_owned(),
-            Self::Locked { by } => format!("another process holds the dataset: {}", one_line(by)),
-            Self::Idle => "idle: nothing of it was exported yet, or not to its end".to_owned(),
-            Self::CaughtUp { through: Some(through) } => {
                 let today = through.date_naive() == now.date_naive();
                 format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
             }
@@ -277,11 +248,11 @@ fn heads(app: &App) -> Vec<Head> {
     };
     vec![
         head(FeedColumn::Name, "Feed", false, 16, true, 0),
-        head(FeedColumn::State, "State", false, 18, true, 0),
+        head(FeedColumn::State, "State", false, 24, false, 0),
         head(FeedColumn::Kind, "Kind", false, 6, false, 5),
         head(FeedColumn::Mode, "Mode", false, 9, false, 6),
-        head(FeedColumn::Size, "Size", true, 9, false, 2),
-        head(FeedColumn::Rows, "Rows", true, 11, false, 3),
+        head(FeedColumn::Size, "Size", true, 9, false, 3),
+        head(FeedColumn::Rows, "Rows", true, 11, false, 2),
         head(FeedColumn::Last, "Last export", false, 11, false, 1),
         head(FeedColumn::Next, "Next run", false, 9, false, 4),
     ]
