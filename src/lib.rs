@@ -1,5 +1,6 @@
 //! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod demo;
@@ -11,5 +12,8 @@ pub mod headless;
 pub mod ksql;
 pub mod lake;
 pub mod log;
+pub mod runtime;
+pub mod ui;
+pub mod watch;
 
 pub use error::{Class, Error, Kind, Result};

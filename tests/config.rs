@@ -159,7 +159,7 @@ on_start = \"knew\"
   line 6, column 14: export.zstd_level: \"23\" is not a whole number from 1 to 22
   line 9, column 1: server.password: is a secret, and not kept here; set LAKEHAND_PASSWORD or server.password_file
   line 11, column 2: scren: is not a section of the configuration; did you mean \"screen\"?
-  line 13, column 12: watch.on_start: \"knew\" is not one of new, all, nothing; did you mean \"new\"?
+  line 13, column 12: watch.on_start: \"knew\" is not one of new, all, none; did you mean \"new\"?
  "
     );
 }

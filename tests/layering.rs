@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("error", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
@@ -13,18 +13,20 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("lake", &["error", "feed", "log"]),
     ("export", &["error", "feed", "ksql", "lake"]),
     ("demo", &["error", "ksql"]),
-    ("headless", &["error", "export", "log"]),
+    ("watch", &["error", "feed", "log", "config"]),
+    ("headless", &["error", "export", "feed", "log", "watch", "config"]),
 ];
 
 /// Crate -> the only modules that may name it.
-const AT_HOME: [(&str, &[&str]); 8] = [
+const AT_HOME: [(&str, &[&str]); 9] = [
     ("reqwest", &["ksql"]),
     ("rustls", &["ksql"]),
     ("parquet", &["lake"]),
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "export", "demo", "headless", "cli"]),
+    ("tokio", &["ksql", "export", "watch", "demo", "headless", "cli"]),
+    ("notify", &["watch"]),
     ("jsonc_parser", &["feed"]),
 ];
 

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::screen::{self, ScreenArgs};
 use super::{Start, client, export, runtime, say};
 use crate::demo::{DemoOptions, DemoServer};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{Catalog, FeedPaths, Place};
 use crate::headless::{Exit, Output};
+use crate::ui::terminal::is_terminal;
 
 /// The name and text of a feed that the repository ships.
 macro_rules! shipped {
@@ -43,9 +45,9 @@ pub(super) struct DemoArgs {
     /// Transactions that exist besides, made after the first ones
     #[arg(long, default_value_t = 0, value_name = "N")]
     new: u64,
-    /// New transactions a second while it runs
-    #[arg(long, default_value_t = 0.0, value_name = "N")]
-    rate: f64,
+    /// New transactions a second while it runs; on the screen 20 without it, else none
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
     /// Days over which the first transactions spread
     #[arg(long, default_value_t = 30, value_name = "N")]
     days: u32,
@@ -58,14 +60,22 @@ pub(super) struct DemoArgs {
     /// One JSON object a line on standard output, and nothing else there
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    screen: ScreenArgs,
 }
 
+/// New transactions a second on the screen, so that there is something to see.
+const RATE: f64 = 20.0;
+/// The feeds' schedule on the screen: the new transactions come into the lake by themselves.
+const SCHEDULE: &str = "every 15s";
+
 pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
+    let on_screen = is_terminal() && !args.headless && !args.json && !args.serve;
     let options = DemoOptions {
         rows: args.rows,
         seed: args.seed,
         days: args.days,
-        rate: args.rate,
+        rate: args.rate.unwrap_or(if on_screen { RATE } else { 0.0 }),
         ..DemoOptions::default()
     };
     let runtime = runtime()?;
@@ -73,7 +83,14 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
         return runtime.block_on(serve(options, args.new));
     }
     let root = start.root.join(&args.dir);
-    make_feeds(&root)?;
+    make_feeds(&root, on_screen.then_some(SCHEDULE))?;
+    if on_screen {
+        let exit = runtime.block_on(show(start, &root, options, args.new, &args.screen));
+        // A disk that hangs may hold a thread for ever; nothing waits for it.
+        runtime.shutdown_background();
+        return exit;
+    }
+    args.screen.refuse()?;
     let start = Start { root: root.clone(), file: start.file.clone(), flags: start.flags.clone() };
     runtime.block_on(async {
         let server = DemoServer::start(options).await?;
@@ -103,6 +120,22 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
     })
 }
 
+/// The screen on the embedded server, with all feeds exporting.
+async fn show(start: &Start, root: &Path, options: DemoOptions, new: u64, args: &ScreenArgs) -> Result<Exit> {
+    let server = DemoServer::start(options).await?;
+    server.append(new);
+    // What was said on the command line comes last, and so has the last word.
+    let mut flags =
+        vec![("server.url".to_owned(), server.url()), ("watch.on_start".to_owned(), "all".to_owned())];
+    flags.extend(start.flags.iter().cloned());
+    flags.extend(args.flags());
+    let config = Start { root: root.to_owned(), file: start.file.clone(), flags }.config()?;
+    let program = format!("lakehand -C {} --server {}", root.display(), server.url());
+    let exit = screen::open(&config, args, program).await;
+    server.stop().await;
+    exit
+}
+
 async fn serve(options: DemoOptions, new: u64) -> Result<Exit> {
     let server = DemoServer::start(options).await?;
     server.append(new);
@@ -115,7 +148,7 @@ async fn serve(options: DemoOptions, new: u64) -> Result<Exit> {
 }
 
 /// Writes the eight feeds, unless they are there: the folder is the user's to play with.
-fn make_feeds(root: &Path) -> Result<()> {
+fn make_feeds(root: &Path, schedule: Option<&str>) -> Result<()> {
     let active = root.join("feeds").join("active");
     let archived = root.join("feeds").join("archived");
     for folder in [&active, &archived] {
@@ -127,7 +160,30 @@ fn make_feeds(root: &Path) -> Result<()> {
             continue;
         }
         let path = active.join(&file);
-        std::fs::write(&path, text).map_err(|e| Error::io("write the feed", &path, e))?;
+        std::fs::write(&path, scheduled(text, schedule))
+            .map_err(|e| Error::io("write the feed", &path, e))?;
     }
     Ok(())
+}
+
+/// The text of a feed with a schedule.
+fn scheduled(text: &str, schedule: Option<&str>) -> String {
+    let Some(schedule) = schedule else { return text.to_owned() };
+    text.replacen("\"enabled\":", &format!("\"schedule\": \"{schedule}\",\n  \"enabled\":"), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::feed::{Feed, parse_feed};
+
+    #[test]
+    fn the_shipped_feeds_take_a_schedule_and_nothing_else() {
+        for (name, text) in FEEDS {
+            let plain = parse_feed(text, name).unwrap();
+            let with = parse_feed(&scheduled(text, Some(SCHEDULE)), name).unwrap();
+            assert_eq!(with.schedule.as_ref().map(ToString::to_string).as_deref(), Some(SCHEDULE));
+            assert_eq!(with, Feed { schedule: with.schedule.clone(), ..plain });
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::export::{Engine, Options, Request, Trigger};
 use crate::feed::Feed;
 use crate::headless::{self, Exit, Output, Totals};
 use crate::ksql::backoff::backoff;
-use crate::ksql::client::Client;
+use crate::ksql::client::{Client, ServerInfo};
 use crate::lake::{Lake, Limits, read_metadata};
 
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ async fn export_day(
 }
 
 /// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
-fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
+pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
     let export = &config.export;
     let concurrency = export.concurrency.max(1);
     Setup {
@@ -133,9 +133,9 @@ fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) ->
 /// Looks whether the server is there and new enough, before any feed is touched.
 async fn greet(client: &Client, config: &Config) -> Result<()> {
     let mut attempt = 0;
-    let info = loop {
-        match client.info().await {
-            Ok(info) => break info,
+    loop {
+        match ask_server(client).await {
+            Ok(_) => return Ok(()),
             Err(error) if error.class() == Class::Retry && attempt < config.export.retries => {
                 let wait = backoff(
                     attempt,
@@ -153,18 +153,20 @@ async fn greet(client: &Client, config: &Config) -> Result<()> {
             }
             Err(error) => return Err(error),
         }
-    };
-    if !info.version.has_row_offsets() || !info.version.has_query_stream_over_http1() {
-        return Err(Error::new(
-            Kind::Refused,
-            format!(
-                "the server is ksqlDB {}, which has no offsets in queries over HTTP/1.1",
-                info.version.text
-            ),
-        )
-        .next("0.24 (Confluent Platform 7.1) or later is needed"));
     }
-    Ok(())
+}
+
+/// Asks the server who it is; refuses one that is too old.
+pub(super) async fn ask_server(client: &Client) -> Result<ServerInfo> {
+    let info = client.info().await?;
+    if info.version.has_row_offsets() && info.version.has_query_stream_over_http1() {
+        return Ok(info);
+    }
+    Err(Error::new(
+        Kind::Refused,
+        format!("the server is ksqlDB {}, which has no offsets in queries over HTTP/1.1", info.version.text),
+    )
+    .next("0.24 (Confluent Platform 7.1) or later is needed"))
 }
 
 async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Output) -> Result<Exit> {

@@ -2,7 +2,9 @@
 //!
 //! | command | file |
 //! |---|---|
+//! | none: the screen | [`screen`] |
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
+//! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
 //! | `check` | [`check`] |
 //! | `doctor` | [`doctor`] |
@@ -18,7 +20,9 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod screen;
 mod shell;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +51,8 @@ pub struct Cli {
     /// The server: short for --set server.url=URL
     #[arg(long, global = true, value_name = "URL")]
     server: Option<String>,
+    #[command(flatten)]
+    screen: screen::ScreenArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -58,6 +64,8 @@ const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or
 enum Command {
     /// Export feeds into the lake, then end
     Export(export::ExportArgs),
+    /// Export feeds when their files change and when their schedules come, until a signal ends it (with 0)
+    Watch(watch::WatchArgs),
     /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
     Check(check::CheckArgs),
     /// Look at the server, the folders, the disk, the clock and the terminal
@@ -131,12 +139,13 @@ fn run(cli: Cli) -> Result<Exit> {
         flags.push(("server.url".into(), url));
     }
     let start = Start { root: cli.root, file: cli.config, flags };
+    if cli.command.is_some() {
+        cli.screen.refuse()?;
+    }
     match cli.command {
-        None => Err(Error::new(Kind::Usage, "no command is given").next(
-            "`lakehand export --all` exports now, `lakehand demo` shows it on an embedded server, `lakehand help` \
-             lists all commands",
-        )),
+        None => screen::run(start, &cli.screen),
         Some(Command::Export(args)) => export::run(&start, &args),
+        Some(Command::Watch(args)) => watch::run(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),

@@ -132,17 +132,23 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("watch.rescan", watch.rescan, "1s"..="1d"),
     key!("watch.settle", watch.settle, "10ms"..="1m"),
+    key!("watch.poll", Switch, |c| c.watch.poll.to_string(), |c, v| put(&mut c.watch.poll, switch(v))),
     key!("screen.theme", Text, |c| word(THEMES, c.screen.theme), |c, v| put(
         &mut c.screen.theme,
         choice(v, THEMES)
     )),
     key!("screen.ascii", Switch, |c| c.screen.ascii.to_string(), |c, v| put(&mut c.screen.ascii, switch(v))),
     key!("screen.mouse", Switch, |c| c.screen.mouse.to_string(), |c, v| put(&mut c.screen.mouse, switch(v))),
+    key!("screen.health", screen.health, "100ms"..="1h"),
 ];
 
-const ON_START: &[(&str, OnStart)] =
-    &[("new", OnStart::New), ("all", OnStart::All), ("nothing", OnStart::Nothing)];
-const THEMES: &[(&str, Theme)] = &[("dark", Theme::Dark), ("light", Theme::Light), ("mono", Theme::Mono)];
+const ON_START: &[(&str, OnStart)] = &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
+const THEMES: &[(&str, Theme)] = &[
+    ("dark", Theme::Dark),
+    ("light", Theme::Light),
+    ("colour-blind", Theme::ColourBlind),
+    ("mono", Theme::Mono),
+];
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;

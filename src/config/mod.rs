@@ -177,11 +177,18 @@ pub struct WatchConfig {
     pub rescan: Duration,
     /// How long a feed file must be at rest before it is read.
     pub settle: Duration,
+    /// Look at the folder again and again instead of waiting for the file system's events.
+    pub poll: bool,
 }
 
 impl Default for WatchConfig {
     fn default() -> Self {
-        Self { on_start: OnStart::New, rescan: Duration::from_secs(30), settle: Duration::from_secs(1) }
+        Self {
+            on_start: OnStart::New,
+            rescan: Duration::from_secs(30),
+            settle: Duration::from_secs(1),
+            poll: false,
+        }
     }
 }
 
@@ -193,11 +200,11 @@ pub enum OnStart {
     /// Every enabled feed.
     All,
     /// Nothing.
-    Nothing,
+    None,
 }
 
 /// How the screen looks.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreenConfig {
     /// Colours.
     pub theme: Theme,
@@ -205,6 +212,14 @@ pub struct ScreenConfig {
     pub ascii: bool,
     /// Whether the mouse is taken.
     pub mouse: bool,
+    /// How often the server is asked how it is.
+    pub health: Duration,
+}
+
+impl Default for ScreenConfig {
+    fn default() -> Self {
+        Self { theme: Theme::default(), ascii: false, mouse: false, health: Duration::from_secs(5) }
+    }
 }
 
 /// Colours of the screen.
@@ -215,6 +230,8 @@ pub enum Theme {
     Dark,
     /// For a light background.
     Light,
+    /// For eyes that do not tell red from green, on a dark background.
+    ColourBlind,
     /// No colours.
     Mono,
 }

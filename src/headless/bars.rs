@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::note::Note;
 use super::plain::{self, size, thousands};
 use super::{Exit, Report, Totals};
 use crate::export::event::What;
@@ -55,6 +57,10 @@ impl Report for Bars {
         if let Some(line) = plain::line(event).filter(|_| !shown_by_the_bar) {
             self.say(&line);
         }
+    }
+
+    fn note(&mut self, note: &Note, _: DateTime<Utc>) {
+        self.say(&plain::note_line(note));
     }
 
     fn tick(&mut self) {

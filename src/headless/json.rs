@@ -2,8 +2,10 @@
 
 use std::io::Write;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
+use super::note::Note;
 use super::{Exit, Report, Totals};
 use crate::export::Event;
 use crate::export::event::{Finished, Outcome, What};
@@ -13,6 +15,17 @@ pub(super) struct Json;
 impl Report for Json {
     fn event(&mut self, event: &Event) {
         print_json(&object(event));
+    }
+
+    fn note(&mut self, note: &Note, now: DateTime<Utc>) {
+        print_json(&json!({
+            "time": now,
+            "feed": note.feed,
+            "event": "watch",
+            "level": note.level.word(),
+            "message": note.message,
+            "what": note.what,
+        }));
     }
 
     fn end(&mut self, totals: &Totals, exit: Exit) {

@@ -2,27 +2,37 @@
 //!
 //! ```text
 //! run     submit, listen, stop on a signal         report   events -> JSON lines | plain lines | progress bars
+//! watch   until a signal comes: feeds that change, schedules
 //! exit    what the process ends with               record   events -> the export log
+//! signal  SIGINT and SIGTERM                       note     what is said beside events
 //! ```
 
 mod bars;
 mod exit;
 mod json;
+mod note;
 mod plain;
-mod record;
+pub(crate) mod record;
 mod run;
 mod signal;
+pub(crate) mod watch;
 
 pub use exit::Exit;
 pub use json::print_json;
 pub use run::{Output, Totals, run};
+pub use watch::{Greeting, Watching, watch};
+
+use chrono::{DateTime, Utc};
 
 use crate::export::Event;
+use note::Note;
 
 /// Shows events. What is shown never decides what is done.
 trait Report {
     /// Something happened.
     fn event(&mut self, event: &Event);
+    /// The program has something to say beside events.
+    fn note(&mut self, note: &Note, now: DateTime<Utc>);
     /// Time has passed: live counters may have moved.
     fn tick(&mut self) {}
     /// Everything is over.

@@ -3,10 +3,13 @@
 use std::io::Write;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
+use super::note::Note;
 use super::{Exit, Report, Totals};
 use crate::export::Event;
 use crate::export::event::{Finished, Outcome, What};
-use crate::log::escape_controls;
+use crate::log::{Level, escape_controls};
 
 pub(super) struct Plain;
 
@@ -17,6 +20,10 @@ impl Report for Plain {
             // A reader that is gone ends the printing, not the export.
             let _ = writeln!(std::io::stdout().lock(), "{time} {line}");
         }
+    }
+
+    fn note(&mut self, note: &Note, now: DateTime<Utc>) {
+        let _ = writeln!(std::io::stdout().lock(), "{} {}", now.format("%H:%M:%S"), note_line(note));
     }
 
     fn end(&mut self, totals: &Totals, exit: Exit) {
@@ -40,6 +47,15 @@ pub(super) fn line(event: &Event) -> Option<String> {
         What::Finished(finished) => outcome(finished),
     };
     Some(escape_controls(&format!("{:<32} {text}", event.feed)).into_owned())
+}
+
+/// What an operator reads of a note.
+pub(super) fn note_line(note: &Note) -> String {
+    let feed = note.feed.as_deref().unwrap_or("-");
+    let message =
+        if note.level == Level::Error { note.message.to_uppercase() } else { note.message.to_owned() };
+    let colon = if note.what.is_empty() { "" } else { ": " };
+    escape_controls(&format!("{feed:<32} {message}{colon}{}", note.what)).into_owned()
 }
 
 fn outcome(finished: &Finished) -> String {

@@ -24,14 +24,19 @@ impl Recorder {
 
     /// Writes an event; the error comes back the first time only.
     pub(super) fn write(&mut self, event: &Event) -> Option<Error> {
+        self.write_record(&record(event)?)
+    }
+
+    /// Writes a line; the error comes back the first time only.
+    pub(super) fn write_record(&mut self, record: &Record) -> Option<Error> {
         let file = self.file.as_mut()?;
-        let error = file.write(&record(event)?).err()?;
+        let error = file.write(record).err()?;
         (!std::mem::replace(&mut self.complained, true)).then_some(error)
     }
 }
 
 /// The line of an event; `None` for what the log does not hold.
-pub(super) fn record(event: &Event) -> Option<Record> {
+pub(crate) fn record(event: &Event) -> Option<Record> {
     let new = |level, message: &str| Record::new(event.time, level, Some(&event.feed), message);
     Some(match &event.what {
         What::Queued { .. } => return None,

@@ -120,12 +120,12 @@ async fn listen(
     }
 }
 
-fn complain(error: &crate::Error) {
+pub(super) fn complain(error: &crate::Error) {
     eprintln!("lakehand: the export log cannot be written, the exports go on: {error}");
 }
 
 impl Totals {
-    fn add(&mut self, event: &Event) {
+    pub(super) fn add(&mut self, event: &Event) {
         match &event.what {
             What::Committed { bytes, .. } => self.bytes_out += bytes,
             What::Finished(Finished { outcome, counters, .. }) => {

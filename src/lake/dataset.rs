@@ -326,8 +326,18 @@ impl Dataset {
 /// The lake's own folder may be missing with those above it, and may be a link to where the disk is.
 fn make_root(fs: &Fs, root: &Path) -> Result<()> {
     if root.is_dir() {
-        return Ok(());
+        // An earlier run may have made it and been killed before the sync. What we may not read, we did not make.
+        return match fs.sync_dir(fsops::parent(root)) {
+            Err(e) if is_denied(&e) => Ok(()),
+            other => other,
+        };
     }
     make_root(fs, fsops::parent(root))?;
     fs.make_dir(root, LAKE_MODE).map(|_| ())
+}
+
+fn is_denied(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
 }

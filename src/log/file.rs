@@ -137,12 +137,21 @@ pub struct MonthLog {
 
 /// Reads the last `limit` records of a month.
 pub fn read_month(dir: &Path, month: Month, limit: usize) -> Result<MonthLog> {
+    Ok(read_month_from(dir, month, 0, limit)?.0)
+}
+
+/// Reads the last `limit` records of a month that begin at byte `from` or later, and gives where the last whole line
+/// ends: what is read from there on is new. A last line without its end is still being written and left for then.
+pub fn read_month_from(dir: &Path, month: Month, from: u64, limit: usize) -> Result<(MonthLog, u64)> {
     let path = dir.join(month.file_name());
     let failed = |e| Error::io("read the log", &path, e);
-    let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
+    let mut file = File::open(&path).map_err(failed)?;
+    let mut end = file.seek(SeekFrom::Start(from)).map_err(failed)?;
+    let mut reader = BufReader::new(file);
     let mut ring = Ring::new(limit);
     let (mut unreadable, mut line) = (0, Vec::new());
-    while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+    while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 && line.ends_with(b"\n") {
+        end += line.len() as u64;
         match std::str::from_utf8(&line).ok().and_then(Record::parse) {
             Some(record) => ring.push(record),
             None if line.trim_ascii().is_empty() => {}
@@ -150,7 +159,7 @@ pub fn read_month(dir: &Path, month: Month, limit: usize) -> Result<MonthLog> {
         }
         line.clear();
     }
-    Ok(MonthLog { earlier: ring.dropped(), records: ring.into_vec(), unreadable })
+    Ok((MonthLog { earlier: ring.dropped(), records: ring.into_vec(), unreadable }, end))
 }
 
 #[cfg(test)]

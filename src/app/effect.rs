@@ -1,0 +1,89 @@
+//! The only way out of the model: what the runtime shall do. Each answers with a message.
+
+use std::path::PathBuf;
+
+use crate::export::Trigger;
+use crate::feed::{Change, NewFeed};
+use crate::log::Month;
+
+/// Something to do outside of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Submit these feeds to the engine.
+    Export {
+        /// The feeds.
+        feeds: Vec<String>,
+        /// Why.
+        trigger: Trigger,
+    },
+    /// Ask these exports to stop at the next safe point.
+    Cancel(Vec<String>),
+    /// Write `enabled` into the feeds' files. `Done` with the changes.
+    SetEnabled {
+        /// The feeds.
+        feeds: Vec<String>,
+        /// The value.
+        enabled: bool,
+    },
+    /// Put feeds aside. `Done` with the changes.
+    Archive(Vec<String>),
+    /// Take feeds back from the archive. `Done` with the changes.
+    Restore(Vec<String>),
+    /// Take changes back, the last one first. `Done` without changes.
+    Undo(Vec<Change>),
+    /// Write a new feed file.
+    Add(NewFeed),
+    /// Open a feed file in `$EDITOR`; `EditorClosed` follows.
+    Edit(PathBuf),
+    /// Put text into the clipboard: OSC 52.
+    Copy(String),
+    /// Tell the desktop: OSC 9 or 777.
+    Notify {
+        /// What it is about.
+        title: String,
+        /// What happened.
+        body: String,
+    },
+    /// Ring the bell.
+    Bell,
+    /// Read the folders of feeds: `Catalog`.
+    LoadCatalog,
+    /// Read what the lake holds of a feed, with a walk over its folders: `Dataset`.
+    LoadDataset(String),
+    /// Read the files of a partition: `Files`.
+    LoadFiles {
+        /// The feed.
+        feed: String,
+        /// The folder below the dataset.
+        partition: String,
+    },
+    /// Read rows of a file: `Rows`.
+    LoadRows {
+        /// The file.
+        path: PathBuf,
+        /// The first row, from 0.
+        from: u64,
+        /// How many at most.
+        count: usize,
+    },
+    /// Look which months have a log: `Months`.
+    LoadMonths,
+    /// Read a month of the log: `Log`.
+    LoadLog(Month),
+    /// Ask the server for its streams and tables: `Sources`.
+    LoadSources,
+    /// Ask how a feed would be read now: `Plan`.
+    LoadPlan(String),
+    /// Ask the server how it is: `Health`.
+    CheckHealth,
+    /// Take the source's columns as they are now. `Done` or `Failed`.
+    AcceptSchema(String),
+    /// Take the mouse, or leave it to the terminal.
+    Mouse(bool),
+    /// Draw everything anew, as after another program wrote on the terminal.
+    Redraw,
+    /// Leave the terminal and stop, as after Ctrl-Z.
+    Suspend,
+    /// End the program; running exports stop at the next safe point.
+    Quit,
+}

@@ -1,0 +1,216 @@
+//! The only way into the model: what happened outside of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::action::Action;
+use super::key::Key;
+use super::state::Tab;
+use crate::export::Event;
+use crate::feed::{Catalog, Change, Problem};
+use crate::ksql::describe::SourceName;
+use crate::lake::{Metadata, Owner, PartitionUsage};
+use crate::log::{Month, MonthLog, Record};
+use crate::{Error, Result};
+
+/// Something that happened.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one message at a time is on its way; a box would be paid for by every key
+pub enum Message {
+    /// A key was pressed.
+    Key(Key),
+    /// Text was pasted (bracketed paste).
+    Paste(String),
+    /// The mouse was clicked on something that a frame showed.
+    Click(Target),
+    /// The wheel was turned by one notch.
+    Wheel {
+        /// Towards the end.
+        down: bool,
+    },
+    /// The terminal has this size, in cells.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Lines.
+        height: u16,
+    },
+    /// The terminal has the focus, or lost it.
+    Focus(bool),
+    /// It is `now`. Sent before other messages of a batch when time has passed, and at [`super::App::next_deadline`].
+    Tick {
+        /// The time.
+        now: DateTime<Utc>,
+    },
+    /// The folders of feeds, as they are now.
+    Catalog(Catalog),
+    /// What the lake holds of a feed.
+    Dataset {
+        /// The feed.
+        feed: String,
+        /// Its `_metadata.json`; `None` where there is none yet.
+        metadata: Result<Option<Metadata>>,
+        /// What a walk over its folders found; `None` when nobody looked.
+        usage: Option<Vec<PartitionUsage>>,
+    },
+    /// The feeds whose dataset another process holds, all of them, with its name.
+    Locks(BTreeMap<String, Owner>),
+    /// The engine of this process tells.
+    Engine(Event),
+    /// The server answered, or did not.
+    Health {
+        /// When.
+        at: DateTime<Utc>,
+        /// What it said.
+        server: Result<ServerInfo>,
+    },
+    /// The server's streams and tables.
+    Sources(Result<Vec<SourceName>>),
+    /// The months of which there is a log, oldest first.
+    Months(Vec<Month>),
+    /// One month of the log, as asked for by `LoadLog`.
+    Log {
+        /// The month.
+        month: Month,
+        /// Its records.
+        log: Result<MonthLog>,
+    },
+    /// Records that were written just now, oldest first.
+    LogAppended(Vec<Record>),
+    /// The files of a partition, as asked for by `LoadFiles`.
+    Files {
+        /// The feed.
+        feed: String,
+        /// The partition's folder below the dataset.
+        partition: String,
+        /// Its files, by name.
+        files: Result<Vec<FileInfo>>,
+    },
+    /// Rows of a file, as asked for by `LoadRows`.
+    Rows {
+        /// The file.
+        path: PathBuf,
+        /// Its rows.
+        grid: Result<Grid>,
+    },
+    /// How a feed would be read now, as asked for by `LoadPlan`.
+    Plan {
+        /// The feed.
+        feed: String,
+        /// In words.
+        plan: Result<PlanText>,
+    },
+    /// The editor was left.
+    EditorClosed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the file now (nothing when it is valid), or why the editor did not run.
+        problems: Result<Vec<Problem>>,
+    },
+    /// An effect was carried out.
+    Done {
+        /// In words, for a toast; empty when there is nothing to say.
+        text: String,
+        /// Changes that `u` takes back, in the order in which they were made; empty when there are none.
+        undo: Vec<Change>,
+    },
+    /// An effect failed.
+    Failed(Error),
+    /// When each feed with a schedule runs next, all of them.
+    Schedules(BTreeMap<String, DateTime<Utc>>),
+}
+
+/// What the mouse can hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// The name of a tab.
+    Tab(Tab),
+    /// A row of the list in front, by its index in the order that is shown (not in the window).
+    Row(usize),
+    /// The head of a column, from 0: sorts by it.
+    Column(usize),
+    /// A hint at the foot.
+    Hint(Action),
+    /// Beside an overlay: closes it.
+    Outside,
+}
+
+/// What the server says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInfo {
+    /// `ksqlDB 7.6.1, RUNNING`
+    pub text: String,
+    /// Its address without credentials.
+    pub url: String,
+}
+
+/// A file of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// Rows, as its footer says; `None` when the footer cannot be read.
+    pub rows: Option<u64>,
+    /// When it was written.
+    pub modified: Option<DateTime<Utc>>,
+    /// The run that wrote it.
+    pub run: Option<String>,
+}
+
+/// Some rows of a file as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Grid {
+    /// The columns, in the order of the file.
+    pub columns: Vec<GridColumn>,
+    /// Index of the first row in the file.
+    pub from: u64,
+    /// Rows of the whole file.
+    pub total: u64,
+    /// A text for each column of each row; NULL is the empty option.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A column of a grid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GridColumn {
+    /// Its name.
+    pub name: String,
+    /// Its Arrow type.
+    pub arrow_type: String,
+    /// Its values are numbers, which stand at the right.
+    pub numeric: bool,
+}
+
+/// How a feed would be read now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlanText {
+    /// The source as the server names it.
+    pub source: String,
+    /// The way of reading and what it promises.
+    pub guarantee: String,
+    /// Upper bound of the rows to come.
+    pub expected: Option<u64>,
+    /// The statements that the server would get.
+    pub queries: Vec<String>,
+    /// The columns of the files to come.
+    pub columns: Vec<PlanColumn>,
+    /// Difference to the columns of the lake that `accept-schema` would take over; empty when there is none.
+    pub changes: Vec<String>,
+}
+
+/// A column of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanColumn {
+    /// Its name in the files.
+    pub name: String,
+    /// Its type as ksqlDB spells it.
+    pub ksql_type: String,
+    /// Its Arrow type.
+    pub arrow_type: String,
+}

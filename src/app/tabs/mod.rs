@@ -1,0 +1,13 @@
+//! The views: what each of them knows, and what it does on an action.
+
+pub mod detail;
+pub mod exports;
+pub mod feeds;
+pub mod logs;
+pub mod partitions;
+
+pub use detail::Detail;
+pub use exports::{Exports, Run, RunState};
+pub use feeds::{FeedColumn, Feeds};
+pub use logs::Logs;
+pub use partitions::{Files, GridState, Level, Partitions};

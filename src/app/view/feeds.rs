@@ -1,0 +1,361 @@
+//! The table of feeds, and what a feed is doing.
+
+use chrono::{DateTime, Utc};
+
+use super::text::{ago, count, escaped, instant, one_line, size, until};
+use super::{Cell, Head, Row, Sign, TableView, Tone};
+use crate::app::App;
+use crate::app::tabs::{FeedColumn, RunState};
+use crate::error::Kind;
+use crate::export::{Outcome, Stage};
+use crate::feed::{Entry, Place};
+
+/// What a feed is doing, the most pressing first.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedState {
+    /// Its file is invalid.
+    Invalid {
+        /// The first problem.
+        problem: String,
+        /// Problems in all.
+        count: usize,
+        /// Its last good version is in force.
+        last_good: bool,
+    },
+    /// Its last export failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// An attempt failed and another follows.
+    Waiting {
+        /// When.
+        until: DateTime<Utc>,
+        /// Why.
+        reason: String,
+    },
+    /// It is being exported here.
+    Running {
+        /// `reading`, `committing`, …
+        stage: &'static str,
+        /// Between 0 and 1, where the end is known.
+        done: Option<f64>,
+        /// Rows in a second.
+        rate: u64,
+    },
+    /// It waits for its turn.
+    Queued,
+    /// Another process holds its dataset.
+    Locked {
+        /// Which: `lakehand export (process 12 on host)`.
+        by: String,
+    },
+    /// Nothing of the others.
+    Idle,
+    /// All that there was is in the lake.
+    CaughtUp {
+        /// Through this instant, where it is known.
+        through: Option<DateTime<Utc>>,
+    },
+    /// It is disabled.
+    Disabled,
+    /// It is archived.
+    Archived,
+}
+
+impl FeedState {
+    /// Its one word, by which it is filtered.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Invalid { .. } => "invalid",
+            Self::Failed { .. } => "failed",
+            Self::Waiting { .. } => "waiting",
+            Self::Running { .. } => "running",
+            Self::Queued => "queued",
+            Self::Locked { .. } => "locked",
+            Self::Idle => "idle",
+            Self::CaughtUp { .. } => "caught-up",
+            Self::Disabled => "disabled",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// Its place when sorted by state.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Invalid { .. } => 0,
+            Self::Failed { .. } => 1,
+            Self::Waiting { .. } => 2,
+            Self::Running { .. } => 3,
+            Self::Queued => 4,
+            Self::Locked { .. } => 5,
+            Self::Idle => 6,
+            Self::CaughtUp { .. } => 7,
+            Self::Disabled => 8,
+            Self::Archived => 9,
+        }
+    }
+
+    /// How it is meant.
+    pub fn tone(&self) -> Tone {
+        match self {
+            Self::Invalid { .. } | Self::Failed { .. } => Tone::Bad,
+            Self::Waiting { .. } | Self::Locked { .. } => Tone::Warn,
+            Self::Running { .. } => Tone::Live,
+            Self::Queued | Self::Idle => Tone::Plain,
+            Self::CaughtUp { .. } => Tone::Good,
+            Self::Disabled | Self::Archived => Tone::Dim,
+        }
+    }
+
+    /// Its character.
+    pub fn sign(&self) -> Sign {
+        match self {
+            Self::Invalid { .. } => Sign::Invalid,
+            Self::Failed { .. } => Sign::Failed,
+            Self::Waiting { .. } => Sign::Waiting,
+            Self::Running { .. } => Sign::Running,
+            Self::Queued => Sign::Queued,
+            Self::Locked { .. } => Sign::Locked,
+            Self::Idle => Sign::Idle,
+            Self::CaughtUp { .. } => Sign::Good,
+            Self::Disabled => Sign::Off,
+            Self::Archived => Sign::Archived,
+        }
+    }
+
+    /// In a column.
+    pub(crate) fn cell(&self, now: DateTime<Utc>) -> Cell {
+        let mut gauge = None;
+        let text = match self {
+            Self::Invalid { count: 1, .. } => "invalid".to_owned(),
+            Self::Invalid { count, .. } => format!("invalid, {count} problems"),
+            Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Waiting { until: then, .. } => {
+                format!("retries in {} s", (*then - now).num_seconds().max(0))
+            }
+            Self::Running { stage, done, rate } => {
+                gauge = *done;
+                let percent = done.map(|done| format!("{:.0} % ", done * 100.0)).unwrap_or_default();
+                // A rate of nothing says less than the stage.
+                if *rate > 0 { format!("{percent}{}/s", count(*rate)) } else { (*stage).to_owned() }
+            }
+            Self::Locked { by } => format!("locked by {}", one_line(by)),
+            Self::CaughtUp { through: Some(through) } => {
+                let today = through.date_naive() == now.date_naive();
+                format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
+            }
+            Self::CaughtUp { through: None } => "caught up".to_owned(),
+            other => other.word().to_owned(),
+        };
+        Cell { text, tone: self.tone(), sign: Some(self.sign()), gauge, spark: Vec::new() }
+    }
+
+    /// In a sentence.
+    pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
+        match self {
+            Self::Invalid { problem, count, last_good } => {
+                let more = if *count > 1 { format!("; and {} more", count - 1) } else { String::new() };
+                let good = if *last_good { " (its last good version stays in force)" } else { "" };
+                format!("invalid{good}: {}{more}", one_line(problem))
+            }
+            Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Waiting { until, reason } => {
+                let left = (*until - now).num_seconds().max(0);
+                format!("tries again in {left} s: {}", one_line(reason))
+            }
+            Self::Running { stage, done, rate } => {
+                let done = done.map(|done| format!(", about {:.0} % done", done * 100.0)).unwrap_or_default();
+                format!("running: {stage}{done}, {} rows/s", count(*rate))
+            }
+            Self::Queued => "waits for its turn".to_owned(),
+            Self::Locked { by } => format!("another process holds the dataset: {}", one_line(by)),
+            Self::Idle => "idle: nothing of it was exported yet, or not to its end".to_owned(),
+            Self::CaughtUp { through: Some(through) } => format!("caught up through {}", instant(*through)),
+            Self::CaughtUp { through: None } => "caught up, without a proof of the instant".to_owned(),
+            Self::Disabled => "disabled: it is not exported; x enables it".to_owned(),
+            Self::Archived => "archived: its data stays in the lake; A restores it".to_owned(),
+        }
+    }
+}
+
+/// What the feed of this entry is doing.
+pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
+    if let [first, ..] = entry.problems() {
+        return FeedState::Invalid {
+            problem: first.to_string(),
+            count: entry.problems().len(),
+            last_good: app.feeds.last_good.contains_key(key),
+        };
+    }
+    let run = app.exports.latest(key);
+    match run.map(|run| (run, &run.state)) {
+        Some((run, RunState::Running)) => {
+            let stage = run.counters.map_or(Stage::Opening, |counters| counters.stage).word();
+            return FeedState::Running { stage, done: run.done(), rate: run.rate() };
+        }
+        Some((_, RunState::Waiting { until, error, .. })) => {
+            return FeedState::Waiting { until: *until, reason: error.to_string() };
+        }
+        Some((_, RunState::Queued)) => return FeedState::Queued,
+        _ => {}
+    }
+    if let Some(owner) = app.locks.get(key) {
+        return FeedState::Locked { by: format!("{} (process {} on {})", owner.what, owner.pid, owner.host) };
+    }
+    if entry.place == Place::Archived {
+        return FeedState::Archived;
+    }
+    if entry.feed().is_some_and(|feed| !feed.enabled) {
+        return FeedState::Disabled;
+    }
+    match run.map(|run| &run.state) {
+        // Who held the dataset is gone: that is no fault of the feed any more.
+        Some(RunState::Ended(Outcome::Failed(error))) if error.kind() != Kind::Locked => {
+            return FeedState::Failed { reason: error.to_string() };
+        }
+        _ => {}
+    }
+    match app.held.get(key) {
+        Some(held) if held.error.is_some() => {
+            FeedState::Failed { reason: held.error.clone().unwrap_or_default() }
+        }
+        Some(held) => match &held.metadata {
+            Some(metadata) if metadata.caught_up || metadata.current_version.is_some() => {
+                FeedState::CaughtUp { through: metadata.complete_through }
+            }
+            _ => FeedState::Idle,
+        },
+        None => FeedState::Idle,
+    }
+}
+
+impl App {
+    /// What a feed is doing.
+    pub(crate) fn state(&self, key: &str) -> FeedState {
+        self.feeds.entry(key).map_or(FeedState::Idle, |entry| state_of(self, key, entry))
+    }
+}
+
+fn heads(app: &App) -> Vec<Head> {
+    let head = |column, title, right, width, fill, rank| Head {
+        title,
+        right,
+        width,
+        fill,
+        rank,
+        sorted: app.feeds.order_of(column),
+    };
+    vec![
+        head(FeedColumn::Name, "Feed", false, 16, true, 0),
+        head(FeedColumn::State, "State", false, 24, false, 0),
+        head(FeedColumn::Kind, "Kind", false, 6, false, 5),
+        head(FeedColumn::Mode, "Mode", false, 9, false, 6),
+        head(FeedColumn::Size, "Size", true, 9, false, 3),
+        head(FeedColumn::Rows, "Rows", true, 11, false, 2),
+        head(FeedColumn::Last, "Last export", false, 11, false, 1),
+        head(FeedColumn::Next, "Next run", false, 9, false, 4),
+    ]
+}
+
+fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
+    let state = state_of(app, key, entry);
+    let feed = app.feeds.feed(key);
+    let metadata = app.metadata(key);
+    let name_tone = match state {
+        FeedState::Archived | FeedState::Disabled => Tone::Dim,
+        _ => Tone::Plain,
+    };
+    let or_dash = |text: Option<String>| text.map_or_else(|| Cell::toned("-", Tone::Dim), Cell::new);
+    vec![
+        Cell::toned(escaped(key), name_tone),
+        state.cell(app.now),
+        or_dash(feed.map(|feed| feed.kind.word().to_owned())),
+        or_dash(feed.map(|feed| feed.storage_mode.word().to_owned())),
+        or_dash(metadata.map(|metadata| size(metadata.total_bytes))),
+        or_dash(metadata.map(|metadata| count(metadata.total_records))),
+        or_dash(metadata.and_then(|m| m.last_export).map(|last| ago(last, app.now))),
+        or_dash(app.schedules.get(key).map(|next| until(*next, app.now))),
+    ]
+}
+
+/// The window of `height` rows.
+pub fn feeds(app: &App, height: usize) -> TableView {
+    let feeds = &app.feeds;
+    let window = feeds.cursor.window(height);
+    let first = window.start;
+    let span = feeds.cursor.span(&feeds.keys);
+    let entries = feeds.entries();
+    let rows = window
+        .filter_map(|at| {
+            let entry = feeds.order.get(at).and_then(|at| entries.get(*at))?;
+            let key = feeds.keys.get(at)?;
+            Some(Row {
+                cells: row(app, key, entry),
+                cursor: at == feeds.cursor.at(),
+                marked: feeds.cursor.is_marked(key) || span.as_ref().is_some_and(|span| span.contains(&at)),
+            })
+        })
+        .collect();
+    TableView {
+        title: title(app),
+        heads: heads(app),
+        rows,
+        first,
+        shown: feeds.keys.len(),
+        total: entries.len(),
+        filter: escaped(&feeds.filter_text),
+        marked: feeds.cursor.targets(&feeds.keys).len().max(feeds.cursor.marks())
+            * usize::from(feeds.cursor.marks() > 0 || feeds.cursor.in_range()),
+        empty: empty(app),
+        about: about(app),
+    }
+}
+
+fn title(app: &App) -> String {
+    let entries = app.feeds.entries();
+    let archived = entries.iter().filter(|entry| entry.place == Place::Archived).count();
+    let invalid = entries.iter().filter(|entry| !entry.problems().is_empty()).count();
+    let (mut bytes, mut rows) = (0_u64, 0_u64);
+    for metadata in app.held.values().filter_map(|held| held.metadata.as_ref()) {
+        bytes = bytes.saturating_add(metadata.total_bytes);
+        rows = rows.saturating_add(metadata.total_records);
+    }
+    let numbers = [(entries.len() - archived, "active"), (archived, "archived"), (invalid, "invalid")];
+    let words = numbers.into_iter().filter(|(number, word)| *number > 0 || *word == "active");
+    let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
+    format!("{} · {} · {} rows", words.join(", "), size(bytes), count(rows))
+}
+
+fn empty(app: &App) -> String {
+    match &app.feeds.catalog {
+        None => "reading the folders of feeds …".to_owned(),
+        Some(catalog) if catalog.entries.is_empty() => {
+            format!(
+                "There is no feed yet: n makes one, or drop a file into {}",
+                app.setup.feeds.active.display()
+            )
+        }
+        Some(_) => "no feed matches the filter: esc takes it away".to_owned(),
+    }
+}
+
+fn about(app: &App) -> Vec<Cell> {
+    let Some(key) = app.feeds.cursor.key() else { return Vec::new() };
+    let state = app.state(key);
+    let mut about = vec![Cell {
+        sign: Some(state.sign()),
+        ..Cell::toned(format!("{} {}", escaped(key), state.sentence(app.now)), state.tone())
+    }];
+    if let Some(feed) = app.feeds.feed(key) {
+        let source = format!("{} {}", feed.kind.word(), escaped(&feed.source));
+        let text = match feed.description.as_str() {
+            "" => source,
+            description => format!("{source} · {}", one_line(description)),
+        };
+        about.push(Cell::toned(text, Tone::Dim));
+    } else if let Some(entry) = app.feeds.entry(key) {
+        about.push(Cell::toned(escaped(&entry.path.display().to_string()), Tone::Dim));
+    }
+    about
+}

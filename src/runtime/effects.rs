@@ -1,0 +1,166 @@
+//! What the model wants done is started here; the answers come as replies.
+
+use std::path::PathBuf;
+
+use super::deeds::{self, Deed};
+use super::event_loop::{EngineOrder, Runtime};
+use super::work::{Job, Reply};
+use super::{editor, load, server};
+use crate::app::{Effect, Message};
+use crate::error::{Error, Kind, Result};
+use crate::export::{Request, Trigger};
+use crate::feed::{Catalog, Feed, Place};
+use crate::headless::Exit;
+
+impl Runtime {
+    /// Starts what the model wants.
+    pub(super) fn carry_out(&mut self, effect: Effect) {
+        if self.read_only && changes_something(&effect) {
+            // The model refuses before; this holds whatever the model does.
+            let error = Error::new(Kind::Usage, "the screen was started with --read-only");
+            return self.tell(Message::Failed(error));
+        }
+        match effect {
+            Effect::Export { feeds, trigger } => self.export(&feeds, trigger),
+            Effect::Cancel(feeds) => feeds.into_iter().for_each(|feed| self.order(EngineOrder::Cancel(feed))),
+            Effect::SetEnabled { feeds, enabled } => self.perform(Deed::SetEnabled { feeds, enabled }),
+            Effect::Archive(feeds) => self.perform(Deed::Archive(feeds)),
+            Effect::Restore(feeds) => self.perform(Deed::Restore(feeds)),
+            Effect::Undo(changes) => self.perform(Deed::Undo(changes)),
+            Effect::Add(new) => self.perform(Deed::Add(new)),
+            Effect::Edit(path) => self.edit(path),
+            Effect::Copy(text) => {
+                if !self.screen.copy(&text) {
+                    let error = Error::new(Kind::Usage, "the text is too long for a terminal's clipboard");
+                    self.tell(Message::Failed(error));
+                }
+            }
+            Effect::Notify { title, body } => self.screen.notify(&title, &body),
+            Effect::Bell => self.screen.bell(),
+            Effect::LoadCatalog => self.load_catalog(),
+            Effect::LoadDataset(feed) => self.restart(Job::Dataset(feed)),
+            Effect::LoadFiles { feed, partition } => self.load_files(feed, partition),
+            Effect::LoadRows { path, from, count } => self.work.block(None, move |teller| {
+                let grid = load::rows(&path, from, count);
+                teller.say(Message::Rows { path, grid });
+            }),
+            Effect::LoadMonths => self.journal.load_months(),
+            Effect::LoadLog(month) => self.journal.load(month),
+            Effect::LoadSources => self.restart(Job::Sources),
+            Effect::LoadPlan(feed) => self.restart(Job::Plan(feed)),
+            Effect::CheckHealth => self.check_health(),
+            Effect::AcceptSchema(name) => match self.feed(&name) {
+                Ok(feed) => {
+                    self.work.ask(None, server::accept_schema(self.client.clone(), self.lake.clone(), feed));
+                }
+                Err(error) => self.tell(Message::Failed(error)),
+            },
+            Effect::Mouse(on) => self.screen.set_mouse(on),
+            Effect::Redraw => {
+                self.screen.redraw();
+                self.drawn = None;
+            }
+            Effect::Suspend => {
+                if let Err(error) = self.suspend() {
+                    self.tell(Message::Failed(error));
+                }
+            }
+            Effect::Quit => self.end(Exit::Done),
+        }
+    }
+
+    /// Starts a job, or notes that it is wanted once more when it is under way.
+    pub(super) fn restart(&mut self, job: Job) {
+        if !self.work.begin(&job) {
+            return;
+        }
+        let over = Some(job.clone());
+        match job {
+            Job::Catalog => {
+                let paths = self.feeds.clone();
+                self.work.block(over, move |teller| teller.say(Reply::Catalog(Catalog::load(&paths))));
+            }
+            Job::Dataset(name) => {
+                let dir = self.feed(&name).and_then(|feed| self.lake.dataset_dir(&feed));
+                self.work.block(over, move |teller| teller.say(load::dataset(&name, dir)));
+            }
+            Job::Health => self.work.ask(over, server::health(self.client.clone())),
+            Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
+            Job::Plan(name) => {
+                let (client, lake, feed) = (self.client.clone(), self.lake.clone(), self.feed(&name));
+                self.work.ask(over, async move {
+                    match feed {
+                        Ok(feed) => server::plan_text(client, lake, feed).await,
+                        Err(error) => Message::Plan { feed: name, plan: Err(error) },
+                    }
+                });
+            }
+        }
+    }
+
+    pub(super) fn check_health(&mut self) {
+        // An answer that is on its way will do.
+        if self.work.is_idle(&Job::Health) {
+            self.restart(Job::Health);
+        }
+    }
+
+    fn export(&mut self, feeds: &[String], trigger: Trigger) {
+        for name in feeds {
+            match self.feed(name) {
+                Ok(feed) => self.order(EngineOrder::Submit(Box::new(Request { feed, trigger }))),
+                Err(error) => self.tell(Message::Failed(error)),
+            }
+        }
+    }
+
+    fn perform(&mut self, deed: Deed) {
+        let (paths, catalog) = (self.feeds.clone(), self.catalog.clone());
+        self.work.block(None, move |teller| deeds::perform(deed, &paths, &catalog, teller));
+    }
+
+    fn edit(&mut self, path: PathBuf) {
+        self.screen.leave();
+        self.work.block(None, move |teller| {
+            let problems = editor::edit(&path).and_then(|()| editor::validate(&path));
+            teller.say(Reply::EditorClosed(path, problems));
+        });
+    }
+
+    fn load_files(&mut self, feed: String, partition: String) {
+        let dir = self.feed(&feed).and_then(|found| self.lake.dataset_dir(&found));
+        self.work.block(None, move |teller| {
+            let files = dir.and_then(|dir| load::files(&dir, &partition));
+            teller.say(Message::Files { feed, partition, files });
+        });
+    }
+
+    /// The feed of this name in the version that is in force; of two the active one.
+    fn feed(&self, name: &str) -> Result<Feed> {
+        let mut entries = self.catalog.entries.iter().filter(|entry| entry.name == name);
+        let shown = entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next());
+        // Of a file that broke, the last good version.
+        let in_force = || self.brain.as_ref()?.in_force().find(|feed| feed.name == name);
+        shown
+            .and_then(|entry| entry.feed())
+            .or_else(in_force)
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::Feed, "there is no valid feed of this name").at("feed", name))
+    }
+}
+
+/// What `--read-only` is to keep from happening.
+fn changes_something(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Export { .. }
+            | Effect::Cancel(_)
+            | Effect::SetEnabled { .. }
+            | Effect::Archive(_)
+            | Effect::Restore(_)
+            | Effect::Undo(_)
+            | Effect::Add(_)
+            | Effect::Edit(_)
+            | Effect::AcceptSchema(_)
+    )
+}

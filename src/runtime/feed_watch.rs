@@ -1,0 +1,43 @@
+//! The start of the watch over the feeds: what the lake has of each of them decides what is exported at once. Blocking.
+
+use std::time::Instant;
+
+use chrono::Utc;
+
+use super::work::{Reply, Teller};
+use crate::app::Message;
+use crate::config::WatchConfig;
+use crate::feed::{Catalog, Feed, FeedPaths};
+use crate::lake::{Lake, read_metadata};
+use crate::watch::{Brain, Now, Step};
+
+/// The watch, and what it wants first.
+pub(super) struct Started {
+    pub(super) brain: Brain,
+    pub(super) step: Step,
+}
+
+/// This instant on both clocks.
+pub(super) fn now() -> Now {
+    Now { wall: Utc::now(), steady: Instant::now() }
+}
+
+/// Loads the feeds, shows them, then asks the lake about each.
+pub(super) fn start(paths: &FeedPaths, config: &WatchConfig, lake: &Lake, teller: &Teller) {
+    let catalog = match Catalog::load(paths) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            // The watch begins with no feeds and finds them when the folder can be read again.
+            teller.say(Message::Failed(error));
+            Catalog::default()
+        }
+    };
+    teller.say(Message::Catalog(catalog.clone()));
+    // What cannot be read counts as nothing: the export says what is wrong.
+    let has_data = |feed: &Feed| {
+        let metadata = lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir));
+        metadata.ok().flatten().is_some_and(|metadata| !metadata.partitions.is_empty())
+    };
+    let (brain, step) = Brain::start(paths, config, catalog, has_data, now());
+    teller.say(Reply::Watching(Box::new(Started { brain, step })));
+}

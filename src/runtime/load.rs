@@ -1,0 +1,63 @@
+//! What the screen shows of the disk, read when it asks. Blocking; every function ends, whatever it finds.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::app::{FileInfo, Grid, GridColumn, Message};
+use crate::error::{Error, Kind, Result};
+use crate::lake::{self, read_footer};
+
+/// The metadata of a dataset and a walk over its folders.
+pub(super) fn dataset(feed: &str, dir: Result<std::path::PathBuf>) -> Message {
+    let feed = feed.to_owned();
+    match dir {
+        Ok(dir) => {
+            let metadata = lake::read_metadata(&dir);
+            Message::Dataset { feed, metadata, usage: lake::usage(&dir).ok() }
+        }
+        Err(error) => Message::Dataset { feed, metadata: Err(error), usage: None },
+    }
+}
+
+/// The files of a partition, by name.
+pub(super) fn files(dataset: &Path, partition: &str) -> Result<Vec<FileInfo>> {
+    let plain = Path::new(partition).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if !plain {
+        return Err(Error::new(Kind::Bug, "a partition outside of its dataset").at("partition", partition));
+    }
+    let folder = dataset.join(partition);
+    let failed = |e| Error::io("read the partition", &folder, e);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // What engines skip is shown neither; a file that went meanwhile is not there.
+        let Ok(meta) = entry.metadata() else { continue };
+        if name.starts_with(['_', '.']) || !meta.is_file() {
+            continue;
+        }
+        let footer = read_footer(&entry.path()).ok();
+        files.push(FileInfo {
+            name,
+            path: entry.path(),
+            bytes: meta.len(),
+            rows: footer.as_ref().map(|footer| footer.rows),
+            modified: meta.modified().ok().map(DateTime::<Utc>::from),
+            run: footer.and_then(|footer| footer.commit),
+        });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
+}
+
+/// Rows of a file.
+pub(super) fn rows(path: &Path, from: u64, count: usize) -> Result<Grid> {
+    let page = lake::preview(path, from, count)?;
+    let columns = page.columns.into_iter().map(|(name, arrow_type)| GridColumn {
+        numeric: ["Int", "UInt", "Float", "Decimal"].iter().any(|word| arrow_type.starts_with(word)),
+        name,
+        arrow_type,
+    });
+    Ok(Grid { columns: columns.collect(), from: page.from, total: page.total_rows, rows: page.rows })
+}

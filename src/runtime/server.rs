@@ -1,0 +1,147 @@
+//! Questions to the server that the screen asks, apart from exports.
+
+use std::time::Duration;
+
+use chrono::Utc;
+
+use crate::app::{Message, PlanColumn, PlanText, ServerInfo};
+use crate::error::{Error, Kind, Result};
+use crate::export::plan::{Plan, Reading, plan};
+use crate::feed::Feed;
+use crate::ksql::client::Client;
+use crate::lake::{Dataset, Lake, Limits, Metadata, Owner, read_metadata};
+
+/// How long the server may think about how it is: longer, and it counts as not there.
+const HEALTH: Duration = Duration::from_secs(10);
+
+/// How the server is.
+pub(super) async fn health(client: Client) -> Message {
+    let url = client.options().url.clone();
+    let server = match tokio::time::timeout(HEALTH, client.info()).await {
+        Ok(info) => info
+            .map(|info| ServerInfo { text: format!("ksqlDB {}, {}", info.version.text, info.status), url }),
+        Err(_) => Err(Error::new(Kind::Unreachable, format!("no answer within {} s", HEALTH.as_secs()))
+            .at("server", url)
+            .next("exports wait and try again by themselves")),
+    };
+    Message::Health { at: Utc::now(), server }
+}
+
+/// Its streams and tables, streams first.
+pub(super) async fn sources(client: Client) -> Message {
+    let both = async {
+        let mut sources = client.list_streams().await?;
+        sources.extend(client.list_tables().await?);
+        Ok(sources)
+    };
+    Message::Sources(both.await)
+}
+
+/// How a feed would be read now.
+pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message {
+    let text = async {
+        let dir = lake.dataset_dir(&feed)?;
+        let metadata = away(move || read_metadata(&dir)).await?;
+        let positions = metadata.as_ref().map(|m| m.positions.clone()).unwrap_or_default();
+        let plan = plan(&client, &feed, &positions, Utc::now()).await?;
+        Ok(words(&plan, metadata.as_ref()))
+    };
+    let plan = text.await;
+    Message::Plan { feed: feed.name, plan }
+}
+
+fn words(plan: &Plan, metadata: Option<&Metadata>) -> PlanText {
+    let mut queries = match &plan.reading {
+        Reading::Push { query, .. } | Reading::Mirror { query, .. } => vec![query.sql.clone()],
+        Reading::Table { queries } => queries.iter().map(|query| query.sql.clone()).collect(),
+        Reading::Nothing { .. } => Vec::new(),
+    };
+    // The same statement may be asked in more than one way.
+    queries.dedup();
+    let columns: Vec<PlanColumn> = plan
+        .schema
+        .arrow
+        .fields()
+        .iter()
+        .map(|field| {
+            let sql = plan.schema.columns_types.iter().find(|(name, _)| name == field.name());
+            PlanColumn {
+                name: field.name().clone(),
+                ksql_type: sql.map(|(_, sql)| sql.clone()).unwrap_or_default(),
+                arrow_type: field.data_type().to_string(),
+            }
+        })
+        .collect();
+    PlanText {
+        source: plan.source.name.clone(),
+        guarantee: plan.reading.text(),
+        expected: plan.reading.expected(),
+        queries,
+        changes: metadata.map(|held| changes(held, &columns)).unwrap_or_default(),
+        columns,
+    }
+}
+
+/// What is different between the lake's columns and those of the source.
+fn changes(held: &Metadata, columns: &[PlanColumn]) -> Vec<String> {
+    if held.columns.is_empty() {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
+    for column in columns {
+        match held.columns.iter().find(|old| old.name == column.name) {
+            None => changes.push(format!("{} {} is new", column.name, column.ksql_type)),
+            Some(old) if old.arrow_type != column.arrow_type => changes.push(format!(
+                "{} was {} ({}) and is {} ({})",
+                column.name, old.ksql_type, old.arrow_type, column.ksql_type, column.arrow_type
+            )),
+            Some(old) if old.gone_since.is_some() => changes.push(format!("{} is back", column.name)),
+            Some(_) => {}
+        }
+    }
+    let gone = held
+        .columns
+        .iter()
+        .filter(|old| old.gone_since.is_none() && !columns.iter().any(|column| column.name == old.name));
+    changes.extend(gone.map(|old| format!("{} {} is gone", old.name, old.ksql_type)));
+    changes
+}
+
+/// Takes the source's columns as they are now.
+pub(super) async fn accept_schema(client: Client, lake: Lake, feed: Feed) -> Message {
+    let name = feed.name.clone();
+    match accept(client, lake, feed).await {
+        Ok((source, version)) => Message::Done {
+            text: format!("{name}: the columns of {source} are accepted as schema {version}"),
+            undo: Vec::new(),
+        },
+        Err(error) => Message::Failed(error.at("feed", name)),
+    }
+}
+
+async fn accept(client: Client, lake: Lake, feed: Feed) -> Result<(String, String)> {
+    let dir = lake.dataset_dir(&feed)?;
+    let positions = away(move || read_metadata(&dir)).await?.map(|m| m.positions).unwrap_or_default();
+    let plan = plan(&client, &feed, &positions, Utc::now()).await?;
+    // The dataset is held while it is changed, and not while the server thinks.
+    away(move || {
+        let owner = Owner {
+            what: "lakehand".into(),
+            pid: std::process::id(),
+            host: crate::export::host(),
+            since: Utc::now(),
+        };
+        let mut dataset = Dataset::open(&lake, &feed, Limits::default(), owner)?;
+        let version = dataset.accept_schema(&plan.schema, Utc::now())?;
+        Ok((plan.source.name, version))
+    })
+    .await
+}
+
+/// Runs what blocks on a thread that may.
+async fn away<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let work = || crate::ui::terminal::contained(work)?;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::new(Kind::Bug, format!("work was given up: {e}")))?
+}

@@ -1,0 +1,7 @@
+//! Journeys: keys in, what the operator sees out; and the model under random keys and messages.
+
+mod feeds;
+mod overlays;
+mod random;
+mod support;
+mod views;

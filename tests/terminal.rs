@@ -1,0 +1,177 @@
+//! The real binary in a pseudo terminal: what is on the screen, and that the terminal is as before on every way out.
+
+#[path = "support/pty.rs"]
+mod pty;
+mod support;
+
+use std::time::Duration;
+
+use lakehand::demo::DemoOptions;
+use pty::Pty;
+use rustix::process::Signal;
+use support::{Project, Server, row_count, wait_until};
+
+const FULL: (u16, u16) = (100, 30);
+
+/// A project that reaches no server: the screen works without one.
+fn alone() -> Project {
+    let project = Project::on("http://127.0.0.1:1").set("watch.on_start=none").set("watch.settle=50ms");
+    project.feed("alpha", "stream", "alpha", "");
+    project
+}
+
+fn screen(project: &Project, env: &[(&str, &str)]) -> Pty {
+    Pty::start(&project.command(&[]), FULL, env)
+}
+
+#[test]
+fn it_starts_shows_the_feeds_and_leaves_the_terminal_as_it_was() {
+    let project = alone();
+    let mut pty = screen(&project, &[]);
+    pty.see("alpha");
+    assert!(pty.contents().contains("lakehand"));
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn a_panic_in_any_thread_gives_the_terminal_back_before_it_is_told() {
+    let project = alone();
+    for (place, told) in [("main", "of the main thread"), ("task", "of a task"), ("work", "of a worker")] {
+        let mut pty = screen(&project, &[("LAKEHAND_TEST_PANIC", place)]);
+        assert_eq!(pty.ended(), 101, "{place}");
+        pty.assert_restored();
+        pty.wait(told, |screen| !screen.alternate_screen() && screen.contents().contains(told));
+    }
+}
+
+#[test]
+fn signals_that_end_it_give_the_terminal_back() {
+    let project = alone();
+    for signal in [Signal::TERM, Signal::HUP, Signal::INT] {
+        let mut pty = screen(&project, &[]);
+        pty.see("alpha");
+        pty.signal(signal);
+        assert_eq!(pty.ended(), 130, "{signal:?}");
+        pty.assert_restored();
+    }
+}
+
+#[test]
+fn it_follows_the_size_of_the_terminal_down_to_40_by_12_and_says_so_below() {
+    let project = alone();
+    let mut pty = screen(&project, &[]);
+    pty.see("alpha");
+    pty.resize((160, 50));
+    pty.wait("160 columns", |screen| {
+        screen.contents().contains("alpha")
+            && screen.rows(0, 160).any(|row| row.trim_end().chars().count() > 100)
+    });
+    pty.resize((40, 12));
+    pty.wait("the compact form", |screen| screen.contents().contains("alpha"));
+    pty.resize((39, 12));
+    pty.see("40");
+    pty.wait("no feeds", |screen| !screen.contents().contains("alpha"));
+    pty.resize(FULL);
+    pty.see("alpha");
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn a_file_dropped_in_is_exported_and_shown_with_nobody_touching_a_key() {
+    let server = Server::with_rows(500);
+    let project = Project::on(&server.url()).set("watch.settle=50ms").set("watch.on_start=none");
+    project.feed("beta", "table", "user_transaction_summary", r#""enabled": false"#);
+    let mut pty = screen(&project, &[]);
+    pty.see("beta");
+    project.feed("payments", "stream", "transaction_stream", "");
+    pty.see("payments");
+    wait_until("the rows are in the lake", || row_count(&project.stream("transaction_stream")) == 500);
+    pty.wait("its rows on the screen", |screen| {
+        screen.rows(0, FULL.0).any(|row| row.contains("payments") && row.contains("500"))
+    });
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    assert!(project.log().contains("payments exported"));
+}
+
+#[test]
+fn keys_are_answered_while_exports_run_at_full_speed() {
+    let server = Server::start(DemoOptions { rows: 60_000, ..DemoOptions::default() });
+    let project = Project::on(&server.url()).set("watch.on_start=all").set("export.concurrency=4");
+    for name in ["transaction_stream", "transaction_flattened"] {
+        project.feed(name, "stream", name, "");
+    }
+    let mut pty = screen(&project, &[]);
+    pty.see("transaction_stream");
+    let mut took = Vec::new();
+    while row_count(&project.stream("transaction_flattened")) < 60_000 && took.len() < 1000 {
+        // From tab to tab: two answers that nothing else can give.
+        for (key, tab) in [("\t", "[Partitions"), ("\x1b[Z", "[Feeds")] {
+            pty.keys(key);
+            took.push(pty.see(tab));
+        }
+    }
+    took.sort();
+    let worst = took[took.len() * 99 / 100];
+    println!("{} keys, median {:?}, 99th percentile {worst:?}", took.len(), took[took.len() / 2]);
+    assert!(worst < Duration::from_secs(2), "{took:?}");
+    pty.keys("\x03");
+    pty.signal(Signal::TERM);
+    pty.ended();
+    pty.assert_restored();
+}
+
+#[test]
+fn ctrl_z_leaves_it_to_the_shell_and_fg_brings_it_back() {
+    let project = alone();
+    let inner = project.command(&[]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#"set -m; "$0" "$@"; echo STOPPED; read -r line; fg >/dev/null; echo ENDED $?"#]);
+    shell.arg(inner.get_program()).args(inner.get_args());
+    let mut pty = Pty::start(&shell, FULL, &[]);
+    pty.see("alpha");
+    pty.keys("\x1a");
+    pty.see("STOPPED");
+    pty.assert_restored();
+    pty.keys("\n");
+    pty.wait("the screen again", |screen| screen.alternate_screen() && screen.contents().contains("alpha"));
+    pty.keys("q");
+    pty.see("ENDED 0");
+    pty.ended();
+    pty.assert_restored();
+}
+
+#[test]
+fn the_editor_has_the_terminal_and_its_keys_to_itself() {
+    let project = alone();
+    let editor = project.path().join("editor");
+    let told = project.path().join("told");
+    let script =
+        format!("#!/bin/sh\necho EDITING \"$1\"\nread -r line\necho \"$line\" > {}\n", told.display());
+    std::fs::write(&editor, script).unwrap();
+    let command = format!("sh {}", editor.display());
+    let mut pty = screen(&project, &[("EDITOR", &command)]);
+    pty.see("alpha");
+    pty.keys("o");
+    pty.wait("the editor", |screen| !screen.alternate_screen() && screen.contents().contains("EDITING"));
+    pty.assert_restored();
+    // Among them the keys that would quit.
+    pty.keys("all of it, q and all\n");
+    pty.wait("the screen again", |screen| screen.alternate_screen() && screen.contents().contains("alpha"));
+    assert_eq!(std::fs::read_to_string(told).unwrap(), "all of it, q and all\n");
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use() {
+    let ran = alone().run(&[]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("lakehand watch") && ran.err.contains("lakehand export"), "{}", ran.err);
+}
