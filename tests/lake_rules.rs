@@ -227,15 +227,15 @@ fn fields_of_others_stay_in_the_metadata() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replacen('{', "{\"steward\": {\"name\": \"Ada\", \"n\": 0.1},", 1)).unwrap();
     let mut dataset = open(root.path(), &stream_feed());
-    dataset.note_caught_up(&BTreeMap::from([(0, 7)]), Some(at(T0)), "idle", at(T0 + DAY)).unwrap();
+    dataset.note_caught_up(&BTreeMap::from([(0, 7)]), Some(at(T0)), "idle", at(T0 + 41 * DAY)).unwrap();
     let metadata = read_metadata(dataset.dir()).unwrap().unwrap();
     assert_eq!(metadata.other["steward"].to_string(), r#"{"n":0.1,"name":"Ada"}"#);
     assert_eq!((metadata.positions[&0], metadata.read_way.as_deref()), (7, Some("idle")));
     assert_eq!(
         (metadata.checked_at, metadata.last_export),
-        (Some(at(T0 + DAY)), Some(at(T0 + 40 * DAY + 5000)))
+        (Some(at(T0 + 41 * DAY)), Some(at(T0 + 40 * DAY + 5000)))
     );
-    let back = dataset.note_caught_up(&BTreeMap::from([(0, 6)]), None, "idle", at(T0 + DAY));
+    let back = dataset.note_caught_up(&BTreeMap::from([(0, 6)]), None, "idle", at(T0 + 41 * DAY));
     assert_eq!(back.unwrap_err().kind(), Kind::Bug, "a position never goes back");
 }
 

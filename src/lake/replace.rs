@@ -112,6 +112,14 @@ impl Dataset {
     }
 }
 
+/// A row came that the lake is yet to read: with a swap it would be there, and come again with the next export.
+fn not_yet_read(partition: i32, offset: i64) -> Error {
+    Error::new(Kind::Garbled, "a row came from beyond what was exported, and was not asked for")
+        .at("ROWPARTITION", partition)
+        .at("ROWOFFSET", offset)
+        .next("nothing is changed; the read is tried again")
+}
+
 /// `path` is the partition `prefix` or lies in it.
 fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -180,11 +188,13 @@ impl<'a> Replacer<'a> {
             let (seen, known) = (&mut self.seen, &self.dataset.metadata.positions);
             each_run(partitions, offsets, |partition, first, last| {
                 if known.get(&partition).is_none_or(|next| last >= *next) {
-                    return Err(last);
+                    return Err((last, false));
                 }
-                seen.insert(partition, first, last, SEEN_RUNS)
+                seen.insert(partition, first, last, SEEN_RUNS).map_err(|offset| (offset, true))
             })
-            .map_err(|(partition, offset)| doubled(partition, offset))?;
+            .map_err(|(partition, (offset, twice))| {
+                if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
+            })?;
             let projected = part.project(&self.kept).map_err(bug)?;
             self.writer.look(&projected);
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };

@@ -1,6 +1,7 @@
 //! What is there. Reads, and judges nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +10,6 @@ use crate::lake::footer::{Footer, read_footer};
 use crate::lake::metadata::{Metadata, read_metadata};
 use crate::lake::{fsops, layout};
 use crate::{Kind, Result};
-
-/// Quarantine files larger than this are counted and not read for offsets.
-const QUARANTINE_CAP: u64 = 256 << 20;
 
 /// Everything below one dataset.
 #[derive(Default)]
@@ -208,10 +206,14 @@ impl Scan {
             if entry.is_dir || entry.is_link {
                 continue;
             }
-            let Ok(Some(bytes)) = fsops::read_capped(&entry.path, QUARANTINE_CAP) else { continue };
-            for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let file = match std::fs::File::open(&entry.path) {
+                Ok(file) => file,
+                Err(e) => return Err(crate::Error::io("open", &entry.path, e)),
+            };
+            for line in BufReader::new(file).split(b'\n') {
+                let line = line.map_err(|e| crate::Error::io("read", &entry.path, e))?;
                 self.quarantined += 1;
-                let line: Option<Line> = serde_json::from_slice(line).ok();
+                let line: Option<Line> = serde_json::from_slice(&line).ok();
                 if let Some(Line { partition: Some(partition), offset: Some(offset) }) = line {
                     self.bad_rows.entry(partition).or_default().insert(offset);
                 }
