@@ -54,7 +54,8 @@ struct Mouse {
 
 impl Mouse {
     fn new() -> Self {
-        let mut mouse = Self { lake: Lake::demo((80, 24)), lines: Vec::new(), hits: lakehand::ui::HitMap::default() };
+        let mut mouse =
+            Self { lake: Lake::demo((80, 24)), lines: Vec::new(), hits: lakehand::ui::HitMap::default() };
         mouse.look();
         mouse
     }
@@ -69,7 +70,8 @@ impl Mouse {
     /// Clicks on the first place that shows a text.
     fn click(&mut self, text: &str) {
         let found = self.lines.iter().enumerate().find_map(|(y, line)| Some((y, line.find(text)?)));
-        let (y, byte) = found.unwrap_or_else(|| panic!("{text} is not on the screen:\n{}", self.lines.join("\n")));
+        let (y, byte) =
+            found.unwrap_or_else(|| panic!("{text} is not on the screen:\n{}", self.lines.join("\n")));
         let x = unicode_width::UnicodeWidthStr::width(&self.lines[y][..byte]);
         self.press(u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
     }
@@ -105,7 +107,10 @@ fn a_click_means_what_is_seen() {
     mouse.click("n add");
     assert!(mouse.lines.iter().any(|line| line.contains("Add a feed")));
     mouse.press(0, 23);
-    assert!(!mouse.lines.iter().any(|line| line.contains("Add a feed")), "a click beside an overlay closes it");
+    assert!(
+        !mouse.lines.iter().any(|line| line.contains("Add a feed")),
+        "a click beside an overlay closes it"
+    );
 }
 
 #[test]
