@@ -41,7 +41,7 @@ pub enum FeedState {
         /// Between 0 and 1, where the end is known.
         done: Option<f64>,
         /// Rows in a second.
-        rate: u64,
+        rate: f64,
     },
     /// It waits for its turn.
     Queued,
@@ -138,38 +138,9 @@ impl FeedState {
                 gauge = *done;
                 let percent = done.map(|done| format!("{:.0} % ", done * 100.0)).unwrap_or_default();
                 // A rate of nothing says less than the stage.
-                if *rate > 0 { format!("{percent}{}/s", count(*rate)) } else { (*stage).to_owned() }
+                if *rate >= 1.0 { format!("{percent}{}/s", count(*rate as u64)) } else { (*stage).to_owned() }
             }
             Self::Locked { by } => format!("locked by {}", one_line(by)),
-            Self::CaughtUp { through: Some(through) } => {
-                format!("caught up {}", through.format("%m-%d %H:%M:%S"))
-            }
-            Self::CaughtUp { through: None } => "caught up".to_owned(),
-            other => other.word().to_owned(),
-        };
-        Cell { text, tone: self.tone(), sign: Some(self.sign()), gauge, spark: Vec::new() }
-    }
-
-    /// In a sentence.
-    pub(crate) fn sentence(&self, now: DateTime<Utc>) -> String {
-        match self {
-            Self::Invalid { problem, count, last_good } => {
-                let more = if *count > 1 { format!("; and {} more", count - 1) } else { String::new() };
-                let good = if *last_good { " (its last good version stays in force)" } else { "" };
-                format!("invalid{good}: {}{more}", one_line(problem))
-            }
-            Self::Failed { reason } => format!("failed: {}", one_line(reason)),
-            Self::Waiting { until, reason } => {
-                let left = (*until - now).num_seconds().max(0);
-                format!("tries again in {left} s: {}", one_line(reason))
-            }
-            Self::Running { stage, done, rate } => {
-                let done = done.map(|done| format!(", about {:.0} % done", done * 100.0)).unwrap_or_default();
-                format!("running: {stage}{done}, {} rows/s", count(*rate))
-            }
-            Self::Queued => "waits for its turn".to_owned(),
-            Self::Locked { by } => format!("another process holds the dataset: {}", one_line(by)),
-            Self::Idle => "idle: nothing of it was exported yet, or not to its end".to_owned(),
             Self::CaughtUp { through: Some(through) } => {
                 let today = through.date_naive() == now.date_naive();
                 format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
@@ -195,7 +166,7 @@ impl FeedState {
             }
             Self::Running { stage, done, rate } => {
                 let done = done.map(|done| format!(", about {:.0} % done", done * 100.0)).unwrap_or_default();
-                format!("running: {stage}{done}, {} rows/s", count(*rate))
+                format!("running: {stage}{done}, {} rows/s", count(*rate as u64))
             }
             Self::Queued => "waits for its turn".to_owned(),
             Self::Locked { by } => format!("another process holds the dataset: {}", one_line(by)),
@@ -350,10 +321,13 @@ fn title(app: &App) -> String {
         bytes = bytes.saturating_add(metadata.total_bytes);
         rows = rows.saturating_add(metadata.total_records);
     }
-    let numbers = [(entries.len() - archived, "active"), (archived, "archived"), (invalid, "invalid")];
-    let words = numbers.into_iter().filter(|(number, word)| *number > 0 || *word == "active");
-    let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
-    format!("{} · {} · {} rows", words.join(", "), size(bytes), count(rows))
+    let mut title = format!("{} active", entries.len() - archived);
+    for (number, word) in [(archived, "archived"), (invalid, "invalid")] {
+        if number > 0 {
+            title += &format!(", {number} {word}");
+        }
+    }
+    title + &format!(" · {} · {} rows", size(bytes), count(rows))
 }
 
 fn empty(app: &App) -> String {
@@ -377,11 +351,10 @@ fn about(app: &App) -> Vec<Cell> {
         ..Cell::toned(format!("{} {}", escaped(key), state.sentence(app.now)), state.tone())
     }];
     if let Some(feed) = app.feeds.feed(key) {
-        let source = format!("{} {}", feed.kind.word(), escaped(&feed.source));
-        let text = match feed.description.as_str() {
-            "" => source,
-            description => format!("{source} · {}", one_line(description)),
-        };
+        let mut text = format!("{} {}", feed.kind.word(), escaped(&feed.source));
+        if !feed.description.is_empty() {
+            text += &format!(" · {}", one_line(&feed.description));
+        }
         about.push(Cell::toned(text, Tone::Dim));
     } else if let Some(entry) = app.feeds.entry(key) {
         about.push(Cell::toned(escaped(&entry.path.display().to_string()), Tone::Dim));
