@@ -114,7 +114,7 @@ impl App {
                 if self.partitions.feed.as_ref() == Some(&feed) && open.partition == partition {
                     open.keys = files.iter().flatten().map(|file| file.name.clone()).collect();
                     open.cursor.refresh(&open.keys);
-                    open.files = Some(files.map_err(|error| error.to_string()));
+                    open.read = Some(files.map_err(|error| error.to_string()));
                 }
             }
             Message::Rows { path, grid } => {
@@ -446,10 +446,11 @@ impl App {
         let mut effects = vec![Effect::LoadCatalog, Effect::CheckHealth, Effect::LoadMonths];
         let feeds = self.feeds.names.iter().filter(|key| self.feeds.feed(key).is_some());
         effects.extend(feeds.cloned().map(Effect::LoadDataset));
-        if self.tab == Tab::Partitions && self.partitions.level == Level::Files {
-            if let Some(feed) = self.partitions.feed.clone() {
-                effects.push(Effect::LoadFiles { feed, partition: self.partitions.files.partition.clone() });
-            }
+        if self.tab == Tab::Partitions
+            && self.partitions.level == Level::Files
+            && let Some(feed) = self.partitions.feed.clone()
+        {
+            effects.push(Effect::LoadFiles { feed, partition: self.partitions.files.partition.clone() });
         }
         if let Some(detail) = &self.detail {
             effects.push(Effect::LoadPlan(detail.feed.clone()));

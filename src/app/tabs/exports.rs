@@ -121,9 +121,9 @@ impl Run {
     }
 
     /// Rows in a second, over the last samples.
-    pub fn rate(&self) -> f64 {
+    pub fn rate(&self) -> u64 {
         let recent: Vec<u64> = self.rates.iter().rev().take(5).copied().collect();
-        if recent.is_empty() { 0.0 } else { recent.iter().sum::<u64>() as f64 / recent.len() as f64 }
+        recent.iter().sum::<u64>().checked_div(recent.len() as u64).unwrap_or(0)
     }
 
     /// How much of it is done, 0 to 1, where the end is known.

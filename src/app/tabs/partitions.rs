@@ -62,14 +62,14 @@ pub struct Files {
     /// The partition's folder below the dataset.
     pub(crate) partition: String,
     /// `None` while they are read.
-    pub(crate) files: Option<Result<Vec<FileInfo>, String>>,
+    pub(crate) read: Option<Result<Vec<FileInfo>, String>>,
     pub(crate) keys: Vec<String>,
     pub(crate) cursor: Cursor<String>,
 }
 
 impl Files {
     pub(crate) fn list(&self) -> &[FileInfo] {
-        match &self.files {
+        match &self.read {
             Some(Ok(files)) => files,
             _ => &[],
         }
