@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("error", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
@@ -14,6 +14,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("export", &["error", "feed", "ksql", "lake"]),
     ("demo", &["error", "ksql"]),
     ("headless", &["error", "export", "log"]),
+    ("app", &["config", "error", "export", "feed", "ksql", "lake", "log"]),
 ];
 
 /// Crate -> the only modules that may name it.

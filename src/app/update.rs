@@ -87,7 +87,7 @@ impl App {
                 let usage = usage.or_else(|| self.held.remove(&feed).and_then(|held| held.usage));
                 self.held.insert(feed.clone(), Held { metadata, error, usage });
                 self.reorder_feeds_by_state();
-                self.reorder_datasets_for(&feed);
+                self.place_dataset(&feed);
                 if self.partitions.feed.as_ref() == Some(&feed) {
                     self.rebuild_partitions();
                 }
@@ -145,13 +145,6 @@ impl App {
             }
         }
         Vec::new()
-    }
-
-    /// A feed that got its first dataset is a row of the datasets.
-    fn reorder_datasets_for(&mut self, feed: &str) {
-        if self.partitions.dataset_keys.binary_search_by(|key| key.as_str().cmp(feed)).is_err() {
-            self.reorder_datasets();
-        }
     }
 
     fn editor_closed(
