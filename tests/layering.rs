@@ -13,8 +13,13 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("lake", &["error", "feed", "log"]),
     ("export", &["error", "feed", "ksql", "lake"]),
     ("demo", &["error", "ksql"]),
+<<<<<<< HEAD
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["error", "export", "feed", "log", "watch", "config"]),
+=======
+    ("headless", &["error", "export", "log"]),
+    ("app", &["config", "error", "export", "feed", "ksql", "lake", "log"]),
+>>>>>>> app
 ];
 
 /// Crate -> the only modules that may name it.

@@ -190,7 +190,7 @@ impl Context {
 }
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct ActionInfo {
     /// What it does.
     pub action: Action,

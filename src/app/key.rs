@@ -105,13 +105,10 @@ impl FromStr for Key {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (mut rest, mut ctrl, mut alt, mut shift) = (text, false, false, false);
-        loop {
-            // The last word is the key, also when it is `-` itself.
-            let Some((modifier, after)) =
-                rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty())
-            else {
-                break;
-            };
+        // The last word is the key, also when it is `-` itself.
+        while let Some((modifier, after)) =
+            rest.split_once('-').filter(|(m, a)| !m.is_empty() && !a.is_empty())
+        {
             match modifier {
                 "ctrl" => ctrl = true,
                 "alt" => alt = true,

@@ -134,7 +134,7 @@ fn read_section(
             match word.parse::<Key>() {
                 Ok(key) => own.push(key),
                 Err(problem) => {
-                    problems.push(format!("[{}] {name}: {}", context.word(), escape_controls(&problem)))
+                    problems.push(format!("[{}] {name}: {}", context.word(), escape_controls(&problem)));
                 }
             }
         }

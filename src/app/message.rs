@@ -17,6 +17,7 @@ use crate::{Error, Result};
 
 /// Something that happened.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one message at a time is on its way; a box would be paid for by every key
 pub enum Message {
     /// A key was pressed.
     Key(Key),

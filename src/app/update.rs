@@ -87,7 +87,7 @@ impl App {
                 let usage = usage.or_else(|| self.held.remove(&feed).and_then(|held| held.usage));
                 self.held.insert(feed.clone(), Held { metadata, error, usage });
                 self.reorder_feeds_by_state();
-                self.reorder_datasets_for(&feed);
+                self.place_dataset(&feed);
                 if self.partitions.feed.as_ref() == Some(&feed) {
                     self.rebuild_partitions();
                 }
@@ -114,7 +114,7 @@ impl App {
                 if self.partitions.feed.as_ref() == Some(&feed) && open.partition == partition {
                     open.keys = files.iter().flatten().map(|file| file.name.clone()).collect();
                     open.cursor.refresh(&open.keys);
-                    open.files = Some(files.map_err(|error| error.to_string()));
+                    open.read = Some(files.map_err(|error| error.to_string()));
                 }
             }
             Message::Rows { path, grid } => {
@@ -145,13 +145,6 @@ impl App {
             }
         }
         Vec::new()
-    }
-
-    /// A feed that got its first dataset is a row of the datasets.
-    fn reorder_datasets_for(&mut self, feed: &str) {
-        if self.partitions.dataset_keys.binary_search_by(|key| key.as_str().cmp(feed)).is_err() {
-            self.reorder_datasets();
-        }
     }
 
     fn editor_closed(
@@ -446,10 +439,11 @@ impl App {
         let mut effects = vec![Effect::LoadCatalog, Effect::CheckHealth, Effect::LoadMonths];
         let feeds = self.feeds.names.iter().filter(|key| self.feeds.feed(key).is_some());
         effects.extend(feeds.cloned().map(Effect::LoadDataset));
-        if self.tab == Tab::Partitions && self.partitions.level == Level::Files {
-            if let Some(feed) = self.partitions.feed.clone() {
-                effects.push(Effect::LoadFiles { feed, partition: self.partitions.files.partition.clone() });
-            }
+        if self.tab == Tab::Partitions
+            && self.partitions.level == Level::Files
+            && let Some(feed) = self.partitions.feed.clone()
+        {
+            effects.push(Effect::LoadFiles { feed, partition: self.partitions.files.partition.clone() });
         }
         if let Some(detail) = &self.detail {
             effects.push(Effect::LoadPlan(detail.feed.clone()));

@@ -90,7 +90,7 @@ fn message(step: &Step, clock: &mut i64) -> Option<Message> {
             let feed = name(*feed).to_owned();
             match what {
                 0..=3 => {
-                    let metadata = Ok(Some(metadata(&days[..usize::from(*what) + 1])));
+                    let metadata = Ok(Some(metadata(&days[..=usize::from(*what)])));
                     Message::Dataset { feed, metadata, usage: None }
                 }
                 4 => Message::Dataset {

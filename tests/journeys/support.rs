@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use lakehand::app::{App, Effect, Key, Message, Setup, view};
+use lakehand::app::tabs::Level;
+use lakehand::app::{App, Effect, Key, Message, Setup, Tab, view};
 use lakehand::export::event::{Event, What};
 use lakehand::export::progress::{Progress, Snapshot};
 use lakehand::export::{Finished, Outcome, Stage, Trigger};
 use lakehand::feed::{Catalog, Entry, EntryState, FeedKind, NewFeed, Place, parse_feed};
 use lakehand::lake::Metadata;
+use lakehand::ui::{self, Theme};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 pub(crate) fn start() -> DateTime<Utc> {
     "2025-01-15T14:30:00Z".parse().unwrap()
@@ -112,7 +116,7 @@ pub(crate) fn finished(feed: &str, seconds: u64, outcome: Outcome) -> Message {
     let counters = snapshot(Stage::Ended, 5000, 5000);
     event(
         feed,
-        1 + seconds as i64,
+        1 + seconds.cast_signed(),
         What::Finished(Finished { outcome, counters, elapsed: Duration::from_secs(seconds) }),
     )
 }
@@ -164,56 +168,65 @@ impl Desk {
         std::mem::take(&mut self.effects)
     }
 
-    /// What is on the screen, as text: every list with cursor `>` and marks `*`, then toasts and overlays.
-    pub(crate) fn screen(&self) -> String {
-        let mut text = String::new();
+    /// What the model says of the view in front: rows with the cursor `>` and marks `*`, then overlays and toasts. It is
+    /// complete where a narrow screen drops columns.
+    pub(crate) fn model(&self) -> String {
         let frame = view::frame(&self.app);
         let badges: Vec<_> = frame.badges.iter().map(|badge| badge.word).collect();
-        text += &format!("[{}] {} {}\n", badges.join(" "), frame.health.text, frame.work);
-        let table = match self.app.tab {
-            lakehand::app::Tab::Feeds => view::feeds(&self.app, 20),
-            lakehand::app::Tab::Exports => view::exports(&self.app, 20),
-            lakehand::app::Tab::Partitions => match self.app.level() {
-                lakehand::app::tabs::Level::Datasets => view::datasets(&self.app, 20),
-                lakehand::app::tabs::Level::Files => view::files(&self.app, 20),
-                _ => view::partitions(&self.app, 20),
-            },
-            lakehand::app::Tab::Logs => view::TableView::default(),
+        let mut lines = vec![format!("[{}] {} {}", badges.join(" "), frame.health.text, frame.work)];
+        let table = match (self.app.tab, self.app.level()) {
+            (Tab::Feeds, _) => view::feeds(&self.app, 20),
+            (Tab::Exports, _) => view::exports(&self.app, 20),
+            (Tab::Partitions, Level::Datasets) => view::datasets(&self.app, 20),
+            (Tab::Partitions, Level::Files) => view::files(&self.app, 20),
+            (Tab::Partitions, _) => view::partitions(&self.app, 20),
+            (Tab::Logs, _) => view::TableView::default(),
         };
-        text += &format!("{}\n", table.title);
+        lines.push(table.title);
         for row in &table.rows {
             let cells: Vec<_> = row.cells.iter().map(|cell| cell.text.as_str()).collect();
-            let mark = if row.marked { "*" } else { " " };
-            text += &format!("{}{mark}{}\n", if row.cursor { ">" } else { " " }, cells.join(" | "));
+            let (cursor, mark) = (if row.cursor { ">" } else { " " }, if row.marked { "*" } else { " " });
+            lines.push(format!("{cursor}{mark}{}", cells.join(" | ")));
         }
         if table.rows.is_empty() {
-            text += &table.empty;
+            lines.push(table.empty);
         }
-        for line in &table.about {
-            text += &format!("  {}\n", line.text);
-        }
-        if let Some(detail) = view::detail(&self.app, 100) {
-            text += &format!("{detail:?}\n");
-        }
-        if let Some(overlay) = &self.app.overlay {
-            text += &format!("{overlay:?}\n");
-        }
-        for toast in frame.toasts {
-            text += &format!("! {}\n", toast.text);
-        }
-        text
+        lines.extend(table.about.into_iter().map(|line| line.text));
+        lines.extend(view::detail(&self.app, 100).map(|detail| format!("{detail:?}")));
+        lines.extend(self.app.overlay.as_ref().map(|overlay| format!("{overlay:?}")));
+        lines.extend(frame.toasts.into_iter().map(|toast| format!("! {}", toast.text)));
+        lines.join("\n")
+    }
+
+    /// The screen of 80×24 as it is drawn, a line each, runs of spaces as one.
+    pub(crate) fn screen(&self) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let theme = Theme::named(self.app.theme());
+        terminal.draw(|frame| drop(ui::draw(frame, &self.app, &theme))).unwrap();
+        let buffer = terminal.backend().buffer();
+        let cells: Vec<&str> = buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+        let line = |cells: &[&str]| cells.concat().split_whitespace().collect::<Vec<_>>().join(" ");
+        cells.chunks(80).map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    /// It can be read on the screen of 80×24.
+    #[track_caller]
+    pub(crate) fn reads(&mut self, part: &str) -> &mut Self {
+        let screen = self.screen();
+        assert!(screen.contains(part), "{part:?} cannot be read on the screen:\n{screen}");
+        self
     }
 
     #[track_caller]
     pub(crate) fn sees(&mut self, part: &str) -> &mut Self {
-        let screen = self.screen();
+        let screen = self.model();
         assert!(screen.contains(part), "{part:?} is not on the screen:\n{screen}");
         self
     }
 
     #[track_caller]
     pub(crate) fn sees_no(&mut self, part: &str) -> &mut Self {
-        let screen = self.screen();
+        let screen = self.model();
         assert!(!screen.contains(part), "{part:?} is on the screen:\n{screen}");
         self
     }

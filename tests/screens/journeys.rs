@@ -1,5 +1,6 @@
 //! The model's own texts through the same drawing: where keys lead, as an operator sees it.
 
+use crossterm::event::{Event, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use lakehand::app::ThemeName;
 use lakehand::ui::Theme;
 use ratatui::Terminal;
@@ -42,6 +43,83 @@ fn the_model_looks_as_it_was_looked_at() {
             .into_iter()
             .map(move |size| (format!("app_{name}_{}x{}", size.0, size.1), screen(keys, size, false)))
     }));
+}
+
+/// A screen of 80×24 on a lake, with a mouse.
+struct Mouse {
+    lake: Lake,
+    lines: Vec<String>,
+    hits: lakehand::ui::HitMap,
+}
+
+impl Mouse {
+    fn new() -> Self {
+        let mut mouse =
+            Self { lake: Lake::demo((80, 24)), lines: Vec::new(), hits: lakehand::ui::HitMap::default() };
+        mouse.look();
+        mouse
+    }
+
+    fn look(&mut self) {
+        let theme = Theme::named(self.lake.app.theme());
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        terminal.draw(|frame| self.hits = lakehand::ui::draw(frame, &self.lake.app, &theme)).unwrap();
+        self.lines = lines(terminal.backend().buffer());
+    }
+
+    /// Clicks on the first place that shows a text.
+    fn click(&mut self, text: &str) {
+        let found = self.lines.iter().enumerate().find_map(|(y, line)| Some((y, line.find(text)?)));
+        let (y, byte) =
+            found.unwrap_or_else(|| panic!("{text} is not on the screen:\n{}", self.lines.join("\n")));
+        let x = unicode_width::UnicodeWidthStr::width(&self.lines[y][..byte]);
+        self.press(u16::try_from(x).unwrap(), u16::try_from(y).unwrap());
+    }
+
+    fn press(&mut self, column: u16, row: u16) {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        self.event(Event::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    }
+
+    fn event(&mut self, event: Event) {
+        if let Some(message) = lakehand::ui::input::message(event, &self.hits) {
+            self.lake.send(message);
+        }
+        self.look();
+    }
+
+    /// The line of the cursor.
+    fn cursor(&self) -> &str {
+        self.lines.iter().find(|line| line.starts_with('▌')).map_or("", String::as_str)
+    }
+}
+
+#[test]
+fn a_click_means_what_is_seen() {
+    let mut mouse = Mouse::new();
+    mouse.click("transaction_flattened");
+    assert!(mouse.cursor().contains("transaction_flattened"), "{}", mouse.cursor());
+    mouse.click("Size");
+    assert!(mouse.lines[3].contains("▲Size") || mouse.lines[3].contains("▼Size"), "{}", mouse.lines[3]);
+    mouse.click("Logs");
+    assert!(mouse.lines[1].contains("[Logs]"), "{}", mouse.lines[1]);
+    mouse.click("Feeds 8");
+    mouse.click("n add");
+    assert!(mouse.lines.iter().any(|line| line.contains("Add a feed")));
+    mouse.press(0, 23);
+    assert!(
+        !mouse.lines.iter().any(|line| line.contains("Add a feed")),
+        "a click beside an overlay closes it"
+    );
+}
+
+#[test]
+fn the_wheel_moves_the_cursor() {
+    let mut mouse = Mouse::new();
+    let before = mouse.cursor().to_owned();
+    let kind = MouseEventKind::ScrollDown;
+    mouse.event(Event::Mouse(MouseEvent { kind, column: 9, row: 9, modifiers: KeyModifiers::NONE }));
+    assert_ne!(mouse.cursor(), before);
 }
 
 #[test]

@@ -26,8 +26,8 @@ impl Confirm {
             KeyCode::Char('y' | 'Y') => return Some(true),
             KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc => return Some(false),
             KeyCode::Enter => return Some(self.yes),
-            KeyCode::Left | KeyCode::Char('h') => self.yes = true,
-            KeyCode::Right | KeyCode::Char('l') => self.yes = false,
+            KeyCode::Left | KeyCode::Char('h') => self.yes = false,
+            KeyCode::Right | KeyCode::Char('l') => self.yes = true,
             KeyCode::Tab => self.yes = !self.yes,
             _ => {}
         }

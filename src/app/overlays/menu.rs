@@ -7,6 +7,7 @@ use crate::app::overlays::Overlay;
 use crate::app::state::{App, Tab};
 use crate::app::tabs::Level;
 use crate::app::view::Tone;
+use crate::feed::Entry;
 use crate::log::escape_controls;
 
 /// One choice.
@@ -111,13 +112,11 @@ impl App {
     }
 
     pub(crate) fn copy_now(&mut self, action: Action) -> Vec<Effect> {
-        match self.copy_text(action) {
-            Some(text) => self.copied(text),
-            None => {
-                self.toast("there is nothing to copy", Tone::Plain);
-                Vec::new()
-            }
-        }
+        let Some(text) = self.copy_text(action) else {
+            self.toast("there is nothing to copy", Tone::Plain);
+            return Vec::new();
+        };
+        self.copied(text)
     }
 
     pub(super) fn choose(&mut self, menu: Menu, at: usize) -> Vec<Effect> {
@@ -168,7 +167,7 @@ impl App {
 
     /// Why a feed is not as it should be.
     pub(crate) fn why(&self, key: &str) -> Option<String> {
-        let problems = self.feeds.entry(key).map(|entry| entry.problems()).unwrap_or_default();
+        let problems = self.feeds.entry(key).map(Entry::problems).unwrap_or_default();
         if !problems.is_empty() {
             return Some(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }

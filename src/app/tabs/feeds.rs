@@ -12,7 +12,7 @@ use crate::app::effect::Effect;
 use crate::app::filter::Filter;
 use crate::app::overlays::{Confirm, Form, Overlay};
 use crate::app::state::App;
-use crate::app::tabs::Detail;
+use crate::app::tabs::{Detail, Run};
 use crate::app::view::feeds::{FeedState, state_of};
 use crate::app::view::{Order, Tone};
 use crate::export::Trigger;
@@ -126,17 +126,28 @@ impl Feeds {
 
 impl App {
     pub(crate) fn set_catalog(&mut self, catalog: Catalog) -> Vec<Effect> {
-        let known: Vec<String> = self.feeds.names.clone();
+        let dataset = |feed: &Feed| (feed.kind, feed.source.clone());
+        let known: BTreeMap<String, _> =
+            self.feeds.names.iter().map(|key| (key.clone(), self.feeds.feed(key).map(dataset))).collect();
         self.feeds.set(catalog);
-        let new = self.feeds.names.iter().filter(|name| known.binary_search(name).is_err());
         // What the lake holds of a feed is asked for once when the feed appears, and after each commit.
-        let effects = new
-            .filter(|name| self.feeds.feed(name).is_some() && !self.held.contains_key(*name))
-            .map(|name| Effect::LoadDataset(name.clone()))
-            .collect();
+        let mut new = Vec::new();
+        for key in &self.feeds.names {
+            let now = self.feeds.feed(key).map(dataset);
+            let before = known.get(key).cloned().flatten();
+            if before.is_some() && now != before {
+                // It means another dataset now: what is known belongs to the old one.
+                self.held.remove(key);
+                self.plans.remove(key);
+            }
+            if now.is_some() && !self.held.contains_key(key) && (now != before) {
+                new.push(Effect::LoadDataset(key.clone()));
+            }
+        }
         self.reorder_feeds();
         self.reorder_datasets();
-        effects
+        self.rebuild_partitions();
+        new
     }
 
     /// Filters and sorts anew.
@@ -164,8 +175,7 @@ impl App {
         let feed = |at: usize| names.get(at).and_then(|key| self.feeds.feed(key));
         match self.feeds.sort {
             // The catalog is in this order.
-            FeedColumn::Name => {}
-            FeedColumn::State => {}
+            FeedColumn::Name | FeedColumn::State => {}
             FeedColumn::Kind => order.sort_by_cached_key(|at| feed(*at).map(|f| f.kind)),
             FeedColumn::Mode => order.sort_by_cached_key(|at| feed(*at).map(|f| f.storage_mode.word())),
             FeedColumn::Size => order.sort_by_cached_key(|at| metadata(*at).map(|m| m.total_bytes)),
@@ -262,7 +272,7 @@ impl App {
 
     pub(crate) fn retry_feeds(&mut self, targets: Vec<String>) -> Vec<Effect> {
         let failed = self.fit(targets, |app, key| {
-            let over = app.exports.latest(key).is_some_and(|run| run.unfinished());
+            let over = app.exports.latest(key).is_some_and(Run::unfinished);
             (!over).then(|| "did not fail".to_owned())
         });
         self.export_feeds(failed)
@@ -270,7 +280,7 @@ impl App {
 
     pub(crate) fn cancel_feeds(&mut self, targets: Vec<String>) -> Vec<Effect> {
         let feeds = self.fit(targets, |app, key| {
-            let alive = app.exports.latest(key).is_some_and(|run| run.is_alive());
+            let alive = app.exports.latest(key).is_some_and(Run::is_alive);
             (!alive).then(|| "is not being exported here".to_owned())
         });
         self.ask(
@@ -375,13 +385,11 @@ impl App {
     }
 
     fn take_back(&mut self) -> Vec<Effect> {
-        match self.undo.pop() {
-            Some(changes) => vec![Effect::Undo(changes)],
-            None => {
-                self.toast("there is nothing to undo", Tone::Plain);
-                Vec::new()
-            }
-        }
+        let Some(changes) = self.undo.pop() else {
+            self.toast("there is nothing to undo", Tone::Plain);
+            return Vec::new();
+        };
+        vec![Effect::Undo(changes)]
     }
 
     /// Asks before a deed that is about `targets`; nothing when there are none.

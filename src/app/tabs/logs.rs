@@ -40,6 +40,8 @@ pub struct Logs {
     pub(crate) feed: Option<String>,
     /// What is searched for, in lower case.
     pub(crate) search: String,
+    /// How many of the records shown match.
+    pub(crate) hits: usize,
     /// Long lines are broken.
     pub(crate) wrap: bool,
     /// How far the text is shifted.
@@ -68,6 +70,7 @@ impl Logs {
             level: Level::Info,
             feed: None,
             search: String::new(),
+            hits: 0,
             wrap: false,
             shift: 0,
             earlier: 0,
@@ -86,16 +89,19 @@ impl Logs {
 
     fn push(&mut self, record: Record) {
         if self.records.len() == self.capacity {
+            let oldest = self.records.pop_front();
             if self.shown.front() == Some(&self.first) {
                 self.shown.pop_front();
+                let hit = oldest.is_some_and(|record| self.matches(&record));
+                self.hits = self.hits.saturating_sub(usize::from(hit));
             }
-            self.records.pop_front();
             self.first += 1;
             self.earlier += 1;
         }
         let number = self.first + self.records.len() as u64;
         if self.passes(&record) {
             self.shown.push_back(number);
+            self.hits += usize::from(self.matches(&record));
             if self.following {
                 self.at = number;
             } else {
@@ -109,6 +115,7 @@ impl Logs {
     fn refilter(&mut self) {
         self.shown =
             (self.first..).zip(&self.records).filter(|(_, r)| self.passes(r)).map(|(n, _)| n).collect();
+        self.count_hits();
         if self.following {
             self.follow();
         } else {
@@ -158,12 +165,10 @@ impl Logs {
         !self.search.is_empty() && record.to_string().to_lowercase().contains(&self.search)
     }
 
-    /// The number of records shown that match.
-    pub(crate) fn hits(&self) -> usize {
-        if self.search.is_empty() {
-            return 0;
-        }
-        self.shown.iter().filter(|number| self.record(**number).is_some_and(|r| self.matches(r))).count()
+    /// Counts anew: once when the search or the filter changes, never while drawing.
+    fn count_hits(&mut self) {
+        let matching = |number: &&u64| self.record(**number).is_some_and(|record| self.matches(record));
+        self.hits = if self.search.is_empty() { 0 } else { self.shown.iter().filter(matching).count() };
     }
 
     /// Goes to the next match, or the one before; around the ends. False when there is none.
@@ -204,6 +209,7 @@ impl Logs {
         self.first += self.records.len() as u64;
         self.records.clear();
         self.shown.clear();
+        self.hits = 0;
         self.earlier = log.earlier;
         self.unreadable = log.unreadable;
         self.error = None;
@@ -287,6 +293,7 @@ impl App {
     pub(crate) fn set_search(&mut self, text: &str) {
         let page = self.page();
         self.logs.search = text.to_lowercase();
+        self.logs.count_hits();
         if !text.is_empty() {
             self.logs.seek(false, true, page);
         }

@@ -78,11 +78,8 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
             *cell = Some(DayCell { date, level, cursor: date == cursor });
             // A month's name stands above the week in which it begins, and above the first week.
             if month != Some(date.month()) {
-                let crowded = view.months.last().is_some_and(|(at, _)| week - at < 3);
-                if !crowded {
-                    let format = if month.is_none() || date.month() == 1 { "%b %Y" } else { "%b" };
-                    view.months.push((week, date.format(format).to_string()));
-                }
+                let format = if month.is_none() || date.month() == 1 { "%b %Y" } else { "%b" };
+                view.months.push((week, date.format(format).to_string()));
                 month = Some(date.month());
             }
         }

@@ -6,7 +6,7 @@ use super::text::{ago, count, escaped, instant, one_line, size, span, until};
 use super::{Cell, Tone};
 use crate::app::App;
 use crate::app::message::PlanText;
-use crate::feed::{Feed, Partitioning, Visibility};
+use crate::feed::{Entry, Feed, Partitioning, Visibility};
 use crate::lake::{Metadata, RunRecord};
 
 /// One line.
@@ -84,7 +84,7 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     section(&mut lines, "State");
     lines.push(DetailLine::Text(state.sentence(app.now), state.tone()));
     let entry = app.feeds.entry(key);
-    for problem in entry.map(|entry| entry.problems()).unwrap_or_default() {
+    for problem in entry.map(Entry::problems).unwrap_or_default() {
         lines.push(DetailLine::Text(problem.to_string(), Tone::Bad));
     }
     let plan = app.plans.get(key);
@@ -121,13 +121,12 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
         (None, false) => lines.push(DetailLine::Text("asking the server …".to_owned(), Tone::Dim)),
         (None, true) => {}
     }
-    match metadata {
-        Some(metadata) => held(app, metadata, &mut lines),
-        None => {
-            let why = app.held.get(key).and_then(|held| held.error.as_deref());
-            let text = why.map_or_else(|| "nothing of it is in the lake yet".to_owned(), one_line);
-            lines.push(DetailLine::Text(text, if why.is_some() { Tone::Bad } else { Tone::Dim }));
-        }
+    if let Some(metadata) = metadata {
+        held(app, metadata, &mut lines);
+    } else {
+        let why = app.held.get(key).and_then(|held| held.error.as_deref());
+        let text = why.map_or_else(|| "nothing of it is in the lake yet".to_owned(), one_line);
+        lines.push(DetailLine::Text(text, if why.is_some() { Tone::Bad } else { Tone::Dim }));
     }
 
     columns(metadata, plan, &mut lines);

@@ -81,7 +81,7 @@ fn row(app: &App, run: &Run) -> Vec<Cell> {
         Cell::new(escaped(&run.feed)),
         stage,
         number(counters.map(|c| c.rows)),
-        number(alive.then(|| run.rate() as u64)),
+        number(alive.then(|| run.rate())),
         Cell { spark: run.rates.iter().copied().collect(), ..Cell::default() },
         bytes(counters.map(|c| c.bytes_in)),
         bytes(counters.map(|c| c.bytes_out)),

@@ -41,7 +41,7 @@ pub enum FeedState {
         /// Between 0 and 1, where the end is known.
         done: Option<f64>,
         /// Rows in a second.
-        rate: f64,
+        rate: u64,
     },
     /// It waits for its turn.
     Queued,
@@ -138,11 +138,12 @@ impl FeedState {
                 gauge = *done;
                 let percent = done.map(|done| format!("{:.0} % ", done * 100.0)).unwrap_or_default();
                 // A rate of nothing says less than the stage.
-                if *rate >= 1.0 { format!("{percent}{}/s", count(*rate as u64)) } else { (*stage).to_owned() }
+                if *rate > 0 { format!("{percent}{}/s", count(*rate)) } else { (*stage).to_owned() }
             }
             Self::Locked { by } => format!("locked by {}", one_line(by)),
             Self::CaughtUp { through: Some(through) } => {
-                format!("caught up {}", through.format("%m-%d %H:%M:%S"))
+                let today = through.date_naive() == now.date_naive();
+                format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
             }
             Self::CaughtUp { through: None } => "caught up".to_owned(),
             other => other.word().to_owned(),
@@ -165,7 +166,7 @@ impl FeedState {
             }
             Self::Running { stage, done, rate } => {
                 let done = done.map(|done| format!(", about {:.0} % done", done * 100.0)).unwrap_or_default();
-                format!("running: {stage}{done}, {} rows/s", count(*rate as u64))
+                format!("running: {stage}{done}, {} rows/s", count(*rate))
             }
             Self::Queued => "waits for its turn".to_owned(),
             Self::Locked { by } => format!("another process holds the dataset: {}", one_line(by)),
@@ -320,13 +321,10 @@ fn title(app: &App) -> String {
         bytes = bytes.saturating_add(metadata.total_bytes);
         rows = rows.saturating_add(metadata.total_records);
     }
-    let mut title = format!("{} active", entries.len() - archived);
-    for (number, word) in [(archived, "archived"), (invalid, "invalid")] {
-        if number > 0 {
-            title += &format!(", {number} {word}");
-        }
-    }
-    title + &format!(" · {} · {} rows", size(bytes), count(rows))
+    let numbers = [(entries.len() - archived, "active"), (archived, "archived"), (invalid, "invalid")];
+    let words = numbers.into_iter().filter(|(number, word)| *number > 0 || *word == "active");
+    let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
+    format!("{} · {} · {} rows", words.join(", "), size(bytes), count(rows))
 }
 
 fn empty(app: &App) -> String {
@@ -350,10 +348,11 @@ fn about(app: &App) -> Vec<Cell> {
         ..Cell::toned(format!("{} {}", escaped(key), state.sentence(app.now)), state.tone())
     }];
     if let Some(feed) = app.feeds.feed(key) {
-        let mut text = format!("{} {}", feed.kind.word(), escaped(&feed.source));
-        if !feed.description.is_empty() {
-            text += &format!(" · {}", one_line(&feed.description));
-        }
+        let source = format!("{} {}", feed.kind.word(), escaped(&feed.source));
+        let text = match feed.description.as_str() {
+            "" => source,
+            description => format!("{source} · {}", one_line(description)),
+        };
         about.push(Cell::toned(text, Tone::Dim));
     } else if let Some(entry) = app.feeds.entry(key) {
         about.push(Cell::toned(escaped(&entry.path.display().to_string()), Tone::Dim));

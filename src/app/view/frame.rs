@@ -153,15 +153,15 @@ fn work(app: &App) -> String {
         return String::new();
     }
     let alive = app.exports.runs.iter().filter(|run| run.is_alive() && run.started.is_some());
-    let rate: f64 = alive.map(crate::app::tabs::Run::rate).sum();
-    let mut work = format!("{running} running");
+    let rate: u64 = alive.map(crate::app::tabs::Run::rate).sum();
+    let mut work = vec![format!("{running} running")];
     if queued > 0 {
-        work += &format!(", {queued} queued");
+        work.push(format!("{queued} queued"));
     }
-    if rate >= 1.0 {
-        work += &format!(", {} rows/s", count(rate as u64));
+    if rate > 0 {
+        work.push(format!("{} rows/s", count(rate)));
     }
-    work
+    work.join(", ")
 }
 
 fn tabs(app: &App) -> Vec<TabView> {
@@ -235,7 +235,7 @@ fn prompt(app: &App) -> Option<PromptView> {
             (app.partitions.dataset_keys.len(), app.held.len())
         }
         Tab::Partitions => (app.partitions.keys.len(), app.partitions.items.len()),
-        Tab::Logs => (app.logs.hits(), app.logs.shown.len()),
+        Tab::Logs => (app.logs.hits, app.logs.shown.len()),
     };
     let label = match prompt.kind {
         PromptKind::Filter => "filter",

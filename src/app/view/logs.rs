@@ -78,10 +78,8 @@ pub fn logs(app: &App, height: usize) -> LogsView {
 
 fn line(app: &App, record: &Record, cursor: bool) -> LogLine {
     let today = record.time.date_naive() == app.now.date_naive();
-    let mut text = escaped(&record.message);
-    for (key, value) in &record.facts {
-        text += &format!(" {key}={}", escaped(value));
-    }
+    let facts = record.facts.iter().map(|(key, value)| format!("{key}={}", escaped(value)));
+    let text = std::iter::once(escaped(&record.message)).chain(facts).collect::<Vec<_>>().join(" ");
     let matches = matches(&text, &app.logs.search);
     LogLine {
         time: record.time.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M:%S" }).to_string(),
@@ -105,19 +103,21 @@ fn matches(text: &str, search: &str) -> Vec<Range<usize>> {
 
 fn title(app: &App) -> String {
     let logs = &app.logs;
-    let mut title = logs.month.map_or_else(|| "log".to_owned(), |month| month.to_string());
-    title += &format!(" · {} and above", logs.level.word().to_lowercase());
+    let mut parts = vec![
+        logs.month.map_or_else(|| "log".to_owned(), |month| month.to_string()),
+        format!("{} and above", logs.level.word().to_lowercase()),
+    ];
     if let Some(feed) = &logs.feed {
-        title += &format!(" · only {}", escaped(feed));
+        parts.push(format!("only {}", escaped(feed)));
     }
     if !logs.search.is_empty() {
-        title += &format!(" · \"{}\" in {} records", escaped(&logs.search), count(logs.hits() as u64));
+        parts.push(format!("\"{}\" in {} records", escaped(&logs.search), count(logs.hits as u64)));
     }
     if logs.earlier > 0 {
-        title += &format!(" · {} earlier ones are in the file", count(logs.earlier));
+        parts.push(format!("{} earlier ones are in the file", count(logs.earlier)));
     }
     if logs.unreadable > 0 {
-        title += &format!(" · {} unreadable lines", count(logs.unreadable));
+        parts.push(format!("{} unreadable lines", count(logs.unreadable)));
     }
-    title
+    parts.join(" · ")
 }

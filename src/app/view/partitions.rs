@@ -104,7 +104,7 @@ fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
         let days = if item.missing == 1 {
             "1 day".to_owned()
         } else {
-            format!("{} days", count(item.missing as u64))
+            format!("{} days", count(item.missing.unsigned_abs()))
         };
         let what =
             Cell { sign: Some(Sign::Missing), ..Cell::toned(format!("missing {}", item.path), Tone::Bad) };
@@ -185,17 +185,17 @@ pub(crate) fn dataset_title(app: &App) -> String {
     let Some(metadata) = state.feed.as_ref().and_then(|key| app.metadata(key)) else { return name };
     let partitions = state.items.iter().filter(|item| item.missing == 0).count();
     let missing: i64 = state.items.iter().map(|item| item.missing).sum();
-    let mut title = format!(
+    let title = format!(
         "{name}: {} partitions, {} files · {} · {} rows",
         count(partitions as u64),
         count(metadata.total_files),
         size(metadata.total_bytes),
         count(metadata.total_records)
     );
-    if missing > 0 {
-        title += &format!(" · {} days missing", count(missing.unsigned_abs()));
+    if missing == 0 {
+        return title;
     }
-    title
+    format!("{title} · {} days missing", count(missing.unsigned_abs()))
 }
 
 fn partition_about(app: &App) -> Vec<Cell> {
@@ -269,7 +269,7 @@ pub fn files(app: &App, height: usize) -> TableView {
         total: list.len(),
         filter: String::new(),
         marked: 0,
-        empty: match &state.files {
+        empty: match &state.read {
             None => "reading the files …".to_owned(),
             Some(Err(error)) => one_line(error),
             Some(Ok(_)) => "the partition has no files".to_owned(),

@@ -68,7 +68,7 @@ fn months(canvas: &mut Canvas<'_>, area: Rect, view: &CalendarView, wide: u16) {
     let at = |week: usize| u16::try_from(week).unwrap_or(u16::MAX).saturating_mul(wide).saturating_add(LABEL);
     for (n, (week, name)) in view.months.iter().enumerate() {
         // A name may reach to the next; where it would run into it, the month alone, or nothing.
-        let end = view.months.get(n + 1).map_or(u16::MAX, |(next, _)| at(*next));
+        let end = view.months.get(n + 1).map_or(area.width, |(next, _)| at(*next));
         let room = end.saturating_sub(at(*week));
         let month = name.split(' ').next().unwrap_or_default();
         let shown = [name, month].into_iter().find(|text| columns(text) < room);

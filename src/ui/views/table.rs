@@ -136,7 +136,8 @@ pub(super) fn draw_cell(canvas: &mut Canvas<'_>, area: Rect, value: &Cell, right
         return;
     };
     if content.is_empty() {
-        bar(canvas, area, fraction, Role::Bar);
+        // Longer than this, lengths are not compared any better.
+        bar(canvas, Rect { width: area.width.min(48), ..area }, fraction, Role::Bar);
         return;
     }
     // A gauge is worth its room from four columns on.
