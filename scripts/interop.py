@@ -56,11 +56,11 @@ def compare(name, folder, glob, hive, records):
         expect(f"{name} pandas sum {c}", number(sum(values.tolist())) if len(values) else None, wanted[c])
 
     relation = f"read_parquet('{glob}', hive_partitioning={'true' if hive else 'false'})"
-    expect(f"{name} duckdb rows", duckdb.sql(f"select count(*) from {relation}").fetchone()[0], records)
+    expect(f"{name} duckdb rows", duckdb.execute(f"select count(*) from {relation}").fetchone()[0], records)
     for c in columns:
-        total = duckdb.sql(f'select sum("{c}"::decimal(38, 4)) from {relation}').fetchone()[0]
+        total = duckdb.execute(f'select sum("{c}"::decimal(38, 4)) from {relation}').fetchone()[0]
         expect(f"{name} duckdb sum {c}", number(total), wanted[c] if wanted[c] is None else wanted[c].quantize(Decimal("0.0001")))
-    kinds = {row[0]: row[1] for row in duckdb.sql(f"describe select * from {relation}").fetchall()}
+    kinds = {row[0]: row[1] for row in duckdb.execute(f"describe select * from {relation}").fetchall()}
 
     lazy = pl.scan_parquet(glob, hive_partitioning=hive)
     collected = lazy.collect()
@@ -100,14 +100,14 @@ def stream(root, folder, total):
     in_path = sum(p["records"] for p in meta["partitions"] if p["path"].startswith("year=2025/month=01"))
     expect(f"{name} pandas filtered rows", len(january), in_path)
     expect(f"{name} duckdb filtered rows",
-           duckdb.sql(f"select count(*) from {relation} where year = 2025 and month = 1").fetchone()[0], in_path)
+           duckdb.execute(f"select count(*) from {relation} where year = 2025 and month = 1").fetchone()[0], in_path)
     expect(f"{name} polars filtered rows",
            pl.scan_parquet(f"{folder}/**/*.parquet", hive_partitioning=True)
            .filter((pl.col("year") == 2025) & (pl.col("month") == 1)).collect().height, in_path)
     expect(f"{name} doubled offsets", int(frame.duplicated(["ROWPARTITION", "ROWOFFSET"]).sum()), 0)
     if total is not None and name in ("transaction_stream", "transaction_flattened", "transaction_stream_anonymized"):
         expect(f"{name} against the source", records, total)
-    wrong = duckdb.sql(
+    wrong = duckdb.execute(
         f"select count(*) from {relation} where year != date_part('year', make_timestamp(ROWTIME * 1000)) "
         f"or day::int != date_part('day', make_timestamp(ROWTIME * 1000))").fetchone()[0]
     expect(f"{name} rows in the wrong day", wrong, 0)

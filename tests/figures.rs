@@ -6,11 +6,11 @@
 //!
 //! They print and hold generous bounds; a busy machine makes them larger.
 
-mod support;
 #[path = "support/big_lake.rs"]
 mod big_lake;
 #[path = "support/pty.rs"]
 mod pty;
+mod support;
 
 use std::time::{Duration, Instant};
 
@@ -108,7 +108,9 @@ fn keys_during_exports_at_full_speed() {
     let mut pty = Pty::start(&project.command(&[]), FULL, &[]);
     pty.see("reading");
     let mut took = Vec::new();
-    while ["transaction_stream", "transaction_flattened"].iter().any(|name| !project.stream(name).join("_metadata.json").exists())
+    while ["transaction_stream", "transaction_flattened"]
+        .iter()
+        .any(|name| !project.stream(name).join("_metadata.json").exists())
         && took.len() < 5000
     {
         for (key, tab) in [("\t", "[Partitions"), ("\x1b[Z", "[Feeds")] {

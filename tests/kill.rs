@@ -35,7 +35,7 @@ fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     let rows = truth.datasets["PAYMENT_METHOD_TOTALS"].rows;
     assert_eq!(row_count(&project.table("payment_method_totals")), rows);
     let staging = project.stream("transaction_stream").join("_staging");
-    let left = std::fs::read_dir(&staging).map(|entries| entries.count()).unwrap_or(0);
+    let left = std::fs::read_dir(&staging).map_or(0, Iterator::count);
     assert_eq!(left, 0, "staging is empty after a clean run");
 }
 

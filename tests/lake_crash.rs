@@ -9,7 +9,7 @@ use std::path::Path;
 
 use lake_support::*;
 use lakehand::feed::Feed;
-use lakehand::lake::{Dataset, Lake, PartitionUsage, read_metadata, usage};
+use lakehand::lake::{Dataset, Lake, PartitionUsage, Quarantined, read_metadata, usage};
 use lakehand::{Kind, Result};
 
 /// Does `work` on a copy of `base` stopped before operation 0, 1, 2, … until it is no longer stopped; calls `check`
@@ -41,6 +41,7 @@ fn at_every_instant(
         assert_eq!(left, 0, "staging is empty after recovery (stop before operation {n})");
         let told = usage(dataset.dir()).unwrap();
         assert!(told.iter().all(PartitionUsage::agrees), "stop before operation {n}: {told:?}");
+        assert_eq!(quarantined(dataset.dir()), dataset.metadata().quarantined_records);
         check(&dataset, done);
         if !stop.fired() {
             return;
@@ -49,9 +50,17 @@ fn at_every_instant(
     }
 }
 
+/// Rows in `_quarantine/`.
+fn quarantined(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir.join("_quarantine")) else { return 0 };
+    entries.map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap().lines().count() as u64).sum()
+}
+
 fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> Result<()> {
     let mut appender = dataset.appender(&stream_schema(), run(id))?;
     appender.write(&batch(rows))?;
+    let (path, reason, raw) = ("$[0]", "not a number", &b"[x]"[..]);
+    appender.quarantine(&Quarantined { partition: None, offset: None, path, reason, raw, time: at(T0) })?;
     appender.commit(commit_after(rows))?;
     Ok(())
 }
@@ -268,6 +277,7 @@ fn lost_or_damaged_metadata_is_rebuilt_from_the_footers() {
         assert_eq!(after.positions, before.positions);
         assert_eq!(after.partitions, before.partitions);
         assert_eq!(after.columns, before.columns);
+        assert_eq!(after.quarantined_records, 2);
         assert_eq!(
             (after.total_records, after.total_bytes, after.commit_seq, after.schema_version),
             (before.total_records, before.total_bytes, before.commit_seq, before.schema_version.clone())

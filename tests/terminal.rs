@@ -1,8 +1,8 @@
 //! The real binary in a pseudo terminal: what is on the screen, and that the terminal is as before on every way out.
 
-mod support;
 #[path = "support/pty.rs"]
 mod pty;
+mod support;
 
 use std::time::Duration;
 
@@ -65,7 +65,8 @@ fn it_follows_the_size_of_the_terminal_down_to_40_by_12_and_says_so_below() {
     pty.see("alpha");
     pty.resize((160, 50));
     pty.wait("160 columns", |screen| {
-        screen.contents().contains("alpha") && screen.rows(0, 160).any(|row| row.trim_end().chars().count() > 100)
+        screen.contents().contains("alpha")
+            && screen.rows(0, 160).any(|row| row.trim_end().chars().count() > 100)
     });
     pty.resize((40, 12));
     pty.wait("the compact form", |screen| screen.contents().contains("alpha"));
@@ -150,7 +151,8 @@ fn the_editor_has_the_terminal_and_its_keys_to_itself() {
     let project = alone();
     let editor = project.path().join("editor");
     let told = project.path().join("told");
-    let script = format!("#!/bin/sh\necho EDITING \"$1\"\nread -r line\necho \"$line\" > {}\n", told.display());
+    let script =
+        format!("#!/bin/sh\necho EDITING \"$1\"\nread -r line\necho \"$line\" > {}\n", told.display());
     std::fs::write(&editor, script).unwrap();
     let command = format!("sh {}", editor.display());
     let mut pty = screen(&project, &[("EDITOR", &command)]);

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Start, say};
+use super::{Start, say, say_json};
 use crate::config::{DEFAULT_FILE, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::headless::Exit;
@@ -39,7 +39,7 @@ fn show(start: &Start, json: bool) -> Result<Exit> {
         };
         if json {
             let line = serde_json::json!({ "key": setting.key, "value": setting.value, "origin": origin });
-            say(&line.to_string());
+            say_json(&line);
         } else {
             say(&format!("{:<width$}  {:<values$}  # {origin}", setting.key, setting.value));
         }

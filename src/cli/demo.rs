@@ -125,10 +125,8 @@ async fn show(start: &Start, root: &Path, options: DemoOptions, new: u64, args: 
     let server = DemoServer::start(options).await?;
     server.append(new);
     // What was said on the command line comes last, and so has the last word.
-    let mut flags = vec![
-        ("server.url".to_owned(), server.url()),
-        ("watch.on_start".to_owned(), "all".to_owned()),
-    ];
+    let mut flags =
+        vec![("server.url".to_owned(), server.url()), ("watch.on_start".to_owned(), "all".to_owned())];
     flags.extend(start.flags.iter().cloned());
     flags.extend(args.flags());
     let config = Start { root: root.to_owned(), file: start.file.clone(), flags }.config()?;
@@ -162,7 +160,8 @@ fn make_feeds(root: &Path, schedule: Option<&str>) -> Result<()> {
             continue;
         }
         let path = active.join(&file);
-        std::fs::write(&path, scheduled(text, schedule)).map_err(|e| Error::io("write the feed", &path, e))?;
+        std::fs::write(&path, scheduled(text, schedule))
+            .map_err(|e| Error::io("write the feed", &path, e))?;
     }
     Ok(())
 }

@@ -1,18 +1,17 @@
 //! `export`: chosen feeds into the lake, then the end. What cron runs.
 
-use std::collections::BTreeMap;
-
 use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
-use super::{Start, client, runtime, say};
+use super::choose::{Chosen, choose};
+use super::{Start, client, runtime, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::plan::{Plan, plan};
 use crate::export::{Engine, Options, Request, Trigger};
-use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place};
+use crate::feed::Feed;
 use crate::headless::{self, Exit, Output, Totals};
 use crate::ksql::backoff::backoff;
 use crate::ksql::client::{Client, ServerInfo};
@@ -20,19 +19,23 @@ use crate::lake::{Lake, Limits, read_metadata};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ExportArgs {
-    /// Every active feed that is enabled
+    /// Every active feed that is enabled; those in `follow` mode catch up and end
     #[arg(long, group = "which")]
-    all: bool,
+    pub(super) all: bool,
     /// Feeds of these streams, by source or by feed name
     #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
-    stream: Vec<String>,
+    pub(super) stream: Vec<String>,
     /// Feeds of these tables, by source or by feed name
     #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
-    table: Vec<String>,
-    /// These feeds, by name
+    pub(super) table: Vec<String>,
+    /// These feeds, by name; one in `follow` mode stays on its stream until it is stopped
     #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
-    feed: Vec<String>,
+    pub(super) feed: Vec<String>,
+    /// Read this day again (2025-01-15) and swap its files; those of before stay in _replaced/
+    #[arg(long, value_name = "DATE", requires = "feed", conflicts_with_all = ["all", "stream", "table", "dry_run"])]
+    day: Option<chrono::NaiveDate>,
     /// Say what would be read, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -46,17 +49,25 @@ pub(super) struct ExportArgs {
 
 pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
     let config = start.config()?;
-    let feeds = choose(&config, args)?;
+    let Chosen { feeds, invalid } = choose(&config, args)?;
+    for name in &invalid {
+        say_error(&format!("feed {name} is invalid and left out; `lakehand feeds validate {name}` says why"));
+    }
     let client = client(&config)?;
     let output = if args.json { Output::Json } else { Output::Human };
-    runtime()?.block_on(async {
+    let exit = runtime()?.block_on(async {
         greet(&client, &config).await?;
         if args.dry_run {
             return dry_run(&client, &config, &feeds, output).await;
         }
-        let (_, exit) = export(&config, client, feeds, output, args.wait).await?;
+        let (_, exit) = match args.day {
+            None => export(&config, client, feeds, output, args.wait).await?,
+            Some(day) => export_day(&config, client, feeds, output, args.wait, day).await?,
+        };
         Ok(exit)
-    })
+    })?;
+    // One broken file never stops the others; it does end the run with 1 once they are done.
+    Ok(if exit == Exit::Done && !invalid.is_empty() { Exit::Failed } else { exit })
 }
 
 /// Runs the engine on these feeds until all are over.
@@ -72,13 +83,30 @@ pub(super) async fn export(
     headless::run(engine, events, requests, output, &config.paths.logs).await
 }
 
+/// Exports one day of these feeds again.
+async fn export_day(
+    config: &Config,
+    client: Client,
+    feeds: Vec<Feed>,
+    output: Output,
+    wait_for_lock: bool,
+    day: chrono::NaiveDate,
+) -> Result<(Totals, Exit)> {
+    let (engine, events) = Engine::start(setup(config, client, wait_for_lock, "lakehand export --day"));
+    for feed in &feeds {
+        engine.again(&feed.name, day).await;
+    }
+    let requests = feeds.into_iter().map(|feed| Request { feed, trigger: Trigger::Asked }).collect();
+    headless::run(engine, events, requests, output, &config.paths.logs).await
+}
+
 /// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
 pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
     let export = &config.export;
     let concurrency = export.concurrency.max(1);
     Setup {
         client,
-        lake: Lake::new(&config.paths.lake),
+        lake: Lake::new(&config.paths.lake).sealing_after(export.seal_after),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
@@ -141,72 +169,6 @@ pub(super) async fn ask_server(client: &Client) -> Result<ServerInfo> {
     .next("0.24 (Confluent Platform 7.1) or later is needed"))
 }
 
-fn choose(config: &Config, args: &ExportArgs) -> Result<Vec<Feed>> {
-    let paths = FeedPaths::below(&config.paths.feeds);
-    let catalog = Catalog::load(&paths)?;
-    let mut chosen = BTreeMap::new();
-    let mut invalid = Vec::new();
-    if args.all {
-        for entry in catalog.entries.iter().filter(|e| e.place == Place::Active) {
-            match entry.feed() {
-                Some(feed) if feed.enabled => drop(chosen.insert(feed.name.clone(), feed.clone())),
-                Some(_) => {}
-                None => invalid.push(entry.name.clone()),
-            }
-        }
-        // One broken file never stops the others; it does end the run with 1 once they are done.
-        for name in &invalid {
-            eprintln!(
-                "lakehand: feed {name} is invalid and left out; `lakehand feeds validate {name}` says why"
-            );
-        }
-        if chosen.is_empty() {
-            return Err(Error::new(Kind::Usage, "there is no enabled feed")
-                .at("folder", paths.active.display())
-                .next("add one with `lakehand feeds add`"));
-        }
-    }
-    for (names, kind) in
-        [(&args.stream, Some(FeedKind::Stream)), (&args.table, Some(FeedKind::Table)), (&args.feed, None)]
-    {
-        for name in names {
-            let feed = find(&catalog, name, kind)?;
-            chosen.insert(feed.name.clone(), feed);
-        }
-    }
-    Ok(chosen.into_values().collect())
-}
-
-fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
-    let mut entries = catalog.entries.iter().filter(|entry| {
-        let by_source = |feed: &Feed| {
-            kind == Some(feed.kind) && feed.source.eq_ignore_ascii_case(name) && entry.place == Place::Active
-        };
-        entry.name == name && entry.feed().is_none_or(|f| kind.is_none_or(|k| k == f.kind))
-            || entry.feed().is_some_and(by_source)
-    });
-    let Some(entry) = entries.next() else {
-        let known = catalog.entries.iter().map(|e| e.name.as_str());
-        let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
-        return Err(match crate::feed::nearest(name, known) {
-            Some(nearest) => error.next(format!("did you mean {nearest}?")),
-            None => error.next("`lakehand feeds list` shows all feeds"),
-        });
-    };
-    let refuse =
-        |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
-    match entry.feed() {
-        None => refuse("is invalid", format!("`lakehand feeds validate {name}` says why")),
-        Some(_) if entry.place == Place::Archived => {
-            refuse("is archived", format!("`lakehand feeds restore {name}` makes it active"))
-        }
-        Some(feed) if !feed.enabled => {
-            refuse("is disabled", format!("`lakehand feeds enable {name}` enables it"))
-        }
-        Some(feed) => Ok(feed.clone()),
-    }
-}
-
 async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Output) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake);
     let mut failures = Vec::new();
@@ -222,8 +184,7 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
                 failures.push(error.kind());
                 match output {
                     Output::Json => {
-                        say(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() })
-                            .to_string())
+                        say_json(&json!({ "event": "plan", "feed": feed.name, "error": error.to_string() }));
                     }
                     Output::Human => say(&format!("{:<32} cannot be exported: {error}", feed.name)),
                 }
@@ -235,7 +196,7 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
 
 fn show_plan(feed: &Feed, plan: &Plan, output: Output) {
     match output {
-        Output::Json => say(&json!({
+        Output::Json => say_json(&json!({
             "event": "plan",
             "feed": feed.name,
             "source": plan.source.name,
@@ -245,8 +206,7 @@ fn show_plan(feed: &Feed, plan: &Plan, output: Output) {
             "columns": plan.schema.columns_types.iter().zip(plan.schema.arrow.fields()).map(|((name, sql), field)| {
                 json!({ "name": name, "ksql": sql, "arrow": field.data_type().to_string() })
             }).collect::<Vec<_>>(),
-        })
-        .to_string()),
+        })),
         Output::Human => {
             let rows = plan.reading.expected().map_or(String::new(), |n| format!(", at most {n} rows"));
             say(&format!("{:<32} would read {}{rows}", feed.name, plan.reading.text()));

@@ -6,7 +6,7 @@ use chrono::Utc;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Start, client, runtime, say};
+use super::{Start, client, runtime, say, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::plan;
@@ -27,7 +27,10 @@ pub(super) enum FeedsCommand {
     Show {
         /// The feed
         name: String,
-        /// One JSON object
+        /// What the lake holds of each day: rows, offsets, gaps, and whether it is sealed
+        #[arg(long)]
+        days: bool,
+        /// One JSON object; with --days one a day
         #[arg(long)]
         json: bool,
     },
@@ -107,7 +110,11 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
     let paths = FeedPaths::below(&config.paths.feeds);
     match command {
         FeedsCommand::List { json } => list(&config, &paths, json),
-        FeedsCommand::Show { name, json } => show(&config, &paths, &name, json),
+        FeedsCommand::Show { name, days: true, json } => {
+            let feed = valid(&Catalog::load(&paths)?, &name)?;
+            super::days::show(&config, &feed, json)
+        }
+        FeedsCommand::Show { name, days: false, json } => show(&config, &paths, &name, json),
         FeedsCommand::Add(args) => add(&paths, args),
         FeedsCommand::Enable { names } => each(&names, |name| set_enabled(&paths, name, true)),
         FeedsCommand::Disable { names } => each(&names, |name| set_enabled(&paths, name, false)),
@@ -194,7 +201,7 @@ fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exit> {
         // A damaged `_metadata.json` must not hide the feed.
         let metadata = held.and_then(Result::ok).flatten();
         if json {
-            say(&listed_json(entry, metadata.as_ref()).to_string());
+            say_json(&listed_json(entry, metadata.as_ref()));
         } else {
             say(&listed(entry, metadata.as_ref()));
         }
@@ -249,7 +256,7 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     if json {
         let mut object = listed_json(entry, metadata.as_ref());
         object["metadata"] = json!(metadata);
-        say(&object.to_string());
+        say_json(&object);
         return Ok(Exit::Done);
     }
     say(&format!("{name}: {}, {}", state(entry), entry.path.display()));
@@ -343,7 +350,7 @@ fn prepare(config: &Config, paths: &FeedPaths, name: &str, mirror: bool, yes: bo
         }
         Preparation::Needed { sql, purpose } => (sql, purpose),
     };
-    say(&format!("This statement would make {purpose}:\n\n{sql}\n").replace('\n', "\n"));
+    say(&format!("This statement would make {purpose}:\n\n{sql}\n\n"));
     if !yes && !consent()? {
         say("nothing was made");
         return Ok(Exit::Done);

@@ -3,15 +3,21 @@
 //! | command | file |
 //! |---|---|
 //! | none: the screen | [`screen`] |
-//! | `export` | [`export`](mod@export) |
+//! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
+//! | `check` | [`check`] |
+//! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
+mod check;
+mod choose;
 mod config;
+mod days;
 mod demo;
+mod doctor;
 mod export;
 mod feeds;
 mod screen;
@@ -36,7 +42,7 @@ pub struct Cli {
     /// The folder with lakehand.toml, feeds and data_lake
     #[arg(short = 'C', long, global = true, value_name = "DIR", default_value = ".")]
     root: PathBuf,
-    /// Another configuration file than <root>/lakehand.toml
+    /// Another configuration file than ROOT/lakehand.toml
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Set one value, as in lakehand.toml: --set export.memory_mb=512
@@ -60,6 +66,10 @@ enum Command {
     Export(export::ExportArgs),
     /// Export feeds when their files change and when their schedules come, until a signal ends it (with 0)
     Watch(watch::WatchArgs),
+    /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
+    Check(check::CheckArgs),
+    /// Look at the server, the folders, the disk, the clock and the terminal
+    Doctor(doctor::DoctorArgs),
     /// List and change feeds
     #[command(subcommand)]
     Feeds(feeds::FeedsCommand),
@@ -136,6 +146,8 @@ fn run(cli: Cli) -> Result<Exit> {
         None => screen::run(start, &cli.screen),
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
+        Some(Command::Check(args)) => check::run(&start, &args),
+        Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),
@@ -191,13 +203,23 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .map_err(|e| Error::new(Kind::Io, format!("cannot start the runtime: {e}")).because(e))
 }
 
-/// A line on standard error.
+/// Lines on standard error.
 fn say_error(text: &str) {
-    eprintln!("lakehand: {}", escape_controls(text));
+    for (i, line) in text.lines().enumerate() {
+        let indent = if i == 0 { "lakehand:" } else { "         " };
+        eprintln!("{indent} {}", escape_controls(line));
+    }
 }
 
-/// A line on standard output; a reader that is gone is no error.
+/// Lines on standard output; a reader that is gone is no error.
 fn say(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(text));
+    for line in text.lines() {
+        let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(line));
+    }
+}
+
+/// One JSON object on standard output. JSON has its own escapes: nothing is added to them.
+fn say_json(value: &serde_json::Value) {
+    crate::headless::print_json(value);
 }

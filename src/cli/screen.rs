@@ -37,7 +37,8 @@ impl ScreenArgs {
     /// As values of the configuration, for which flags are the last word.
     pub(super) fn flags(&self) -> Vec<(String, String)> {
         let switches = [("screen.ascii", self.ascii), ("screen.mouse", self.mouse)];
-        let switches = switches.iter().filter(|(_, on)| *on).map(|(key, _)| ((*key).to_owned(), "true".to_owned()));
+        let switches =
+            switches.iter().filter(|(_, on)| *on).map(|(key, _)| ((*key).to_owned(), "true".to_owned()));
         let theme = self.theme.iter().map(|name| ("screen.theme".to_owned(), name.clone()));
         switches.chain(theme).collect()
     }

@@ -117,6 +117,15 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("export.max_row_mb", mib max_row_bytes, 1..=2047),
     key!("export.zstd_level", count zstd_level, 1..=22),
+    key!(
+        "export.seal_after",
+        Text,
+        |c| c.export.seal_after.map_or("never".to_owned(), format_duration),
+        |c, v| {
+            c.export.seal_after = if v == "never" { None } else { Some(duration(v, "0s", "365d")?) };
+            Ok(())
+        }
+    ),
     key!("watch.on_start", Text, |c| word(ON_START, c.watch.on_start), |c, v| put(
         &mut c.watch.on_start,
         choice(v, ON_START)
@@ -133,8 +142,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("screen.health", screen.health, "100ms"..="1h"),
 ];
 
-const ON_START: &[(&str, OnStart)] =
-    &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
+const ON_START: &[(&str, OnStart)] = &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
 const THEMES: &[(&str, Theme)] = &[
     ("dark", Theme::Dark),
     ("light", Theme::Light),

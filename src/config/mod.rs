@@ -144,6 +144,8 @@ pub struct ExportConfig {
     pub max_row_bytes: usize,
     /// The level of `zstd` without a level.
     pub zstd_level: i32,
+    /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
+    pub seal_after: Option<Duration>,
 }
 
 impl Default for ExportConfig {
@@ -161,6 +163,7 @@ impl Default for ExportConfig {
             quarantine_limit: 1.0,
             max_row_bytes: 128 << 20,
             zstd_level: 1,
+            seal_after: None,
         }
     }
 }

@@ -12,8 +12,8 @@ pub(super) enum Condition {
     Compare(Term, Compare, Term),
     IsNull(Term),
     In(Term, Vec<Term>),
-    And(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
+    And(Vec<Condition>),
+    Or(Vec<Condition>),
     Not(Box<Condition>),
 }
 
@@ -105,16 +105,8 @@ impl Condition {
                 }
                 if unknown { None } else { Some(false) }
             }
-            Self::And(left, right) => match (left.truth(row), right.truth(row)) {
-                (Some(false), _) | (_, Some(false)) => Some(false),
-                (Some(true), Some(true)) => Some(true),
-                _ => None,
-            },
-            Self::Or(left, right) => match (left.truth(row), right.truth(row)) {
-                (Some(true), _) | (_, Some(true)) => Some(true),
-                (Some(false), Some(false)) => Some(false),
-                _ => None,
-            },
+            Self::And(parts) => decide(parts, row, false),
+            Self::Or(parts) => decide(parts, row, true),
             Self::Not(inner) => inner.truth(row).map(|truth| !truth),
         }
     }
@@ -146,20 +138,16 @@ impl Condition {
                     Compare::NotEqual => ALL,
                 }
             }
-            Self::And(left, right) => {
-                let (left, right) = (left.bounds(partition), right.bounds(partition));
-                (left.0.max(right.0), left.1.min(right.1))
-            }
-            Self::Or(left, right) => {
-                let (left, right) = (left.bounds(partition), right.bounds(partition));
-                if left.0 >= left.1 {
-                    right
-                } else if right.0 >= right.1 {
-                    left
-                } else {
-                    (left.0.min(right.0), left.1.max(right.1))
-                }
-            }
+            Self::And(parts) => parts
+                .iter()
+                .map(|part| part.bounds(partition))
+                .fold(ALL, |all, part| (all.0.max(part.0), all.1.min(part.1))),
+            Self::Or(parts) => parts
+                .iter()
+                .map(|part| part.bounds(partition))
+                .filter(|(low, high)| low < high)
+                .reduce(|all, part| (all.0.min(part.0), all.1.max(part.1)))
+                .unwrap_or(NONE),
             _ => ALL,
         }
     }
@@ -172,8 +160,21 @@ impl Condition {
             {
                 Some(text)
             }
-            Self::And(left, right) => left.pinned(column).or_else(|| right.pinned(column)),
+            Self::And(parts) => parts.iter().find_map(|part| part.pinned(column)),
             _ => None,
         }
     }
+}
+
+/// AND (`decisive` false) or OR (true): one decisive part decides, else one unknown part leaves it unknown.
+fn decide(parts: &[Condition], row: &Row<'_>, decisive: bool) -> Option<bool> {
+    let mut truth = Some(!decisive);
+    for part in parts {
+        match part.truth(row) {
+            Some(own) if own == decisive => return Some(decisive),
+            Some(_) => {}
+            None => truth = None,
+        }
+    }
+    truth
 }

@@ -204,7 +204,8 @@ fn only_in_push(expr: &Expr) -> Vec<String> {
         Expr::Column(..) | Expr::Number(_) | Expr::Text(_) | Expr::Null => Vec::new(),
         Expr::Member(inner, _) | Expr::IsNull(inner) | Expr::Not(inner) => only_in_push(inner),
         Expr::Call(_, inner) => inner.iter().flat_map(only_in_push).collect(),
-        Expr::Compare(left, _, right) | Expr::And(left, right) | Expr::Or(left, right) => {
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().flat_map(only_in_push).collect(),
+        Expr::Compare(left, _, right) => {
             let mut found = only_in_push(left);
             found.extend(only_in_push(right));
             found
@@ -330,7 +331,8 @@ impl Binder<'_> {
     }
 
     fn condition(&self, expr: &Expr) -> Result<Condition, String> {
-        let boxed = |expr: &Expr| self.condition(expr).map(Box::new);
+        let all =
+            |parts: &[Expr]| parts.iter().map(|part| self.condition(part)).collect::<Result<Vec<_>, _>>();
         Ok(match expr {
             Expr::Compare(left, compare, right) => {
                 let (left, right) = self.sides(left, right)?;
@@ -341,9 +343,9 @@ impl Binder<'_> {
                 let right = members.iter().map(|member| Ok(self.sides(left, member)?.1));
                 Condition::In(self.term(left)?, right.collect::<Result<_, String>>()?)
             }
-            Expr::And(left, right) => Condition::And(boxed(left)?, boxed(right)?),
-            Expr::Or(left, right) => Condition::Or(boxed(left)?, boxed(right)?),
-            Expr::Not(inner) => Condition::Not(boxed(inner)?),
+            Expr::And(parts) => Condition::And(all(parts)?),
+            Expr::Or(parts) => Condition::Or(all(parts)?),
+            Expr::Not(inner) => Condition::Not(Box::new(self.condition(inner)?)),
             _ => {
                 let kind = if self.push { "push" } else { "pull" };
                 return Err(format!(

@@ -61,8 +61,9 @@ pub(super) enum Expr {
     Compare(Box<Expr>, Compare, Box<Expr>),
     IsNull(Box<Expr>),
     In(Box<Expr>, Vec<Expr>),
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
+    /// Two or more, not nested: a condition may be long.
+    And(Vec<Expr>),
+    Or(Vec<Expr>),
     Not(Box<Expr>),
 }
 
@@ -83,7 +84,7 @@ const RESERVED: [&str; 12] =
 /// Clauses that this server does not do.
 const BEYOND: [&str; 9] =
     ["GROUP", "HAVING", "WINDOW", "PARTITION", "ORDER", "JOIN", "INNER", "LEFT", "UNION"];
-/// Parentheses and NOT may be nested so deep.
+/// Parentheses and members may be nested so deep.
 const DEPTH: usize = 100;
 
 /// The statements of a text.
@@ -302,20 +303,20 @@ impl Parser<'_> {
         if self.depth > DEPTH {
             return self.wrong();
         }
-        let mut left = self.conjunction()?;
+        let mut parts = vec![self.conjunction()?];
         while self.word("OR") {
-            left = Expr::Or(Box::new(left), Box::new(self.conjunction()?));
+            parts.push(self.conjunction()?);
         }
         self.depth -= 1;
-        Ok(left)
+        Ok(joined(parts, Expr::Or))
     }
 
     fn conjunction(&mut self) -> Result<Expr, SyntaxError> {
-        let mut left = self.negation()?;
+        let mut parts = vec![self.negation()?];
         while self.word("AND") {
-            left = Expr::And(Box::new(left), Box::new(self.negation()?));
+            parts.push(self.negation()?);
         }
-        Ok(left)
+        Ok(joined(parts, Expr::And))
     }
 
     fn negation(&mut self) -> Result<Expr, SyntaxError> {
@@ -364,7 +365,7 @@ impl Parser<'_> {
             let high = self.operand()?;
             let at_least = Expr::Compare(Box::new(left.clone()), Compare::GreaterOrEqual, Box::new(low));
             let at_most = Expr::Compare(Box::new(left), Compare::LessOrEqual, Box::new(high));
-            return Ok(negate(not, Expr::And(Box::new(at_least), Box::new(at_most))));
+            return Ok(negate(not, Expr::And(vec![at_least, at_most])));
         }
         if not { self.wrong() } else { Ok(left) }
     }
@@ -414,10 +415,26 @@ impl Parser<'_> {
                 return self.wrong();
             }
         };
+        let mut depth = 0;
         while self.symbol("->") {
+            depth += 1;
+            if depth > DEPTH {
+                return self.wrong();
+            }
             expr = Expr::Member(Box::new(expr), self.name()?);
         }
         Ok(expr)
+    }
+}
+
+/// One part stands for itself.
+fn joined(mut parts: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
+    match parts.pop() {
+        Some(only) if parts.is_empty() => only,
+        last => {
+            parts.extend(last);
+            join(parts)
+        }
     }
 }
 
@@ -450,8 +467,8 @@ mod tests {
     #[test]
     fn and_binds_closer_than_or() {
         let select = select("SELECT * FROM s WHERE (ROWPARTITION=0 AND ROWOFFSET>=5) OR NOT A IN (1, -2);");
-        assert!(matches!(select.condition, Some(Expr::Or(left, right))
-            if matches!(*left, Expr::And(..)) && matches!(*right, Expr::Not(_))));
+        assert!(matches!(select.condition, Some(Expr::Or(parts))
+            if matches!(parts.as_slice(), [Expr::And(_), Expr::Not(_)])));
     }
 
     #[test]

@@ -136,3 +136,36 @@ pub(super) fn statements(text: &str) -> Result<Vec<(String, Vec<Token>)>, Syntax
         Err(SyntaxError::at(text, text.len(), "missing ';' at '<EOF>'"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::sql::parse;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*") {
+            if let Ok(statements) = parse(&format!("{text};")) {
+                prop_assert!(statements.iter().all(|statement| statement.text.ends_with(';')));
+            }
+        }
+
+        #[test]
+        fn any_words_are_read_or_refused(words in proptest::collection::vec(
+            prop::sample::select(vec!["SELECT", "CREATE", "STREAM", "*", "(", ")", "a", "`b`", "'c'", "1", "-", "->", "FROM",
+                "WHERE", "AND", "OR", "NOT", "IN", ",", ";", "=", "AS", "EMIT", "CHANGES", "LIMIT", "IS", "BETWEEN", "."]),
+            0..40,
+        )) {
+            let _read = parse(&words.join(" "));
+            let _also = parse(&format!("SELECT {} ;", words.join(" ")));
+        }
+
+        #[test]
+        fn quoted_names_and_texts_come_back(name in "[^`]{1,20}", text in "[^']{0,20}") {
+            let sql = format!("`{name}``x` '{text}''y'");
+            let kinds: Vec<_> = tokens(&sql).unwrap().into_iter().map(|token| token.kind).collect();
+            prop_assert_eq!(kinds, [Kind::Quoted(format!("{name}`x")), Kind::Text(format!("{text}'y"))]);
+        }
+    }
+}

@@ -5,13 +5,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::cancel::Cancel;
+use super::context::{Context, Options, Shared};
 use super::event::{Event, Finished, Outcome, Trigger, What};
-use super::job::{self, Context, Options, Shared};
 use super::progress::Progress;
 use super::scheduler::{Placed, Scheduler, Want};
 use crate::error::{Error, Kind};
@@ -48,6 +48,7 @@ pub struct Request {
 
 enum Command {
     Submit(Box<Request>),
+    Again(String, NaiveDate),
     Cancel(String),
     CancelAll,
     Close,
@@ -80,6 +81,7 @@ impl Engine {
             scheduler: Scheduler::new(setup.concurrency),
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
+            days: BTreeMap::new(),
             commands: commands.downgrade(),
             closed: false,
         };
@@ -90,6 +92,12 @@ impl Engine {
     /// Asks for an export.
     pub async fn submit(&self, request: Request) {
         self.send(Command::Submit(Box::new(request))).await;
+    }
+
+    /// The next export of `feed` that is asked for reads this day again and swaps its files, instead of going on where
+    /// the last one ended: call it before [`Engine::submit`].
+    pub async fn again(&self, feed: &str, day: NaiveDate) {
+        self.send(Command::Again(feed.to_owned(), day)).await;
     }
 
     /// Asks an export to stop at the next safe point.
@@ -119,6 +127,8 @@ struct Desk {
     scheduler: Scheduler,
     waiting: BTreeMap<String, Request>,
     running: BTreeMap<String, Cancel>,
+    /// Days that are to be exported again, by feed.
+    days: BTreeMap<String, NaiveDate>,
     commands: mpsc::WeakSender<Command>,
     closed: bool,
 }
@@ -128,6 +138,7 @@ impl Desk {
         while let Some(command) = inbox.recv().await {
             match command {
                 Command::Submit(request) => self.submit(*request).await,
+                Command::Again(feed, day) => drop(self.days.insert(feed, day)),
                 Command::Cancel(feed) => self.cancel(&feed).await,
                 Command::CancelAll => {
                     let feeds: Vec<_> = self.scheduler.withdraw_all();
@@ -180,6 +191,7 @@ impl Desk {
 
     async fn withdrawn(&mut self, feed: &str) {
         self.waiting.remove(feed);
+        self.days.remove(feed);
         let counters = Progress::default().snapshot();
         let finished = Finished { outcome: Outcome::Cancelled, counters, elapsed: Duration::ZERO };
         self.tell(feed.to_owned(), What::Finished(finished)).await;
@@ -193,7 +205,8 @@ impl Desk {
             self.running.insert(name.clone(), cancel.clone());
             let run = run_id((self.shared.clock)());
             self.tell(name.clone(), What::Started { run: run.clone(), progress: progress.clone() }).await;
-            let context = Context::new(self.shared.clone(), request.feed, run, cancel, progress);
+            let context = Context::new(self.shared.clone(), request.feed, run, cancel, progress)
+                .again(self.days.remove(&name));
             let commands = self.commands.clone();
             let ended = name.clone();
             let thread = std::thread::Builder::new().name(format!("export {name}")).spawn(move || {
@@ -220,7 +233,7 @@ impl Desk {
 
 /// Runs the job; a panic in it is this feed's failure, not the program's end.
 fn work(context: &Context) {
-    if std::panic::catch_unwind(AssertUnwindSafe(|| job::run(context))).is_err() {
+    if std::panic::catch_unwind(AssertUnwindSafe(|| super::job::run(context))).is_err() {
         let error = Error::new(Kind::Bug, "the export panicked; what was committed stays")
             .at("feed", &context.feed.name)
             .next("please report it with the lines that the program printed");

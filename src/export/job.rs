@@ -3,144 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use tokio::runtime::Handle;
-use tokio::sync::mpsc;
-
-use super::cancel::Cancel;
-use super::event::{Event, Finished, Outcome, What};
+use super::context::{Context, Options, Stop, interrupted};
+use super::event::{Finished, Outcome, What};
 use super::plan::{self, Plan, Reading};
-use super::progress::{Progress, Stage};
-use super::stream::{self, Stop};
-use super::table;
-use crate::error::{Class, Error, Kind, Result};
-use crate::feed::{Feed, StorageMode};
+use super::progress::Stage;
+use super::target::Target;
+use super::{stream, table};
+use crate::error::{Class, Kind, Result};
+use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
-use crate::ksql::client::Client;
-use crate::lake::{Committed, Dataset, Lake, Limits, Owner, RunInfo};
-
-/// How exports behave.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// A commit at least this often while rows come.
-    pub commit_every: Duration,
-    /// Attempts after the first without any commit in between.
-    pub retries: u32,
-    /// First wait between attempts; it doubles.
-    pub retry_base: Duration,
-    /// Longest wait between attempts.
-    pub retry_max: Duration,
-    /// How long without a row counts as caught up where the end is not known.
-    pub quiet: Duration,
-    /// How long an answer may stay silent.
-    pub inactivity: Duration,
-    /// Share of rows that may go to quarantine, in percent.
-    pub quarantine_limit: f64,
-    /// Longest row.
-    pub max_row_bytes: usize,
-    /// Wait for a dataset that another process holds.
-    pub wait_for_lock: bool,
-}
-
-/// What every job of an engine shares.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub handle: Handle,
-    pub client: Client,
-    pub lake: Lake,
-    pub limits: Limits,
-    pub options: Arc<Options>,
-    pub events: mpsc::Sender<Event>,
-    /// What the lock says of us.
-    pub program: String,
-    pub clock: fn() -> DateTime<Utc>,
-}
-
-/// What one job works with.
-pub(super) struct Context {
-    shared: Shared,
-    pub feed: Feed,
-    pub run: String,
-    pub cancel: Cancel,
-    pub progress: Arc<Progress>,
-    commits: std::cell::Cell<u64>,
-}
-
-impl std::ops::Deref for Context {
-    type Target = Shared;
-    fn deref(&self) -> &Shared {
-        &self.shared
-    }
-}
-
-impl Context {
-    pub(super) fn new(
-        shared: Shared,
-        feed: Feed,
-        run: String,
-        cancel: Cancel,
-        progress: Arc<Progress>,
-    ) -> Self {
-        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0) }
-    }
-
-    pub(super) fn now(&self) -> DateTime<Utc> {
-        (self.clock)()
-    }
-
-    /// Waits for the network, on this thread; ends early when somebody asks to stop.
-    pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.handle.block_on(async {
-            let mut work = std::pin::pin!(work);
-            loop {
-                match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
-                    Ok(result) => return result,
-                    Err(_) if self.cancel.is_cancelled() => return Err(interrupted()),
-                    Err(_) => {}
-                }
-            }
-        })
-    }
-
-    /// Tells an event. A listener that is gone does not stop an export.
-    pub(super) fn emit(&self, what: What) {
-        let event = Event { feed: self.feed.name.clone(), time: self.now(), what };
-        let _ = self.events.blocking_send(event);
-    }
-
-    pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
-        self.commits.set(self.commits.get() + 1);
-        self.progress.commit(committed.rows);
-        self.emit(What::Committed {
-            facts: stream::facts(committed, way, complete),
-            rows: committed.rows,
-            bytes: committed.bytes,
-            files: usize::try_from(committed.files).unwrap_or(usize::MAX),
-        });
-    }
-
-    /// Fails when more rows were bad than the limit allows.
-    pub(super) fn judge_quarantine(&self, good: u64, bad: u64, first: Option<&str>) -> Result<()> {
-        let limit = self.options.quarantine_limit;
-        let share = 100.0 * bad as f64 / (good + bad).max(1) as f64;
-        if bad == 0 || share <= limit {
-            return Ok(());
-        }
-        let first = first.unwrap_or("no reason kept");
-        Err(Error::new(
-            Kind::Quarantine,
-            format!(
-                "{bad} of {} rows cannot be decoded, more than {limit} %; the first: {first}",
-                good + bad
-            ),
-        )
-        .next("mend the source or exclude the column (exclude_columns), or raise export.quarantine_limit"))
-    }
-}
-
-fn interrupted() -> Error {
-    Error::new(Kind::Interrupted, "stopped on request")
-}
+use crate::lake::{Dataset, Owner, RunInfo};
 
 /// Runs the job; the last event is its outcome.
 pub(super) fn run(context: &Context) {
@@ -158,13 +30,13 @@ pub(super) fn run(context: &Context) {
 fn attempts(context: &Context) -> Result<Outcome> {
     let mut failures = 0;
     loop {
-        let commits = context.commits.get();
+        let commits = context.commits();
         let error = match attempt(context) {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };
         // A commit is progress: the count of failures in a row begins anew.
-        failures = if context.commits.get() > commits { 1 } else { failures + 1 };
+        failures = if context.commits() > commits { 1 } else { failures + 1 };
         let waits_for_lock = error.kind() == Kind::Locked && context.options.wait_for_lock;
         if !waits_for_lock && (error.class() != Class::Retry || failures > context.options.retries) {
             return Err(error);
@@ -195,6 +67,9 @@ fn attempt(context: &Context) -> Result<Outcome> {
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
     }
+    if let Some(day) = context.day {
+        return super::day::again(context, &mut dataset, day);
+    }
     context.progress.enter(Stage::Planning);
     let positions = dataset.metadata().positions.clone();
     let plan = context.wait_for(plan::plan(&context.client, feed, &positions, context.now()))?;
@@ -217,12 +92,13 @@ fn attempt(context: &Context) -> Result<Outcome> {
             table::read(context, &plan, queries, dataset.snapshot(&plan.schema, run)?)?
         }
         Reading::Push { .. } | Reading::Mirror { .. } => {
-            stream::read(context, &plan, dataset.appender(&plan.schema, run)?)?
+            stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?
         }
     };
     if stop == Stop::Cancelled {
         return Err(interrupted());
     }
+    let sealed = dataset.seal(context.now())?;
     context.progress.enter(Stage::Retaining);
     for removed in dataset.retain(context.now().date_naive())? {
         context.emit(What::Warned {
@@ -232,10 +108,14 @@ fn attempt(context: &Context) -> Result<Outcome> {
             ),
         });
     }
-    Ok(Outcome::Done { text: done_text(&plan, &dataset) })
+    let mut text = done_text(&plan, &dataset);
+    if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
+        text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
+    }
+    Ok(Outcome::Done { text })
 }
 
-fn tell_plan(context: &Context, plan: &Plan) {
+pub(super) fn tell_plan(context: &Context, plan: &Plan) {
     if let Some(expected) = plan.reading.expected() {
         context.progress.expect(expected);
     }

@@ -5,6 +5,8 @@
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
 //!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
 //!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
+//!        │                   echo     the second query by which `idle` learns of an end
+//!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all                      rows     bytes -> elements -> batches
 //!        └─ position  which offset comes next, which row was seen already
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
@@ -14,6 +16,9 @@
 //! but the client, so that a slow disk or server holds up one feed and never the program.
 
 pub mod cancel;
+mod context;
+mod day;
+mod echo;
 pub mod engine;
 pub mod event;
 mod intake;
@@ -26,11 +31,13 @@ mod rows;
 pub mod scheduler;
 mod stream;
 mod table;
+mod target;
 
 pub use cancel::Cancel;
+pub use context::Options;
 pub use engine::{Engine, Request, Setup};
 pub use event::{Event, Finished, Outcome, Trigger};
-pub use job::{Options, host};
+pub use job::host;
 pub use progress::{Progress, Stage};
 
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and

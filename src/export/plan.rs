@@ -138,7 +138,7 @@ impl Spans {
             .filter(|_| !self.by_partition.is_empty())
     }
 
-    fn bounds(&self) -> Vec<Bound> {
+    pub(super) fn bounds(&self) -> Vec<Bound> {
         self.by_partition
             .iter()
             .filter(|(_, span)| span.until.is_none_or(|until| span.next < until))
@@ -193,7 +193,7 @@ async fn plan_stream(
         None => statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?,
     };
     let schema = table_schema(&selection)?;
-    let reading = if let Some(mirror) = mirror {
+    let reading = if mirror.is_some() {
         let spans = open_spans(positions);
         let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
         Reading::Mirror { query: Query { sql, way: Way::StreamPull }, spans }
@@ -240,16 +240,16 @@ fn by_offset(
 }
 
 /// From the lake's positions to the log's ends.
-fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
+pub(super) fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
     let mut spans = Spans { asked: Some(now), ..Spans::default() };
     for (&partition, &next) in positions {
         let Some(log) = ends.partitions.get(&partition) else {
-            return Err(recreated(format!(
+            return Err(recreated(&format!(
                 "Kafka partition {partition} is gone, of which the lake holds {next} offsets"
             )));
         };
         if next > log.log_end {
-            return Err(recreated(format!(
+            return Err(recreated(&format!(
                 "Kafka partition {partition} ends at offset {}, and the lake holds it through {}",
                 log.log_end,
                 next - 1
@@ -268,7 +268,7 @@ fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) 
     Ok(spans)
 }
 
-fn recreated(what: String) -> Error {
+fn recreated(what: &str) -> Error {
     Error::new(Kind::Feed, format!("the topic is not the one that was exported before: {what}")).next(
         "a topic that was deleted and made again starts at offset 0: archive the feed, move its dataset aside, and \
          restore the feed to export it from the beginning",
@@ -332,7 +332,7 @@ async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Des
     }
 }
 
-fn table_schema(selection: &Selection) -> Result<TableSchema> {
+pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {
     let arrow = Decoder::new(&selection.columns)?.schema();
     let columns_types: Vec<_> = selection
         .columns

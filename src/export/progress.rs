@@ -106,8 +106,8 @@ impl Progress {
         self.duplicates.fetch_add(rows, Relaxed);
     }
 
-    pub(super) fn quarantine(&self) {
-        self.quarantined.fetch_add(1, Relaxed);
+    pub(super) fn quarantine(&self, rows: u64) {
+        self.quarantined.fetch_add(rows, Relaxed);
     }
 
     pub(super) fn commit(&self, rows: u64) {

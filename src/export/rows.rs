@@ -96,3 +96,67 @@ fn flush(decoder: &mut Decoder, sink: &mut dyn Sink) -> Result<()> {
     }
     sink.batch(decoder.finish()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ksql::column::{ReadColumn, Wire};
+    use crate::ksql::schema::SqlType;
+
+    #[derive(Default)]
+    struct Kept {
+        rows: usize,
+        bad: Vec<String>,
+    }
+
+    impl Sink for Kept {
+        fn batch(&mut self, batch: RecordBatch) -> Result<()> {
+            self.rows += batch.num_rows();
+            Ok(())
+        }
+
+        fn bad(&mut self, bad: BadRow, _row: &[u8]) -> Result<()> {
+            self.bad.push(bad.reason);
+            Ok(())
+        }
+    }
+
+    fn read(lines: &[u8]) -> (Kept, Result<()>) {
+        let column = ReadColumn {
+            label: "A".into(),
+            name: "A".into(),
+            sql_type: SqlType::String,
+            wire: Wire::AsDeclared,
+        };
+        let selection = Selection { columns: vec![column], exprs: vec!["`A`".into()], star: false };
+        let mut rows = Rows::new(Framing::Stream, 1 << 20, &selection).unwrap();
+        let mut kept = Kept::default();
+        let mut bytes = b"[{\"header\":{\"queryId\":\"q\",\"schema\":\"`A` STRING\"}},\n".to_vec();
+        bytes.extend_from_slice(lines);
+        let read = rows.push(&bytes, &mut kept).and_then(|()| rows.flush(&mut kept));
+        (kept, read)
+    }
+
+    #[test]
+    fn a_line_that_only_looks_like_a_row_is_garbled() {
+        for line in [
+            &b"{\"row\":{\"columns\":[\"x\"],\"y\":[2]}},\n"[..],
+            b"{\"row\":{\"columns\":[\"x\"]}},{\"row\":{\"columns\":[\"y\"]}},\n",
+            b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"x\",1]}},\n",
+            b"{\"row\":{\"columns\":[}]}},\n",
+            b"{\"row\":{\"columns\":[\"x\"],\"tombstone\":true}},\n",
+        ] {
+            let error = read(line).1.unwrap_err();
+            assert_eq!(error.kind(), Kind::Garbled, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_handed_to_the_sink_after_the_rows_before_it() {
+        let (kept, read) = read(b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"\xff\"]}},\n");
+        read.unwrap();
+        assert_eq!(kept.rows, 1);
+        assert_eq!(kept.bad.len(), 1);
+        assert!(kept.bad[0].contains("UTF-8"), "{:?}", kept.bad);
+    }
+}

@@ -68,7 +68,8 @@ impl Scheduler {
         while self.running.len() < self.limit {
             let table_runs = self.running.values().any(|kind| *kind == FeedKind::Table);
             let Some(at) = self.queue.iter().position(|want| {
-                !self.running.contains_key(&want.feed) && !(want.kind == FeedKind::Table && table_runs)
+                let must_wait = want.kind == FeedKind::Table && table_runs;
+                !must_wait && !self.running.contains_key(&want.feed)
             }) else {
                 break;
             };

@@ -16,19 +16,20 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 
+use super::context::{Context, Stop};
+use super::echo::Echo;
 use super::event::What;
 use super::intake::{Intake, Piece};
-use super::job::Context;
 use super::plan::{Plan, PushWay, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
+use super::target::Target;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Query, Way};
+use crate::ksql::client::Query;
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
-use crate::ksql::statement;
-use crate::lake::{Appender, Commit, Committed, Quarantined};
+use crate::lake::{Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
 const SETTLE: Duration = Duration::from_millis(25);
@@ -39,17 +40,8 @@ const EMPTY: Duration = Duration::from_secs(1);
 /// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
 const JUDGE_FROM: u64 = 10_000;
 
-/// How a read ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// The end that was set is reached.
-    Complete,
-    /// Somebody asked to stop.
-    Cancelled,
-}
-
 /// Reads and commits; gives back how it ended.
-pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Result<Stop> {
+pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
     let (query, spans, way) = match &plan.reading {
         Reading::Push { query, spans, way } => (query, spans, Some(*way)),
         Reading::Mirror { query, spans } => (query, spans, None),
@@ -57,23 +49,26 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
             return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
         }
     };
-    let mut read = Read::open(context, plan, query, spans, way, appender)?;
+    let mut read = Read::open(context, plan, query, spans, way, target)?;
     let outcome = read.pump();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
     match outcome {
         Ok(stop) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(stop == Stop::Complete)?;
+            match stop {
+                Stop::Complete => read.commit(true)?,
+                Stop::Cancelled => read.commit_rows()?,
+            }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
-            read.commit(false)?;
+            read.commit_rows()?;
             Err(error)
         }
         Err(error) => {
-            read.sink.appender.abandon()?;
+            read.sink.target.abandon()?;
             Err(error)
         }
     }
@@ -105,7 +100,7 @@ impl<'a> Read<'a> {
         query: &Query,
         spans: &'a Spans,
         way: Option<PushWay>,
-        appender: Appender<'a>,
+        target: Target<'a>,
     ) -> Result<Self> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
@@ -113,7 +108,7 @@ impl<'a> Read<'a> {
         let open = way != Some(PushWay::Offsets);
         let sink = StreamSink {
             context,
-            appender,
+            target,
             positions: Positions::new(spans.by_partition.clone(), open),
             first_bad: None,
             rows: 0,
@@ -166,7 +161,7 @@ impl<'a> Read<'a> {
             }
             if self.last_commit.elapsed() >= self.context.options.commit_every {
                 self.rows.flush(&mut self.sink)?;
-                self.commit(false)?;
+                self.commit_rows()?;
             }
         }
     }
@@ -271,6 +266,16 @@ impl<'a> Read<'a> {
         }
     }
 
+    /// Commits what came since the last time, if anything did.
+    fn commit_rows(&mut self) -> Result<()> {
+        let staged = self.sink.target.stats();
+        if staged.rows == 0 && staged.quarantined == 0 {
+            self.last_commit = Instant::now();
+            return Ok(());
+        }
+        self.commit(false)
+    }
+
     fn commit(&mut self, complete: bool) -> Result<()> {
         self.sink.judge(true)?;
         let now = self.context.now();
@@ -278,9 +283,11 @@ impl<'a> Read<'a> {
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
         let complete_through = if complete { self.spans.asked } else { None };
         self.context.progress.enter(Stage::Committing);
-        let committed = self.sink.appender.commit(Commit { positions, complete_through, complete, now })?;
+        let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
         self.context.progress.enter(Stage::Reading);
-        self.context.committed(&committed, self.plan.reading.way(), complete);
+        if let Some(committed) = committed {
+            self.context.committed(&committed, self.plan.reading.way(), complete);
+        }
         self.last_commit = Instant::now();
         Ok(())
     }
@@ -296,7 +303,7 @@ impl<'a> Read<'a> {
 /// Rows of a stream on their way into the lake.
 struct StreamSink<'a> {
     context: &'a Context,
-    appender: Appender<'a>,
+    target: Target<'a>,
     positions: Positions,
     first_bad: Option<String>,
     rows: u64,
@@ -319,11 +326,21 @@ impl Sink for StreamSink<'_> {
         self.context.progress.duplicate(self.positions.duplicates - before);
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
+        let aside = self.target.stats().quarantined;
         if batch.num_rows() > 0 {
-            self.appender.write(&batch)?;
+            self.target.write(&batch)?;
         }
-        let stats = self.appender.stats();
+        let stats = self.target.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
+        // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
+        let homeless = stats.quarantined - aside;
+        if homeless > 0 {
+            self.rows -= homeless;
+            self.bad += homeless;
+            self.context.progress.quarantine(homeless);
+            self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
+            self.judge(false)?;
+        }
         Ok(())
     }
 
@@ -339,13 +356,9 @@ impl Sink for StreamSink<'_> {
             return Ok(());
         }
         self.bad += 1;
-        self.context.progress.quarantine();
-        if self.first_bad.is_none() {
-            let first = format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path);
-            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
-            self.first_bad = Some(first);
-        }
-        self.appender.quarantine(&Quarantined {
+        self.context.progress.quarantine(1);
+        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path));
+        self.target.quarantine(&Quarantined {
             partition: Some(partition),
             offset: Some(offset),
             path: &bad.path,
@@ -358,71 +371,19 @@ impl Sink for StreamSink<'_> {
 }
 
 impl StreamSink<'_> {
+    /// Tells the first row of this run that is put aside; the others are counted.
+    fn note_bad(&mut self, what: impl FnOnce() -> String) {
+        if self.first_bad.is_none() {
+            let first = what();
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+    }
+
     fn judge(&self, last: bool) -> Result<()> {
         if !last && self.rows + self.bad < JUDGE_FROM {
             return Ok(());
         }
         self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
     }
-}
-
-/// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
-struct Echo {
-    outcome: tokio::sync::oneshot::Receiver<Result<()>>,
-    ended: bool,
-}
-
-impl Echo {
-    fn start(context: &Context, source: &str) -> Self {
-        let (send, outcome) = tokio::sync::oneshot::channel();
-        let client = context.client.clone();
-        let query = Query { sql: statement::count_pull_sql(source), way: Way::StreamPull };
-        let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
-        context.handle.spawn(async move {
-            // Nobody waiting any more means that the read is over.
-            let _ = send.send(super::table::drain(&client, &query, limit, max_row).await);
-        });
-        Self { outcome, ended: false }
-    }
-
-    /// `None` while it runs.
-    fn outcome(&mut self) -> Option<Result<()>> {
-        if self.ended {
-            return Some(Ok(()));
-        }
-        match self.outcome.try_recv() {
-            Ok(Ok(())) => {
-                self.ended = true;
-                Some(Ok(()))
-            }
-            Ok(Err(error)) => Some(Err(error)),
-            Err(tokio::sync::oneshot::error::TryRecvError::Empty) => None,
-            Err(tokio::sync::oneshot::error::TryRecvError::Closed) => {
-                Some(Err(Error::new(Kind::Bug, "the pull that tells the end was lost")))
-            }
-        }
-    }
-}
-
-/// Facts of a commit, for the log.
-pub(super) fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
-    let mut facts = vec![
-        ("rows".to_owned(), committed.rows.to_string()),
-        ("bytes".to_owned(), committed.bytes.to_string()),
-        ("files".to_owned(), committed.files.to_string()),
-        ("way".to_owned(), way.to_owned()),
-        ("complete".to_owned(), complete.to_string()),
-        ("duration_ms".to_owned(), committed.duration_ms.to_string()),
-    ];
-    if committed.quarantined > 0 {
-        facts.push(("quarantined".to_owned(), committed.quarantined.to_string()));
-    }
-    if !committed.positions.is_empty() {
-        let offsets: Vec<_> = committed.positions.iter().map(|(p, next)| format!("{p}:{next}")).collect();
-        facts.push(("offsets".to_owned(), offsets.join(",")));
-    }
-    if let Some(version) = committed.version {
-        facts.push(("version".to_owned(), format!("v{version}")));
-    }
-    facts
 }

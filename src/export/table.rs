@@ -8,17 +8,16 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
+use super::context::{Context, Stop};
 use super::event::What;
 use super::intake::{Intake, Piece};
-use super::job::Context;
 use super::plan::Plan;
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
-use super::stream::Stop;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Answer, Chunk, Client, Query};
+use crate::ksql::client::{Answer, Query};
 use crate::ksql::decode::BadRow;
-use crate::ksql::response::{Frames, Mark};
+use crate::ksql::response::Mark;
 use crate::lake::{Quarantined, Snapshot};
 
 const NAP: Duration = Duration::from_millis(200);
@@ -102,30 +101,6 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Bug, "a table without a query")))
 }
 
-/// Reads an answer to its end for nothing but its end mark.
-pub(super) async fn drain(
-    client: &Client,
-    query: &Query,
-    limit: Duration,
-    max_row_bytes: usize,
-) -> Result<()> {
-    let mut answer = client.open(query).await?;
-    let mut frames = Frames::new(answer.framing, max_row_bytes);
-    loop {
-        match answer.chunk(limit).await? {
-            Chunk::Data(bytes) => frames.push(&bytes, &mut |_| Ok(()))?,
-            Chunk::Idle(silent) => {
-                return Err(Error::new(
-                    Kind::Incomplete,
-                    format!("a pull over the stream, asked for its end, said nothing for {} s", silent.as_secs()),
-                )
-                .next("a partition that holds only transaction markers never ends a pull: use \"read\": \"offsets\""));
-            }
-            Chunk::End => return frames.end().map(|_| ()),
-        }
-    }
-}
-
 struct TableSink<'a> {
     context: &'a Context,
     snapshot: Snapshot<'a>,
@@ -146,7 +121,7 @@ impl Sink for TableSink<'_> {
 
     fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
         self.bad += 1;
-        self.context.progress.quarantine();
+        self.context.progress.quarantine(1);
         if self.first_bad.is_none() {
             let first = format!("{} at {}", bad.reason, bad.path);
             self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });

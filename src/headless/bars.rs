@@ -53,10 +53,9 @@ impl Report for Bars {
             }
             _ => {}
         }
-        if !matches!(event.what, What::Planned { .. } | What::Committed { .. }) {
-            if let Some(line) = plain::line(event) {
-                self.say(&line);
-            }
+        let shown_by_the_bar = matches!(event.what, What::Planned { .. } | What::Committed { .. });
+        if let Some(line) = plain::line(event).filter(|_| !shown_by_the_bar) {
+            self.say(&line);
         }
     }
 

@@ -14,11 +14,11 @@ pub(super) struct Json;
 
 impl Report for Json {
     fn event(&mut self, event: &Event) {
-        print_line(&object(event));
+        print_json(&object(event));
     }
 
     fn note(&mut self, note: &Note, now: DateTime<Utc>) {
-        print_line(&json!({
+        print_json(&json!({
             "time": now,
             "feed": note.feed,
             "event": "watch",
@@ -29,7 +29,7 @@ impl Report for Json {
     }
 
     fn end(&mut self, totals: &Totals, exit: Exit) {
-        print_line(&json!({
+        print_json(&json!({
             "event": "summary",
             "done": totals.done,
             "skipped": totals.skipped,
@@ -46,7 +46,7 @@ impl Report for Json {
 }
 
 /// One object on standard output. A reader that is gone ends the printing, not the export.
-pub(super) fn print_line(value: &Value) {
+pub fn print_json(value: &Value) {
     let _ = writeln!(std::io::stdout().lock(), "{value}");
 }
 

@@ -18,6 +18,7 @@ mod signal;
 pub(crate) mod watch;
 
 pub use exit::Exit;
+pub use json::print_json;
 pub use run::{Output, Totals, run};
 pub use watch::{Greeting, Watching, watch};
 

@@ -52,7 +52,8 @@ pub(super) fn line(event: &Event) -> Option<String> {
 /// What an operator reads of a note.
 pub(super) fn note_line(note: &Note) -> String {
     let feed = note.feed.as_deref().unwrap_or("-");
-    let message = if note.level == Level::Error { note.message.to_uppercase() } else { note.message.to_owned() };
+    let message =
+        if note.level == Level::Error { note.message.to_uppercase() } else { note.message.to_owned() };
     let colon = if note.what.is_empty() { "" } else { ": " };
     escape_controls(&format!("{feed:<32} {message}{colon}{}", note.what)).into_owned()
 }
@@ -64,7 +65,7 @@ fn outcome(finished: &Finished) -> String {
             let mut line = format!("done in {}: {text}", seconds(finished.elapsed));
             if counters.committed > 0 {
                 let rate = counters.committed as f64 / finished.elapsed.as_secs_f64().max(0.001);
-                line += &format!(" ({} new, {rate:.0} rows/s)", thousands(counters.committed));
+                line += &format!(" ({} rows, {rate:.0} rows/s)", thousands(counters.committed));
             }
             if counters.quarantined > 0 {
                 line += &format!("; {} rows in quarantine", counters.quarantined);
@@ -90,7 +91,7 @@ pub(super) fn summary(totals: &Totals, exit: Exit) -> String {
         }
     }
     line += &format!(
-        ": {} new rows in {}, {} received, {} written",
+        ": {} rows exported in {}, {} received, {} written",
         thousands(totals.rows),
         seconds(totals.elapsed),
         size(totals.bytes_in),

@@ -46,7 +46,7 @@ pub enum Element<'a> {
     },
     /// A row.
     Row {
-        /// The JSON array of its values, brackets included: valid JSON in UTF-8, its length not yet checked.
+        /// The bytes between the outer brackets of its values, these included; the decoder judges them.
         values: &'a [u8],
         /// Whether it deletes its key.
         tombstone: bool,
@@ -197,8 +197,7 @@ impl Frames {
         let opening = self.state == State::Opening;
         let Some(body) = self.carry.trim_ascii_end().strip_suffix(b"]") else { return Ok(()) };
         let body = if opening { body.strip_prefix(b"[").unwrap_or_default() } else { body };
-        let closes =
-            if body.is_empty() { !opening } else { body.ends_with(b"}") && parse_line(body).is_ok() };
+        let closes = if body.is_empty() { !opening } else { body.ends_with(b"}") && line::is_whole(body) };
         if !closes {
             return Ok(());
         }

@@ -113,6 +113,22 @@ pub fn push_sql(source: &str, selection: &Selection, bounds: &[Bound], rest: Res
     format!("SELECT {} FROM {}{filter} EMIT CHANGES;", selection.items(), quote(source))
 }
 
+/// The same, only for rows with `from <= ROWTIME < until`, milliseconds since 1970.
+pub fn push_between_sql(
+    source: &str,
+    selection: &Selection,
+    bounds: &[Bound],
+    [from, until]: [i64; 2],
+) -> String {
+    let filter = filter("ROWPARTITION", "ROWOFFSET", bounds, Rest::Exclude);
+    let filter = filter.trim_start_matches(" WHERE ");
+    format!(
+        "SELECT {} FROM {} WHERE ({filter}) AND ROWTIME>={from} AND ROWTIME<{until} EMIT CHANGES;",
+        selection.items(),
+        quote(source)
+    )
+}
+
 /// A pull over a whole stream. Pulls know no ROWPARTITION and ROWOFFSET: they must not be in the selection.
 pub fn stream_pull_sql(source: &str, selection: &Selection) -> String {
     format!("SELECT {} FROM {};", selection.items(), quote(source))

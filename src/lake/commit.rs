@@ -101,7 +101,7 @@ impl Committer {
     }
 
     /// Every file is at one of its two places and has its size.
-    fn check(&self, intent: &Intent) -> Result<()> {
+    pub(crate) fn check(&self, intent: &Intent) -> Result<()> {
         let mut wrong = Vec::new();
         for step in &intent.moves {
             let from = fsops::size_of(&layout::inside(&self.dir, &step.from)?)?;

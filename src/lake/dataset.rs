@@ -1,6 +1,6 @@
 //! One dataset, held by a lock for as long as the value lives.
 //!
-//! Every way in goes through [`Dataset::settle`]: an unfinished commit is finished, staging is emptied, the metadata is
+//! Every way in goes through `settle`: an unfinished commit is finished, staging is emptied, the metadata is
 //! read, or rebuilt where it is lost. It runs at `open` and again after anything has failed, so that there is one path
 //! for a crash and for an error.
 
@@ -34,6 +34,8 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) unsettled: bool,
+    /// How long after its end a partition is sealed; `None`: never.
+    pub(crate) seal_after: Option<std::time::Duration>,
 }
 
 /// What start-up found and did.
@@ -54,6 +56,13 @@ impl Dataset {
     ///
     /// `Kind::Locked` names who holds it; `Kind::Damaged` says what on disk is not as recorded.
     pub fn open(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
+        let mut dataset = Self::hold(lake, feed, limits, owner)?;
+        dataset.recovery = dataset.recover()?;
+        Ok(dataset)
+    }
+
+    /// Makes the folders and takes the lock; what is on disk is still to be settled.
+    pub(crate) fn hold(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
         let fs = lake.fs().clone();
         let (kind, name) = layout::dataset_parts(feed)?;
         make_root(&fs, lake.root())?;
@@ -62,7 +71,7 @@ impl Dataset {
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
         let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
-        let mut dataset = Self {
+        Ok(Self {
             feed: feed.clone(),
             limits,
             committer: Committer { fs, dir, visibility: feed.visibility },
@@ -71,9 +80,8 @@ impl Dataset {
             lock,
             owner,
             unsettled: true,
-        };
-        dataset.recovery = dataset.recover()?;
-        Ok(dataset)
+            seal_after: lake.seal_after,
+        })
     }
 
     /// What start-up found and did.
@@ -173,6 +181,12 @@ impl Dataset {
     fn load(&self) -> Result<(Metadata, Option<String>)> {
         let Committer { fs, dir, .. } = &self.committer;
         let why = match read_metadata(dir) {
+            // Rows without positions: the next export would begin again and double them.
+            Ok(Some(lost))
+                if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
+            {
+                "it names partitions and no positions".to_owned()
+            }
             Ok(Some(metadata)) => return Ok((metadata, None)),
             Ok(None) => "it was not there".to_owned(),
             Err(e) if e.kind() == Kind::Damaged => {
@@ -193,7 +207,7 @@ impl Dataset {
         Ok((metadata, Some(why)))
     }
 
-    fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
+    pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
         self.settle()?;
         if self.feed.kind != kind {
             return Err(Error::new(Kind::Bug, "streams are appended to, tables are taken as snapshots")
@@ -209,8 +223,8 @@ impl Dataset {
                 m.timestamp_column.as_deref().unwrap_or("ROWTIME")
             )
         };
-        // Metadata rebuilt from footers, or that of an early version, may not know the column: it is not held to it.
-        if self.has_data() && layout(&self.metadata) != layout(&wanted) {
+        let known = self.has_data() && !self.metadata.partition_columns.is_empty();
+        if known && layout(&self.metadata) != layout(&wanted) {
             return Err(Error::new(
                 Kind::Feed,
                 format!("the data is in folders {}, and the feed now says {}", layout(&self.metadata), layout(&wanted)),
@@ -281,15 +295,24 @@ impl Dataset {
         self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
     }
 
-    /// The commit: `moves` and `metadata` become visible together.
+    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
+    /// next `settle` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
         let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
         self.unsettled = true;
         self.committer.decide(&intent)?;
-        self.committer.finish(&intent)?;
+        self.committer.finish(&intent).map_err(|e| match e.kind() {
+            Kind::Damaged => e,
+            _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
+        })?;
         self.metadata = metadata;
         self.unsettled = false;
         Ok(())
+    }
+
+    /// When this holder took the dataset.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.owner.since
     }
 
     /// `path` as an intent names it.
@@ -303,8 +326,18 @@ impl Dataset {
 /// The lake's own folder may be missing with those above it, and may be a link to where the disk is.
 fn make_root(fs: &Fs, root: &Path) -> Result<()> {
     if root.is_dir() {
-        return Ok(());
+        // An earlier run may have made it and been killed before the sync. What we may not read, we did not make.
+        return match fs.sync_dir(fsops::parent(root)) {
+            Err(e) if is_denied(&e) => Ok(()),
+            other => other,
+        };
     }
     make_root(fs, fsops::parent(root))?;
     fs.make_dir(root, LAKE_MODE).map(|_| ())
+}
+
+fn is_denied(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
 }

@@ -2,6 +2,7 @@
 //!
 //! | what the sample shows                                   | encoding            |
 //! |---------------------------------------------------------|---------------------|
+//! | BOOLEAN                                                 | PLAIN               |
 //! | fewer than 512 values                                   | dictionary          |
 //! | whole numbers whose differences need fewest bits        | DELTA_BINARY_PACKED |
 //! | more than half of the values differ from each other     | PLAIN               |
@@ -54,6 +55,8 @@ impl Choice {
 pub(crate) struct LeafStats {
     /// Values that are not null.
     pub(crate) values: u64,
+    /// BOOLEAN: bits.
+    pub(crate) boolean: bool,
     /// Different ones among them.
     pub(crate) distinct: u64,
     /// Stored as INT32 or INT64: its width in bits; 0 for everything else.
@@ -64,6 +67,9 @@ pub(crate) struct LeafStats {
 
 /// The rule.
 pub(crate) fn choose(leaf: &LeafStats) -> Choice {
+    if leaf.boolean {
+        return Choice::Plain;
+    }
     if leaf.values < ENOUGH {
         return Choice::Dictionary;
     }
@@ -170,7 +176,8 @@ impl Leaf {
             }
             DataType::Utf8 => self.count(array.as_string::<i32>().iter().flatten()),
             DataType::Binary => self.count(array.as_binary::<i32>().iter().flatten()),
-            // BOOLEAN has one encoding; types that the decoder does not make keep the default.
+            DataType::Boolean => self.stats.boolean = true,
+            // Types that the decoder does not make keep the default.
             _ => {}
         }
     }

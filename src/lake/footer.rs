@@ -31,7 +31,7 @@ pub(crate) struct FooterFacts {
     pub(crate) started: String,
     pub(crate) commit: String,
     pub(crate) ksql_schema: String,
-    /// JSON list of `[name, ksqlDB type]`.
+    /// JSON list of `[name, ksqlDB type, Arrow type]`.
     pub(crate) columns: String,
     pub(crate) schema_version: String,
     /// `v3`, for a snapshot.
@@ -63,10 +63,10 @@ impl FooterFacts {
 pub struct Footer {
     /// Rows of the file.
     pub rows: u64,
-    /// Its Arrow schema's columns: name and type.
-    pub arrow_columns: Vec<(String, String)>,
-    /// Name and ksqlDB type of each column, as written.
-    pub columns: Vec<(String, String)>,
+    /// Name, ksqlDB type and Arrow type of each column, as written.
+    pub columns: Vec<[String; 3]>,
+    /// The dataset to which it belongs.
+    pub dataset: Option<String>,
     /// The commit that made the file; `None`: not a file of this program.
     pub commit: Option<String>,
     /// When its run began, RFC 3339.
@@ -95,16 +95,10 @@ pub fn read_footer(path: &Path) -> Result<Footer> {
         let key = format!("lakehand.{key}");
         pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key)).and_then(|pair| pair.value.clone())
     };
-    let arrow =
-        parquet::arrow::parquet_to_arrow_schema(metadata.schema_descr(), pairs).map_err(|e| bad(&e))?;
     Ok(Footer {
         rows: u64::try_from(metadata.num_rows()).map_err(|e| bad(&e))?,
-        arrow_columns: arrow
-            .fields()
-            .iter()
-            .map(|field| (field.name().clone(), field.data_type().to_string()))
-            .collect(),
         columns: json(text("columns"), path)?.unwrap_or_default(),
+        dataset: text("dataset"),
         commit: text("commit"),
         started: text("started"),
         schema_version: text("schema_version"),

@@ -6,11 +6,12 @@
 //!
 //! It knows nothing of datasets, commits or Parquet.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{Error, Kind, Result};
 
@@ -50,6 +51,8 @@ pub trait Faults: Send + Sync {
 #[derive(Clone, Default)]
 pub(crate) struct Fs {
     faults: Option<Arc<dyn Faults>>,
+    /// Folders whose name is known to last: made or found by this process, and synced since.
+    lasting: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 /// A file that is being written.
@@ -61,16 +64,18 @@ pub(crate) struct LakeFile {
 
 impl Fs {
     pub(crate) fn with_faults(faults: Arc<dyn Faults>) -> Self {
-        Self { faults: Some(faults) }
+        Self { faults: Some(faults), ..Self::default() }
     }
 
     fn before(&self, op: Op, path: &Path) -> io::Result<()> {
         self.faults.as_ref().map_or(Ok(()), |faults| faults.before(op, path))
     }
 
-    /// Makes one folder with `mode`; one that is there keeps its mode. Gives whether it was made.
+    /// Makes one folder with `mode`; one that is there keeps its mode. Gives whether it was made. Its name lasts in
+    /// either case: a process that was killed may have made it and not synced it.
     pub(crate) fn make_dir(&self, path: &Path, mode: u32) -> Result<bool> {
         if is_real_dir(path)? {
+            self.make_last(path)?;
             return Ok(false);
         }
         let is_new = self
@@ -81,9 +86,25 @@ impl Fs {
             .map_err(|e| Error::io("make the folder", path, e))?;
         if is_new {
             self.set_mode(path, mode)?;
-            self.sync_dir(parent(path))?;
         }
+        self.make_last(path)?;
         Ok(is_new)
+    }
+
+    /// Syncs the name of a folder, once in the life of this process.
+    fn make_last(&self, path: &Path) -> Result<()> {
+        if self.lasting.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
+            return Ok(());
+        }
+        self.sync_dir(parent(path))?;
+        self.lasting.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+        Ok(())
+    }
+
+    /// A folder or what is below it is gone or has another name: another one of its name is not known to last.
+    fn forget(&self, path: &Path) {
+        let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        lasting.retain(|known| !known.starts_with(path));
     }
 
     /// Makes every folder of `relative` below `base`, which is there.
@@ -132,6 +153,7 @@ impl Fs {
 
     /// Gives `from` the name `to`; a file that has it is replaced.
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.forget(from);
         self.before(Op::Rename, to)
             .and_then(|()| fs::rename(from, to))
             .map_err(|e| Error::io("rename", from, e).at("to", to.display()))
@@ -150,6 +172,7 @@ impl Fs {
             Err(e) => return Err(Error::io("read the folder", path, e)),
         };
         if empty {
+            self.forget(path);
             self.remove_by(path, |path| fs::remove_dir(path))?;
         }
         Ok(empty)
@@ -176,6 +199,7 @@ impl Fs {
                 bytes += entry.bytes;
             }
         }
+        self.forget(path);
         self.remove_by(path, |path| fs::remove_dir(path))?;
         Ok((files, bytes))
     }

@@ -20,6 +20,14 @@ use crate::{Error, Kind, Result};
 pub(crate) const METADATA: &str = "_metadata.json";
 pub(crate) const STAGING: &str = "_staging";
 pub(crate) const QUARANTINE: &str = "_quarantine";
+/// Where a repair puts what does not belong into the data.
+pub(crate) const DAMAGED: &str = "_damaged";
+/// Where the files lie that a day exported again has replaced.
+pub(crate) const REPLACED: &str = "_replaced";
+/// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
+pub(crate) const SUCCESS: &str = "_SUCCESS";
+/// Below staging: what the next step removes.
+pub(crate) const TRASH: &str = "_staging/trash";
 
 /// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.
 pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {

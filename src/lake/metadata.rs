@@ -112,6 +112,15 @@ pub struct PartitionInfo {
     /// Streams: per Kafka partition the first and the last offset in the folder.
     #[serde(default)]
     pub offsets: BTreeMap<i32, [i64; 2]>,
+    /// Since when it is sealed: a `_SUCCESS` file lies in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<DateTime<Utc>>,
+    /// Since when it is open again, after late rows or a new export of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<DateTime<Utc>>,
+    /// Rows that were in the folder and were lost to damage, as a repair has noted them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_records: u64,
 }
 
 /// A column of the dataset.
@@ -176,6 +185,11 @@ pub fn read_metadata(dataset_dir: &Path) -> Result<Option<Metadata>> {
 /// Bytes as MiB with three digits.
 pub(crate) fn mib(bytes: u64) -> f64 {
     (bytes as f64 / 1_048_576.0 * 1000.0).round() / 1000.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Milliseconds since 1970 as a time, where the calendar has it.

@@ -15,7 +15,9 @@
 //! The only user of parquet. Blocking code: no tokio, no network. Time is passed in.
 
 mod appender;
+pub mod check;
 mod commit;
+mod completeness;
 mod dataset;
 mod encoding;
 mod footer;
@@ -27,10 +29,13 @@ mod offsets;
 mod preview;
 mod quarantine;
 mod rebuild;
+mod replace;
 mod report;
 mod retention;
 mod route;
+mod runs;
 mod schema;
+mod seal;
 mod snapshot;
 mod usage;
 mod writer;
@@ -42,6 +47,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use appender::{Appender, Commit};
+pub use completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use dataset::{Dataset, Recovery};
 pub use footer::{Footer, read_footer};
 pub use fsops::{Faults, Op};
@@ -49,6 +55,7 @@ pub use lock::{Holder, lock_holder};
 pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
 pub use offsets::{OffsetRuns, PartitionRuns};
 pub use preview::{Grid, preview};
+pub use replace::Replacer;
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use retention::RemovedPartition;
 pub use schema::{RunInfo, TableSchema};
@@ -60,17 +67,24 @@ pub use usage::{Amount, PartitionUsage, usage};
 pub struct Lake {
     root: PathBuf,
     fs: fsops::Fs,
+    seal_after: Option<std::time::Duration>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::default() }
+        Self { root: root.into(), fs: fsops::Fs::default(), seal_after: None }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
     pub fn with_faults(root: impl Into<PathBuf>, faults: Arc<dyn Faults>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::with_faults(faults) }
+        Self { root: root.into(), fs: fsops::Fs::with_faults(faults), seal_after: None }
+    }
+
+    /// The same lake, which seals a partition of a stream when the lake is complete this long beyond its end.
+    #[must_use]
+    pub fn sealing_after(self, seal_after: Option<std::time::Duration>) -> Self {
+        Self { seal_after, ..self }
     }
 
     /// Where it is.

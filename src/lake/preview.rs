@@ -54,9 +54,11 @@ pub struct Grid {
 /// [`Kind::Io`] when the file cannot be read, among others because it is gone; [`Kind::Damaged`] when it is no Parquet.
 pub fn preview(path: &Path, from: u64, count: usize) -> Result<Grid> {
     let file = File::open(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Error::new(Kind::Io, "the file is gone: a newer snapshot or retention removed it")
-            .at("file", path.display())
-            .next("reload the partition"),
+        io::ErrorKind::NotFound => {
+            Error::new(Kind::Io, "the file is gone: a newer snapshot or retention removed it")
+                .at("file", path.display())
+                .next("reload the partition")
+        }
         _ => Error::io("open", path, e),
     })?;
     let bad = |e: &dyn std::fmt::Display| {
@@ -282,12 +284,12 @@ fn moment(array: &dyn Array, row: usize) -> Option<String> {
         }
         DataType::Timestamp(unit, zone) => {
             let time = match unit {
-                TimeUnit::Millisecond => {
-                    DateTime::from_timestamp_millis(array.as_primitive::<TimestampMillisecondType>().value(row))
-                }
-                TimeUnit::Microsecond => {
-                    DateTime::from_timestamp_micros(array.as_primitive::<TimestampMicrosecondType>().value(row))
-                }
+                TimeUnit::Millisecond => DateTime::from_timestamp_millis(
+                    array.as_primitive::<TimestampMillisecondType>().value(row),
+                ),
+                TimeUnit::Microsecond => DateTime::from_timestamp_micros(
+                    array.as_primitive::<TimestampMicrosecondType>().value(row),
+                ),
                 TimeUnit::Nanosecond => Some(DateTime::from_timestamp_nanos(
                     array.as_primitive::<TimestampNanosecondType>().value(row),
                 )),

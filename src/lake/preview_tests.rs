@@ -20,7 +20,8 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) {
     )
     .unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows_a_group)).build();
-    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
@@ -51,9 +52,7 @@ fn every_type_is_readable() {
         ("double", Arc::new(Float64Array::from(vec![Some(0.1), None]))),
         (
             "decimal",
-            Arc::new(
-                Decimal128Array::from(vec![Some(-5), None]).with_precision_and_scale(10, 2).unwrap(),
-            ),
+            Arc::new(Decimal128Array::from(vec![Some(-5), None]).with_precision_and_scale(10, 2).unwrap()),
         ),
         ("text", Arc::new(StringArray::from(vec![Some("line\n\u{1b}[2J"), None]))),
         ("bytes", Arc::new(BinaryArray::from_opt_vec(vec![Some(&b"hi"[..]), None]))),
@@ -86,7 +85,10 @@ fn every_type_is_readable() {
     );
     assert!(grid.rows[1][..10].iter().all(Option::is_none));
     assert_eq!(grid.rows[1][10].as_deref(), Some("{\"CITY\":null,\"DAY\":null}"));
-    assert_eq!((grid.total_rows, grid.columns[3].clone()), (2, ("decimal".into(), "Decimal128(10, 2)".into())));
+    assert_eq!(
+        (grid.total_rows, grid.columns[3].clone()),
+        (2, ("decimal".into(), "Decimal128(10, 2)".into()))
+    );
 }
 
 #[test]
@@ -108,7 +110,11 @@ fn a_file_that_is_gone_or_damaged_says_so() {
     std::fs::write(&path, b"PAR1 this is no parquet PAR1").unwrap();
     assert_eq!(preview(&path, 0, 10).unwrap_err().kind(), Kind::Damaged);
     // The footer is whole and the pages are not.
-    write(&path, vec![("text", Arc::new(StringArray::from_iter_values((0..5000).map(|n| format!("{n:08}")))))], 5000);
+    write(
+        &path,
+        vec![("text", Arc::new(StringArray::from_iter_values((0..5000).map(|n| format!("{n:08}")))))],
+        5000,
+    );
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[4..400].fill(0xff);
     std::fs::write(&path, bytes).unwrap();

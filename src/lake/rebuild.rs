@@ -13,7 +13,7 @@ use crate::{Error, Kind, Result};
 
 /// Fills `metadata`, that of an empty dataset, from the files below `dir`. `Kind::Damaged` names the files that say too
 /// little to go on from.
-pub(crate) fn rebuild(dir: &Path, mut metadata: Metadata) -> Result<Metadata> {
+pub(crate) fn rebuild(dir: &Path, metadata: Metadata) -> Result<Metadata> {
     let mut footers = Vec::new();
     let mut wrong = Vec::new();
     for leaf in layout::leaves(dir)? {
@@ -48,6 +48,15 @@ pub(crate) fn rebuild(dir: &Path, mut metadata: Metadata) -> Result<Metadata> {
             "bring _metadata.json back from a backup, or move these files out of the lake, then export again",
         ));
     }
+    assemble(dir, metadata, footers)
+}
+
+/// The same from footers that were read already: folder, size of the file, what it says.
+pub(crate) fn assemble(
+    dir: &Path,
+    mut metadata: Metadata,
+    mut footers: Vec<(String, u64, Footer)>,
+) -> Result<Metadata> {
     footers.sort_by_key(|(_, _, footer)| footer.commit.as_deref().and_then(layout::commit_seq));
     let mut positions: BTreeMap<i32, i64> = BTreeMap::new();
     for (path, bytes, footer) in &footers {
@@ -94,16 +103,11 @@ fn complaint(metadata: &Metadata, footer: &Footer) -> Option<&'static str> {
 }
 
 /// Columns and schema version, oldest version first.
-fn columns<'a>(metadata: &mut Metadata, footers: impl Iterator<Item = &'a Footer>) {
+pub(crate) fn columns<'a>(metadata: &mut Metadata, footers: impl Iterator<Item = &'a Footer>) {
     let mut by_version = BTreeMap::new();
     for footer in footers {
         let Some(version) = footer.schema_version.as_deref() else { continue };
-        let listed = footer.arrow_columns.iter().map(|(name, arrow_type)| {
-            let ksql = footer.columns.iter().find(|(n, _)| n == name).map_or("", |(_, t)| t.as_str());
-            [name.clone(), ksql.to_owned(), arrow_type.clone()]
-        });
-        let listed: Vec<[String; 3]> = listed.collect();
-        by_version.insert(schema::parse_version(version), (version, listed));
+        by_version.insert(schema::parse_version(version), (version, footer.columns.clone()));
     }
     for (version, seen) in by_version.into_values() {
         metadata.columns = match schema::evolve(&metadata.columns, version, &seen) {

@@ -26,6 +26,8 @@ pub struct Committed {
     pub rolls: RollReasons,
     /// From the run's begin to the commit, milliseconds.
     pub duration_ms: u64,
+    /// Sealed folders that were opened again, because late rows came into them.
+    pub reopened: Vec<String>,
     /// Tables: the version published.
     pub version: Option<u32>,
     /// Tables: versions that had to go.

@@ -93,6 +93,12 @@ impl Dataset {
                     let from = format!("{}/{}", leaf.path, file.name);
                     moves.push(Move { from, to: trash(moves.len()), bytes: file.bytes, rows: 0 });
                 }
+                if let Some(from) = self.mark_of(&leaf.path)? {
+                    moves.push(Move { from, to: trash(moves.len()), bytes: 0, rows: 0 });
+                }
+            }
+            for (from, bytes) in self.replaced_copies(&leaf.path)? {
+                moves.push(Move { from, to: trash(moves.len()), bytes, rows: 0 });
             }
             removed.push(RemovedPartition {
                 records,
@@ -119,11 +125,12 @@ impl Dataset {
 
     /// There is more in the folder than `leaves` lists.
     fn has_hidden(&self, leaf: &Leaf) -> Result<bool> {
-        Ok(fsops::list(&layout::inside(self.dir(), &leaf.path)?)?.len() != leaf.files.len())
+        let hidden = fsops::list(&layout::inside(self.dir(), &leaf.path)?)?;
+        Ok(hidden.iter().filter(|entry| entry.name != layout::SUCCESS).count() != leaf.files.len())
     }
 
     /// Removes the folder and those above it as far as they are empty.
-    fn remove_empty(&self, path: &str) -> Result<()> {
+    pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
         let mut folder = layout::inside(self.dir(), path)?;
         while folder != self.dir() {
             if folder.exists() && !self.committer.fs.remove_empty_dir(&folder)? {

@@ -159,27 +159,37 @@ impl Router {
     }
 
     fn unit(&self, ms: i64, local: bool) -> Option<i64> {
-        let local_ms = if local || self.zone == Tz::UTC {
-            ms
-        } else {
-            let instant = DateTime::from_timestamp_millis(ms)?.naive_utc();
-            let offset = self.zone.offset_from_utc_datetime(&instant).fix().local_minus_utc();
-            ms.checked_add(i64::from(offset) * 1000)?
-        };
-        let day = local_ms.div_euclid(DAY_MS);
-        if !(FIRST_DAY..END_DAY).contains(&day) {
-            return None;
-        }
-        if self.depth == Depth::Day {
-            return Some(day);
-        }
-        if self.depth == Depth::Hour {
-            return Some(local_ms.div_euclid(HOUR_MS));
-        }
-        let date = NaiveDate::from_epoch_days(i32::try_from(day).ok()?)?;
-        let year = i64::from(date.year());
-        Some(if self.depth == Depth::Year { year } else { year * 12 + i64::from(date.month0()) })
+        unit_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
     }
+}
+
+/// The folder, below the dataset, of a row of this time; `None` for a time that has none.
+pub(crate) fn folder_of(depth: Depth, zone: Tz, ms: i64) -> Option<String> {
+    depth.folder(unit_of(depth, zone, ms)?).ok().map(|(folder, _)| folder)
+}
+
+/// The unit of a time, milliseconds since 1970.
+fn unit_of(depth: Depth, zone: Tz, ms: i64) -> Option<i64> {
+    let local_ms = if zone == Tz::UTC {
+        ms
+    } else {
+        let instant = DateTime::from_timestamp_millis(ms)?.naive_utc();
+        let offset = zone.offset_from_utc_datetime(&instant).fix().local_minus_utc();
+        ms.checked_add(i64::from(offset) * 1000)?
+    };
+    let day = local_ms.div_euclid(DAY_MS);
+    if !(FIRST_DAY..END_DAY).contains(&day) {
+        return None;
+    }
+    if depth == Depth::Day {
+        return Some(day);
+    }
+    if depth == Depth::Hour {
+        return Some(local_ms.div_euclid(HOUR_MS));
+    }
+    let date = NaiveDate::from_epoch_days(i32::try_from(day).ok()?)?;
+    let year = i64::from(date.year());
+    Some(if depth == Depth::Year { year } else { year * 12 + i64::from(date.month0()) })
 }
 
 #[cfg(test)]

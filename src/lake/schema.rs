@@ -79,8 +79,12 @@ pub(crate) fn evolve(
         .iter()
         .filter_map(|[name, ksql_type, arrow_type]| {
             let old = known.iter().find(|column| column.name == *name)?;
-            let same = old.arrow_type == *arrow_type
-                && (old.ksql_type == *ksql_type || old.ksql_type.is_empty() || ksql_type.is_empty());
+            // ksqlDB's type decides; Arrow's text also tells how the members of a list are named, which is no change.
+            let same = if old.ksql_type.is_empty() || ksql_type.is_empty() {
+                old.arrow_type == *arrow_type
+            } else {
+                old.ksql_type == *ksql_type
+            };
             (!same).then(|| format!("{name} was {} and is {ksql_type}", old.ksql_type))
         })
         .collect();

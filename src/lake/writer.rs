@@ -115,6 +115,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(fs: Fs, staging: PathBuf, config: FileConfig, facts: FooterFacts) -> Result<Self> {
         let parquet = parquet::arrow::ArrowSchemaConverter::new()
+            .with_coerce_types(true)
             .convert(&config.schema)
             .map_err(|e| Error::new(Kind::Feed, format!("Parquet cannot hold these columns: {e}")))?;
         let leaf_paths = parquet.columns().iter().map(|column| column.path().clone()).collect();
@@ -256,6 +257,8 @@ impl Writer {
         let mut properties = WriterProperties::builder()
             .set_created_by(concat!("lakehand version ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_writer_version(WriterVersion::PARQUET_1_0)
+            // The names that the format prescribes inside of lists and maps: `list.element`, `key_value`.
+            .set_coerce_types(true)
             .set_compression(codec)
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_column_index_truncate_length(Some(64))

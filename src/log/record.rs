@@ -86,7 +86,9 @@ impl Record {
     /// Reads a line back; `None` when it was not written by [`Record`]'s `Display`.
     pub fn parse(line: &str) -> Option<Self> {
         let mut rest = line.strip_suffix('\n').unwrap_or(line);
-        let time = DateTime::parse_from_rfc3339(take_word(&mut rest)?).ok()?.with_timezone(&Utc);
+        let time = DateTime::parse_from_rfc3339(take_word(&mut rest)?).ok()?;
+        // Somebody else's line may be finer than ours.
+        let time = time.with_timezone(&Utc).trunc_subsecs(3);
         let level = Level::from_word(take_word(&mut rest)?)?;
         rest = rest.trim_start_matches(' ');
         let feed = if rest.starts_with('"') {
@@ -257,6 +259,12 @@ mod tests {
             "2025-01-15T14:30:00.000Z ERROR - \"it said a=\\\"b\\\"\" text=\"line one\\nline\\u{1b}[2J two\\u{202e}\""
         );
         assert_eq!(Record::parse(&line), Some(record));
+    }
+
+    #[test]
+    fn a_line_with_a_finer_time_reads_as_it_would_be_written() {
+        let record = Record::parse("2025-01-15T14:30:00.123456Z INFO  - x").unwrap();
+        assert_eq!(Record::parse(&record.to_string()), Some(record));
     }
 
     #[test]

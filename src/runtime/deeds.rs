@@ -72,6 +72,7 @@ fn each(names: &[String], word: &str, teller: &Teller, deed: impl Fn(&str) -> Re
 fn path_of(catalog: &Catalog, name: &str) -> Result<std::path::PathBuf> {
     let active = catalog.entries.iter().find(|entry| entry.place == Place::Active && entry.name == name);
     active.map(|entry| entry.path.clone()).ok_or_else(|| {
-        Error::new(Kind::Feed, "there is no active feed of this name").next("it may have been moved meanwhile")
+        Error::new(Kind::Feed, "there is no active feed of this name")
+            .next("it may have been moved meanwhile")
     })
 }

@@ -12,7 +12,9 @@ pub(super) fn edit(path: &Path) -> Result<()> {
     let set = |name| std::env::var(name).ok().filter(|value: &String| !value.trim().is_empty());
     let editor = set("VISUAL").or_else(|| set("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     let failed = |what: String| {
-        Error::new(Kind::Config, what).at("editor", &editor).next("set VISUAL or EDITOR to an editor that is there")
+        Error::new(Kind::Config, what)
+            .at("editor", &editor)
+            .next("set VISUAL or EDITOR to an editor that is there")
     };
     let status = Command::new("sh")
         .args(["-c", &format!("{editor} \"$1\""), "lakehand"])

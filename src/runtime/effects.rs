@@ -141,9 +141,11 @@ impl Runtime {
         let shown = entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next());
         // Of a file that broke, the last good version.
         let in_force = || self.brain.as_ref()?.in_force().find(|feed| feed.name == name);
-        shown.and_then(|entry| entry.feed()).or_else(in_force).cloned().ok_or_else(|| {
-            Error::new(Kind::Feed, "there is no valid feed of this name").at("feed", name)
-        })
+        shown
+            .and_then(|entry| entry.feed())
+            .or_else(in_force)
+            .cloned()
+            .ok_or_else(|| Error::new(Kind::Feed, "there is no valid feed of this name").at("feed", name))
     }
 }
 

@@ -236,7 +236,8 @@ impl Runtime {
                 self.look_at_lake = Instant::now();
                 let Step { changes, orders } = started.step;
                 // What is there at the start is not news, but what is broken is.
-                let changes = changes.into_iter().filter(|change| matches!(change, Change::Broke { .. })).collect();
+                let changes =
+                    changes.into_iter().filter(|change| matches!(change, Change::Broke { .. })).collect();
                 self.on_step(Step { changes, orders });
             }
             Reply::Lake(lake_watch) => {
@@ -466,7 +467,9 @@ impl Runtime {
             std::thread::sleep(Duration::from_millis(5));
         }
         if !self.engine_is_over {
-            eprintln!("lakehand: exports were left before a safe point; the next start throws away what is not committed");
+            eprintln!(
+                "lakehand: exports were left before a safe point; the next start throws away what is not committed"
+            );
         }
         self.exit
     }

@@ -41,7 +41,8 @@ impl Journal {
     pub(super) fn start(dir: &Path, limit: usize, replies: mpsc::Sender<Reply>) -> Result<Self> {
         // Without a bound: it holds what was committed while the disk hung, and then no more commits come.
         let (asks, inbox) = channel();
-        let writer = Writer { dir: dir.to_owned(), limit, file: None, tail: None, complained: false, replies };
+        let writer =
+            Writer { dir: dir.to_owned(), limit, file: None, tail: None, complained: false, replies };
         let thread = std::thread::Builder::new()
             .name("log".into())
             .spawn(move || writer.run(&inbox))

@@ -37,7 +37,8 @@ impl LakeWatch {
         let mut held = BTreeMap::new();
         for (feed, dir) in datasets {
             let before = self.seen.remove(&feed).filter(|before| before.dir == dir);
-            let now = Seen { metadata: stamp(&dir.join("_metadata.json")), lock: stamp(&dir.join("_lock")), dir };
+            let now =
+                Seen { metadata: stamp(&dir.join("_metadata.json")), lock: stamp(&dir.join("_lock")), dir };
             if before.as_ref().is_none_or(|before| before.metadata != now.metadata) {
                 let metadata = read_metadata(&now.dir);
                 teller.say(Message::Dataset { feed: feed.clone(), metadata, usage: None });
@@ -45,9 +46,7 @@ impl LakeWatch {
             // Whoever takes the lock signs it: a file that did not change and was free is free.
             let may_be_held = self.held.contains_key(&feed)
                 || now.lock.is_some() && before.is_none_or(|before| before.lock != now.lock);
-            if may_be_held
-                && let Some(owner) = other(&now.dir)
-            {
+            if may_be_held && let Some(owner) = other(&now.dir) {
                 held.insert(feed.clone(), owner);
             }
             seen.insert(feed, now);

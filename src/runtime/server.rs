@@ -18,7 +18,8 @@ const HEALTH: Duration = Duration::from_secs(10);
 pub(super) async fn health(client: Client) -> Message {
     let url = client.options().url.clone();
     let server = match tokio::time::timeout(HEALTH, client.info()).await {
-        Ok(info) => info.map(|info| ServerInfo { text: format!("ksqlDB {}, {}", info.version.text, info.status), url }),
+        Ok(info) => info
+            .map(|info| ServerInfo { text: format!("ksqlDB {}, {}", info.version.text, info.status), url }),
         Err(_) => Err(Error::new(Kind::Unreachable, format!("no answer within {} s", HEALTH.as_secs()))
             .at("server", url)
             .next("exports wait and try again by themselves")),
@@ -98,9 +99,10 @@ fn changes(held: &Metadata, columns: &[PlanColumn]) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let gone = held.columns.iter().filter(|old| {
-        old.gone_since.is_none() && !columns.iter().any(|column| column.name == old.name)
-    });
+    let gone = held
+        .columns
+        .iter()
+        .filter(|old| old.gone_since.is_none() && !columns.iter().any(|column| column.name == old.name));
     changes.extend(gone.map(|old| format!("{} {} is gone", old.name, old.ksql_type)));
     changes
 }

@@ -27,7 +27,8 @@ pub(super) struct Signals {
 impl Signals {
     pub(super) fn listen() -> Result<Self> {
         let listen = |kind| {
-            signal(kind).map_err(|e| Error::new(Kind::Io, format!("cannot listen to signals: {e}")).because(e))
+            signal(kind)
+                .map_err(|e| Error::new(Kind::Io, format!("cannot listen to signals: {e}")).because(e))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,

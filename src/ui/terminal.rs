@@ -71,8 +71,9 @@ impl Screen {
     /// [`Kind::Usage`] when there is none, [`Kind::Io`] when it refuses.
     pub fn enter(mouse: bool) -> Result<Self> {
         if !is_terminal() {
-            return Err(Error::new(Kind::Usage, "the screen needs a terminal")
-                .next("without one, `lakehand watch` follows the feeds and `lakehand export --all` exports them"));
+            return Err(Error::new(Kind::Usage, "the screen needs a terminal").next(
+                "without one, `lakehand watch` follows the feeds and `lakehand export --all` exports them",
+            ));
         }
         switch_on(mouse).map_err(refused)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 << 10, io::stdout()));
@@ -97,7 +98,10 @@ impl Screen {
     pub fn redraw(&mut self) {
         // Not `Terminal::clear`: it asks where the cursor is, and waits for an answer that the keys' reader takes.
         // Only a terminal that is gone refuses, and then the next draw says so.
-        let area = ratatui::layout::Rect::from((ratatui::layout::Position::ORIGIN, self.terminal.size().unwrap_or_default()));
+        let area = ratatui::layout::Rect::from((
+            ratatui::layout::Position::ORIGIN,
+            self.terminal.size().unwrap_or_default(),
+        ));
         let _ = self.terminal.resize(area);
     }
 

@@ -436,8 +436,8 @@ fn types_that_cannot_be_kept_are_refused() {
     let member = |sql_type| SqlType::Struct(vec![Field { name: "M".to_owned(), sql_type }]);
     for (sql_type, what) in [
         (SqlType::Struct(vec![]), "a STRUCT without members"),
-        (decimal(77, 0), "more than the 76 digits"),
-        (decimal(300, 0), "more than the 76 digits"),
+        (decimal(77, 0), "76 digits are the most"),
+        (decimal(300, 0), "76 digits are the most"),
         (decimal(4, 5), "no type of ksqlDB"),
         (member(decimal(16, 2)), "loses digits"),
         (

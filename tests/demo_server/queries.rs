@@ -1,6 +1,6 @@
 //! Queries over time: resuming, waiting, closing, progress, helpers, limits, HTTP/2, authentication.
 
-use lakehand::demo::{DemoOptions, DemoServer};
+use lakehand::demo::{Accept, DemoOptions, DemoServer, Io};
 use serde_json::{Value, json};
 
 use crate::support::{End, Exchange, V1, client, ksql, legacy, open, query, rows, server, until};
@@ -235,4 +235,48 @@ async fn a_stopped_server_frees_its_port_and_cuts_its_answers() {
     server.stop().await;
     assert_eq!(push.finish().await.end, End::Cut);
     assert!(tokio::net::TcpStream::connect(url.replace("http://", "")).await.is_err());
+}
+
+#[tokio::test]
+async fn long_conditions_are_read_and_deep_ones_refused() {
+    let server = server(30).await;
+    let sql = |terms: u64| {
+        let terms: Vec<_> = (0..terms).map(|n| format!("(ROWPARTITION=0 AND ROWOFFSET={n})")).collect();
+        format!(
+            "SELECT ROWOFFSET FROM transaction_stream WHERE {} EMIT CHANGES LIMIT 10;",
+            terms.join(" OR ")
+        )
+    };
+    assert_eq!(query(&server, &sql(5_000)).await.rows().len(), 10);
+    let deep = format!("SELECT * FROM transaction_stream WHERE {}1=1;", "(".repeat(50_000));
+    assert_eq!(query(&server, &deep).await.status, 400);
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_the_hook_does_the_handshake() {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let certificate = made.cert.der().clone();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let accept: Accept = std::sync::Arc::new(move |stream| {
+        let acceptor = acceptor.clone();
+        Box::pin(async move { Ok(Box::new(acceptor.accept(stream).await?) as Box<dyn Io>) })
+    });
+    let options = DemoOptions { rows: 9, accept: Some(("https", accept)), ..DemoOptions::default() };
+    let server = DemoServer::start(options).await.unwrap();
+    let trusted = reqwest::Certificate::from_der(&certificate).unwrap();
+    let client = client().tls_certs_only([trusted]).build().unwrap();
+    let body = json!({"sql": "SELECT * FROM transaction_stream;"}).to_string();
+    let sent = client.post(format!("{}/query-stream", server.url())).header("Accept", V1).body(body).send();
+    let response = sent.await.unwrap();
+    assert_eq!(response.version(), reqwest::Version::HTTP_2);
+    assert_eq!(rows(&response.text().await.unwrap()).len(), 9);
 }

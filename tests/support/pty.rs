@@ -35,7 +35,8 @@ impl Pty {
     /// Starts `command` in a terminal of this size, columns first.
     pub fn start(command: &std::process::Command, size: (u16, u16), env: &[(&str, &str)]) -> Self {
         let (cols, rows) = size;
-        let pair = native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let pair =
+            native_pty_system().openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
         let mut builder = CommandBuilder::new(command.get_program());
         builder.args(command.get_args());
         builder.env("TERM", "xterm-256color");
@@ -55,7 +56,8 @@ impl Pty {
         let child = pair.slave.spawn_command(builder).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let parser = vt100::Parser::new(cells(rows), cells(cols), 0);
-        let shown = Arc::new((Mutex::new(Shown { parser, bytes: Vec::new(), is_over: false }), Condvar::new()));
+        let shown =
+            Arc::new((Mutex::new(Shown { parser, bytes: Vec::new(), is_over: false }), Condvar::new()));
         let there = Arc::clone(&shown);
         // The slave stays open here, so that the modes can be asked for when the program is gone.
         std::thread::spawn(move || {
@@ -94,7 +96,11 @@ impl Pty {
         let mut shown = self.lock();
         while !condition(shown.parser.screen()) {
             let left = PATIENCE.saturating_sub(begun.elapsed());
-            assert!(!left.is_zero() && !shown.is_over, "waited in vain: {what}\n{}", shown.parser.screen().contents());
+            assert!(
+                !left.is_zero() && !shown.is_over,
+                "waited in vain: {what}\n{}",
+                shown.parser.screen().contents()
+            );
             shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
         }
         begun.elapsed()

@@ -82,12 +82,8 @@ fn grammar_is_held() {
         ),
         (&format!("{header}{{\"row\":{{\"columns\":[1]}}}}\n"), "neither `,` nor `]`"),
         (&format!("{header}{{\"row\":{{\"columns\":[1]}},\n"), "not an element"),
-        (&format!("{header}{{\"row\":{{\"columns\":[1],\"x\":[2]}}}},\n"), "not an element"),
+        (&format!("{header}{{\"row\":{{\"columns\":[1],\"x\":2}}}},\n"), "not an element"),
         (&format!("{header}{{\"row\":{{\"columns\":{{}}}}}},\n"), "no array"),
-        (
-            &format!("{header}{{\"row\":{{\"columns\":[1]}}}},{{\"row\":{{\"columns\":[1]}}}},\n"),
-            "not an element",
-        ),
         (&format!("{header}{{\"news\":1}},\n"), "not an element"),
         (
             &format!("{header}{{\"finalMessage\":\"Query Completed\"}},\n{{\"row\":{{\"columns\":[1]}}}},\n"),
@@ -127,8 +123,8 @@ fn an_error_object_keeps_the_servers_words_and_its_class() {
 }
 
 #[test]
-fn invalid_utf8_is_garbled_wherever_it_is() {
-    for at in ["queryId", "A` AR", "B\":1"] {
+fn invalid_utf8_outside_of_a_rows_values_is_garbled() {
+    for at in ["queryId", "A` AR", "row\":"] {
         let mut bytes = STREAM.as_bytes().to_vec();
         let position = STREAM.find(at).unwrap();
         bytes[position] = 0xff;

@@ -52,6 +52,9 @@ impl SqlType {
 }
 
 fn decimal(precision: u32, scale: u32) -> Result<DataType> {
+    if precision == 0 || scale > precision {
+        return Err(Error::new(Kind::Schema, format!("DECIMAL({precision}, {scale}) is no type of ksqlDB")));
+    }
     let (Ok(p), Ok(s)) = (u8::try_from(precision), i8::try_from(scale)) else {
         return Err(too_wide(precision, scale));
     };

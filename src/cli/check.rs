@@ -1,0 +1,207 @@
+//! `check`: does the lake hold what its records say? With `--repair`, it is mended.
+
+use std::collections::BTreeMap;
+
+use chrono::Utc;
+use clap::Args;
+use serde_json::json;
+
+use super::{Start, say, say_error, say_json};
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::feed::{self, Catalog, Feed, FeedPaths};
+use crate::headless::Exit;
+use crate::lake::check::{self, Finding, Options, Report, Severity};
+use crate::lake::{Lake, Limits, Owner};
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct CheckArgs {
+    /// The feeds whose data is looked at; all of them when none is named
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    /// Every feed, archived ones too, and datasets that no feed names
+    #[arg(long, conflicts_with = "feeds")]
+    all: bool,
+    /// Mend what can be mended; what does not belong into the data goes to `_damaged/`, nothing is deleted
+    #[arg(long)]
+    repair: bool,
+    /// Read every row, and not only the footers
+    #[arg(long)]
+    deep: bool,
+    /// One JSON object a line on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Default)]
+struct Totals {
+    datasets: u64,
+    files: u64,
+    rows: u64,
+    damage: u64,
+    leftovers: u64,
+    notes: u64,
+    repaired: u64,
+    failures: Vec<Kind>,
+}
+
+pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
+    let config = start.config()?;
+    let lake = Lake::new(&config.paths.lake);
+    let feeds = choose(&config, &args.feeds)?;
+    let mut totals = Totals::default();
+    for feed in &feeds {
+        if let Err(error) = dataset(&config, &lake, feed, args, &mut totals) {
+            totals.failures.push(error.kind());
+            match args.json {
+                true => say_json(&json!({
+                    "event": "failed", "feed": feed.name, "kind": error.kind().word(), "error": error.to_string(),
+                })),
+                false => say(&format!("{:<32} cannot be checked: {error}", feed.name)),
+            }
+        }
+    }
+    if args.feeds.is_empty() {
+        for name in check::without_feed(&lake, &feeds)? {
+            totals.notes += 1;
+            match args.json {
+                true => say_json(&json!({ "event": "without-feed", "dataset": name })),
+                false => say(&format!("{name:<32} note      no valid feed names it: it is not looked at")),
+            }
+        }
+    }
+    end(args, &totals);
+    Ok(Exit::of_run(false, &totals.failures))
+}
+
+/// One feed a dataset, archived ones too: their data stays in the lake.
+fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
+    let catalog = Catalog::load(&FeedPaths::below(&config.paths.feeds))?;
+    let mut chosen = BTreeMap::new();
+    for name in names {
+        if !catalog.entries.iter().any(|entry| entry.name == *name) {
+            let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
+            return Err(match feed::nearest(name, catalog.entries.iter().map(|e| e.name.as_str())) {
+                Some(nearest) => error.next(format!("did you mean {nearest}?")),
+                None => error.next("`lakehand feeds list` shows all feeds"),
+            });
+        }
+    }
+    for entry in catalog.entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)) {
+        match entry.feed() {
+            Some(feed) => {
+                drop(chosen.entry((feed.kind.word(), feed.dataset())).or_insert_with(|| feed.clone()))
+            }
+            None if !names.is_empty() => {
+                return Err(Error::new(Kind::Feed, format!("feed {} is invalid", entry.name))
+                    .next(format!("`lakehand feeds validate {}` says why", entry.name)));
+            }
+            None => say_error(&format!(
+                "feed {} is invalid, and its data is not looked at; `lakehand feeds validate {}` says why",
+                entry.name, entry.name
+            )),
+        }
+    }
+    Ok(chosen.into_values().collect())
+}
+
+fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: &mut Totals) -> Result<()> {
+    let options = Options { deep: args.deep };
+    let owner = Owner {
+        what: if args.repair { "lakehand check --repair" } else { "lakehand check" }.to_owned(),
+        pid: std::process::id(),
+        host: crate::export::host(),
+        since: Utc::now(),
+    };
+    let (done, report) = if args.repair {
+        let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
+        let repaired = check::repair(lake, feed, limits, options, owner)?;
+        (repaired.done, repaired.left)
+    } else {
+        (Vec::new(), check::check(lake, feed, options, &owner)?)
+    };
+    for finding in &done {
+        totals.repaired += 1;
+        show(feed, finding, true, args.json);
+    }
+    for finding in &report.findings {
+        match finding.severity {
+            Severity::Damage => totals.damage += 1,
+            Severity::Leftover => totals.leftovers += 1,
+            Severity::Note => totals.notes += 1,
+        }
+        show(feed, finding, false, args.json);
+    }
+    if let Some(why) = &report.unlocked {
+        let text = format!(
+            "{}: looked at without its lock ({why}): a commit under way may look like damage",
+            feed.name
+        );
+        say_error(&text);
+    }
+    if !report.is_sound() {
+        totals.failures.push(Kind::Damaged);
+    }
+    totals.datasets += 1;
+    totals.files += report.files;
+    totals.rows += report.rows;
+    sum_up(feed, &report, args.json);
+    Ok(())
+}
+
+fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
+    let repair = finding.repair.as_ref().map(ToString::to_string);
+    if json {
+        return say_json(&json!({
+            "event": if repaired { "repaired" } else { "finding" },
+            "feed": feed.name,
+            "dataset": finding.dataset,
+            "finding": finding.kind.word(),
+            "severity": finding.severity.word(),
+            "path": finding.path,
+            "what": finding.what,
+            "repair": repair,
+        }));
+    }
+    let path = if finding.path.is_empty() { String::new() } else { format!("/{}", finding.path) };
+    let word = if repaired { "repaired" } else { finding.severity.word() };
+    say(&format!("{}{path}: {word}: {}: {}", finding.dataset, finding.kind.word(), finding.what));
+    if let (Some(repair), false) = (repair, repaired) {
+        say(&format!("    --repair would {repair}"));
+    }
+}
+
+fn sum_up(feed: &Feed, report: &Report, json: bool) {
+    if json {
+        return say_json(&json!({
+            "event": "dataset",
+            "feed": feed.name,
+            "dataset": report.dataset,
+            "files": report.files,
+            "rows": report.rows,
+            "sound": report.is_sound(),
+        }));
+    }
+    let word = if report.is_sound() { "sound" } else { "DAMAGED" };
+    say(&format!("{:<32} {word}: {} rows in {} files", feed.name, report.rows, report.files));
+}
+
+fn end(args: &CheckArgs, totals: &Totals) {
+    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, failures } = totals;
+    if args.json {
+        return say_json(&json!({
+            "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
+            "notes": notes, "repaired": repaired, "exit": Exit::of_run(false, failures).code(),
+        }));
+    }
+    let mut line = format!(
+        "{datasets} datasets, {rows} rows in {files} files: {damage} damaged, {leftovers} left over, {notes} notes"
+    );
+    if args.repair {
+        line += &format!(", {repaired} repaired");
+    } else if damage + leftovers > 0 {
+        line += "; `lakehand check --repair` mends what can be mended";
+    }
+    say(&line);
+}

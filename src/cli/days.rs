@@ -1,0 +1,96 @@
+//! `feeds show NAME --days`: what the lake holds of each day, and how far it is complete.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::{say, say_json};
+use crate::config::Config;
+use crate::error::Result;
+use crate::feed::Feed;
+use crate::headless::Exit;
+use crate::lake::{DayState, Gap, Lake, completeness, read_metadata};
+
+/// Gaps that a line lists.
+const LISTED: usize = 3;
+
+pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
+    let dir = Lake::new(&config.paths.lake).dataset_dir(feed)?;
+    let through = read_metadata(&dir)?.and_then(|metadata| metadata.complete_through);
+    let days = completeness(&dir)?;
+    if json {
+        for day in &days {
+            say_json(&as_json(feed, day));
+        }
+        say_json(&json!({ "event": "complete", "feed": feed.name, "through": through, "days": days.len() }));
+        return Ok(Exit::Done);
+    }
+    say(&format!("{:<36} {:>12} {:>6}  {:<9} offsets held", "PARTITION", "ROWS", "FILES", "STATE"));
+    for day in &days {
+        let offsets: Vec<_> =
+            day.offsets.iter().map(|(kafka, [first, last])| format!("{kafka}:{first}..={last}")).collect();
+        say(&format!(
+            "{:<36} {:>12} {:>6}  {:<9} {}",
+            day.partition,
+            day.rows,
+            day.files,
+            day.state.word(),
+            offsets.join(" ")
+        ));
+        for line in notes(day) {
+            say(&format!("    {line}"));
+        }
+    }
+    say(&match through {
+        Some(through) => format!("complete through {through}"),
+        None => "not known to be complete through any instant".to_owned(),
+    });
+    Ok(Exit::Done)
+}
+
+fn notes(day: &DayState) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut by_word: BTreeMap<&str, Vec<&Gap>> = BTreeMap::new();
+    for gap in &day.gaps {
+        by_word.entry(gap.why.word()).or_default().push(gap);
+    }
+    for (word, gaps) in by_word {
+        let missing: u64 = gaps.iter().map(|gap| gap.missing).sum();
+        let listed: Vec<_> = gaps
+            .iter()
+            .take(LISTED)
+            .map(|gap| format!("{}:{}..={}", gap.partition, gap.first, gap.last))
+            .collect();
+        let more = if gaps.len() > LISTED { ", …" } else { "" };
+        lines.push(format!("{word} gaps: {missing} offsets in no file ({}{more})", listed.join(", ")));
+    }
+    if day.lost > 0 {
+        lines.push(format!("{} rows lost to damage, as a repair has noted", day.lost));
+    }
+    lines
+}
+
+fn as_json(feed: &Feed, day: &DayState) -> serde_json::Value {
+    let gaps: Vec<_> = day
+        .gaps
+        .iter()
+        .map(|gap| {
+            json!({
+                "partition": gap.partition, "first": gap.first, "last": gap.last, "missing": gap.missing,
+                "why": gap.why.word(),
+            })
+        })
+        .collect();
+    json!({
+        "event": "day",
+        "feed": feed.name,
+        "partition": day.partition,
+        "rows": day.rows,
+        "files": day.files,
+        "state": day.state.word(),
+        "sealed_at": day.sealed_at,
+        "lost": day.lost,
+        "offsets": day.offsets,
+        "gaps": gaps,
+    })
+}

@@ -1,0 +1,188 @@
+//! What one job works with: the server, the lake, its counters, and whoever listens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::cancel::Cancel;
+use super::event::{Event, What};
+use super::progress::Progress;
+use crate::error::{Error, Kind, Result};
+use crate::feed::Feed;
+use crate::ksql::client::Client;
+use crate::lake::{Committed, Lake, Limits};
+
+/// How exports behave.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A commit at least this often while rows come.
+    pub commit_every: Duration,
+    /// Attempts after the first without any commit in between.
+    pub retries: u32,
+    /// First wait between attempts; it doubles.
+    pub retry_base: Duration,
+    /// Longest wait between attempts.
+    pub retry_max: Duration,
+    /// How long without a row counts as caught up where the end is not known.
+    pub quiet: Duration,
+    /// How long an answer may stay silent.
+    pub inactivity: Duration,
+    /// Share of rows that may go to quarantine, in percent.
+    pub quarantine_limit: f64,
+    /// Longest row.
+    pub max_row_bytes: usize,
+    /// Wait for a dataset that another process holds.
+    pub wait_for_lock: bool,
+}
+
+/// What every job of an engine shares.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub handle: Handle,
+    pub client: Client,
+    pub lake: Lake,
+    pub limits: Limits,
+    pub options: Arc<Options>,
+    pub events: mpsc::Sender<Event>,
+    /// What the lock says of us.
+    pub program: String,
+    pub clock: fn() -> DateTime<Utc>,
+}
+
+/// What one job works with.
+pub(super) struct Context {
+    shared: Shared,
+    pub feed: Feed,
+    pub run: String,
+    pub cancel: Cancel,
+    pub progress: Arc<Progress>,
+    commits: std::cell::Cell<u64>,
+    /// The day to export again; `None` for an export as ever.
+    pub day: Option<chrono::NaiveDate>,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Context {
+    pub(super) fn new(
+        shared: Shared,
+        feed: Feed,
+        run: String,
+        cancel: Cancel,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0), day: None }
+    }
+
+    /// The same job, for one day that is exported again.
+    pub(super) fn again(self, day: Option<chrono::NaiveDate>) -> Self {
+        Self { day, ..self }
+    }
+
+    /// Commits of this job so far.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.get()
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
+    /// Waits for the network, on this thread; ends early when somebody asks to stop.
+    pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.handle.block_on(async {
+            let mut work = std::pin::pin!(work);
+            loop {
+                match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
+                    Ok(result) => return result,
+                    Err(_) if self.cancel.is_cancelled() => return Err(interrupted()),
+                    Err(_) => {}
+                }
+            }
+        })
+    }
+
+    /// Tells an event. A listener that is gone does not stop an export.
+    pub(super) fn emit(&self, what: What) {
+        let event = Event { feed: self.feed.name.clone(), time: self.now(), what };
+        let _ = self.events.blocking_send(event);
+    }
+
+    pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
+        self.commits.set(self.commits.get() + 1);
+        self.progress.commit(committed.rows);
+        for folder in &committed.reopened {
+            let text =
+                format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
+            self.emit(What::Warned { text });
+        }
+        self.emit(What::Committed {
+            facts: facts(committed, way, complete),
+            rows: committed.rows,
+            bytes: committed.bytes,
+            files: usize::try_from(committed.files).unwrap_or(usize::MAX),
+        });
+    }
+
+    /// Fails when more rows were bad than the limit allows.
+    pub(super) fn judge_quarantine(&self, good: u64, bad: u64, first: Option<&str>) -> Result<()> {
+        let limit = self.options.quarantine_limit;
+        let share = 100.0 * bad as f64 / (good + bad).max(1) as f64;
+        if bad == 0 || share <= limit {
+            return Ok(());
+        }
+        let first = first.unwrap_or("no reason kept");
+        Err(Error::new(
+            Kind::Quarantine,
+            format!(
+                "{bad} of {} rows cannot be decoded, more than {limit} %; the first: {first}",
+                good + bad
+            ),
+        )
+        .next("mend the source or exclude the column (exclude_columns), or raise export.quarantine_limit"))
+    }
+}
+
+pub(super) fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "stopped on request")
+}
+
+/// How a read ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The end that was set is reached.
+    Complete,
+    /// Somebody asked to stop.
+    Cancelled,
+}
+
+/// Facts of a commit, for the log.
+fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("rows".to_owned(), committed.rows.to_string()),
+        ("bytes".to_owned(), committed.bytes.to_string()),
+        ("files".to_owned(), committed.files.to_string()),
+        ("way".to_owned(), way.to_owned()),
+        ("complete".to_owned(), complete.to_string()),
+        ("duration_ms".to_owned(), committed.duration_ms.to_string()),
+    ];
+    if committed.quarantined > 0 {
+        facts.push(("quarantined".to_owned(), committed.quarantined.to_string()));
+    }
+    if !committed.positions.is_empty() {
+        let offsets: Vec<_> = committed.positions.iter().map(|(p, next)| format!("{p}:{next}")).collect();
+        facts.push(("offsets".to_owned(), offsets.join(",")));
+    }
+    if let Some(version) = committed.version {
+        facts.push(("version".to_owned(), format!("v{version}")));
+    }
+    facts
+}

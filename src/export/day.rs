@@ -1,0 +1,104 @@
+//! One day exported again: read by offset below the lake's positions, then swapped for what is there.
+//!
+//! The whole log below the positions is asked for, with ROWTIME in the day: rows of a day may lie anywhere in the log, and
+//! those that the lake has lost lie where no file tells. A day whose rows the log no longer holds is refused.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use super::context::{Context, Stop, interrupted};
+use super::event::Outcome;
+use super::job::tell_plan;
+use super::plan::{self, Plan, PushWay, Reading, Spans};
+use super::position::Span;
+use super::progress::Stage;
+use super::stream;
+use super::target::Target;
+use crate::error::{Error, Kind, Result};
+use crate::feed::FeedKind;
+use crate::ksql::client::{Query, Way};
+use crate::ksql::statement::{self, Rest};
+use crate::lake::{Dataset, RunInfo};
+
+/// Exports the day again.
+pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) -> Result<Outcome> {
+    if context.feed.kind == FeedKind::Table {
+        return Err(Error::new(Kind::Usage, "a table has versions and no days")
+            .next("`lakehand export` makes a new version of it"));
+    }
+    if dataset.metadata().positions.is_empty() {
+        return Err(Error::new(
+            Kind::Usage,
+            "nothing of the feed was exported yet: there is no day to replace",
+        )
+        .next(format!("`lakehand export --feed {}` first", context.feed.name)));
+    }
+    context.progress.enter(Stage::Planning);
+    let plan = context.wait_for(plan_day(context, dataset, day))?;
+    tell_plan(context, &plan);
+    let run = RunInfo {
+        id: context.run.clone(),
+        started: context.now(),
+        way: "offsets".to_owned(),
+        source: plan.source.name.clone(),
+        server: context.client.options().url.clone(),
+    };
+    let folder = dataset.day_prefix(day);
+    let replacer = dataset.replacer(&plan.schema, run, day)?;
+    if stream::read(context, &plan, Target::Replace(Some(replacer)))? == Stop::Cancelled {
+        return Err(interrupted());
+    }
+    let metadata = dataset.metadata();
+    let below = |path: &str| path == folder || path.starts_with(&format!("{folder}/"));
+    let rows: u64 = metadata.partitions.iter().filter(|p| below(&p.path)).map(|p| p.records).sum();
+    Ok(Outcome::Done {
+        text: format!("{folder} exported again: {rows} rows; the files of before are in _replaced/"),
+    })
+}
+
+async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Result<Plan> {
+    let (client, feed) = (&context.client, &context.feed);
+    let source = plan::find_source(client, feed).await?;
+    let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
+    let schema = plan::table_schema(&selection)?;
+    let positions = &dataset.metadata().positions;
+    let ends = client.end_offsets(&source).await?;
+    let mut starts = BTreeMap::new();
+    if let Some(ends) = &ends {
+        // Refuses a topic that is not the one of before.
+        plan::spans(positions, ends, context.now()).map_err(|e| e.at("source", &source.name))?;
+        starts.extend(ends.partitions.iter().map(|(partition, log)| (*partition, log.log_start)));
+    }
+    for (partition, held) in dataset.first_offsets(day) {
+        let start = starts.get(&partition).copied().unwrap_or(0);
+        if held < start {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "the log of Kafka partition {partition} begins at offset {start}, and the lake holds the day from offset \
+                     {held}: what is to be read again is gone from the log"
+                ),
+            )
+            .at("day", day)
+            .next("nothing was changed: the lake's files are the better copy"));
+        }
+    }
+    let mut spans = Spans::default();
+    for (partition, until) in positions {
+        let next = starts.get(partition).copied().unwrap_or(0);
+        if next < *until {
+            spans.by_partition.insert(*partition, Span { next, until: Some(*until) });
+        }
+    }
+    let bounds = spans.bounds();
+    if bounds.is_empty() {
+        return Err(Error::new(Kind::Refused, "the log holds nothing of what was exported").at("day", day));
+    }
+    let sql = match dataset.day_span(day) {
+        Some(span) => statement::push_between_sql(&source.name, &selection, &bounds, span),
+        None => statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude),
+    };
+    let query = Query { sql, way: Way::StreamPush };
+    Ok(Plan { source, selection, schema, reading: Reading::Push { query, spans, way: PushWay::Offsets } })
+}

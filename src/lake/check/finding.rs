@@ -1,0 +1,174 @@
+//! What a check finds, and what mends it.
+
+use std::fmt;
+
+/// One thing that is wrong, or worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// `streams/payments`
+    pub dataset: String,
+    /// What sort of thing.
+    pub kind: FindingKind,
+    /// How bad.
+    pub severity: Severity,
+    /// Where, below the dataset; empty for the dataset itself.
+    pub path: String,
+    /// A sentence.
+    pub what: String,
+    /// What would mend it; `None`: only a person can.
+    pub repair: Option<Repair>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Nothing is wrong; it is worth knowing.
+    Note,
+    /// Left behind by a stopped run: the next export tidies it up by itself.
+    Leftover,
+    /// The disk is not what its records say.
+    Damage,
+}
+
+macro_rules! kinds {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal),+ $(,)?) => {
+        /// What sort of thing is wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum FindingKind { $($(#[doc = $doc])+ $name),+ }
+
+        impl FindingKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The word used in `--json`.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word),+ }
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+).trim_ascii()),+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A file of no bytes lies in the data.
+    Empty = "empty",
+    /// A Parquet file has no footer, or one that cannot be read.
+    Unreadable = "unreadable",
+    /// A file that this dataset did not write lies where readers take it for data.
+    Foreign = "foreign",
+    /// A symbolic link stands in the dataset.
+    Link = "link",
+    /// A file belongs to a commit that the metadata does not know.
+    Orphan = "orphan",
+    /// Files hold rows that others hold too.
+    Overlap = "overlap",
+    /// Rows lie in another folder than their time says.
+    WrongDay = "wrong-day",
+    /// A file's columns have other types than the dataset's.
+    MixedSchema = "mixed-schema",
+    /// Reading the rows shows other offsets than the footer tells.
+    FooterLies = "footer-lies",
+    /// The metadata names a partition of which nothing is there.
+    MissingPartition = "missing-partition",
+    /// A partition holds fewer rows than the metadata counts.
+    MissingRows = "missing-rows",
+    /// The metadata's counts are not those of the files.
+    WrongCounts = "wrong-counts",
+    /// There are files, and no metadata.
+    NoMetadata = "no-metadata",
+    /// The metadata cannot be understood.
+    BadMetadata = "bad-metadata",
+    /// The metadata speaks of another dataset.
+    OtherMetadata = "other-metadata",
+    /// The metadata is older than the files.
+    StaleMetadata = "stale-metadata",
+    /// Files hold offsets that the metadata would read again.
+    PositionBehind = "position-behind",
+    /// A version folder that the metadata does not name.
+    UnnamedVersion = "unnamed-version",
+    /// The metadata's current version is not the newest one that is there.
+    TwoVersions = "two-versions",
+    /// More versions than the feed keeps.
+    OldVersion = "old-version",
+    /// A file or folder has another mode than the feed's visibility says.
+    WrongMode = "wrong-mode",
+    /// A commit was decided and not finished.
+    UnfinishedCommit = "unfinished-commit",
+    /// A commit was decided and cannot be finished.
+    BrokenCommit = "broken-commit",
+    /// A stopped run left files in staging.
+    LeftoverStaging = "leftover-staging",
+    /// A partition's seal and the metadata disagree.
+    WrongSeal = "wrong-seal",
+    /// The count of rows in quarantine is not that of the files.
+    QuarantineCount = "quarantine-count",
+    /// Rows are in quarantine.
+    Quarantined = "quarantined",
+    /// Offsets between those held that no file holds.
+    Gap = "gap",
+    /// A repair has noted that rows were lost.
+    Lost = "lost",
+    /// Files that a repair put aside.
+    Aside = "aside",
+    /// Files that a day exported again has replaced.
+    Replaced = "replaced",
+}
+
+/// What mends a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repair {
+    /// The file goes to `_damaged/`.
+    MoveAside,
+    /// The file goes to this path, below the dataset.
+    MoveTo(String),
+    /// The mode is set.
+    SetMode(u32),
+    /// The metadata's counts are made anew from the files; the rest of it stays.
+    Recount,
+    /// The metadata is made anew from the footers.
+    Rebuild,
+    /// The decided commit is finished.
+    Finish,
+    /// The commit is given up: its record and its staged files go to `_damaged/`.
+    GiveUp,
+    /// Staging is emptied: what lies there was never committed and is read again.
+    EmptyStaging,
+    /// Versions beyond `keep_versions` are removed.
+    Retain,
+    /// The mark that readers take for a sealed partition is taken away.
+    Unseal,
+}
+
+impl Severity {
+    /// The word used in `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Leftover => "leftover",
+            Self::Damage => "damage",
+        }
+    }
+}
+
+impl fmt::Display for Repair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MoveAside => f.write_str("move it to _damaged/"),
+            Self::MoveTo(path) => write!(f, "move it to {path}"),
+            Self::SetMode(mode) => write!(f, "set the mode to {mode:04o}"),
+            Self::Recount => f.write_str("count the files anew and write the metadata"),
+            Self::Rebuild => f.write_str("rebuild the metadata from the footers"),
+            Self::Finish => f.write_str("finish the commit"),
+            Self::GiveUp => f.write_str("give the commit up and move its staged files to _damaged/"),
+            Self::EmptyStaging => {
+                f.write_str("empty staging: its rows were not committed and are read again")
+            }
+            Self::Retain => f.write_str("remove what the feed no longer keeps"),
+            Self::Unseal => f.write_str("take the mark away; the partition is sealed again by its rule"),
+        }
+    }
+}
