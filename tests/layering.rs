@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["error", "export", "feed", "log", "watch", "config"]),
     ("app", &["config", "error", "export", "feed", "ksql", "lake", "log"]),
-    ("ui", &["app", "error", "feed", "log"]),
+    ("ui", &["app", "error", "log"]),
 ];
 
 /// Crate -> the only modules that may name it.
@@ -27,11 +27,11 @@ const AT_HOME: [(&str, &[&str]); 11] = [
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "export", "watch", "demo", "headless", "cli", "runtime"]),
+    ("tokio", &["ksql", "export", "watch", "demo", "headless", "runtime", "cli"]),
+    ("ratatui", &["ui"]),
+    ("crossterm", &["ui"]),
     ("notify", &["watch"]),
     ("jsonc_parser", &["feed"]),
-    ("ratatui", &["ui"]),
-    ("crossterm", &["ui", "runtime"]),
 ];
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
