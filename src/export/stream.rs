@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offsets  done when every partition has delivered its last offset, or the server has processed up to there and the
-//!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers)
+//!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers), twice
 //! mirror   done when the pull over the mirror ends with its mark
 //! idle     done when a pull over the same stream has come to its end and no row came for a while
 //! follow   not done before somebody stops it
@@ -27,7 +27,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Query, Way};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
-use crate::ksql::statement;
+use crate::ksql::statement::{self, Bound, Rest};
 use crate::lake::{Appender, Commit, Committed, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
@@ -58,7 +58,7 @@ pub(super) fn read(context: &Context, plan: &Plan, appender: Appender<'_>) -> Re
         }
     };
     let mut read = Read::open(context, plan, query, spans, way, appender)?;
-    let outcome = read.pump();
+    let outcome = read.pump_twice();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
     match outcome {
@@ -96,6 +96,8 @@ struct Read<'a> {
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
     echo: Option<Echo>,
+    /// How often the tail was asked for again.
+    looks: u32,
 }
 
 impl<'a> Read<'a> {
@@ -136,7 +138,40 @@ impl<'a> Read<'a> {
             last_asked: None,
             processed: None,
             echo: (way == Some(PushWay::Idle)).then(|| Echo::start(context, &plan.source.name)),
+            looks: 0,
         })
+    }
+
+    /// Processed is not delivered: rows may still wait in a queue of the server or of the network. A tail that stayed
+    /// empty is therefore asked for once more, by another query, until one brings nothing.
+    fn pump_twice(&mut self) -> Result<Stop> {
+        loop {
+            let before = self.sink.rows + self.sink.bad;
+            let stop = self.pump()?;
+            let bounds = self.sink.positions.missing_bounds();
+            let came = self.sink.rows + self.sink.bad > before;
+            if stop != Stop::Complete || self.way != Some(PushWay::Offsets) || bounds.is_empty() {
+                return Ok(stop);
+            }
+            if self.looks > 0 && !came {
+                return Ok(stop);
+            }
+            self.close_query();
+            self.look_again(&bounds)?;
+        }
+    }
+
+    fn look_again(&mut self, bounds: &[Bound]) -> Result<()> {
+        let Plan { source, selection, .. } = self.plan;
+        let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
+        let query = Query { sql, way: Way::StreamPush };
+        let answer = self.context.wait_for(self.context.client.open(&query))?;
+        self.rows = Rows::new(answer.framing, self.context.options.max_row_bytes, selection)?;
+        self.intake = Intake::start(&self.context.handle, answer);
+        self.looks += 1;
+        self.alive = Instant::now();
+        (self.last_byte, self.last_asked, self.processed) = (self.alive, None, None);
+        Ok(())
     }
 
     fn pump(&mut self) -> Result<Stop> {
@@ -273,6 +308,12 @@ impl<'a> Read<'a> {
 
     fn commit(&mut self, complete: bool) -> Result<()> {
         self.sink.judge(true)?;
+        let waiting = self.sink.appender.stats();
+        if !complete && waiting.rows + waiting.quarantined == 0 {
+            // Nothing has come: nothing to say either.
+            self.last_commit = Instant::now();
+            return Ok(());
+        }
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
