@@ -15,18 +15,18 @@ use crate::outcome::Totals;
 use crate::support::{positions, row_count};
 
 /// One answer, cut at every byte.
-pub struct Cuts {
-    pub name: String,
-    pub totals: Totals,
+pub(crate) struct Cuts {
+    pub(crate) name: String,
+    pub(crate) totals: Totals,
     /// When it counted as complete.
-    pub complete_with: String,
-    pub complaints: Vec<String>,
+    pub(crate) complete_with: String,
+    pub(crate) complaints: Vec<String>,
 }
 
 /// Transactions of the small server.
 const ROWS: u64 = 2;
 
-pub fn all() -> Vec<Cuts> {
+pub(crate) fn all() -> Vec<Cuts> {
     let stream = r#"{"feed_name": "f", "feed_type": "stream", "ksqldb_source": "transaction_stream", "exclude_columns":
         ["TRANSACTION_ID", "USER_ID", "CURRENCY", "PAYMENT_METHOD", "TRANSACTION_TYPE", "CARD_NUMBER", "IBAN", "CUSTOMER",
          "ITEMS", "METADATA", "EVENT_TIME"]}"#;

@@ -6,7 +6,7 @@ use lakehand::demo::{DemoServer, Fault};
 
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Read {
+pub(crate) enum Read {
     /// A stream, by offset.
     Stream,
     /// A table, by the legacy endpoint.
@@ -17,7 +17,7 @@ pub enum Read {
 
 /// How long it goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lasts {
+pub(crate) enum Lasts {
     /// It meets the first query.
     Once,
     /// It meets every query until the program has given up.
@@ -25,7 +25,7 @@ pub enum Lasts {
 }
 
 /// What the server does.
-pub enum Deed {
+pub(crate) enum Deed {
     /// These faults meet the query.
     Faults(Vec<Fault>),
     /// This is done to the server once the query has begun; the query is slow.
@@ -33,28 +33,28 @@ pub enum Deed {
 }
 
 /// One line of the matrix.
-pub struct Case {
-    pub name: &'static str,
-    pub read: Read,
-    pub lasts: Lasts,
-    pub deed: Deed,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) read: Read,
+    pub(crate) lasts: Lasts,
+    pub(crate) deed: Deed,
     /// Settings beside the usual ones.
-    pub set: &'static [&'static str],
-    pub exit: i32,
+    pub(crate) set: &'static [&'static str],
+    pub(crate) exit: i32,
     /// Part of what the operator reads; empty: nothing is said, as nothing is wrong.
-    pub told: &'static str,
+    pub(crate) told: &'static str,
     /// Rows that may go to quarantine.
-    pub quarantined: u64,
+    pub(crate) quarantined: u64,
 }
 
 impl Case {
-    pub fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!("{} ({:?}, {:?})", self.name, self.read, self.lasts)
     }
 }
 
 /// Rows of the stream that is read, and of those after which things go wrong.
-pub const ROWS: u64 = 1_200;
+pub(crate) const ROWS: u64 = 1_200;
 const AT: u64 = 700;
 const HUGE: usize = 100 << 20;
 
@@ -124,7 +124,7 @@ const KEEPS_ROWS: [&str; 6] = [
     "stalled",
 ];
 
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut cases = Vec::new();
     for read in [Read::Stream, Read::Table, Read::NewTable] {
         for (name, fault, told) in breaking(read) {

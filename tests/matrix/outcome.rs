@@ -8,15 +8,15 @@ use crate::support::{Project, Ran, Server, metadata, positions, row_count, wait_
 
 /// What must stay zero, and how often it was tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
-    pub tried: u64,
-    pub lost: u64,
-    pub doubled: u64,
-    pub claims: u64,
+pub(crate) struct Totals {
+    pub(crate) tried: u64,
+    pub(crate) lost: u64,
+    pub(crate) doubled: u64,
+    pub(crate) claims: u64,
 }
 
 impl Totals {
-    pub fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.tried += other.tried;
         self.lost += other.lost;
         self.doubled += other.doubled;
@@ -25,11 +25,11 @@ impl Totals {
 }
 
 /// What came of a case.
-pub struct Outcome {
-    pub totals: Totals,
+pub(crate) struct Outcome {
+    pub(crate) totals: Totals,
     /// What the lake held after the run with the fault.
-    pub held: String,
-    pub complaints: Vec<String>,
+    pub(crate) held: String,
+    pub(crate) complaints: Vec<String>,
 }
 
 /// The feed's dataset and the pattern by which faults meet its query.
@@ -41,7 +41,7 @@ fn source(read: Read) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-pub fn of(case: &Case) -> Outcome {
+pub(crate) fn of(case: &Case) -> Outcome {
     let server = Server::start(DemoOptions { rows: ROWS, ..DemoOptions::default() });
     let mut project =
         Project::on(&server.url()).set("server.inactivity_timeout=1500ms").set("export.retries=1");

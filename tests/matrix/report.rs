@@ -7,7 +7,7 @@ use crate::bytes::Cuts;
 use crate::cases::{Case, Lasts, Read};
 use crate::outcome::{Outcome, Totals};
 
-pub fn text(cases: &[Case], outcomes: &[Outcome], cuts: &[Cuts], totals: Totals) -> String {
+pub(crate) fn text(cases: &[Case], outcomes: &[Outcome], cuts: &[Cuts], totals: Totals) -> String {
     let mut text = String::from(
         "# What lakehand does when the server lies\n\n\
          Made by `UPDATE=1 cargo test --test matrix` from what the real program did to a real lake; the test fails when the\n\
@@ -50,7 +50,7 @@ pub fn text(cases: &[Case], outcomes: &[Outcome], cuts: &[Cuts], totals: Totals)
 }
 
 /// The file in the repository says the same.
-pub fn check(text: &str) {
+pub(crate) fn check(text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/faults.md");
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, text).unwrap();
