@@ -38,7 +38,8 @@ fn no_name_of_a_feed_leads_out_of_its_place() {
     let lake = Lake::new("/lake");
     for kind in ["stream", "table"] {
         for name in NAMES {
-            let text = serde_json::json!({"feed_name": "f", "feed_type": kind, "ksqldb_source": name}).to_string();
+            let text =
+                serde_json::json!({"feed_name": "f", "feed_type": kind, "ksqldb_source": name}).to_string();
             let Ok(feed) = parse_feed(&text, "f") else { continue };
             let Ok(dir) = lake.dataset_dir(&feed) else { continue };
             assert_eq!(dir.parent().unwrap(), Path::new("/lake").join(format!("{kind}s")), "{name:?}");
@@ -59,7 +60,8 @@ fn names_that_become_one_by_lower_casing_are_one_dataset() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("active")).unwrap();
     for (name, source) in [("a", "PAYMENT_K"), ("b", "payment_\u{212a}"), ("c", "PAYMENT_k")] {
-        let text = serde_json::json!({"feed_name": name, "feed_type": "stream", "ksqldb_source": source}).to_string();
+        let text = serde_json::json!({"feed_name": name, "feed_type": "stream", "ksqldb_source": source})
+            .to_string();
         std::fs::write(dir.path().join(format!("active/{name}.json")), text).unwrap();
     }
     let catalog = Catalog::load(&FeedPaths::below(dir.path())).unwrap();
@@ -176,7 +178,8 @@ fn answering(status: u16, body: String) -> String {
             }
             let _ = reader.read_exact(&mut vec![0; length]);
             let info = r#"{"KsqlServerInfo":{"version":"7.4.15","kafkaClusterId":"c","ksqlServiceId":"s"}}"#;
-            let (status, body) = if path.contains("/info") && status != 200 { (200, info) } else { (status, body.as_str()) };
+            let (status, body) =
+                if path.contains("/info") && status != 200 { (200, info) } else { (status, body.as_str()) };
             let _ = write!(
                 socket,
                 "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
@@ -192,7 +195,8 @@ const EVIL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\r\u{8}\u{9b}31m\u{202e}drow\u{2
 
 fn assert_plain(what: &str, text: &str) {
     let is_evil = |c: char| {
-        (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{61c}')
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{61c}')
     };
     if let Some(at) = text.find(is_evil) {
         let shown: String = text[at..].chars().take(40).flat_map(char::escape_unicode).collect();

@@ -40,8 +40,8 @@ pub(crate) fn text(cases: &[Case], outcomes: &[Outcome], cuts: &[Cuts], totals: 
     }
     let _ = write!(
         text,
-        "\nThe client speaks HTTP/1.1 only; the bytes within an answer are the same over HTTP/2, and the framings that it does\n\
-         not ask for are read by the same code in the recordings above.\n\n\
+        "\nThe client speaks HTTP/1.1 only; the bytes within an answer are the same over HTTP/2. The\n\
+         delimited and the array format, whose ends cannot be trusted, are never asked for.\n\n\
          ## Counts\n\nFaults tried: {} · lost rows: {} · doubled rows: {} · wrong claims: {}\n\n\
          A claim is an exit code 0, `done`, `caught_up` or `complete_through`; it is wrong when a row is missing.\n",
         totals.tried, totals.lost, totals.doubled, totals.claims
