@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("error", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
@@ -15,17 +15,21 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("demo", &["error", "ksql"]),
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["error", "export", "feed", "log", "watch", "config"]),
+    ("app", &["config", "error", "export", "feed", "ksql", "lake", "log"]),
+    ("ui", &["app", "error", "log"]),
 ];
 
 /// Crate -> the only modules that may name it.
-const AT_HOME: [(&str, &[&str]); 9] = [
+const AT_HOME: [(&str, &[&str]); 11] = [
     ("reqwest", &["ksql"]),
     ("rustls", &["ksql"]),
     ("parquet", &["lake"]),
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "export", "watch", "demo", "headless", "cli"]),
+    ("tokio", &["ksql", "export", "watch", "demo", "headless", "runtime", "cli"]),
+    ("ratatui", &["ui"]),
+    ("crossterm", &["ui"]),
     ("notify", &["watch"]),
     ("jsonc_parser", &["feed"]),
 ];

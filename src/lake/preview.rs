@@ -130,9 +130,14 @@ fn texts(batch: &RecordBatch, row: usize) -> Vec<Option<String>> {
 
 fn cut(text: &mut String) {
     if text.len() > MOST_BYTES {
-        text.truncate(text.floor_char_boundary(MOST_BYTES));
+        text.truncate(boundary(text, MOST_BYTES));
         text.push('…');
     }
+}
+
+/// The end of the last character that fits into `most` bytes.
+fn boundary(text: &str, most: usize) -> usize {
+    (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
 /// Appends the value of `row`; `quoted`: inside of a nested value, where text stands in quotes.
@@ -237,7 +242,7 @@ fn push_members(out: &mut String, count: usize, push_member: impl Fn(&mut String
 }
 
 fn push_text(out: &mut String, text: &str, quoted: bool) {
-    let text = text.get(..text.floor_char_boundary(MOST_BYTES + 4)).unwrap_or(text);
+    let text = text.get(..boundary(text, MOST_BYTES + 4)).unwrap_or(text);
     if !quoted {
         out.push_str(text);
         return;

@@ -8,7 +8,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc;
 
 use super::feed_watch::{self, now};
@@ -29,7 +28,7 @@ use crate::headless::watch::change_record;
 use crate::ksql::client::Client;
 use crate::lake::Lake;
 use crate::ui::hit::HitMap;
-use crate::ui::terminal::Screen;
+use crate::ui::terminal::{Screen, TerminalEvent};
 use crate::ui::theme::Theme;
 use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
 
@@ -73,7 +72,8 @@ pub(super) struct Runtime {
     replies: mpsc::Receiver<Reply>,
     hints: mpsc::Receiver<Hint>,
     /// Hints come as long as it lives; `None` when the folders cannot be watched, and the rescan alone finds changes.
-    _watcher: Option<Watcher>,
+    #[allow(dead_code, reason = "kept alive, and never asked anything")]
+    watcher: Option<Watcher>,
     signals: Signals,
     lake_watch: Option<LakeWatch>,
     look_at_lake: Instant,
@@ -114,7 +114,7 @@ impl Runtime {
             engine_is_over: false,
             replies,
             hints,
-            _watcher: None,
+            watcher: None,
             signals: Signals::listen()?,
             lake_watch: Some(LakeWatch::default()),
             look_at_lake: begun + LAKE_LOOK,
@@ -130,7 +130,7 @@ impl Runtime {
             lake,
             feeds,
         };
-        runtime.draw()?;
+        runtime.draw();
         runtime.watch(hint);
         Ok(runtime)
     }
@@ -138,7 +138,7 @@ impl Runtime {
     /// The watch over feeds and log begins; the first frame is on the screen.
     fn watch(&mut self, hint: mpsc::Sender<Hint>) {
         match Watcher::start(&self.feeds, &self.config.watch, hint) {
-            Ok(watcher) => self._watcher = Some(watcher),
+            Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => self.tell(Message::Failed(error)),
         }
         let (paths, config, lake) = (self.feeds.clone(), self.config.watch.clone(), self.lake.clone());
@@ -165,7 +165,7 @@ impl Runtime {
             }
             self.drain()?;
             self.on_time();
-            self.draw()?;
+            self.draw();
         }
         Ok(self.finish())
     }
@@ -195,18 +195,14 @@ impl Runtime {
     }
 
     fn on_terminal(&mut self, event: Option<io::Result<TerminalEvent>>) {
-        match event {
-            Some(Ok(event)) => {
-                if let Some(message) = crate::ui::input::message(event, &self.hits) {
-                    self.tell(Message::Tick { now: Utc::now() });
-                    self.tell(message);
-                }
-            }
+        let Some(Ok(event)) = event else {
             // The terminal is gone, and with it whoever could ask for anything.
-            Some(Err(_)) | None => {
-                self.screen.leave();
-                self.end(Exit::Interrupted);
-            }
+            self.screen.leave();
+            return self.end(Exit::Interrupted);
+        };
+        if let Some(message) = crate::ui::input::message(event, &self.hits) {
+            self.tell(Message::Tick { now: Utc::now() });
+            self.tell(message);
         }
     }
 
@@ -421,10 +417,10 @@ impl Runtime {
         self.screen.is_on() && self.drawn != Some(self.app.revision())
     }
 
-    fn draw(&mut self) -> Result<()> {
+    fn draw(&mut self) {
         let instant = Instant::now();
         if !self.is_dirty() || instant < self.next_frame {
-            return Ok(());
+            return;
         }
         if self.theme.0 != self.app.theme() {
             self.theme = (self.app.theme(), Theme::named(self.app.theme()).ascii(self.app.ascii()));
@@ -437,7 +433,6 @@ impl Runtime {
         }
         self.drawn = Some(self.app.revision());
         self.next_frame = Instant::now() + FRAME;
-        Ok(())
     }
 
     pub(super) fn order(&self, order: EngineOrder) {

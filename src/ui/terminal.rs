@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
+pub use crossterm::event::Event as TerminalEvent;
 use crossterm::event::{
     DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange,
-    EnableMouseCapture, Event, EventStream,
+    EnableMouseCapture, EventStream,
 };
 use crossterm::style::ResetColor;
 use crossterm::terminal::{
@@ -105,7 +106,7 @@ impl Screen {
     }
 
     /// The next key, paste, click, focus or size; `None` when the terminal is gone. Pending while somebody else has it.
-    pub async fn event(&mut self) -> Option<io::Result<Event>> {
+    pub async fn event(&mut self) -> Option<io::Result<TerminalEvent>> {
         match &mut self.events {
             Some(events) => std::future::poll_fn(|cx| Pin::new(&mut *events).poll_next(cx)).await,
             None => std::future::pending().await,

@@ -1,5 +1,7 @@
 //! A lake of many feeds and partitions, as its records and folders say; the files hold no rows.
 
+#![allow(unreachable_pub, reason = "a module of a test binary")]
+
 use std::path::Path;
 
 use serde_json::json;

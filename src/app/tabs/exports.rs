@@ -407,3 +407,29 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_only_where_end_and_rate_are_known() {
+        let now = DateTime::UNIX_EPOCH;
+        let mut run = Run::new(1, "payments", Trigger::Asked, RunState::Running, now);
+        assert_eq!(run.eta(), None);
+        let progress = Progress::default();
+        progress.enter(Stage::Reading);
+        let known = Snapshot { rows: 4000, expected: 10_000, ..progress.snapshot() };
+        run.counters = Some(known);
+        run.rates = [100; 9].into();
+        assert_eq!(run.eta(), None, "nine seconds are not enough");
+        run.rates.push_back(100);
+        assert_eq!(run.eta(), Some(Duration::from_secs(60)));
+        assert_eq!((run.rate(), run.done()), (100, Some(0.4)));
+        run.rates = [10, 400, 0, 250, 3, 90, 800, 0, 0, 20].into();
+        assert_eq!(run.eta(), None, "such a rate says nothing");
+        run.rates = [100; 10].into();
+        run.counters = Some(Snapshot { expected: 0, ..known });
+        assert_eq!((run.eta(), run.done()), (None, None), "the end is not known");
+    }
+}

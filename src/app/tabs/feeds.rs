@@ -126,17 +126,39 @@ impl Feeds {
 
 impl App {
     pub(crate) fn set_catalog(&mut self, catalog: Catalog) -> Vec<Effect> {
-        let known: Vec<String> = self.feeds.names.clone();
+        let dataset = |feed: &Feed| (feed.kind, feed.source.clone());
+        let known: BTreeMap<String, _> =
+            self.feeds.names.iter().map(|key| (key.clone(), self.feeds.feed(key).map(dataset))).collect();
+        let open = self.detail.as_ref().map(|detail| detail.feed.clone());
+        let open_before = open.as_ref().and_then(|key| self.feeds.feed(key).cloned());
         self.feeds.set(catalog);
-        let new = self.feeds.names.iter().filter(|name| known.binary_search(name).is_err());
         // What the lake holds of a feed is asked for once when the feed appears, and after each commit.
-        let effects = new
-            .filter(|name| self.feeds.feed(name).is_some() && !self.held.contains_key(*name))
-            .map(|name| Effect::LoadDataset(name.clone()))
-            .collect();
+        let mut new = Vec::new();
+        for key in &self.feeds.names {
+            let now = self.feeds.feed(key).map(dataset);
+            let before = known.get(key).cloned().flatten();
+            if before.is_some() && now != before {
+                // It means another dataset now: what is known belongs to the old one.
+                self.held.remove(key);
+                self.plans.remove(key);
+            }
+            if now.is_some() && !self.held.contains_key(key) && (now != before) {
+                new.push(Effect::LoadDataset(key.clone()));
+            }
+        }
+        let feeds = &self.feeds;
+        self.held.retain(|key, _| feeds.entry(key).is_some());
+        if let Some(key) = open
+            && self.feeds.feed(&key).is_some_and(|feed| Some(feed) != open_before.as_ref())
+        {
+            // The feed on the screen reads another way now.
+            self.plans.remove(&key);
+            new.push(Effect::LoadPlan(key));
+        }
         self.reorder_feeds();
         self.reorder_datasets();
-        effects
+        self.rebuild_partitions();
+        new
     }
 
     /// Filters and sorts anew.

@@ -155,6 +155,20 @@ impl App {
         self.partitions.dataset_keys = keys;
     }
 
+    /// A feed that got its first dataset becomes a row where it belongs: at the start there is one after the other.
+    pub(crate) fn place_dataset(&mut self, feed: &str) {
+        let place = self.partitions.dataset_keys.binary_search_by(|key| key.as_str().cmp(feed));
+        let held = self.held.get(feed).is_some_and(|held| held.metadata.is_some() || held.error.is_some());
+        match place {
+            Ok(_) if held => {}
+            Err(at) if held && self.partitions.filter.is_empty() && self.feeds.entry(feed).is_some() => {
+                self.partitions.dataset_keys.insert(at, feed.to_owned());
+                self.partitions.datasets.refresh(&self.partitions.dataset_keys);
+            }
+            _ => self.reorder_datasets(),
+        }
+    }
+
     /// The open dataset's partitions, anew.
     pub(crate) fn rebuild_partitions(&mut self) {
         let Some(key) = self.partitions.feed.clone() else { return };
