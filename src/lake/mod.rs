@@ -9,6 +9,9 @@
 //!      ▼
 //!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
 //!
+//!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files
+//!   check     the disk against its records, and repair    completeness   what is held of each day
+//!
 //!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fsops
 //! ```
 //!

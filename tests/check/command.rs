@@ -63,12 +63,10 @@ fn a_day_exported_again_while_rows_come_takes_none_of_the_new_ones() {
     let project = exported(&server);
     server.get().append(500);
     let dir = project.stream("transaction_stream");
-    for file in data_files(&dir) {
+    for file in data_files(&dir).into_iter().skip(3).take(2) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let day = format!("{}-{}-{}", &name[5..9], &name[9..11], &name[11..13]);
-        if file.to_str().unwrap().contains("day=15") {
-            project.ok(&["export", "--feed", "raw", "--day", &day]);
-        }
+        project.ok(&["export", "--feed", "raw", "--day", &day]);
     }
     assert_each_offset_once(&dir, 2_000);
     project.ok(&["export", "--feed", "raw"]);
