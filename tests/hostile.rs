@@ -200,7 +200,7 @@ fn assert_plain(what: &str, text: &str) {
     };
     if let Some(at) = text.find(is_evil) {
         let shown: String = text[at..].chars().take(40).flat_map(char::escape_unicode).collect();
-        panic!("{what} shows {shown}\n{:?}", text);
+        panic!("{what} shows {shown}\n{text:?}");
     }
 }
 

@@ -89,7 +89,10 @@ fn a_first_append_is_before_or_after() {
         |dataset, done| {
             let held = rows(dataset.dir());
             assert!(held.is_empty() && !done || held == expected(&all), "{} rows, done {done}", held.len());
-            assert_eq!(dataset.metadata().positions.get(&0).copied().unwrap_or(0), held.len() as i64);
+            assert_eq!(
+                dataset.metadata().positions.get(&0).copied().unwrap_or(0),
+                i64::try_from(held.len()).unwrap()
+            );
         },
     );
     assert!(instants > 30, "{instants}");
@@ -108,7 +111,7 @@ fn an_append_is_before_or_after() {
             let held = rows(dataset.dir());
             let before = held == expected(&all[..7]) && !done;
             assert!(before || held == expected(&all), "{} rows, done {done}", held.len());
-            assert_eq!(dataset.metadata().positions[&0], held.len() as i64);
+            assert_eq!(dataset.metadata().positions[&0], i64::try_from(held.len()).unwrap());
         },
     );
 }

@@ -104,7 +104,10 @@ impl Fs {
     /// A folder or what is below it is gone or has another name: another one of its name is not known to last.
     fn forget(&self, path: &Path) {
         let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
-        lasting.retain(|known| !known.starts_with(path));
+        // Folders are made from the outermost on: one that is not known has none below it that is.
+        if lasting.remove(path) {
+            lasting.retain(|known| !known.starts_with(path));
+        }
     }
 
     /// Makes every folder of `relative` below `base`, which is there.

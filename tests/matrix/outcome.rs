@@ -173,7 +173,6 @@ struct Look {
     doubled: u64,
     quarantined: u64,
     rows: u64,
-    version: Option<u64>,
 }
 
 impl Look {
@@ -186,13 +185,13 @@ impl Look {
             let seen = positions(dataset);
             let rows: usize = seen.values().sum();
             let (held, rows) = (seen.len() as u64, rows as u64);
-            return Self { missing: truth - held, doubled: rows - held, quarantined, rows, version };
+            return Self { missing: truth - held, doubled: rows - held, quarantined, rows };
         }
         let current = dataset.join(format!("version=v{}", version.unwrap_or(0)));
         let rows = row_count(&current);
         // Another snapshot than the newest lacks everything that is new.
         let missing = truth.saturating_sub(rows) + u64::from(counted(&current) != 1_500);
-        Self { missing, doubled: rows.saturating_sub(truth), quarantined, rows, version }
+        Self { missing, doubled: rows.saturating_sub(truth), quarantined, rows }
     }
 
     fn words(&self, read: Read, claims: bool) -> String {
