@@ -82,7 +82,7 @@ impl Keymap {
             return Ok(Self::of(keys));
         }
         Err(Error::new(Kind::Config, format!("the keymap cannot be used:\n  {}\n ", problems.join("\n  ")))
-            .next("correct it; `lakehand config keymap` prints the default one"))
+            .next("correct these lines; what is left out keeps its default"))
     }
 
     /// What `key` means where these contexts are in front, the first one first.

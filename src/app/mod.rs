@@ -13,6 +13,7 @@
 //! | state, update | the owner and its dispatch; freeze, dirty, deadlines |
 //! | tabs/ | feeds, detail, partitions, exports, logs: state and answers to actions |
 //! | overlays/ | help, palette, confirm, menu, form, toast |
+//! | perform, prompt | what an action does; the line at the foot |
 //! | cursor, filter, input | parts that several of them use |
 //! | view/ | what a frame shows, computed for its window only |
 //!
@@ -28,6 +29,7 @@ pub mod key;
 pub mod keymap;
 pub mod message;
 pub mod overlays;
+mod perform;
 mod prompt;
 pub mod state;
 pub mod tabs;

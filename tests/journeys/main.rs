@@ -3,5 +3,6 @@
 mod feeds;
 mod overlays;
 mod random;
+mod size;
 mod support;
 mod views;

@@ -129,6 +129,8 @@ impl App {
         let dataset = |feed: &Feed| (feed.kind, feed.source.clone());
         let known: BTreeMap<String, _> =
             self.feeds.names.iter().map(|key| (key.clone(), self.feeds.feed(key).map(dataset))).collect();
+        let open = self.detail.as_ref().map(|detail| detail.feed.clone());
+        let open_before = open.as_ref().and_then(|key| self.feeds.feed(key).cloned());
         self.feeds.set(catalog);
         // What the lake holds of a feed is asked for once when the feed appears, and after each commit.
         let mut new = Vec::new();
@@ -143,6 +145,15 @@ impl App {
             if now.is_some() && !self.held.contains_key(key) && (now != before) {
                 new.push(Effect::LoadDataset(key.clone()));
             }
+        }
+        let feeds = &self.feeds;
+        self.held.retain(|key, _| feeds.entry(key).is_some());
+        if let Some(key) = open
+            && self.feeds.feed(&key).is_some_and(|feed| Some(feed) != open_before.as_ref())
+        {
+            // The feed on the screen reads another way now.
+            self.plans.remove(&key);
+            new.push(Effect::LoadPlan(key));
         }
         self.reorder_feeds();
         self.reorder_datasets();
