@@ -2,6 +2,7 @@
 
 mod lake_support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -55,7 +56,6 @@ fn a_day_is_sealed_when_the_lake_is_complete_beyond_its_end() {
     assert_eq!(days[0].state, PartitionState::Sealed);
     assert_eq!(days[0].sealed_at, Some(at(T0 + 60 * DAY)));
     assert_eq!(days[1].state, PartitionState::Open);
-    use std::os::unix::fs::PermissionsExt;
     let mode =
         std::fs::metadata(dir.join("year=2025/month=01/day=01/_SUCCESS")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o640);
@@ -100,8 +100,8 @@ fn a_late_row_takes_the_mark_away_before_it_can_be_seen() {
     let lake = lake(root.path(), Some(HOUR));
     commit(&lake, &[(0, 0, T0), (0, 1, T0 + DAY)], Some(T0 + 5 * DAY));
     assert_eq!(seal(&lake).len(), 2);
-    let late = commit(&lake, &[(0, 2, T0 + 1)], Some(T0 + 6 * DAY));
-    assert_eq!(late.reopened, ["year=2025/month=01/day=01"]);
+    let done = commit(&lake, &[(0, 2, T0 + 1)], Some(T0 + 6 * DAY));
+    assert_eq!(done.reopened, ["year=2025/month=01/day=01"]);
     assert!(!mark(root.path(), 0) && mark(root.path(), 1));
     sound(&lake);
     let dir = root.path().join("streams/events");

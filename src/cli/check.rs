@@ -54,20 +54,22 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
     for feed in &feeds {
         if let Err(error) = dataset(&config, &lake, feed, args, &mut totals) {
             totals.failures.push(error.kind());
-            match args.json {
-                true => say_json(&json!({
+            if args.json {
+                say_json(&json!({
                     "event": "failed", "feed": feed.name, "kind": error.kind().word(), "error": error.to_string(),
-                })),
-                false => say(&format!("{:<32} cannot be checked: {error}", feed.name)),
+                }));
+            } else {
+                say(&format!("{:<32} cannot be checked: {error}", feed.name));
             }
         }
     }
     if args.feeds.is_empty() {
         for name in check::without_feed(&lake, &feeds)? {
             totals.notes += 1;
-            match args.json {
-                true => say_json(&json!({ "event": "without-feed", "dataset": name })),
-                false => say(&format!("{name:<32} note      no valid feed names it: it is not looked at")),
+            if args.json {
+                say_json(&json!({ "event": "without-feed", "dataset": name }));
+            } else {
+                say(&format!("{name:<32} note: no valid feed names it, and it is not looked at"));
             }
         }
     }
@@ -91,7 +93,7 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
     for entry in catalog.entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)) {
         match entry.feed() {
             Some(feed) => {
-                drop(chosen.entry((feed.kind.word(), feed.dataset())).or_insert_with(|| feed.clone()))
+                chosen.entry((feed.kind.word(), feed.dataset())).or_insert_with(|| feed.clone());
             }
             None if !names.is_empty() => {
                 return Err(Error::new(Kind::Feed, format!("feed {} is invalid", entry.name))

@@ -70,20 +70,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
         plan::spans(positions, ends, context.now()).map_err(|e| e.at("source", &source.name))?;
         starts.extend(ends.partitions.iter().map(|(partition, log)| (*partition, log.log_start)));
     }
-    for (partition, held) in dataset.first_offsets(day) {
-        let start = starts.get(&partition).copied().unwrap_or(0);
-        if held < start {
-            return Err(Error::new(
-                Kind::Refused,
-                format!(
-                    "the log of Kafka partition {partition} begins at offset {start}, and the lake holds the day from offset \
-                     {held}: what is to be read again is gone from the log"
-                ),
-            )
-            .at("day", day)
-            .next("nothing was changed: the lake's files are the better copy"));
-        }
-    }
+    still_there(&dataset.first_offsets(day), &starts).map_err(|e| e.at("day", day))?;
     let mut spans = Spans::default();
     for (partition, until) in positions {
         let next = starts.get(partition).copied().unwrap_or(0);
@@ -101,4 +88,39 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
     };
     let query = Query { sql, way: Way::StreamPush };
     Ok(Plan { source, selection, schema, reading: Reading::Push { query, spans, way: PushWay::Offsets } })
+}
+
+/// The log still holds every offset that the day begins with. `starts` are the first offsets of the log, where known.
+fn still_there(held: &[(i32, i64)], starts: &BTreeMap<i32, i64>) -> Result<()> {
+    for (partition, held) in held {
+        let start = starts.get(partition).copied().unwrap_or(0);
+        if *held < start {
+            return Err(Error::new(
+                Kind::Refused,
+                format!(
+                    "the log of Kafka partition {partition} begins at offset {start}, and the lake holds the day from offset \
+                     {held}: what is to be read again is gone from the log"
+                ),
+            )
+            .next("nothing was changed: the lake's files are the better copy"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_that_is_gone_from_the_log_is_refused() {
+        let starts = BTreeMap::from([(0, 100), (1, 0)]);
+        still_there(&[(0, 100), (1, 7)], &starts).unwrap();
+        still_there(&[(3, 5)], &BTreeMap::new()).unwrap();
+        let error = still_there(&[(0, 99), (1, 7)], &starts).unwrap_err();
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(
+            error.to_string().contains("begins at offset 100, and the lake holds the day from offset 99")
+        );
+    }
 }

@@ -155,6 +155,14 @@ impl Client {
         })
     }
 
+    /// The server's clock, where it tells it: the `Date` of an answer.
+    pub async fn server_time(&self) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
+        let response = self.send(&self.0.plain, Method::GET, &["info"], None).await?;
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
+        Ok(date.map(|date| date.with_timezone(&chrono::Utc)))
+    }
+
     /// `GET /healthcheck`
     pub async fn healthy(&self) -> Result<bool> {
         #[derive(Deserialize)]

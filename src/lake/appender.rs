@@ -237,8 +237,9 @@ impl<'a> Appender<'a> {
         next.read_way = Some(self.run.way.clone());
         next.complete_through = next.complete_through.max(at.complete_through);
         next.caught_up = at.complete;
-        next.checked_at = Some(at.now);
-        next.last_export = Some(at.now);
+        // A clock that was put back does not take these back.
+        next.checked_at = next.checked_at.max(Some(at.now));
+        next.last_export = next.last_export.max(Some(at.now));
         next.total();
         done.duration_ms = duration_ms(&self.run, at.now);
         next.note_run(run_record(&self.run, &done, at.now, at.complete));

@@ -133,7 +133,7 @@ impl Dataset {
         next.read_way = Some(way.to_owned());
         next.complete_through = next.complete_through.max(through);
         next.caught_up = true;
-        next.checked_at = Some(now);
+        next.checked_at = next.checked_at.max(Some(now));
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())
@@ -148,7 +148,7 @@ impl Dataset {
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
         (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns);
-        next.checked_at = Some(now);
+        next.checked_at = next.checked_at.max(Some(now));
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(self.metadata.schema_version.clone())

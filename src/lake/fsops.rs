@@ -334,6 +334,14 @@ pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// The process, or the system, has no descriptor left for another file.
+pub(crate) fn is_out_of_descriptors(error: &Error) -> bool {
+    use std::error::Error as _;
+    let code = error.source().and_then(|e| e.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    let full = [rustix::io::Errno::MFILE, rustix::io::Errno::NFILE];
+    code.is_some_and(|code| full.iter().any(|errno| errno.raw_os_error() == code))
+}
+
 /// The folder that holds `path`.
 pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {

@@ -129,10 +129,11 @@ impl<'a> Snapshot<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
-        next.complete_through = Some(self.run.started);
+        next.complete_through = next.complete_through.max(Some(self.run.started));
         next.caught_up = true;
-        next.checked_at = Some(now);
-        next.last_export = Some(now);
+        // A clock that was put back does not take these back.
+        next.checked_at = next.checked_at.max(Some(now));
+        next.last_export = next.last_export.max(Some(now));
         next.total();
         done.duration_ms = duration_ms(&self.run, now);
         next.note_run(run_record(&self.run, &done, now, true));

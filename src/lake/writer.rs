@@ -25,7 +25,7 @@ use parquet::schema::types::ColumnPath;
 use super::RollReasons;
 use super::encoding::{Choice, Sampler};
 use super::footer::FooterFacts;
-use super::fsops::{Fs, LakeFile};
+use super::fsops::{self, Fs, LakeFile};
 use super::offsets::OffsetRuns;
 use crate::feed::Compression;
 use crate::{Error, Kind, Result};
@@ -34,6 +34,9 @@ use crate::{Error, Kind, Result};
 const STEP_ROWS: usize = 65_536;
 /// Files open at once: below the usual limit of 1,024 descriptors of a process, which the network shares.
 const MAX_OPEN: usize = 256;
+/// Descriptors that are left to everything else, and the fewest files that are kept open all the same.
+const RESERVED: u64 = 128;
+const MIN_OPEN: usize = 4;
 /// A row group smaller than this in both is not worth having: the file is closed instead.
 const SMALL_ROWS: usize = 4_096;
 const SMALL_BYTES: usize = 1 << 20;
@@ -103,6 +106,7 @@ pub(crate) struct Writer {
     facts: FooterFacts,
     leaf_paths: Vec<ColumnPath>,
     codec_bytes: usize,
+    max_open: usize,
     sampler: Sampler,
     open: HashMap<i64, OpenFile>,
     closed: Vec<ClosedFile>,
@@ -133,6 +137,7 @@ impl Writer {
             facts,
             leaf_paths,
             codec_bytes,
+            max_open: max_open(rustix::process::getrlimit(rustix::process::Resource::Nofile).current),
             sampler: Sampler::default(),
             open: HashMap::new(),
             closed: Vec::new(),
@@ -165,10 +170,18 @@ impl Writer {
 
     fn write_step(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
         if !self.open.contains_key(&unit) {
-            while self.open.len() >= MAX_OPEN {
+            while self.open.len() >= self.max_open {
                 self.close_oldest()?;
             }
-            let file = self.begin()?;
+            let file = loop {
+                match self.begin() {
+                    // Others have taken what the limit allows: one of our files makes room.
+                    Err(e) if fsops::is_out_of_descriptors(&e) && !self.open.is_empty() => {
+                        self.close_oldest()?;
+                    }
+                    other => break other?,
+                }
+            };
             self.open.insert(unit, file);
         }
         self.clock += 1;
@@ -405,6 +418,13 @@ pub(crate) fn doubled(partition: i32, offset: i64) -> Error {
         .at("ROWPARTITION", partition)
         .at("ROWOFFSET", offset)
         .next("the read is tried again from the last committed position")
+}
+
+/// Files that may be open at once where a process may have `limit` descriptors: half of what is left to it.
+fn max_open(limit: Option<u64>) -> usize {
+    let Some(limit) = limit else { return MAX_OPEN };
+    usize::try_from(limit.saturating_sub(RESERVED) / 2)
+        .map_or(MAX_OPEN, |files| files.clamp(MIN_OPEN, MAX_OPEN))
 }
 
 /// The zstd level, where the codec is zstd.

@@ -1,1 +1,157 @@
-//! The command itself.
+//! The command itself, on a lake that the real binary has written.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use support::{Project, Server, assert_each_offset_once, data_files, row_count};
+
+fn exported(server: &Server) -> Project {
+    let project = Project::on(&server.url());
+    project.feed("raw", "stream", "transaction_stream", "");
+    project.feed("totals", "table", "payment_method_totals", "");
+    project.ok(&["export", "--all"]);
+    project
+}
+
+#[test]
+fn a_damaged_day_is_found_put_aside_and_exported_again() {
+    let server = Server::with_rows(3_000);
+    let project = exported(&server);
+    let sound = project.ok(&["check", "--json"]);
+    let summary = sound.json().pop().unwrap();
+    assert_eq!(
+        (&summary["damage"], &summary["datasets"], &summary["exit"]),
+        (&0.into(), &2.into(), &0.into())
+    );
+
+    let dir = project.stream("transaction_stream");
+    let victim = data_files(&dir).remove(3);
+    let lost = support::batches(&victim).iter().map(|b| b.num_rows() as u64).sum::<u64>();
+    fs::write(&victim, b"PAR1 but no more").unwrap();
+    let found = project.run(&["check", "--json"]);
+    assert_eq!(found.code, 5, "{}", found.out);
+    let finding =
+        found.json().into_iter().find(|e| e["event"] == "finding" && e["severity"] == "damage").unwrap();
+    assert_eq!(finding["finding"], "unreadable");
+    assert_eq!(finding["feed"], "raw");
+    assert!(victim.ends_with(finding["path"].as_str().unwrap()), "{finding}");
+    assert!(victim.exists(), "without --repair nothing is changed");
+    assert_eq!(project.run(&["check", "totals"]).code, 0, "the other feed is sound");
+
+    let mended = project.ok(&["check", "raw", "--repair"]);
+    assert!(mended.out.contains("repaired: unreadable"), "{}", mended.out);
+    assert!(mended.out.contains(&format!("{lost} rows were lost to damage")), "{}", mended.out);
+    assert_eq!(row_count(&dir), 3_000 - lost);
+
+    let name = victim.file_name().unwrap().to_str().unwrap();
+    let day = format!("{}-{}-{}", &name[5..9], &name[9..11], &name[11..13]);
+    let again = project.ok(&["export", "--feed", "raw", "--day", &day, "--json"]);
+    assert!(again.finished("raw").to_string().contains("exported again"), "{}", again.out);
+    assert_each_offset_once(&dir, 3_000);
+    let clean = project.ok(&["check", "--deep"]);
+    assert!(!clean.out.contains("lost"), "{}", clean.out);
+    project.ok(&["export", "--all"]);
+    assert_each_offset_once(&dir, 3_000);
+}
+
+#[test]
+fn a_day_exported_again_while_rows_come_takes_none_of_the_new_ones() {
+    let server = Server::with_rows(2_000);
+    let project = exported(&server);
+    server.get().append(500);
+    let dir = project.stream("transaction_stream");
+    for file in data_files(&dir) {
+        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+        let day = format!("{}-{}-{}", &name[5..9], &name[9..11], &name[11..13]);
+        if file.to_str().unwrap().contains("day=15") {
+            project.ok(&["export", "--feed", "raw", "--day", &day]);
+        }
+    }
+    assert_each_offset_once(&dir, 2_000);
+    project.ok(&["export", "--feed", "raw"]);
+    assert_each_offset_once(&dir, 2_500);
+    project.ok(&["check", "--deep"]);
+}
+
+#[test]
+fn what_cannot_be_exported_again_is_refused_with_words() {
+    let server = Server::with_rows(500);
+    let project = Project::on(&server.url());
+    project.feed("raw", "stream", "transaction_stream", "");
+    project.feed("totals", "table", "payment_method_totals", "");
+    let refused = |args: &[&str], code: i32, word: &str| {
+        let ran = project.run(args);
+        assert_eq!(ran.code, code, "{args:?}: {}{}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.out, ran.err).contains(word), "{args:?}: {}{}", ran.out, ran.err);
+    };
+    refused(&["export", "--feed", "raw", "--day", "2025-01-15"], 2, "nothing of the feed was exported yet");
+    refused(&["export", "--feed", "totals", "--day", "2025-01-15"], 2, "a table has versions and no days");
+    refused(&["export", "--feed", "raw", "--day", "yesterday"], 2, "yesterday");
+    refused(&["export", "--all", "--day", "2025-01-15"], 2, "--day");
+    refused(&["check", "rwa"], 2, "did you mean raw?");
+}
+
+#[test]
+fn a_lake_that_somebody_writes_is_not_judged() {
+    let server = Server::with_rows(200);
+    let project = exported(&server);
+    let lock =
+        fs::File::options().write(true).open(project.stream("transaction_stream").join("_lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(project.run(&["check"]).code, 4);
+    assert_eq!(project.run(&["check", "--repair"]).code, 4);
+    assert_eq!(project.run(&["check", "totals"]).code, 0);
+    drop(lock);
+    project.ok(&["check"]);
+}
+
+#[test]
+fn what_is_held_of_each_day_can_be_seen() {
+    let server = Server::with_rows(1_000);
+    let project = exported(&server).set("export.seal_after=0s");
+    let shown = project.ok(&["feeds", "show", "raw", "--days", "--json"]).json();
+    let rows: u64 = shown.iter().filter(|e| e["event"] == "day").map(|e| e["rows"].as_u64().unwrap()).sum();
+    assert_eq!(rows, 1_000);
+    let end = shown.last().unwrap();
+    assert!(end["through"].is_string(), "{end}");
+    assert!(
+        shown
+            .iter()
+            .filter(|e| e["event"] == "day")
+            .all(|e| e["state"] == "open" && e["gaps"] == serde_json::json!([]))
+    );
+    // With a rule, the next complete export seals every day that has ended.
+    project.ok(&["export", "--feed", "raw"]);
+    let shown = project.ok(&["feeds", "show", "raw", "--days"]).out;
+    assert!(shown.contains(" sealed ") && shown.contains("complete through 20"), "{shown}");
+    project.ok(&["check"]);
+}
+
+#[test]
+fn a_dataset_that_no_feed_names_is_told() {
+    let server = Server::with_rows(100);
+    let project = exported(&server);
+    fs::remove_file(project.path().join("feeds/active/raw.json")).unwrap();
+    let ran = project.ok(&["check"]);
+    assert!(
+        ran.out.contains("streams/transaction_stream") && ran.out.contains("no valid feed names it"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_lake_that_cannot_be_written_is_looked_at_all_the_same() {
+    let server = Server::with_rows(100);
+    let project = exported(&server);
+    let lock = project.stream("transaction_stream").join("_lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    fs::set_permissions(&lock, fs::Permissions::from_mode(0o750)).unwrap();
+    let ran = project.run(&["check", "raw"]);
+    assert!(ran.err.contains("without its lock"), "{}{}", ran.out, ran.err);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}

@@ -100,7 +100,7 @@ pub fn build(root: &Path, table: bool) -> Built {
             old_metadata = fs::read_to_string(dataset.dir().join("_metadata.json")).unwrap_or_default();
             let mut snapshot = dataset.snapshot(&table_schema(), run(&format!("t{n}"))).unwrap();
             snapshot.write(&table_batch(0, 3 + n)).unwrap();
-            snapshot.publish(at(T0), 3 + n as u64).unwrap();
+            snapshot.publish(at(T0), 3 + n.unsigned_abs()).unwrap();
         }
         let dir = root.join("tables/totals");
         return Built { root: root.into(), dir, feed, old_metadata, first: vec![], second: vec![] };
@@ -162,7 +162,9 @@ fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
     let batches: Vec<_> = builder.build().unwrap().map(Result::unwrap).collect();
     let properties = WriterProperties::builder().set_key_value_metadata(Some(entries)).build();
     let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), schema, Some(properties)).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
     writer.close().unwrap();
 }
 

@@ -52,7 +52,7 @@ fn run_case(case: &Case) -> (Severity, String) {
 
     match (&left, case.table) {
         (Data::Rows(rows), false) => {
-            assert_eq!(lake_support::rows(&built.dir), expected(rows), "{}", case.name)
+            assert_eq!(lake_support::rows(&built.dir), expected(rows), "{}", case.name);
         }
         (Data::Table(rows), _) => {
             let metadata = lakehand::lake::read_metadata(&built.dir).unwrap().unwrap();

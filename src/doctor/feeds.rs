@@ -1,0 +1,59 @@
+//! The feeds: invalid ones, and streams whose end nobody tells.
+
+use super::Line;
+use crate::config::Config;
+use crate::export::plan::find_source;
+use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadWay};
+use crate::ksql::client::Client;
+use crate::ksql::statement;
+
+pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut Vec<Line>) {
+    let catalog = match Catalog::load(&FeedPaths::below(&config.paths.feeds)) {
+        Ok(catalog) => catalog,
+        Err(error) => return lines.push(Line::of("feeds", &error)),
+    };
+    let active = || catalog.entries.iter().filter(|entry| entry.place == Place::Active);
+    let feeds: Vec<&Feed> = active().filter_map(|entry| entry.feed()).filter(|feed| feed.enabled).collect();
+    lines.push(if feeds.is_empty() {
+        Line::warn("feeds", "there is no enabled feed", "add one with `lakehand feeds add`")
+    } else {
+        Line::ok("feeds", format!("{} feeds are enabled", feeds.len()))
+    });
+    for entry in catalog.entries.iter().filter(|entry| entry.feed().is_none()) {
+        let number = entry.problems().len();
+        let what = format!("feed {} is invalid: {number} problems", entry.name);
+        lines.push(Line::fail("feeds", what, format!("`lakehand feeds validate {}` says each", entry.name)));
+    }
+    let Some(client) = client else { return };
+    for feed in feeds {
+        lines.extend(source(client, feed).await);
+    }
+}
+
+/// What is wrong with the source of a feed; `None` when nothing is.
+async fn source(client: &Client, feed: &Feed) -> Option<Line> {
+    let source = match find_source(client, feed).await {
+        Ok(source) => source,
+        Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
+    };
+    if feed.kind == FeedKind::Table || matches!(feed.read, ReadWay::Idle | ReadWay::Mirror) {
+        return None;
+    }
+    match client.end_offsets(&source).await {
+        Ok(Some(_)) => return None,
+        Ok(None) => {}
+        Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
+    }
+    if feed.read == ReadWay::Auto && client.describe(&statement::mirror_name(&source.name)).await.is_ok() {
+        return None;
+    }
+    let what = format!(
+        "feed {}: no query reads {}, so the server cannot tell where its log ends",
+        feed.name, source.name
+    );
+    let next = format!(
+        "`lakehand feeds prepare {}` makes a helper; without it, caught up means a quiet time",
+        feed.name
+    );
+    Some(Line::warn("feeds", what, next))
+}

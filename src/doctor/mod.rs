@@ -1,0 +1,116 @@
+//! Is everything there that an export needs? Each answer is a line: what was looked at, how it is, what to do.
+//!
+//! ```text
+//! server        reached, version, credentials, clock       place      folders, owner, locks, space, limits of the system
+//! certificate   until when a certificate is valid          feeds      invalid ones, streams whose end nobody tells
+//! terminal      what the screen will have
+//! ```
+//!
+//! It changes nothing: the one file that it makes to try a lock has no name.
+
+mod certificate;
+mod feeds;
+mod place;
+mod server;
+mod terminal;
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::ksql::client::Client;
+
+pub use certificate::valid_until;
+pub use terminal::Terminal;
+
+/// How it is with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, and should be looked at.
+    Warn,
+    /// An export or the screen will fail over it.
+    Fail,
+}
+
+/// One answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What was looked at: `server`, `disk`.
+    pub topic: &'static str,
+    /// How it is.
+    pub level: Level,
+    /// A sentence.
+    pub what: String,
+    /// What to do, where something is to be done.
+    pub next: Option<String>,
+}
+
+impl Level {
+    /// `ok`, `warn` or `fail`
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl Line {
+    fn ok(topic: &'static str, what: impl Into<String>) -> Self {
+        Self { topic, level: Level::Ok, what: what.into(), next: None }
+    }
+
+    fn warn(topic: &'static str, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { topic, level: Level::Warn, what: what.into(), next: Some(next.into()) }
+    }
+
+    fn fail(topic: &'static str, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { topic, level: Level::Fail, what: what.into(), next: Some(next.into()) }
+    }
+
+    /// An error as a failed line.
+    fn of(topic: &'static str, error: &Error) -> Self {
+        let place: Vec<_> = error.place().iter().map(|(what, value)| format!("{what} {value}")).collect();
+        let place = if place.is_empty() { String::new() } else { format!(" ({})", place.join(", ")) };
+        Self {
+            topic,
+            level: Level::Fail,
+            what: format!("{}{place}", error.what()),
+            next: error.advice().map(str::to_owned),
+        }
+    }
+}
+
+/// Looks at everything; `client` is an error where none can be made from the configuration.
+pub async fn examine(
+    config: &Config,
+    client: Result<Client, Error>,
+    terminal: &Terminal,
+    now: DateTime<Utc>,
+) -> Vec<Line> {
+    let mut lines: Vec<Line> = config
+        .warnings()
+        .iter()
+        .map(|warning| {
+            Line::warn("config", warning, "`lakehand config show` tells where each value comes from")
+        })
+        .collect();
+    if lines.is_empty() {
+        lines.push(Line::ok("config", "nothing in the configuration needs a look"));
+    }
+    let reached = match &client {
+        Ok(client) => server::look(config, client, now, &mut lines).await,
+        Err(error) => {
+            lines.push(Line::of("server", error));
+            false
+        }
+    };
+    certificate::look(config, now, &mut lines);
+    place::look(config, now, &mut lines);
+    feeds::look(config, client.ok().filter(|_| reached).as_ref(), &mut lines).await;
+    terminal.look(&mut lines);
+    lines
+}
