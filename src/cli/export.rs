@@ -144,7 +144,7 @@ async fn greet(client: &Client, config: &Config) -> Result<()> {
                     fastrand::f64(),
                     error.wait(),
                 );
-                eprintln!("lakehand: {error}; asking again in {:.1} s", wait.as_secs_f64());
+                super::say_error(&format!("{error}; asking again in {:.1} s", wait.as_secs_f64()));
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}
                     _ = tokio::signal::ctrl_c() => return Err(Error::new(Kind::Interrupted, "stopped on request")),

@@ -31,9 +31,9 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// A refused value as it may be shown: an address may hold a password.
+    /// A refused value as it may be shown: an address may hold a password or a token.
     pub(super) fn seen(&self, value: &str) -> String {
-        if self.name == "server.url" && value.contains('@') {
+        if self.name == "server.url" && value.contains(['@', '?', '#']) {
             return "(not shown)".to_owned();
         }
         Problem::shorten(&format!("\"{value}\""))

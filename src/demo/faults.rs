@@ -21,6 +21,12 @@ pub enum Fault {
     ErrorAfterRows(u64),
     /// Nothing is sent for a while (`None`: for ever) after that many rows.
     StallAfterRows(u64, Option<Duration>),
+    /// Everything is processed, and said to be, but what comes after that many rows leaves the server so much later.
+    LateAfterRows(u64, Duration),
+    /// Streams: the partitions are read the other way round and one row at a time, as after a rebalance.
+    Reorder,
+    /// Streams: two rows of one partition that follow each other change places. Kafka never does this.
+    SwapRows(u64),
     /// A pause before every row.
     Slow(Duration),
     /// One byte per chunk.

@@ -109,15 +109,20 @@ impl Scan {
         writer: &mut Writer,
     ) -> Result<bool, Over> {
         let ends = log.ends(&state.world, now);
+        let burst = if writer.reorders() { 1 } else { BURST };
         loop {
             let mut behind = false;
-            for (partition, (next, end)) in (0..).zip(self.next.iter_mut().zip(&ends)) {
+            let mut partitions: Vec<_> = (0..).zip(self.next.iter_mut().zip(&ends)).collect();
+            if writer.reorders() {
+                partitions.reverse();
+            }
+            for (partition, (next, end)) in partitions {
                 let (low, high) =
                     plan.condition.as_ref().map_or((0, u64::MAX), |condition| condition.bounds(partition));
                 if *next < low {
                     *next = low.min(*end);
                 }
-                let burst_end = next.saturating_add(BURST).min(*end).min(high);
+                let burst_end = next.saturating_add(burst).min(*end).min(high);
                 while *next < burst_end {
                     let record = log.record(&state.world, partition, *next);
                     let row = Row::Record(&record);

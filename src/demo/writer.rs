@@ -58,6 +58,33 @@ pub(super) struct Answer {
     pieces: mpsc::Receiver<Piece>,
     /// Set when the query is closed: rows that wait are dropped.
     closed: Arc<AtomicBool>,
+    late: Option<Late>,
+}
+
+/// What leaves the server later than it was processed.
+struct Late {
+    /// Pieces with rows that still leave in time.
+    in_time: u64,
+    by: Duration,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Late {
+    fn of(faults: &[Fault]) -> Option<Self> {
+        faults.iter().find_map(|fault| match fault {
+            Fault::LateAfterRows(rows, by) => Some(Self { in_time: *rows, by: *by, sleep: None }),
+            _ => None,
+        })
+    }
+
+    /// Ready when the next piece may leave.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.in_time > 0 {
+            return Poll::Ready(());
+        }
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.by)));
+        sleep.as_mut().poll(context)
+    }
 }
 
 impl Answer {
@@ -66,7 +93,7 @@ impl Answer {
         let (pieces, received) = mpsc::channel(1);
         // There is room for one.
         let _sent = pieces.try_send(Piece::Mark(bytes));
-        Self { pieces: received, closed: Arc::default() }
+        Self { pieces: received, closed: Arc::default(), late: None }
     }
 }
 
@@ -90,8 +117,15 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Dropped>>> {
+        if let Some(late) = &mut self.late {
+            std::task::ready!(late.poll(context));
+        }
         loop {
-            return Poll::Ready(match std::task::ready!(self.pieces.poll_recv(context)) {
+            let piece = std::task::ready!(self.pieces.poll_recv(context));
+            if let (Some(late), Some(Piece::Rows(_))) = (&mut self.late, &piece) {
+                late.in_time = late.in_time.saturating_sub(1);
+            }
+            return Poll::Ready(match piece {
                 Some(Piece::Rows(_)) if self.closed.load(Ordering::Acquire) => continue,
                 Some(Piece::Rows(bytes) | Piece::Mark(bytes)) => Some(Ok(Frame::data(bytes))),
                 Some(Piece::Cut) => Some(Err(Dropped)),
@@ -114,6 +148,8 @@ pub(super) struct Writer {
     bytes: u64,
     faults: Vec<Fault>,
     recent: VecDeque<Vec<u8>>,
+    /// The row that waits for the one after it to go first.
+    swapped: Option<Vec<u8>>,
     keep: usize,
     trickle: bool,
 }
@@ -139,6 +175,7 @@ impl Writer {
         let per_row = per_row && !table;
         let (pieces, received) = mpsc::channel(if per_row { QUEUED_ROWS } else { QUEUED_BATCHES });
         let keep = faults.iter().map(|f| if let Fault::Replay { back, .. } = f { *back } else { 0 }).max();
+        let late = Late::of(&faults);
         let writer = Self {
             pieces,
             format,
@@ -151,9 +188,15 @@ impl Writer {
             trickle: faults.contains(&Fault::Trickle),
             faults,
             recent: VecDeque::new(),
+            swapped: None,
             keep: keep.unwrap_or(0),
         };
-        (writer, Answer { pieces: received, closed })
+        (writer, Answer { pieces: received, closed, late })
+    }
+
+    /// Whether the partitions come the other way round.
+    pub(super) fn reorders(&self) -> bool {
+        self.faults.contains(&Fault::Reorder)
     }
 
     /// Ready when the client has left.
@@ -211,7 +254,14 @@ impl Writer {
             self.frame_row(columns);
         } else {
             let changed = self.before_row(columns).await?;
-            self.frame_row(changed.as_deref().unwrap_or(columns));
+            if self.faults.contains(&Fault::SwapRows(self.rows)) {
+                self.swapped = Some(columns.to_vec());
+            } else {
+                self.frame_row(changed.as_deref().unwrap_or(columns));
+                if let Some(row) = self.swapped.take() {
+                    self.frame_row(&row);
+                }
+            }
         }
         self.rows += 1;
         if self.per_row || self.buffer.len() >= BATCH_BYTES {

@@ -117,7 +117,10 @@ impl Context {
     }
 
     pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
-        self.commits.set(self.commits.get() + 1);
+        // One without rows is no progress: else a server that breaks off before the first row is asked for ever.
+        if committed.rows + committed.quarantined > 0 {
+            self.commits.set(self.commits.get() + 1);
+        }
         self.progress.commit(committed.rows);
         for folder in &committed.reopened {
             let text =

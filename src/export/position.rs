@@ -1,16 +1,22 @@
 //! Which offset comes next in each Kafka partition, and which rows were seen already.
 //!
 //! ksqlDB delivers at least once: after a rebalance the same rows may come again. Within one partition offsets come in
-//! ascending order, so a row below the next offset was delivered before and is left out. What was asked for bounds what
+//! ascending order, so a row below the next offset was delivered before and is left out, unless its offset was passed over:
+//! then the order is broken, and leaving it out would lose it. What was asked for bounds what
 //! may come: a row of another partition or beyond the end means that the server answered another question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
 use arrow_array::{Array, BooleanArray, RecordBatch};
 
 use crate::error::{Error, Kind, Result};
+use crate::ksql::statement::Bound;
+
+/// Gaps that are remembered of one partition: transactions leave one each.
+const MAX_GAPS: usize = 65_536;
 
 /// The end of a partition that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +33,8 @@ pub(super) struct Positions {
     spans: BTreeMap<i32, Span>,
     /// Whether partitions that were not asked for may appear (reads without a bound).
     open: bool,
+    /// Offsets that were passed over, by partition: of this read no row of them has come.
+    gaps: BTreeMap<i32, VecDeque<Range<i64>>>,
     /// Rows that were delivered again and left out.
     pub duplicates: u64,
 }
@@ -42,7 +50,7 @@ pub(super) enum Seen {
 
 impl Positions {
     pub(super) fn new(spans: BTreeMap<i32, Span>, open: bool) -> Self {
-        Self { spans, open, duplicates: 0 }
+        Self { spans, open, gaps: BTreeMap::new(), duplicates: 0 }
     }
 
     /// Takes note of one row.
@@ -58,8 +66,22 @@ impl Positions {
             return Err(foreign(partition, offset, "the offset lies outside of what was asked for"));
         }
         if offset < span.next {
+            let gaps = self.gaps.get(&partition);
+            if gaps.is_some_and(|gaps| gaps.iter().any(|gap| gap.contains(&offset))) {
+                return Err(Error::new(Kind::Garbled, "the rows of a partition came out of order")
+                    .at("offset", offset)
+                    .at("partition", partition)
+                    .next("nothing since the last commit is kept; it is read again"));
+            }
             self.duplicates += 1;
             return Ok(Seen::Before);
+        }
+        if offset > span.next {
+            let gaps = self.gaps.entry(partition).or_default();
+            if gaps.len() == MAX_GAPS {
+                gaps.pop_front();
+            }
+            gaps.push_back(span.next..offset);
         }
         span.next = offset + 1;
         Ok(Seen::New)
@@ -105,6 +127,12 @@ impl Positions {
             let until = span.until?;
             (span.next < until).then_some((*p, until))
         })
+    }
+
+    /// What is still to be delivered, for another query.
+    pub(super) fn missing_bounds(&self) -> Vec<Bound> {
+        let missing = self.spans.iter().filter(|(_, span)| span.until.is_some_and(|until| span.next < until));
+        missing.map(|(p, span)| Bound { partition: *p, from: span.next, until: span.until }).collect()
     }
 
     /// The next offset of each partition, as far as rows have come.
@@ -171,6 +199,15 @@ mod tests {
         assert_eq!(positions.missing().collect::<Vec<_>>(), [(1, 3)]);
         assert_eq!(positions.next(), BTreeMap::from([(0, 10), (1, 2)]));
         assert_eq!(positions.ends(), BTreeMap::from([(0, 10), (1, 3)]));
+    }
+
+    #[test]
+    fn a_row_that_was_passed_over_is_no_duplicate() {
+        let mut positions = bounded(&[(0, 0, 10)]);
+        positions.observe_batch(&batch(&[(0, 0), (0, 3)])).unwrap();
+        assert_eq!(positions.observe(0, 3).unwrap(), Seen::Before);
+        assert_eq!(positions.observe(0, 0).unwrap(), Seen::Before);
+        assert_eq!(positions.observe(0, 2).unwrap_err().kind(), Kind::Garbled);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! offsets  done when every partition has delivered its last offset, or the server has processed up to there and the
-//!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers)
+//!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers), twice
 //! mirror   done when the pull over the mirror ends with its mark
 //! idle     done when a pull over the same stream has come to its end and no row came for a while
 //! follow   not done before somebody stops it
@@ -26,9 +26,10 @@ use super::progress::Stage;
 use super::rows::{Rows, Sink};
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::Query;
+use crate::ksql::client::{Query, Way};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
+use crate::ksql::statement::{self, Bound, Rest};
 use crate::lake::{Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
@@ -50,7 +51,7 @@ pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result
         }
     };
     let mut read = Read::open(context, plan, query, spans, way, target)?;
-    let outcome = read.pump();
+    let outcome = read.pump_twice();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
     match outcome {
@@ -91,6 +92,8 @@ struct Read<'a> {
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
     echo: Option<Echo>,
+    /// How often the tail was asked for again.
+    looks: u32,
 }
 
 impl<'a> Read<'a> {
@@ -131,7 +134,40 @@ impl<'a> Read<'a> {
             last_asked: None,
             processed: None,
             echo: (way == Some(PushWay::Idle)).then(|| Echo::start(context, &plan.source.name)),
+            looks: 0,
         })
+    }
+
+    /// Processed is not delivered: rows may still wait in a queue of the server or of the network. A tail that stayed
+    /// empty is therefore asked for once more, by another query, until one brings nothing.
+    fn pump_twice(&mut self) -> Result<Stop> {
+        loop {
+            let before = self.sink.rows + self.sink.bad;
+            let stop = self.pump()?;
+            let bounds = self.sink.positions.missing_bounds();
+            let came = self.sink.rows + self.sink.bad > before;
+            if stop != Stop::Complete || self.way != Some(PushWay::Offsets) || bounds.is_empty() {
+                return Ok(stop);
+            }
+            if self.looks > 0 && !came {
+                return Ok(stop);
+            }
+            self.close_query();
+            self.look_again(&bounds)?;
+        }
+    }
+
+    fn look_again(&mut self, bounds: &[Bound]) -> Result<()> {
+        let Plan { source, selection, .. } = self.plan;
+        let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
+        let query = Query { sql, way: Way::StreamPush };
+        let answer = self.context.wait_for(self.context.client.open(&query))?;
+        self.rows = Rows::new(answer.framing, self.context.options.max_row_bytes, selection)?;
+        self.intake = Intake::start(&self.context.handle, answer);
+        self.looks += 1;
+        self.alive = Instant::now();
+        (self.last_byte, self.last_asked, self.processed) = (self.alive, None, None);
+        Ok(())
     }
 
     fn pump(&mut self) -> Result<Stop> {

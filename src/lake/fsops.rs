@@ -318,13 +318,19 @@ pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// The content of a file of at most `cap` bytes; `None` when it is not there.
+/// The content of a regular file of at most `cap` bytes; `None` when it is not there. A pipe does not hold it up.
 pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<Option<Vec<u8>>> {
     use std::io::Read;
-    let file = match File::open(path) {
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|e| Error::io("open", path, e))?,
     };
+    if !file.metadata().map_err(|e| Error::io("look at", path, e))?.is_file() {
+        return Err(Error::new(Kind::Damaged, "a folder, a pipe or a device stands where a file belongs")
+            .at("path", path.display())
+            .next("move it away"));
+    }
     let mut bytes = Vec::new();
     file.take(cap + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, e))?;
     if bytes.len() as u64 > cap {

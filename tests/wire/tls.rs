@@ -98,7 +98,7 @@ async fn a_server_of_another_ca_is_not_trusted() {
     options.identity_pem = Some(identity(&theirs));
     let error = Client::new(options).unwrap().info().await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unreachable);
-    assert!(error.advice().unwrap().contains("server.tls"), "{error}");
+    assert!(error.advice().unwrap().contains("server.ca_file"), "{error}");
 }
 
 #[tokio::test]

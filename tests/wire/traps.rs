@@ -384,7 +384,8 @@ async fn other_formats_are_never_taken_for_an_answer() {
 
 #[tokio::test]
 async fn credentials_and_rights_are_told_apart_from_other_refusals() {
-    for (id, words) in [("auth-query-stream-none", "server.auth"), ("auth-query-stream-norole", "rights")] {
+    for (id, words) in [("auth-query-stream-none", "server.username"), ("auth-query-stream-norole", "rights")]
+    {
         let error = failure(id).await;
         assert_eq!(error.kind(), Kind::Auth, "{id}");
         assert!(error.advice().unwrap().contains(words), "{error}");

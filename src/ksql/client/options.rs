@@ -93,7 +93,9 @@ impl ClientOptions {
             return wrong("is neither an http nor an https URL with a host");
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return wrong("holds credentials: they belong in server.auth");
+            return wrong(
+                "holds credentials: set server.username with LAKEHAND_PASSWORD or server.password_file",
+            );
         }
         Ok(url)
     }

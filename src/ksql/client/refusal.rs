@@ -64,7 +64,9 @@ pub(super) fn error(status: u16, wait: Option<Duration>, body: &[u8], endpoint: 
 fn advice(kind: Kind, status: u16, said: Option<&ServerError>) -> Option<&'static str> {
     let message = said.map(|said| said.message.as_str()).unwrap_or_default();
     match (kind, status) {
-        (Kind::Auth, 401) => Some("check the credentials in server.auth"),
+        (Kind::Auth, 401) => {
+            Some("check server.username with LAKEHAND_PASSWORD or server.password_file, or the token")
+        }
         (Kind::Auth, _) => Some("ask for the rights that the user lacks"),
         (Kind::Refused, 300..=399 | 404) if said.is_none() => {
             Some("check that server.url is that of a ksqlDB server, and not of a proxy before it")
@@ -112,7 +114,7 @@ mod tests {
         let error = error(401, Some(Duration::from_secs(7)), body, "/info");
         assert_eq!(
             error.to_string(),
-            "the server refused: Unauthorized (status 401, code 40100, endpoint /info); check the credentials in server.auth"
+            "the server refused: Unauthorized (status 401, code 40100, endpoint /info); check server.username with LAKEHAND_PASSWORD or server.password_file, or the token"
         );
         assert_eq!(error.wait(), Some(Duration::from_secs(7)));
     }

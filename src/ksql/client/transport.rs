@@ -35,10 +35,10 @@ fn builder(options: &ClientOptions, base: &Url) -> Result<reqwest::ClientBuilder
     }
     if let Some(pem) = &options.ca_pem {
         let certificates = Certificate::from_pem_bundle(pem)
-            .map_err(|error| unusable("the CA certificate", &error, "server.tls.ca"))?;
+            .map_err(|error| unusable("the CA certificate", &error, "server.ca_file"))?;
         if certificates.is_empty() {
             return Err(Error::new(Kind::Config, "the CA file holds no certificate")
-                .next("name a PEM file in server.tls.ca"));
+                .next("name a PEM file in server.ca_file"));
         }
         builder = builder.tls_certs_only(certificates);
     } else if base.scheme() == "http" {
@@ -46,15 +46,18 @@ fn builder(options: &ClientOptions, base: &Url) -> Result<reqwest::ClientBuilder
         builder = builder.tls_certs_only([]);
     }
     if let Some(pem) = &options.identity_pem {
-        let identity = Identity::from_pem(pem)
-            .map_err(|error| unusable("the client certificate", &error, "server.tls"))?;
+        let identity = Identity::from_pem(pem).map_err(|error| {
+            unusable("the client certificate", &error, "server.client_cert_file and server.client_key_file")
+        })?;
         builder = builder.identity(identity);
     }
     Ok(builder)
 }
 
 fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
-    builder.build().map_err(|error| unusable("the TLS set-up", &error, "server.tls"))
+    builder
+        .build()
+        .map_err(|error| unusable("the TLS set-up", &error, "server.ca_file and server.client_cert_file"))
 }
 
 fn unusable(what: &str, error: &reqwest::Error, setting: &str) -> Error {
@@ -77,7 +80,7 @@ pub(super) fn failed(error: reqwest::Error, options: &ClientOptions) -> Error {
     }
     let text = causes(&error);
     let advice = if text.to_lowercase().contains("certificate") {
-        "check server.tls: the server's certificate must be signed by a CA that is trusted, for this host name"
+        "name the CA that signed the server's certificate in server.ca_file, and reach the server by a host name that is in it"
     } else if error.is_connect() || error.is_timeout() {
         "start the server, or set server.url"
     } else {
