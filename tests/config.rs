@@ -200,7 +200,7 @@ fn single_problems_say_what_to_do() {
     for part in [
         "flag server.uri: is not a key of the configuration; did you mean server.url?",
         "flag export.retries: \"many\" is not a whole number from 0 to 1000",
-        "LAKEHAND_SCREEN_THEME: \"pink\\u{1b}[2J\" is not one of dark, light, mono",
+        "LAKEHAND_SCREEN_THEME: \"pink\\u{1b}[2J\" is not one of dark, light, colour-blind, mono",
     ] {
         assert!(error.what().contains(part), "{error}");
     }
