@@ -132,7 +132,8 @@ fn what_is_no_file_holds_nobody_up() {
     let states: Vec<_> = ran.json().iter().map(|f| (f["feed"].clone(), f["state"].clone())).collect();
     assert_eq!(states.len(), 7, "{states:?}");
     assert_eq!(states.iter().filter(|(_, state)| state == "invalid").count(), 6, "{states:?}");
-    project.ok(&["export", "--all"]);
+    let ran = project.run(&["export", "--all"]);
+    assert_eq!(ran.code, 1, "what is no feed ends the run with 1: {}{}", ran.out, ran.err);
     assert_eq!(row_count(&project.stream("transaction_stream")), 100);
 
     // A pipe in the place of the metadata.

@@ -248,11 +248,11 @@ fn heads(app: &App) -> Vec<Head> {
     };
     vec![
         head(FeedColumn::Name, "Feed", false, 16, true, 0),
-        head(FeedColumn::State, "State", false, 24, false, 0),
+        head(FeedColumn::State, "State", false, 18, true, 0),
         head(FeedColumn::Kind, "Kind", false, 6, false, 5),
         head(FeedColumn::Mode, "Mode", false, 9, false, 6),
-        head(FeedColumn::Size, "Size", true, 9, false, 3),
-        head(FeedColumn::Rows, "Rows", true, 11, false, 2),
+        head(FeedColumn::Size, "Size", true, 9, false, 2),
+        head(FeedColumn::Rows, "Rows", true, 11, false, 3),
         head(FeedColumn::Last, "Last export", false, 11, false, 1),
         head(FeedColumn::Next, "Next run", false, 9, false, 4),
     ]
