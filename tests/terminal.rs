@@ -203,7 +203,9 @@ fn read_only_exports_nothing_by_itself_or_by_key() {
     pty.keys("q");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
-    assert!(!project.stream("transaction_stream").exists() && !project.table("user_transaction_summary").exists());
+    assert!(
+        !project.stream("transaction_stream").exists() && !project.table("user_transaction_summary").exists()
+    );
     let asked = server.get().log().into_iter().any(|seen| seen.sql.is_some());
     assert!(!asked, "a statement was run");
 }
