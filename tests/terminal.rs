@@ -127,6 +127,25 @@ fn keys_are_answered_while_exports_run_at_full_speed() {
 }
 
 #[test]
+fn quitting_while_exports_run_asks_and_stops_them_at_a_safe_point() {
+    let server = Server::with_rows(500);
+    let project = Project::on(&server.url()).set("watch.on_start=all").set("export.commit_every=100ms");
+    project.feed("payments", "stream", "transaction_stream", r#""mode": "follow""#);
+    let mut pty = screen(&project, &[]);
+    wait_until("the rows are in the lake", || row_count(&project.stream("transaction_stream")) == 500);
+    pty.keys("q");
+    pty.see("Quit and stop the export of payments?");
+    pty.keys("n");
+    pty.wait("the question is gone", |screen| !screen.contents().contains("Quit and stop"));
+    pty.keys("q");
+    pty.see("Quit and stop");
+    pty.keys("y");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    assert!(project.log().contains("payments cancelled"));
+}
+
+#[test]
 fn ctrl_z_leaves_it_to_the_shell_and_fg_brings_it_back() {
     let project = alone();
     let inner = project.command(&[]);
@@ -167,6 +186,28 @@ fn the_editor_has_the_terminal_and_its_keys_to_itself() {
     pty.keys("q");
     assert_eq!(pty.ended(), 0);
     pty.assert_restored();
+}
+
+#[test]
+fn read_only_exports_nothing_by_itself_or_by_key() {
+    let server = Server::with_rows(50);
+    let project = Project::on(&server.url()).set("watch.on_start=all").set("watch.settle=50ms");
+    project.feed("payments", "stream", "transaction_stream", "");
+    let mut pty = Pty::start(&project.command(&["--read-only"]), FULL, &[]);
+    pty.see("payments");
+    pty.keys("e");
+    pty.see("read-only:");
+    // A second feed is seen, and seen only.
+    project.feed("summary", "table", "user_transaction_summary", "");
+    pty.see("summary");
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    assert!(
+        !project.stream("transaction_stream").exists() && !project.table("user_transaction_summary").exists()
+    );
+    let asked = server.get().log().into_iter().any(|seen| seen.sql.is_some());
+    assert!(!asked, "a statement was run");
 }
 
 #[test]

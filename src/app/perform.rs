@@ -3,12 +3,33 @@
 use super::action::Action;
 use super::cursor::Cursor;
 use super::effect::Effect;
-use super::overlays::{Help, Overlay, Palette};
+use super::overlays::{Confirm, Help, Overlay, Palette};
 use super::state::{App, Tab};
-use super::tabs::{FeedColumn, Level};
+use super::tabs::{FeedColumn, Level, Run, RunState};
 use super::view::Tone;
 
 impl App {
+    /// Ends, after a question when exports of this process run.
+    fn quit(&mut self) -> Vec<Effect> {
+        let own = |run: &&Run| matches!(run.state, RunState::Running | RunState::Waiting { .. });
+        let targets: Vec<_> = self.exports.runs.iter().filter(own).map(|run| run.feed.clone()).collect();
+        if targets.is_empty() {
+            return vec![Effect::Quit];
+        }
+        self.overlay = Some(Overlay::Confirm(Confirm {
+            question: match targets.as_slice() {
+                [one] => format!("Quit and stop the export of {one}?"),
+                many => format!("Quit and stop {} exports?", many.len()),
+            },
+            consequence: "They stop at the next safe point; what is committed stays, the rest comes with the next export."
+                .to_owned(),
+            targets,
+            yes: false,
+            deed: vec![Effect::Quit],
+        }));
+        Vec::new()
+    }
+
     /// Does what an operator wants, where it may be done.
     pub fn perform(&mut self, action: Action) -> Vec<Effect> {
         self.revision += 1;
@@ -24,7 +45,7 @@ impl App {
             return Vec::new();
         }
         match action {
-            Action::Quit => return vec![Effect::Quit],
+            Action::Quit => return self.quit(),
             Action::Suspend => return vec![Effect::Suspend],
             Action::Redraw => return vec![Effect::Redraw],
             Action::Help => self.overlay = Some(Overlay::Help(Help::default())),

@@ -450,6 +450,8 @@ impl Runtime {
         self.end = Some(Instant::now() + LAST_WAIT);
         self.order(EngineOrder::CancelAll);
         self.order(EngineOrder::Close);
+        let text = "ending: exports stop at their next safe point; asked again, it ends at once".to_owned();
+        self.tell(Message::Done { text, undo: Vec::new() });
     }
 
     fn is_over(&self) -> bool {
