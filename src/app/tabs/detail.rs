@@ -1,4 +1,4 @@
-//! One feed, whole: a text that is scrolled. Its lines are made by [`crate::app::view::detail`].
+//! One feed, whole: a text that is scrolled. Its lines are made by [`crate::app::view::detail()`].
 
 use crate::app::action::Action;
 use crate::app::state::App;

@@ -5,10 +5,10 @@
 //!
 //! | function | for |
 //! |---|---|
-//! | [`frame`] | header, tabs, hints, prompt, toasts |
-//! | [`feeds`], [`exports`], [`datasets`], [`partitions`], [`files`] | one kind of [`TableView`] |
-//! | [`detail`], [`calendar`], [`grid`], [`logs`] | their own shapes |
-//! | [`help`], [`palette`], [`form`] | overlays; `Confirm` and `Menu` are drawn from their state |
+//! | [`frame()`] | header, tabs, hints, prompt, toasts |
+//! | [`feeds()`], [`exports()`], [`datasets()`], [`partitions()`], [`files()`] | one kind of [`TableView`] |
+//! | [`detail()`], [`calendar()`], [`grid()`], [`logs()`] | their own shapes |
+//! | [`help()`], [`palette()`], [`form()`] | overlays; `Confirm` and `Menu` are drawn from their state |
 
 pub mod calendar;
 pub mod detail;
