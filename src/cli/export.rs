@@ -83,7 +83,7 @@ fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) ->
     let concurrency = export.concurrency.max(1);
     Setup {
         client,
-        lake: Lake::new(&config.paths.lake),
+        lake: Lake::new(&config.paths.lake).with_threads(threads(export.threads)),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
@@ -105,6 +105,12 @@ fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) ->
         program: program.to_owned(),
         clock: Utc::now,
     }
+}
+
+/// Threads that encode: as configured, or one for each core up to four.
+fn threads(configured: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    if configured == 0 { cores().min(4) } else { configured }
 }
 
 /// Looks whether the server is there and new enough, before any feed is touched.

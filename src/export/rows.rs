@@ -13,7 +13,7 @@ const BATCH_ROWS: usize = 16 * 1024;
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// Where rows go.
-pub(super) trait Sink {
+pub trait Sink {
     /// Takes decoded rows, in the order in which they came.
     fn batch(&mut self, batch: RecordBatch) -> Result<()>;
     /// Takes a row that cannot be decoded; every row before it was handed over already.
@@ -21,7 +21,7 @@ pub(super) trait Sink {
 }
 
 /// One answer being read.
-pub(super) struct Rows<'a> {
+pub struct Rows<'a> {
     frames: Frames,
     decoder: Decoder,
     selection: &'a Selection,
@@ -30,7 +30,8 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
+    /// For an answer in `framing` to the query that `selection` asked.
+    pub fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
         Ok(Self {
             frames: Frames::new(framing, max_row_bytes),
             decoder: Decoder::new(&selection.columns)?,
@@ -41,17 +42,17 @@ impl<'a> Rows<'a> {
     }
 
     /// The query's id, once the header has come.
-    pub(super) fn query_id(&self) -> Option<&str> {
+    pub fn query_id(&self) -> Option<&str> {
         self.query_id.as_deref()
     }
 
     /// The end mark has been seen.
-    pub(super) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.frames.is_complete()
     }
 
     /// Takes bytes of the body.
-    pub(super) fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
+    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
         let Self { frames, decoder, selection, query_id, table } = self;
         frames.push(bytes, &mut |element| match element {
             Element::Header { query_id: id, columns } => {
@@ -80,12 +81,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Hands over the rows decoded so far.
-    pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
+    pub fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
         flush(&mut self.decoder, sink)
     }
 
     /// Judges the answer after a clean end of the transport.
-    pub(super) fn end(self) -> Result<Completion> {
+    pub fn end(self) -> Result<Completion> {
         self.frames.end()
     }
 }

@@ -315,7 +315,8 @@ impl Prepared {
             version,
         };
         let staging = dataset.staging(&run.id)?;
-        let writer = Writer::new(dataset.committer.fs.clone(), staging, config, facts)?;
+        let (fs, pool) = (dataset.committer.fs.clone(), std::sync::Arc::clone(&dataset.pool));
+        let writer = Writer::new(fs, pool, staging, config, facts)?;
         let quarantine = Self::quarantine(dataset, run, seq)?;
         Ok(Self { columns, writer, quarantine, commit_id })
     }

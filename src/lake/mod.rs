@@ -5,7 +5,8 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
-//!      │        └ encoding          how each column is encoded, decided from a sample
+//!      │        ├ encoding          how each column is encoded, decided from a sample
+//!      │        └ encoder, pool     columns of open files, encoded by several threads
 //!      ▼
 //!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
 //!
@@ -17,6 +18,7 @@
 mod appender;
 mod commit;
 mod dataset;
+mod encoder;
 mod encoding;
 mod footer;
 mod fsops;
@@ -24,6 +26,7 @@ mod layout;
 mod lock;
 mod metadata;
 mod offsets;
+mod pool;
 mod quarantine;
 mod rebuild;
 mod report;
@@ -57,17 +60,24 @@ pub use usage::{Amount, PartitionUsage, usage};
 pub struct Lake {
     root: PathBuf,
     fs: fsops::Fs,
+    pool: Arc<pool::Pool>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::default() }
+        Self { root: root.into(), fs: fsops::Fs::default(), pool: Arc::new(pool::Pool::new(1)) }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
     pub fn with_faults(root: impl Into<PathBuf>, faults: Arc<dyn Faults>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::with_faults(faults) }
+        Self { fs: fsops::Fs::with_faults(faults), ..Self::new(root) }
+    }
+
+    /// Encodes with so many threads, shared by all datasets of this value and its clones; one without this.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { pool: Arc::new(pool::Pool::new(threads)), ..self }
     }
 
     /// Where it is.
@@ -83,6 +93,10 @@ impl Lake {
 
     fn fs(&self) -> &fsops::Fs {
         &self.fs
+    }
+
+    fn pool(&self) -> &Arc<pool::Pool> {
+        &self.pool
     }
 }
 
