@@ -82,7 +82,7 @@ fn partitions(n: u64, times: usize) -> Result<()> {
 
 fn commit(dataset: &mut Dataset, set: &Set) -> Result<()> {
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
-    read(set, pieces(set).into_iter(), &mut sink)?;
+    read(set, pieces(set), &mut sink)?;
     sink.commit()
 }
 
@@ -93,7 +93,7 @@ fn commit_row(dataset: &mut Dataset, set: &Set, offset: u64) -> Result<()> {
     row[2] = offset.to_string();
     let line = format!("{{\"row\":{{\"columns\":[{}]}}}},\n", row.join(","));
     let pieces = [set.header(), line, Set::end().to_owned()].map(String::into_bytes);
-    read(set, pieces.into_iter(), &mut kept)?;
+    read(set, pieces, &mut kept)?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
     sink.batch(kept.0.remove(0))?;
     sink.commit()

@@ -137,11 +137,26 @@ impl Sink for Counted {
 }
 
 /// Takes an answer apart, from its first to its last byte.
-pub fn read(set: &Set, pieces: impl Iterator<Item = Vec<u8>>, sink: &mut dyn Sink) -> Result<u64> {
+pub fn read<P: AsRef<[u8]>>(set: &Set, pieces: impl IntoIterator<Item = P>, sink: &mut dyn Sink) -> Result<u64> {
     let selection = set.selection();
     let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
     for piece in pieces {
-        rows.push(&piece, sink)?;
+        rows.push(piece.as_ref(), sink)?;
+    }
+    rows.flush(sink)?;
+    rows.end().map(|completion| completion.rows)
+}
+
+/// Takes an answer from a file.
+pub fn read_file(set: &Set, file: &mut impl std::io::Read, sink: &mut dyn Sink) -> Result<u64> {
+    let selection = set.selection();
+    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
+    let mut piece = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut piece).unwrap() {
+            0 => break,
+            n => rows.push(&piece[..n], sink)?,
+        }
     }
     rows.flush(sink)?;
     rows.end().map(|completion| completion.rows)

@@ -88,8 +88,17 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn take_all(&mut self, text: &[u8]) -> bool {
         self.peek();
-        let found = self.bytes.get(self.at..).is_some_and(|rest| starts_with(rest, text));
+        let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text));
         self.at += if found { text.len() } else { 0 };
+        found
+    }
+
+    /// The same for a text that is looked for often.
+    #[inline]
+    pub(super) fn take_prefix(&mut self, prefix: &Prefix) -> bool {
+        self.peek();
+        let found = self.bytes.get(self.at..).is_some_and(|rest| prefix.begins(rest));
+        self.at += if found { prefix.text.len() } else { 0 };
         found
     }
 
@@ -233,7 +242,7 @@ impl<'a> Cursor<'a> {
         self.open_string()?;
         let end = self.plain_run()?;
         if self.bytes[end] == b'"' {
-            out.extend_from_slice(&self.bytes[self.at..end]);
+            append(out, &self.bytes[self.at..], end - self.at);
             self.at = end + 1;
             return Ok(());
         }
@@ -460,15 +469,42 @@ fn leading_digits(bytes: &[u8], mut at: usize, mut value: i64) -> (i64, usize) {
     (value, at)
 }
 
-/// Whether `bytes` begin with `text`. Names are short: two words that overlap compare faster than a call.
-#[inline]
-fn starts_with(bytes: &[u8], text: &[u8]) -> bool {
-    let word = |bytes: &[u8], at: usize| bytes.get(at..)?.first_chunk().map(|chunk| u64::from_ne_bytes(*chunk));
-    let length = text.len();
-    if !(8..=16).contains(&length) || bytes.len() < length {
-        return bytes.starts_with(text);
+/// A text to compare with, its first eight bytes as a word: most names differ there, and many end there.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    text: Vec<u8>,
+    head: u64,
+    mask: u64,
+}
+
+impl Prefix {
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let (mut head, mut mask) = ([0; 8], [0; 8]);
+        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(&text) {
+            (*head, *mask) = (*byte, 0xFF);
+        }
+        Self { text, head: u64::from_ne_bytes(head), mask: u64::from_ne_bytes(mask) }
     }
-    word(bytes, 0) == word(text, 0) && word(bytes, length - 8) == word(text, length - 8)
+
+    /// Whether `bytes` begin with it.
+    #[inline]
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let Some((first, rest)) = bytes.split_first_chunk() else { return bytes.starts_with(&self.text) };
+        u64::from_ne_bytes(*first) & self.mask == self.head
+            && self.text.get(8..).is_none_or(|more| more.is_empty() || rest.starts_with(more))
+    }
+}
+
+/// Appends the first `length` of `bytes`. Strings are short: a copy of fixed size, cut back, is faster than a call.
+#[inline]
+fn append(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
+    let end = out.len() + length;
+    match (length, bytes.first_chunk::<16>(), bytes.first_chunk::<48>()) {
+        (..=16, Some(chunk), _) => out.extend_from_slice(chunk),
+        (17..=48, _, Some(chunk)) => out.extend_from_slice(chunk),
+        _ => out.extend_from_slice(&bytes[..length]),
+    }
+    out.truncate(end);
 }
 
 /// The place of the first quote or backslash. Most strings are short, so the first words are looked at without a call.

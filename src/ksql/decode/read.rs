@@ -270,7 +270,7 @@ fn read_struct(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
         let mut next = 0;
         loop {
             let index = match members.get(next) {
-                Some(member) if c.take_all(&member.quoted) => next,
+                Some(member) if c.take_prefix(&member.quoted) => next,
                 _ => find_member(c, members)?,
             };
             let member = &mut members[index];
