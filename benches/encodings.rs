@@ -40,9 +40,7 @@ fn main() -> Result<()> {
                 Some("delta") => Encoding::DELTA_BINARY_PACKED,
                 _ => return properties,
             };
-            properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path, encoding)
+            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
         });
         let ways = [rule, base(), base().set_dictionary_enabled(false)];
         let shown = ways.map(|properties| {

@@ -26,10 +26,15 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["generate", set, rows, days, order, folder] => generate(&named(set, rows, days, order), Path::new(folder)),
-        ["write", set, rows, days, order, folder, lake, threads] => {
-            write(&named(set, rows, days, order), Path::new(folder), Path::new(lake), threads.parse().unwrap())
+        ["generate", set, rows, days, order, folder] => {
+            generate(&named(set, rows, days, order), Path::new(folder))
         }
+        ["write", set, rows, days, order, folder, lake, threads] => write(
+            &named(set, rows, days, order),
+            Path::new(folder),
+            Path::new(lake),
+            threads.parse().unwrap(),
+        ),
         ["soak", set, rows, days, order, lake, threads, mib] => {
             let [threads, mib] = [threads, mib].map(|n| n.parse().unwrap());
             soak(&named(set, rows, days, order), Path::new(lake), threads, mib)
@@ -53,7 +58,9 @@ fn limits() -> Limits {
 fn measure(rows: u64, times: usize) -> Result<()> {
     println!("{rows} rows a set; medians of {times} in CPU seconds of one thread, last column by the clock");
     println!("whole = framing, decoding, encoding, commit with its syncs");
-    println!("set         B/row  decode krow/s   MB/s  encode krow/s  whole krow/s  whole/(decode+encode)  MB out  whole krow/s by the clock");
+    println!(
+        "set         B/row  decode krow/s   MB/s  encode krow/s  whole krow/s  whole/(decode+encode)  MB out  whole krow/s by the clock"
+    );
     let threads = std::env::var("THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let folder = tempfile::tempdir().unwrap();
     let sets = SETS.iter().map(|name| (name.to_string(), Set::new(name, rows, 30, false)));

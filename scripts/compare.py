@@ -11,7 +11,7 @@ the Parquet files; printed are medians. Codec and level are the same (zstd, 1), 
 What is not equal work. Peers read objects (`rows.ndjson`), as neither reads what ksqlDB sends; nobody is charged for
 making them, and they are 1.5 to 2 times the bytes. They are given the columns' types. lakehand takes the answer's framing
 apart, checks every offset, syncs every file and writes a manifest. A peer's CPU includes the start of Python and its
-import. Polars reads the MAP as a STRUCT of its six keys and
+import; "net" leaves that out. Polars reads the MAP as a STRUCT of its six keys and
 DECIMALs through doubles, those inside of a STRUCT as doubles for good. Peers write one file a folder and choose their row groups.
 """
 
@@ -190,13 +190,15 @@ def compare(args, name, folder):
                 print(f"  {who}: {files} files")
     equal = all(value == found["lakehand"] for value in found.values())
     print(f"  contents: {'equal' if equal else 'DIFFERENT ' + json.dumps(found, default=str, indent=1)}")
+    imports = {who: statistics.median(measured([sys.executable, "-c", f"import {who}"], args.threads)[0] for _ in range(3))
+               for who in PEERS}
     medians = {who: [statistics.median(column) for column in zip(*runs)] for who, runs in results.items()}
-    print(f"  {'':10}{'CPU s':>8}{'[min-max]':>14}{'wall s':>8}{'RSS MB':>8}{'out MB':>8}   peer/ours: CPU  wall  out")
+    print(f"  {'':10}{'CPU s':>8}{'[min-max]':>14}{'wall s':>8}{'RSS MB':>8}{'out MB':>8}   peer/ours: CPU   net  wall  out")
     ours = medians["lakehand"]
     for who, (cpu, wall, rss, size) in medians.items():
         least, most = min(r[0] for r in results[who]), max(r[0] for r in results[who])
         print(f"  {who:10}{cpu:8.2f}{f'{least:.2f}-{most:.2f}':>14}{wall:8.2f}{rss:8.0f}{size:8.1f}"
-              f"   {cpu / ours[0]:14.2f}{wall / ours[1]:6.2f}{size / ours[3]:5.2f}")
+              f"   {cpu / ours[0]:14.2f}{(cpu - imports.get(who, 0)) / ours[0]:6.2f}{wall / ours[1]:6.2f}{size / ours[3]:5.2f}")
     sys.stdout.flush()
     if not equal:
         sys.exit(1)

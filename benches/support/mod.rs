@@ -1,5 +1,10 @@
 //! What the benches share: data sets, the way from bytes into a lake, medians.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each bench uses another part; nobody reads its docs")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each bench uses another part; nobody reads its docs"
+)]
 
 pub mod sets;
 
@@ -52,7 +57,8 @@ pub fn feed(compression: Compression) -> Feed {
 }
 
 pub fn open(lake: &Path, feed: &Feed, limits: Limits, threads: usize) -> Result<Dataset> {
-    let owner = Owner { what: "bench".to_owned(), pid: std::process::id(), host: "here".to_owned(), since: at(T0) };
+    let owner =
+        Owner { what: "bench".to_owned(), pid: std::process::id(), host: "here".to_owned(), since: at(T0) };
     Dataset::open(&Lake::new(lake).with_threads(threads), feed, limits, owner)
 }
 
@@ -79,12 +85,8 @@ impl<'a> LakeSink<'a> {
     }
 
     pub fn commit(&mut self) -> Result<()> {
-        let at = Commit {
-            positions: self.positions.clone(),
-            complete_through: None,
-            complete: true,
-            now: at(T0),
-        };
+        let at =
+            Commit { positions: self.positions.clone(), complete_through: None, complete: true, now: at(T0) };
         self.appender.commit(at).map(|_| ())
     }
 }
@@ -137,7 +139,11 @@ impl Sink for Counted {
 }
 
 /// Takes an answer apart, from its first to its last byte.
-pub fn read<P: AsRef<[u8]>>(set: &Set, pieces: impl IntoIterator<Item = P>, sink: &mut dyn Sink) -> Result<u64> {
+pub fn read<P: AsRef<[u8]>>(
+    set: &Set,
+    pieces: impl IntoIterator<Item = P>,
+    sink: &mut dyn Sink,
+) -> Result<u64> {
     let selection = set.selection();
     let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
     for piece in pieces {

@@ -74,7 +74,12 @@ impl Set {
     pub fn selection(&self) -> Selection {
         let columns = self.columns().into_iter();
         let columns: Vec<_> = columns
-            .map(|(name, sql_type)| ReadColumn { label: name.clone(), name, sql_type, wire: Wire::AsDeclared })
+            .map(|(name, sql_type)| ReadColumn {
+                label: name.clone(),
+                name,
+                sql_type,
+                wire: Wire::AsDeclared,
+            })
             .collect();
         Selection { exprs: columns.iter().map(|c| format!("`{}`", c.name)).collect(), columns, star: false }
     }
@@ -108,7 +113,8 @@ impl Set {
         let rng = &mut Rng::with_seed(i ^ 0x5EED_0000_0000);
         let span = i64::from(self.days) * DAY;
         let even = i64::try_from(u128::from(i) * span as u128 / u128::from(self.rows.max(1))).unwrap();
-        let time = if self.shuffled { rng.i64(0..span) } else { (even + rng.i64(-HOUR..HOUR)).clamp(0, span - 1) };
+        let time =
+            if self.shuffled { rng.i64(0..span) } else { (even + rng.i64(-HOUR..HOUR)).clamp(0, span - 1) };
         let mut row = vec![(T0 + time).to_string(), (i % 4).to_string(), (i / 4).to_string()];
         self.values(i, T0 + time, rng, &mut row);
         row
@@ -210,14 +216,47 @@ impl Set {
 
 const CURRENCIES: [&str; 5] = ["EUR", "USD", "GBP", "JPY", "PLN"];
 const CITIES: [&str; 12] = [
-    "Łódź", "Berlin", "Paris", "Zürich", "São Paulo", "Osaka", "Oslo", "Kraków", "Graz", "Porto", "Lyon", "Gent",
+    "Łódź",
+    "Berlin",
+    "Paris",
+    "Zürich",
+    "São Paulo",
+    "Osaka",
+    "Oslo",
+    "Kraków",
+    "Graz",
+    "Porto",
+    "Lyon",
+    "Gent",
 ];
 const CHANNELS: [&str; 4] = ["app", "web", "store", "phone"];
 /// Keys of the map of `nested`.
 pub const TAGS: [&str; 6] = ["channel", "device", "campaign", "source", "store", "via"];
 const WORDS: [&str; 24] = [
-    "the", "of", "and", "a", "to", "payment", "in", "is", "was", "customer", "with", "for", "on", "order", "that",
-    "delivery", "returned", "late", "article", "warehouse", "again", "complaint", "refund", "Größe",
+    "the",
+    "of",
+    "and",
+    "a",
+    "to",
+    "payment",
+    "in",
+    "is",
+    "was",
+    "customer",
+    "with",
+    "for",
+    "on",
+    "order",
+    "that",
+    "delivery",
+    "returned",
+    "late",
+    "article",
+    "warehouse",
+    "again",
+    "complaint",
+    "refund",
+    "Größe",
 ];
 
 fn pick(rng: &mut Rng, words: &[&str]) -> String {
@@ -226,7 +265,8 @@ fn pick(rng: &mut Rng, words: &[&str]) -> String {
 
 fn uuid(rng: &mut Rng) -> String {
     let x = rng.u128(..);
-    let (a, b, c, d, e) = (x >> 96, (x >> 80) & 0xFFFF, (x >> 68) & 0xFFF, (x >> 56) & 0xFFF, x & 0xFFFF_FFFF_FFFF);
+    let (a, b, c, d, e) =
+        (x >> 96, (x >> 80) & 0xFFFF, (x >> 68) & 0xFFF, (x >> 56) & 0xFFF, x & 0xFFFF_FFFF_FFFF);
     format!("\"{a:08x}-{b:04x}-4{c:03x}-8{d:03x}-{e:012x}\"")
 }
 

@@ -169,7 +169,9 @@ fn integer(c: &mut Cursor) -> Read<i64> {
 fn double(c: &mut Cursor) -> Read<f64> {
     let quoted = c.peek() == Some(b'"');
     let at = c.at();
-    if let Some(value) = c.short_decimal().and_then(|(digits, fraction)| number::short_double(digits, fraction)) {
+    if let Some(value) =
+        c.short_decimal().and_then(|(digits, fraction)| number::short_double(digits, fraction))
+    {
         return Ok(value);
     }
     c.back(at);
