@@ -465,24 +465,32 @@ impl OpenFile {
     }
 }
 
-/// Calls `take` with each run of offsets that follow each other.
+/// Partitions whose runs are followed at the same time.
+const FOLLOWED: usize = 32;
+
+/// Calls `take` with each run of offsets that follow each other within their partition; rows of partitions may take
+/// turns.
 pub(crate) fn each_run<E>(
     partitions: &[i32],
     offsets: &[i64],
     mut take: impl FnMut(i32, i64, i64) -> Result<(), E>,
 ) -> Result<(), (i32, E)> {
-    let mut rows = partitions.iter().copied().zip(offsets.iter().copied());
-    let Some((mut partition, mut first)) = rows.next() else { return Ok(()) };
-    let mut last = first;
-    for (p, o) in rows {
-        if p == partition && last.checked_add(1) == Some(o) {
-            last = o;
-            continue;
+    let mut give =
+        |(partition, first, last): (i32, i64, i64)| take(partition, first, last).map_err(|e| (partition, e));
+    let mut runs: Vec<(i32, i64, i64)> = Vec::new();
+    for (&partition, &offset) in partitions.iter().zip(offsets) {
+        match runs.iter_mut().find(|run| run.0 == partition) {
+            Some((_, _, last)) if last.checked_add(1) == Some(offset) => *last = offset,
+            Some(run) => give(std::mem::replace(run, (partition, offset, offset)))?,
+            None => {
+                if runs.len() == FOLLOWED {
+                    runs.drain(..).try_for_each(&mut give)?;
+                }
+                runs.push((partition, offset, offset));
+            }
         }
-        take(partition, first, last).map_err(|e| (partition, e))?;
-        (partition, first, last) = (p, o, o);
     }
-    take(partition, first, last).map_err(|e| (partition, e))
+    runs.into_iter().try_for_each(give)
 }
 
 /// A row came that was there already.

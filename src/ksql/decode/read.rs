@@ -46,12 +46,11 @@ impl Node {
             Values::Decimal128 { values, shape } => {
                 let start = c.at();
                 let short = c.short_decimal().and_then(|(digits, fraction)| shape.short(digits, fraction));
-                values.push(match short {
-                    Some(value) => value,
-                    None => {
-                        c.back(start);
-                        placed(at, number::decimal(c.number()?, *shape))?
-                    }
+                values.push(if let Some(value) = short {
+                    value
+                } else {
+                    c.back(start);
+                    placed(at, number::decimal(c.number()?, *shape))?
                 });
             }
             Values::Decimal256 { values, shape } => {
