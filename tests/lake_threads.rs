@@ -74,9 +74,10 @@ fn two_datasets_share_the_threads() {
 
 #[test]
 fn the_budget_holds_with_threads() {
-    let root = tempfile::tempdir().unwrap();
+    // In memory where there is such a folder: the time of the syncs is not what is looked at.
+    let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let lake = Lake::new(root.path()).with_threads(4);
-    let all: Vec<Row> = (0..40_000).map(|i| (0, i, T0 + (i * 7919 % 400) * DAY)).collect();
+    let all: Vec<Row> = (0..20_000).map(|i| (0, i, T0 + (i * 7919 % 400) * DAY)).collect();
     let small = Limits { memory_bytes: 8 << 20, ..limits() };
     let mut dataset = Dataset::open(&lake, &stream_feed(), small, owner()).unwrap();
     let mut appender = dataset.appender(&stream_schema(), run("r1")).unwrap();
