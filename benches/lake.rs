@@ -78,7 +78,7 @@ fn measure(rows: u64, times: usize) -> Result<()> {
         let mut n = 0;
         let mut lake = || {
             n += 1;
-            folder.path().join(format!("{}{n}", set.name))
+            folder.path().join(format!("{name} {n}"))
         };
         let (encode, _) = median(times, || {
             let mut dataset = open(&lake(), &feed(Compression::Zstd(None)), limits(), threads).unwrap();
