@@ -27,8 +27,10 @@ fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["generate", set, rows, days, order, folder] => {
-            generate(&named(set, rows, days, order), Path::new(folder))
+            generate(&named(set, rows, days, order), Path::new(folder));
+            Ok(())
         }
+
         ["write", set, rows, days, order, folder, lake, threads] => write(
             &named(set, rows, days, order),
             Path::new(folder),
@@ -153,7 +155,7 @@ fn soak(set: &Set, lake: &Path, threads: usize, mib: usize) -> Result<()> {
     Ok(())
 }
 
-fn generate(set: &Set, folder: &Path) -> Result<()> {
+fn generate(set: &Set, folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     let file = |name: &str| BufWriter::new(std::fs::File::create(folder.join(name)).unwrap());
     let (mut answer, mut objects) = (file("answer.bin"), file("rows.ndjson"));
@@ -163,7 +165,6 @@ fn generate(set: &Set, folder: &Path) -> Result<()> {
         objects.write_all(set.object(i).as_bytes()).unwrap();
     }
     answer.write_all(Set::end().as_bytes()).unwrap();
-    Ok(())
 }
 
 fn write(set: &Set, folder: &Path, lake: &Path, threads: usize) -> Result<()> {

@@ -112,7 +112,9 @@ impl Set {
     pub fn row(&self, i: u64) -> Vec<String> {
         let rng = &mut Rng::with_seed(i ^ 0x5EED_0000_0000);
         let span = i64::from(self.days) * DAY;
-        let even = i64::try_from(u128::from(i) * span as u128 / u128::from(self.rows.max(1))).unwrap();
+        let even =
+            i64::try_from(u128::from(i) * u128::from(span.unsigned_abs()) / u128::from(self.rows.max(1)))
+                .unwrap();
         let time =
             if self.shuffled { rng.i64(0..span) } else { (even + rng.i64(-HOUR..HOUR)).clamp(0, span - 1) };
         let mut row = vec![(T0 + time).to_string(), (i % 4).to_string(), (i / 4).to_string()];
@@ -176,7 +178,8 @@ impl Set {
             "texts" => {
                 let mut body = String::from("\"");
                 for _ in 0..rng.usize(20..200) {
-                    let _ = write!(body, "{} ", WORDS[(rng.f64() * rng.f64() * WORDS.len() as f64) as usize]);
+                    let below = rng.usize(..WORDS.len());
+                    let _ = write!(body, "{} ", WORDS[rng.usize(..=below)]);
                 }
                 body.push('"');
                 row.extend([i.to_string(), body]);
@@ -264,10 +267,8 @@ fn pick(rng: &mut Rng, words: &[&str]) -> String {
 }
 
 fn uuid(rng: &mut Rng) -> String {
-    let x = rng.u128(..);
-    let (a, b, c, d, e) =
-        (x >> 96, (x >> 80) & 0xFFFF, (x >> 68) & 0xFFF, (x >> 56) & 0xFFF, x & 0xFFFF_FFFF_FFFF);
-    format!("\"{a:08x}-{b:04x}-4{c:03x}-8{d:03x}-{e:012x}\"")
+    let hex = format!("{:032x}", rng.u128(..));
+    format!("\"{}-{}-4{}-8{}-{}\"", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 fn cents(rng: &mut Rng, below: u32) -> String {
