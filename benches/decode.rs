@@ -1,5 +1,8 @@
 //! Rows and megabytes a second from row bytes to record batches: `cargo bench --bench decode`.
 //!
+//! `decode count N` decodes N batches of each kind and prints nothing: for counting instructions
+//! (scripts/callgrind-decode).
+//!
 //! Without `--bench` (as `cargo test --all-targets` calls it) it decodes a few rows only, to show that it still runs.
 
 use std::time::{Duration, Instant};
@@ -10,14 +13,39 @@ use lakehand::ksql::decode::Decoder;
 use lakehand::ksql::schema::{Field, SqlType};
 
 /// Rows of a batch.
-const BATCH: usize = 8192;
+const BATCH: usize = 32 * 1024;
 
 fn main() -> lakehand::Result<()> {
+    let words: Vec<String> = std::env::args().collect();
+    if let [_, command, kind, batches] = &words[..]
+        && command == "count"
+    {
+        return count(kind, batches.parse().unwrap_or(1));
+    }
     let measured = std::env::args().any(|argument| argument == "--bench");
     let length = if measured { Duration::from_secs(3) } else { Duration::ZERO };
     let rng = &mut Rng::with_seed(7);
     measure("flat", &flat_columns(), &rows(|| flat_row(rng)), length)?;
     measure("nested", &nested_columns(), &rows(|| nested_row(rng)), length)
+}
+
+/// Decodes so many batches, and nothing else.
+fn count(kind: &str, batches: usize) -> lakehand::Result<()> {
+    let rng = &mut Rng::with_seed(7);
+    let (columns, rows) = match kind {
+        "flat" => (flat_columns(), rows(|| flat_row(rng))),
+        _ => (nested_columns(), rows(|| nested_row(rng))),
+    };
+    let mut decoder = Decoder::new(&columns)?;
+    for _ in 0..batches {
+        for row in &rows {
+            if let Err(bad) = decoder.push_row(row.as_bytes()) {
+                return Err(lakehand::Error::new(lakehand::Kind::Bug, bad.reason).at("path", bad.path));
+            }
+        }
+        std::hint::black_box(decoder.finish()?);
+    }
+    Ok(())
 }
 
 fn rows(row: impl FnMut() -> String) -> Vec<String> {

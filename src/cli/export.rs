@@ -106,7 +106,9 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
     let concurrency = export.concurrency.max(1);
     Setup {
         client,
-        lake: Lake::new(&config.paths.lake).sealing_after(export.seal_after),
+        lake: Lake::new(&config.paths.lake)
+            .sealing_after(export.seal_after)
+            .with_threads(threads(export.threads)),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
@@ -128,6 +130,12 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
         program: program.to_owned(),
         clock: Utc::now,
     }
+}
+
+/// Threads that encode: as configured, or one for each core up to four.
+fn threads(configured: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    if configured == 0 { cores().min(4) } else { configured }
 }
 
 /// Looks whether the server is there and new enough, before any feed is touched.

@@ -106,6 +106,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("export.min_free_mb", mib min_free_bytes, 0..=1_073_741_824),
     key!("export.target_file_mb", mib target_file_bytes, 1..=65_536),
     key!("export.concurrency", count concurrency, 1..=64),
+    key!("export.threads", count threads, 0..=64),
     key!("export.commit_every", export.commit_every, "10ms"..="1d"),
     key!("export.retries", count retries, 0..=1000),
     key!("export.retry_base", export.retry_base, "1ms"..="1h"),

@@ -128,6 +128,8 @@ pub struct ExportConfig {
     pub target_file_bytes: u64,
     /// Feeds exported at the same time.
     pub concurrency: usize,
+    /// Threads that encode, over all exports; 0: one for each core, at most 4.
+    pub threads: usize,
     /// A stream's rows are committed at least so often.
     pub commit_every: Duration,
     /// How often a failed attempt is tried again.
@@ -155,6 +157,7 @@ impl Default for ExportConfig {
             min_free_bytes: 1024 << 20,
             target_file_bytes: 128 << 20,
             concurrency: 2,
+            threads: 0,
             commit_every: Duration::from_secs(300),
             retries: 4,
             retry_base: Duration::from_secs(1),

@@ -27,7 +27,7 @@ pub mod plan;
 mod position;
 pub mod prepare;
 pub mod progress;
-mod rows;
+pub mod rows;
 pub mod scheduler;
 mod stream;
 mod table;

@@ -7,13 +7,15 @@ use crate::ksql::decode::{BadRow, Decoder};
 use crate::ksql::response::{Completion, Element, Frames, Framing};
 use crate::ksql::statement::Selection;
 
-/// Rows of a batch: large enough that Parquet's encoders work on runs, small enough to stay in a cache's reach.
-const BATCH_ROWS: usize = 16 * 1024;
+/// Rows of a batch: large enough that Parquet's encoders work on runs; measured, half as many cost 5 to 15 % more.
+const BATCH_ROWS: usize = 32 * 1024;
 /// A batch is handed on when its rows hold this much, however few they are.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of rows after which the batch's size is looked at again.
+const LOOK_BYTES: usize = 64 * 1024;
 
 /// Where rows go.
-pub(super) trait Sink {
+pub trait Sink {
     /// Takes decoded rows, in the order in which they came.
     fn batch(&mut self, batch: RecordBatch) -> Result<()>;
     /// Takes a row that cannot be decoded; every row before it was handed over already.
@@ -21,38 +23,42 @@ pub(super) trait Sink {
 }
 
 /// One answer being read.
-pub(super) struct Rows<'a> {
+pub struct Rows<'a> {
     frames: Frames,
     decoder: Decoder,
     selection: &'a Selection,
     query_id: Option<String>,
     table: bool,
+    /// Bytes of rows since the batch's size was looked at.
+    unseen: usize,
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
+    /// For an answer in `framing` to the query that `selection` asked.
+    pub fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
         Ok(Self {
             frames: Frames::new(framing, max_row_bytes),
             decoder: Decoder::new(&selection.columns)?,
             selection,
             query_id: None,
             table: matches!(framing, Framing::Table | Framing::LegacyTable),
+            unseen: 0,
         })
     }
 
     /// The query's id, once the header has come.
-    pub(super) fn query_id(&self) -> Option<&str> {
+    pub fn query_id(&self) -> Option<&str> {
         self.query_id.as_deref()
     }
 
     /// The end mark has been seen.
-    pub(super) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.frames.is_complete()
     }
 
     /// Takes bytes of the body.
-    pub(super) fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
-        let Self { frames, decoder, selection, query_id, table } = self;
+    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
+        let Self { frames, decoder, selection, query_id, table, unseen } = self;
         frames.push(bytes, &mut |element| match element {
             Element::Header { query_id: id, columns } => {
                 *query_id = Some(id.to_owned());
@@ -63,10 +69,17 @@ impl<'a> Rows<'a> {
                 if *table { "a snapshot holds a deletion" } else { "a stream holds a deletion" },
             )),
             Element::Row { values, .. } => match decoder.push_row(values) {
-                Ok(()) if decoder.len() >= BATCH_ROWS || decoder.memory() >= BATCH_BYTES => {
-                    flush(decoder, sink)
+                Ok(()) => {
+                    *unseen += values.len();
+                    let look = *unseen >= LOOK_BYTES;
+                    if look {
+                        *unseen = 0;
+                    }
+                    if decoder.len() >= BATCH_ROWS || (look && decoder.memory() >= BATCH_BYTES) {
+                        flush(decoder, sink)?;
+                    }
+                    Ok(())
                 }
-                Ok(()) => Ok(()),
                 Err(bad) if bad.arity || bad.syntax => Err(Error::new(
                     Kind::Garbled,
                     format!("a row is not the row that the header announces: {}", bad.reason),
@@ -80,12 +93,12 @@ impl<'a> Rows<'a> {
     }
 
     /// Hands over the rows decoded so far.
-    pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
+    pub fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
         flush(&mut self.decoder, sink)
     }
 
     /// Judges the answer after a clean end of the transport.
-    pub(super) fn end(self) -> Result<Completion> {
+    pub fn end(self) -> Result<Completion> {
         self.frames.end()
     }
 }

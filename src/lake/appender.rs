@@ -307,9 +307,9 @@ impl Prepared {
             file_mode: dataset.feed.visibility.file_mode(),
             target_bytes: limits.target_file_bytes.max(1),
             min_free_bytes: limits.min_free_bytes,
-            // Measured: what the encoders really take is up to 1.6 times what they report; the rest is for rows that
-            // are being decoded and routed.
-            budget: limits.memory_bytes / 2,
+            // Measured: what the encoders really take is up to 1.6 times what they report, with several threads and so
+            // several arenas of the allocator more; the rest is for rows that are being decoded and routed.
+            budget: limits.memory_bytes / 5 * 2,
         };
         let facts = FooterFacts {
             dataset: dataset.metadata.source.clone(),
@@ -324,7 +324,8 @@ impl Prepared {
             version,
         };
         let staging = dataset.staging(&run.id)?;
-        let writer = Writer::new(dataset.committer.fs.clone(), staging, config, facts)?;
+        let (fs, pool) = (dataset.committer.fs.clone(), std::sync::Arc::clone(&dataset.pool));
+        let writer = Writer::new(fs, pool, staging, config, facts)?;
         let quarantine = Self::quarantine(dataset, run, seq)?;
         Ok(Self { columns, writer, quarantine, commit_id })
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -13,6 +14,7 @@ use super::commit::{Committer, Intent, Move};
 use super::fsops::{self, Fs};
 use super::lock::Lock;
 use super::metadata::{Metadata, read_metadata};
+use super::pool::Pool;
 use super::schema::{self, TableSchema};
 use super::{Appender, Lake, Limits, Owner, RunInfo, Snapshot, layout, rebuild};
 use crate::feed::{Feed, FeedKind};
@@ -27,6 +29,7 @@ const LAKE_MODE: u32 = 0o755;
 pub struct Dataset {
     pub(crate) feed: Feed,
     pub(crate) limits: Limits,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) committer: Committer,
     pub(crate) metadata: Metadata,
     recovery: Recovery,
@@ -74,6 +77,7 @@ impl Dataset {
         Ok(Self {
             feed: feed.clone(),
             limits,
+            pool: Arc::clone(lake.pool()),
             committer: Committer { fs, dir, visibility: feed.visibility },
             metadata: Metadata::fresh(feed, owner.since),
             recovery: Recovery::default(),

@@ -5,7 +5,8 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
-//!      │        └ encoding          how each column is encoded, decided from a sample
+//!      │        ├ encoding          how each column is encoded, decided from a sample
+//!      │        └ encoder, pool     columns of open files, encoded by several threads
 //!      ▼
 //!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
 //!
@@ -22,6 +23,7 @@ pub mod check;
 mod commit;
 mod completeness;
 mod dataset;
+mod encoder;
 mod encoding;
 mod footer;
 mod fsops;
@@ -29,6 +31,7 @@ mod layout;
 mod lock;
 mod metadata;
 mod offsets;
+mod pool;
 mod preview;
 mod quarantine;
 mod rebuild;
@@ -71,23 +74,35 @@ pub struct Lake {
     root: PathBuf,
     fs: fsops::Fs,
     seal_after: Option<std::time::Duration>,
+    pool: Arc<pool::Pool>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::default(), seal_after: None }
+        Self {
+            root: root.into(),
+            fs: fsops::Fs::default(),
+            seal_after: None,
+            pool: Arc::new(pool::Pool::new(1)),
+        }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
     pub fn with_faults(root: impl Into<PathBuf>, faults: Arc<dyn Faults>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::with_faults(faults), seal_after: None }
+        Self { fs: fsops::Fs::with_faults(faults), ..Self::new(root) }
     }
 
     /// The same lake, which seals a partition of a stream when the lake is complete this long beyond its end.
     #[must_use]
     pub fn sealing_after(self, seal_after: Option<std::time::Duration>) -> Self {
         Self { seal_after, ..self }
+    }
+
+    /// Encodes with so many threads, shared by all datasets of this value and its clones; one without this.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { pool: Arc::new(pool::Pool::new(threads)), ..self }
     }
 
     /// Where it is.
@@ -103,6 +118,10 @@ impl Lake {
 
     fn fs(&self) -> &fsops::Fs {
         &self.fs
+    }
+
+    fn pool(&self) -> &Arc<pool::Pool> {
+        &self.pool
     }
 }
 

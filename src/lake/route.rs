@@ -84,6 +84,9 @@ impl Router {
 
     /// Cuts a batch by partition.
     pub(crate) fn route(&self, batch: &RecordBatch) -> Result<Routed> {
+        if let Some(unit) = self.only_unit(batch.column(self.column)) {
+            return Ok(Routed { parts: vec![(unit, batch.clone())], homeless: Vec::new() });
+        }
         let units = self.units(batch.column(self.column))?;
         let mut runs: Vec<(usize, usize)> = Vec::new();
         for (row, unit) in units.iter().enumerate() {
@@ -121,6 +124,19 @@ impl Router {
             parts.push((unit, taken));
         }
         Ok(Routed { parts, homeless })
+    }
+
+    /// The unit that all rows have, where the least and the greatest time tell it: milliseconds without nulls, in UTC.
+    /// In other zones a clock that is set back could lead to another day and back in between.
+    fn only_unit(&self, column: &ArrayRef) -> Option<i64> {
+        if self.zone != Tz::UTC || *column.data_type() != DataType::Int64 || column.null_count() > 0 {
+            return None;
+        }
+        let values = column.as_primitive::<Int64Type>().values();
+        let least = values.iter().copied().min()?;
+        let greatest = values.iter().copied().max()?;
+        let unit = self.unit(least, false)?;
+        (self.unit(greatest, false)? == unit).then_some(unit)
     }
 
     /// The unit of each row, or the time that has none.

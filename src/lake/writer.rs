@@ -13,20 +13,25 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use super::RollReasons;
+use super::encoder::{RowGroup, Waiting};
 use super::encoding::{Choice, Sampler};
 use super::footer::FooterFacts;
 use super::fsops::{self, Fs, LakeFile};
 use super::offsets::OffsetRuns;
+use super::pool::Pool;
 use crate::feed::Compression;
 use crate::{Error, Kind, Result};
 
@@ -45,6 +50,11 @@ const LEAF_BASE: usize = 16 << 10;
 const LEAF_FLUSHED: usize = 1 << 10;
 /// Rows after which a column has certainly compressed a page, and so has a codec with its tables.
 const PAGE_ROWS: usize = 20_000;
+/// Where a row group ends, in rows and in bytes.
+const GROUP_ROWS: usize = 1 << 20;
+const GROUP_BYTES: usize = 64 << 20;
+/// Rows that may wait for an encoding thread, in bytes of their arrays.
+const WAITING: usize = 16 << 20;
 /// Runs of offsets that a footer lists for one Kafka partition.
 pub(crate) const FOOTER_RUNS: usize = 256;
 
@@ -89,18 +99,24 @@ pub(crate) struct ClosedFile {
 }
 
 struct OpenFile {
-    writer: ArrowWriter<LakeFile>,
+    writer: SerializedFileWriter<LakeFile>,
+    factory: ArrowRowGroupWriterFactory,
+    group: Option<RowGroup>,
     staged: PathBuf,
     rows: u64,
     offsets: OffsetRuns,
     rowtime: Option<[i64; 2]>,
     last_used: u64,
     memory: usize,
+    /// Encoded bytes of the row group in progress, as last measured.
+    size: usize,
 }
 
 /// The open and the finished files.
 pub(crate) struct Writer {
     fs: Fs,
+    pool: Arc<Pool>,
+    waiting: Waiting,
     staging: PathBuf,
     config: FileConfig,
     facts: FooterFacts,
@@ -117,7 +133,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn new(fs: Fs, staging: PathBuf, config: FileConfig, facts: FooterFacts) -> Result<Self> {
+    pub(crate) fn new(
+        fs: Fs,
+        pool: Arc<Pool>,
+        staging: PathBuf,
+        config: FileConfig,
+        facts: FooterFacts,
+    ) -> Result<Self> {
         let parquet = parquet::arrow::ArrowSchemaConverter::new()
             .with_coerce_types(true)
             .convert(&config.schema)
@@ -132,6 +154,8 @@ impl Writer {
         };
         Ok(Self {
             fs,
+            pool,
+            waiting: Waiting::default(),
             staging,
             config,
             facts,
@@ -188,27 +212,31 @@ impl Writer {
         let Some(file) = self.open.get_mut(&unit) else {
             return Err(Error::new(Kind::Bug, "a file that was just opened is gone"));
         };
-        file.writer.write(batch).map_err(|e| refused(&e, &file.staged))?;
-        file.rows += batch.num_rows() as u64;
+        file.write(batch, &self.config.schema, &self.pool, &self.waiting)?;
         file.last_used = self.clock;
         file.note(facts)?;
-        let size = file.writer.bytes_written() + file.writer.in_progress_size();
+        // Who hands rows over works himself when the others do not follow.
+        let most = if self.pool.has_workers() { WAITING.min(self.config.budget / 8) } else { 0 };
+        self.pool.work_until(|| self.waiting.load(Ordering::Relaxed) <= most);
         self.measure(unit);
-        if size as u64 >= self.config.target_bytes {
-            self.close(unit, Roll::Size, None)?;
+        if let Some(file) = self.open.get_mut(&unit) {
+            if file.bytes() as u64 >= self.config.target_bytes {
+                self.close(unit, Roll::Size, None)?;
+            } else if file.group_rows() >= GROUP_ROWS || file.size >= GROUP_BYTES {
+                file.flush(&self.pool)?;
+                self.measure(unit);
+            }
         }
         self.relieve()
     }
 
     /// Brings the memory below the budget.
     fn relieve(&mut self) -> Result<()> {
-        while self.memory > self.config.budget {
-            let largest = self.open.iter().max_by_key(|(_, file)| file.writer.memory_size());
+        while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
+            let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&unit, file)) = largest else { return Ok(()) };
-            if file.writer.in_progress_rows() >= SMALL_ROWS || file.writer.memory_size() >= SMALL_BYTES {
-                if let Some(file) = self.open.get_mut(&unit) {
-                    file.writer.flush().map_err(|e| refused(&e, &file.staged))?;
-                }
+            if file.group_rows() >= SMALL_ROWS || file.size >= SMALL_BYTES {
+                file.flush(&self.pool)?;
                 self.measure(unit);
             } else {
                 self.close_oldest()?;
@@ -227,9 +255,12 @@ impl Writer {
         let Some(file) = self.open.get_mut(&unit) else { return };
         let leaves = self.leaf_paths.len();
         let mut memory = leaves * LEAF_FLUSHED * file.writer.flushed_row_groups().len();
-        if file.writer.in_progress_rows() > 0 {
-            memory += file.writer.memory_size() + leaves * LEAF_BASE;
-            if file.writer.in_progress_rows() >= PAGE_ROWS {
+        file.size = 0;
+        if let Some(group) = &file.group {
+            let (held, size) = group.measure();
+            file.size = size;
+            memory += held + leaves * LEAF_BASE;
+            if group.rows() >= PAGE_ROWS {
                 memory += leaves * self.codec_bytes;
             }
         }
@@ -242,16 +273,20 @@ impl Writer {
         let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
         let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(self.properties()?))
-            .map_err(|e| refused(&e, &staged))?;
+            .and_then(ArrowWriter::into_serialized_writer);
+        let (writer, factory) = writer.map_err(|e| refused(&e, &staged))?;
         self.files_made += 1;
         Ok(OpenFile {
             writer,
+            factory,
+            group: None,
             staged,
             rows: 0,
             offsets: OffsetRuns::default(),
             rowtime: None,
             last_used: self.clock,
             memory: 0,
+            size: 0,
         })
     }
 
@@ -275,9 +310,7 @@ impl Writer {
             .set_compression(codec)
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_column_index_truncate_length(Some(64))
-            .set_statistics_truncate_length(Some(64))
-            .set_max_row_group_row_count(Some(1 << 20))
-            .set_max_row_group_bytes(Some(64 << 20));
+            .set_statistics_truncate_length(Some(64));
         for (path, choice) in self.leaf_paths.iter().zip(choices) {
             words.insert(path.string(), choice.word().into());
             let encoding = match choice {
@@ -300,6 +333,7 @@ impl Writer {
     fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
         let Some(mut file) = self.open.remove(&unit) else { return Ok(()) };
         self.memory -= file.memory;
+        file.flush(&self.pool)?;
         let mut entry = |key: &str, value: String| {
             file.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
         };
@@ -335,6 +369,10 @@ impl Writer {
     pub(crate) fn finish(&mut self, positions: Option<&str>) -> Result<(Vec<ClosedFile>, RollReasons)> {
         let mut units: Vec<i64> = self.open.keys().copied().collect();
         units.sort_unstable();
+        // All at once, so that the threads are busy while this one waits for the disk.
+        for file in self.open.values_mut() {
+            file.begin_flush(&self.pool)?;
+        }
         for unit in units {
             self.close(unit, Roll::Commit, positions)?;
         }
@@ -363,8 +401,7 @@ impl Writer {
 
     /// Rows, bytes and number of files since the last `finish`, and what is open.
     pub(crate) fn numbers(&self) -> super::WriterStats {
-        let open_bytes: usize =
-            self.open.values().map(|f| f.writer.bytes_written() + f.writer.in_progress_size()).sum();
+        let open_bytes: usize = self.open.values().map(OpenFile::bytes).sum();
         super::WriterStats {
             rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(|f| f.rows)).sum(),
             quarantined: 0,
@@ -377,6 +414,55 @@ impl Writer {
 }
 
 impl OpenFile {
+    fn write(
+        &mut self,
+        batch: &RecordBatch,
+        schema: &SchemaRef,
+        pool: &Pool,
+        waiting: &Waiting,
+    ) -> Result<()> {
+        let mut group = match self.group.take() {
+            Some(group) => group,
+            None => RowGroup::new(&self.factory, self.writer.flushed_row_groups().len(), schema, waiting)
+                .map_err(|e| refused(&e, &self.staged))?,
+        };
+        group.write(batch, pool).map_err(|e| refused(&e, &self.staged))?;
+        self.group = Some(group);
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Lets the threads close the columns of the row group; `flush` must follow.
+    fn begin_flush(&mut self, pool: &Pool) -> Result<()> {
+        match &mut self.group {
+            Some(group) => group.close(pool).map_err(|e| refused(&e, &self.staged)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the row group in progress to the file.
+    fn flush(&mut self, pool: &Pool) -> Result<()> {
+        self.begin_flush(pool)?;
+        let Some(group) = self.group.take() else { return Ok(()) };
+        let write = || {
+            let mut row_group = self.writer.next_row_group()?;
+            for chunk in group.chunks(pool)? {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close().map(|_| ())
+        };
+        write().map_err(|e| refused(&e, &self.staged))
+    }
+
+    fn group_rows(&self) -> usize {
+        self.group.as_ref().map_or(0, RowGroup::rows)
+    }
+
+    /// Size of the file if it were closed now.
+    fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.size
+    }
+
     fn note(&mut self, facts: &RowFacts<'_>) -> Result<()> {
         if let Some((partitions, offsets)) = facts.positions {
             each_run(partitions, offsets, |partition, first, last| {
@@ -392,24 +478,32 @@ impl OpenFile {
     }
 }
 
-/// Calls `take` with each run of offsets that follow each other.
+/// Partitions whose runs are followed at the same time.
+const FOLLOWED: usize = 32;
+
+/// Calls `take` with each run of offsets that follow each other within their partition; rows of partitions may take
+/// turns.
 pub(crate) fn each_run<E>(
     partitions: &[i32],
     offsets: &[i64],
     mut take: impl FnMut(i32, i64, i64) -> Result<(), E>,
 ) -> Result<(), (i32, E)> {
-    let mut rows = partitions.iter().copied().zip(offsets.iter().copied());
-    let Some((mut partition, mut first)) = rows.next() else { return Ok(()) };
-    let mut last = first;
-    for (p, o) in rows {
-        if p == partition && last.checked_add(1) == Some(o) {
-            last = o;
-            continue;
+    let mut give =
+        |(partition, first, last): (i32, i64, i64)| take(partition, first, last).map_err(|e| (partition, e));
+    let mut runs: Vec<(i32, i64, i64)> = Vec::new();
+    for (&partition, &offset) in partitions.iter().zip(offsets) {
+        match runs.iter_mut().find(|run| run.0 == partition) {
+            Some((_, _, last)) if last.checked_add(1) == Some(offset) => *last = offset,
+            Some(run) => give(std::mem::replace(run, (partition, offset, offset)))?,
+            None => {
+                if runs.len() == FOLLOWED {
+                    runs.drain(..).try_for_each(&mut give)?;
+                }
+                runs.push((partition, offset, offset));
+            }
         }
-        take(partition, first, last).map_err(|e| (partition, e))?;
-        (partition, first, last) = (p, o, o);
     }
-    take(partition, first, last).map_err(|e| (partition, e))
+    runs.into_iter().try_for_each(give)
 }
 
 /// A row came that was there already.

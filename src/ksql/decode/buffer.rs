@@ -13,9 +13,10 @@ use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer}
 /// Past this end of an offset buffer (half of what it can address) the batch is to be taken.
 const FULL: i32 = i32::MAX / 2;
 
-/// Takes the values and leaves room for as many.
+/// Takes the values and leaves room for as many and a few more: texts of the next batch are seldom as long to the byte,
+/// and a buffer that has to grow is copied.
 pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
-    let room = Vec::with_capacity(values.len());
+    let room = Vec::with_capacity(values.len() + values.len() / 16);
     std::mem::replace(values, room)
 }
 

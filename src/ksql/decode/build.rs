@@ -5,7 +5,7 @@
 //! of every decimal; a DECIMAL with more, inside a STRUCT, needs an overlay or is refused.
 
 use super::buffer::{Offsets, Texts};
-use super::cursor::MAX_DEPTH;
+use super::cursor::{MAX_DEPTH, Prefix};
 use super::node::{Encoding, Member, Node, Values};
 use super::number::Shape;
 use crate::ksql::column::{ReadColumn, Wire};
@@ -131,7 +131,7 @@ fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> 
         let mut quoted = serde_json::to_vec(&field.name)
             .map_err(|error| Error::new(Kind::Bug, "a name cannot be written as JSON").because(error))?;
         quoted.push(b':');
-        members.push(Member { name: field.name.clone(), quoted, node });
+        members.push(Member { name: field.name.clone(), quoted: Prefix::new(quoted), node });
     }
     Ok(members)
 }

@@ -43,11 +43,13 @@ impl<'a> Cursor<'a> {
     /// At the first byte. `scratch` takes the text of strings that are not plain.
     #[inline]
     pub(super) fn new(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Self {
-        let valid = match std::str::from_utf8(bytes) {
-            Ok(_) => bytes.len(),
-            Err(error) => error.valid_up_to(),
+        // One pass that compilers turn into vector instructions; only rows beyond ASCII are looked at again.
+        let (least, all) = bytes.iter().fold((u8::MAX, 0), |(least, all), &b| (least.min(b), all | b));
+        let clean = least >= 0x20;
+        let valid = match all {
+            0..0x80 => bytes.len(),
+            _ => std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len),
         };
-        let clean = bytes.iter().fold(u8::MAX, |least, &b| least.min(b)) >= 0x20;
         Self { bytes, at: 0, valid, clean, scratch }
     }
 
@@ -55,6 +57,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn at(&self) -> usize {
         self.at
+    }
+
+    /// Goes back to a place that was passed.
+    #[inline]
+    pub(super) fn back(&mut self, at: usize) {
+        self.at = at;
     }
 
     /// The next byte, white space skipped.
@@ -82,6 +90,15 @@ impl<'a> Cursor<'a> {
         self.peek();
         let found = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(text));
         self.at += if found { text.len() } else { 0 };
+        found
+    }
+
+    /// The same for a text that is looked for often.
+    #[inline]
+    pub(super) fn take_prefix(&mut self, prefix: &Prefix) -> bool {
+        self.peek();
+        let found = self.bytes.get(self.at..).is_some_and(|rest| prefix.begins(rest));
+        self.at += if found { prefix.text.len() } else { 0 };
         found
     }
 
@@ -135,6 +152,56 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// An integer of at most 18 digits in one pass; `None`, and nothing passed, for any other number.
+    #[inline]
+    pub(super) fn short_integer(&mut self) -> Option<i64> {
+        self.peek();
+        let rest = self.bytes.get(self.at..)?;
+        let negative = rest.first() == Some(&b'-');
+        let start = usize::from(negative);
+        let (value, end) = leading_digits(rest, start, 0);
+        let digits = end - start;
+        if digits == 0
+            || digits > MAX_SHORT
+            || (rest[start] == b'0' && digits > 1)
+            || matches!(rest.get(end), Some(b'.' | b'e' | b'E'))
+        {
+            return None;
+        }
+        self.at += end;
+        Some(if negative { -value } else { value })
+    }
+
+    /// A number without an exponent and of at most 18 digits in all, in one pass: its digits as an integer, and how
+    /// many of them stand behind the point. `None`, and nothing passed, for any other number.
+    #[inline]
+    pub(super) fn short_decimal(&mut self) -> Option<(i64, usize)> {
+        self.peek();
+        let rest = self.bytes.get(self.at..)?;
+        let negative = rest.first() == Some(&b'-');
+        let start = usize::from(negative);
+        let (mut value, mut end) = leading_digits(rest, start, 0);
+        let mut digits = end - start;
+        if digits == 0 || (rest[start] == b'0' && digits > 1) {
+            return None;
+        }
+        let mut fraction = 0;
+        if rest.get(end) == Some(&b'.') {
+            let point = end + 1;
+            (value, end) = leading_digits(rest, point, value);
+            fraction = end - point;
+            digits += fraction;
+            if fraction == 0 {
+                return None;
+            }
+        }
+        if digits > MAX_SHORT || matches!(rest.get(end), Some(b'e' | b'E')) {
+            return None;
+        }
+        self.at += end;
+        Some((if negative { -value } else { value }, fraction))
+    }
+
     /// A number, checked against JSON's grammar.
     #[inline]
     pub(super) fn number(&mut self) -> Read<Number<'a>> {
@@ -175,7 +242,7 @@ impl<'a> Cursor<'a> {
         self.open_string()?;
         let end = self.plain_run()?;
         if self.bytes[end] == b'"' {
-            out.extend_from_slice(&self.bytes[self.at..end]);
+            append(out, &self.bytes[self.at..], end - self.at);
             self.at = end + 1;
             return Ok(());
         }
@@ -219,7 +286,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn plain_run(&self) -> Read<usize> {
         let rest = &self.bytes[self.at..];
-        let Some(length) = memchr2(b'"', b'\\', rest) else {
+        let Some(length) = find_mark(rest) else {
             return Err(Fault::new(self.bytes.len(), "a string without an end"));
         };
         let end = self.at + length;
@@ -385,6 +452,79 @@ impl<'a> Number<'a> {
     pub(super) fn is_integer(&self) -> bool {
         self.fraction.is_empty() && self.exponent.is_empty()
     }
+}
+
+/// Digits that an `i64` always holds.
+const MAX_SHORT: usize = 18;
+
+/// Appends the digits from `at` to `value`; the value means something when they are at most [`MAX_SHORT`].
+#[inline]
+fn leading_digits(bytes: &[u8], mut at: usize, mut value: i64) -> (i64, usize) {
+    while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0'))
+        && digit < 10
+    {
+        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
+        at += 1;
+    }
+    (value, at)
+}
+
+/// A text to compare with, its first eight bytes as a word: most names differ there, and many end there.
+#[derive(Debug)]
+pub(super) struct Prefix {
+    text: Vec<u8>,
+    head: u64,
+    mask: u64,
+}
+
+impl Prefix {
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let (mut head, mut mask) = ([0; 8], [0; 8]);
+        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(&text) {
+            (*head, *mask) = (*byte, 0xFF);
+        }
+        Self { text, head: u64::from_ne_bytes(head), mask: u64::from_ne_bytes(mask) }
+    }
+
+    /// Whether `bytes` begin with it.
+    #[inline]
+    fn begins(&self, bytes: &[u8]) -> bool {
+        let Some((first, rest)) = bytes.split_first_chunk() else { return bytes.starts_with(&self.text) };
+        u64::from_ne_bytes(*first) & self.mask == self.head
+            && self.text.get(8..).is_none_or(|more| more.is_empty() || rest.starts_with(more))
+    }
+}
+
+/// Appends the first `length` of `bytes`. Strings are short: a copy of fixed size, cut back, is faster than a call.
+#[inline]
+fn append(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
+    let end = out.len() + length;
+    match (length, bytes.first_chunk::<16>(), bytes.first_chunk::<48>()) {
+        (..=16, Some(chunk), _) => out.extend_from_slice(chunk),
+        (17..=48, _, Some(chunk)) => out.extend_from_slice(chunk),
+        _ => out.extend_from_slice(&bytes[..length]),
+    }
+    out.truncate(end);
+}
+
+/// The place of the first quote or backslash. Most strings are short, so the first words are looked at without a call.
+#[inline]
+fn find_mark(bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // The lowest high bit that is set marks the first zero byte; bits above it may lie.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while at < 48 {
+        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { break };
+        let word = u64::from_le_bytes(*chunk);
+        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(b'"', b'\\', bytes.get(at..)?).map(|place| at + place)
 }
 
 /// The end of the run of digits from `at`.

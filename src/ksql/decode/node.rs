@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 use arrow_buffer::i256;
 
 use super::buffer::{Nulls, Offsets, Texts};
+use super::cursor::Prefix;
 use super::number::Shape;
 
 /// A column, or a part of one.
@@ -83,7 +84,7 @@ pub(super) enum Encoding {
 pub(super) struct Member {
     pub(super) name: String,
     /// `"NAME":` as it stands in the row.
-    pub(super) quoted: Vec<u8>,
+    pub(super) quoted: Prefix,
     pub(super) node: Node,
 }
 

@@ -41,7 +41,25 @@ pub(super) fn integer(number: Number) -> Result<i64, Reason> {
 /// A 32-bit integer.
 #[inline]
 pub(super) fn integer32(number: Number) -> Result<i32, Reason> {
-    integer(number)?.try_into().map_err(|_| "beyond 32 bits".into())
+    integer(number)?.try_into().map_err(|_| BEYOND_32.into())
+}
+
+/// Why an INTEGER cannot be kept.
+pub(super) const BEYOND_32: &str = "beyond 32 bits";
+
+/// Powers of ten that a double holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+
+/// The double of `digits` with `fraction` of them behind the point, where one division of two exact doubles gives it;
+/// IEEE 754 then rounds once, to the nearest. Not for 0, whose sign the digits have lost.
+#[inline]
+#[allow(clippy::cast_precision_loss, reason = "the digits are below 2^53")]
+pub(super) fn short_double(digits: i64, fraction: usize) -> Option<f64> {
+    let exact = digits != 0 && digits.unsigned_abs() <= 1 << 53;
+    exact.then(|| TENS.get(fraction).map(|ten| digits as f64 / ten)).flatten()
 }
 
 /// The nearest double.
@@ -72,6 +90,29 @@ pub(super) struct Shape {
     pub(super) scale: u8,
     /// It has passed through a double, as inside a STRUCT; the precision is at most 15 then.
     pub(super) through_double: bool,
+}
+
+impl Shape {
+    /// The unscaled value of `digits` with `fraction` of them behind the point, where it fits as it stands.
+    #[inline]
+    pub(super) fn short(self, digits: i64, fraction: usize) -> Option<i128> {
+        const TENS: [i128; HALF + 1] = {
+            let mut tens = [1; HALF + 1];
+            let mut i = 1;
+            while i <= HALF {
+                tens[i] = tens[i - 1] * 10;
+                i += 1;
+            }
+            tens
+        };
+        let zeros = usize::from(self.scale).checked_sub(fraction)?;
+        // 18 digits and so many zeros do not overflow.
+        if zeros > HALF - 18 {
+            return None;
+        }
+        let value = i128::from(digits) * TENS[zeros];
+        (value.abs() < *TENS.get(usize::from(self.precision))?).then_some(value)
+    }
 }
 
 /// An integer type that DECIMALs are kept in.

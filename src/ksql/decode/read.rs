@@ -27,7 +27,11 @@ impl Node {
         match &mut self.values {
             Values::Boolean(values) => values.push(c.boolean()?),
             Values::Integer(values) => {
-                values.push(c.number().and_then(|n| placed(at, number::integer32(n)))?);
+                values.push(match c.short_integer().map(i32::try_from) {
+                    Some(Ok(value)) => value,
+                    Some(Err(_)) => return Err(Fault::new(at, number::BEYOND_32)),
+                    None => c.number().and_then(|n| placed(at, number::integer32(n)))?,
+                });
             }
             Values::BigInt(values) => values.push(integer(c)?),
             Values::Double(values) => values.push(double(c)?),
@@ -40,7 +44,14 @@ impl Node {
                 closed(at, texts.close())?;
             }
             Values::Decimal128 { values, shape } => {
-                values.push(placed(at, number::decimal(c.number()?, *shape))?);
+                let start = c.at();
+                let short = c.short_decimal().and_then(|(digits, fraction)| shape.short(digits, fraction));
+                values.push(if let Some(value) = short {
+                    value
+                } else {
+                    c.back(start);
+                    placed(at, number::decimal(c.number()?, *shape))?
+                });
             }
             Values::Decimal256 { values, shape } => {
                 values.push(placed(at, number::decimal(c.number()?, *shape))?);
@@ -145,6 +156,9 @@ fn closed(at: usize, done: bool) -> Read {
 
 #[inline]
 fn integer(c: &mut Cursor) -> Read<i64> {
+    if let Some(value) = c.short_integer() {
+        return Ok(value);
+    }
     let number = c.number()?;
     let at = c.at() - number.text.len();
     placed(at, number::integer(number))
@@ -154,6 +168,12 @@ fn integer(c: &mut Cursor) -> Read<i64> {
 fn double(c: &mut Cursor) -> Read<f64> {
     let quoted = c.peek() == Some(b'"');
     let at = c.at();
+    if let Some(value) =
+        c.short_decimal().and_then(|(digits, fraction)| number::short_double(digits, fraction))
+    {
+        return Ok(value);
+    }
+    c.back(at);
     placed(at, if quoted { number::double_word(c.text()?) } else { number::double(c.number()?) })
 }
 
@@ -251,7 +271,7 @@ fn read_struct(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
         let mut next = 0;
         loop {
             let index = match members.get(next) {
-                Some(member) if c.take_all(&member.quoted) => next,
+                Some(member) if c.take_prefix(&member.quoted) => next,
                 _ => find_member(c, members)?,
             };
             let member = &mut members[index];

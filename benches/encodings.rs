@@ -1,0 +1,96 @@
+//! Whether the rule that chooses encodings (src/lake/encoding.rs) holds: per data set its size and CPU against the two
+//! ways without a rule, dictionaries everywhere (Parquet's default) and nowhere.
+//!
+//! `cargo bench --bench encodings`; without `--bench` (as `cargo test --all-targets` calls it) a few rows only.
+//!
+//! The rule was made with `flat` and `nested`; the other sets were made after it. All three write the same batches with
+//! the same writer into memory: zstd 1, one row group.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use lakehand::Result;
+use lakehand::feed::Compression;
+use lakehand::lake::Limits;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::ColumnPath;
+use serde_json::{Map, Value};
+use support::sets::{SETS, Set};
+use support::{Kept, LakeSink, feed, median, open, pieces, read, run};
+
+fn main() -> Result<()> {
+    let measured = std::env::args().any(|argument| argument == "--bench");
+    let (rows, times) = if measured { (200_000, 5) } else { (1_000, 1) };
+    println!("{rows} rows a set; MB and CPU seconds (medians of {times})");
+    println!("set            rule          dictionaries      none              choices");
+    for name in SETS {
+        let set = Set::new(name, rows, 1, false);
+        let mut kept = Kept::default();
+        read(&set, pieces(&set), &mut kept)?;
+        let words = chosen(&set)?;
+        let rule = words.iter().fold(base(), |properties, (path, word)| {
+            let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
+            let encoding = match word.as_str() {
+                Some("plain") => Encoding::PLAIN,
+                Some("delta") => Encoding::DELTA_BINARY_PACKED,
+                _ => return properties,
+            };
+            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
+        });
+        let ways = [rule, base(), base().set_dictionary_enabled(false)];
+        let shown = ways.map(|properties| {
+            let properties = properties.build();
+            let mut size = 0;
+            let (cpu, _) = median(times, || size = encode(&kept.0, &properties));
+            format!("{:7.2} {cpu:6.3}", size as f64 / 1e6)
+        });
+        let mut counts: Vec<_> = ["dictionary", "plain", "delta"]
+            .map(|word| (word, words.values().filter(|chosen| chosen.as_str() == Some(word)).count()))
+            .to_vec();
+        counts.retain(|(_, n)| *n > 0);
+        let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
+        println!("{name:10} {}    {}   {}    {}", shown[0], shown[1], shown[2], counts.join(", "));
+    }
+    Ok(())
+}
+
+fn base() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+        .set_coerce_types(true)
+        .set_compression(Codec::ZSTD(ZstdLevel::try_new(1).unwrap()))
+}
+
+fn encode(batches: &[RecordBatch], properties: &WriterProperties) -> usize {
+    let schema = batches[0].schema();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.clone())).unwrap();
+    for batch in batches {
+        writer.write(batch).unwrap();
+    }
+    writer.into_inner().unwrap().len()
+}
+
+/// What the rule chose, as the footer of a file of these rows records it.
+fn chosen(set: &Set) -> Result<Map<String, Value>> {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits { min_free_bytes: 0, ..Limits::default() };
+    let mut dataset = open(folder.path(), &feed(Compression::Zstd(None)), limits, 1)?;
+    let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
+    read(set, pieces(set), &mut sink)?;
+    sink.commit()?;
+    let file = first_file(folder.path()).unwrap();
+    let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();
+    let entries = reader.metadata().file_metadata().key_value_metadata().unwrap();
+    let entry = entries.iter().find(|entry| entry.key == "lakehand.encodings").unwrap();
+    Ok(serde_json::from_str(entry.value.as_deref().unwrap()).unwrap())
+}
+
+fn first_file(folder: &Path) -> Option<PathBuf> {
+    std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).find_map(|path| {
+        if path.is_dir() { first_file(&path) } else { path.extension()?.eq("parquet").then_some(path) }
+    })
+}

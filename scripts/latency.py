@@ -1,0 +1,96 @@
+"""Rows a second through a network that is far away: a proxy that holds back every byte for so long, each way.
+
+    python3 scripts/latency.py LAKEHAND [--rows 200000] [--delays 0,0.1,10,100] [--feed transaction_flattened]
+
+LAKEHAND is the release program. It serves the demo in one process (a chunk a row, as real servers do) and exports from
+it in another, through the proxy. Only the standard library is used. Delays are milliseconds; bandwidth is not limited.
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+
+async def pipe(reader, writer, delay):
+    """Bytes in, and `delay` seconds later out; reading goes on meanwhile, up to 64 MiB."""
+    queue, room = asyncio.Queue(), asyncio.Semaphore(1024)
+
+    async def send():
+        while True:
+            at, data = await queue.get()
+            await asyncio.sleep(max(0, at - time.monotonic()))
+            room.release()
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+    sending = asyncio.create_task(send())
+    try:
+        while True:
+            await room.acquire()
+            data = await reader.read(65536)
+            await queue.put((time.monotonic() + delay, data))
+            if not data:
+                break
+        await sending
+    except (ConnectionError, asyncio.CancelledError):
+        sending.cancel()
+    writer.close()
+
+
+def proxy(port, delay):
+    """Starts the proxy on a thread; gives its port."""
+    ready, found = threading.Event(), []
+
+    async def serve():
+        async def accept(reader, writer):
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(pipe(reader, far_writer, delay), pipe(far_reader, writer, delay), return_exceptions=True)
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        found.append(server.sockets[0].getsockname()[1])
+        ready.set()
+        await server.serve_forever()
+
+    threading.Thread(target=lambda: asyncio.run(serve()), daemon=True).start()
+    ready.wait()
+    return found[0]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("lakehand")
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--delays", default="0,0.1,10,100")
+    parser.add_argument("--feed", default="transaction_flattened")
+    args = parser.parse_args()
+    feeds = Path(__file__).parent.parent / "feeds"
+    server = subprocess.Popen([args.lakehand, "demo", "--serve", "--rows", str(args.rows)], stdout=subprocess.PIPE, text=True)
+    try:
+        port = int(server.stdout.readline().strip().rsplit(":", 1)[1])
+        for delay in args.delays.split(","):
+            with tempfile.TemporaryDirectory() as root:
+                shutil.copytree(feeds, Path(root) / "feeds")
+                near = proxy(port, float(delay) / 1000)
+                start = time.monotonic()
+                subprocess.run([args.lakehand, "-C", root, "--server", f"http://127.0.0.1:{near}", "export", "--feed",
+                                args.feed], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                seconds = time.monotonic() - start
+                held = json.loads((Path(root) / "data_lake/streams" / args.feed / "_metadata.json").read_text())
+                rows = held["total_records"]
+                print(f"{delay:>5} ms each way: {rows} rows in {seconds:5.1f} s, {rows / seconds:8.0f} rows/s", flush=True)
+    finally:
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()
