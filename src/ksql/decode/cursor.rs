@@ -43,12 +43,12 @@ impl<'a> Cursor<'a> {
     /// At the first byte. `scratch` takes the text of strings that are not plain.
     #[inline]
     pub(super) fn new(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Self {
-        // One pass that compilers turn into vector instructions; only rows beyond ASCII are looked at again.
-        let (least, all) = bytes.iter().fold((u8::MAX, 0), |(least, all), &b| (least.min(b), all | b));
-        let clean = least >= 0x20;
-        let valid = match all {
-            0..0x80 => bytes.len(),
-            _ => std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len),
+        // Passes that become vector instructions, each for itself; only rows beyond ASCII are looked at again.
+        let clean = bytes.iter().fold(u8::MAX, |least, &b| least.min(b)) >= 0x20;
+        let valid = if bytes.is_ascii() {
+            bytes.len()
+        } else {
+            std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
         };
         Self { bytes, at: 0, valid, clean, scratch }
     }
