@@ -17,7 +17,7 @@ use crate::ksql::client::{Answer, Chunk};
 /// Bytes put together before they are handed on.
 const PIECE: usize = 256 * 1024;
 /// Pieces that may wait.
-const DEPTH: usize = 64;
+const DEPTH: usize = 32;
 /// How long the reading task sleeps at most before it looks again; nothing depends on it.
 const NAP: Duration = Duration::from_secs(3600);
 

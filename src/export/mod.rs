@@ -43,7 +43,7 @@ pub use progress::{Progress, Stage};
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
-    const DECODER: usize = 16 << 20;
+    const DECODER: usize = 24 << 20;
     const LEAST: usize = 16 << 20;
     (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + DECODER).max(LEAST)
 }
