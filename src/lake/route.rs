@@ -3,8 +3,8 @@
 //! ```text
 //! time column ─▶ milliseconds ─▶ local calendar ─▶ unit (day number, hour number, …)
 //! all rows in one unit      the batch as it is
-//! long runs of equal unit   slices, nothing copied
-//! anything else             `take`, one batch a unit, rows in their order
+//! a long run of equal unit  a slice, nothing copied
+//! short runs                `take`, those between two long ones together, so that rows keep their order
 //! ```
 //!
 //! A row whose time is null or outside of the years 1 to 9999 has no folder; it is named, and the caller puts it aside.
@@ -27,6 +27,8 @@ use crate::{Error, Kind, Result};
 
 const DAY_MS: i64 = 86_400_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Rows from which handing a run on by itself costs less than copying it: a call for each column against each value.
+const LONG_RUN: usize = 512;
 /// 0001-01-01 and 10000-01-01, days since 1970.
 const FIRST_DAY: i64 = -719_162;
 const END_DAY: i64 = 2_932_897;
@@ -106,22 +108,9 @@ impl Router {
         }
         let mut parts = Vec::with_capacity(by_unit.len());
         for (unit, runs) in by_unit {
-            if let [(start, len)] = runs[..] {
-                let whole = len == batch.num_rows();
-                parts.push((unit, if whole { batch.clone() } else { batch.slice(start, len) }));
-                continue;
+            for rows in pieces(&runs) {
+                parts.push((unit, rows.of(batch)?));
             }
-            let rows = runs.iter().map(|(_, len)| len).sum::<usize>();
-            if rows >= runs.len() * 512 {
-                parts.extend(runs.iter().map(|(start, len)| (unit, batch.slice(*start, *len))));
-                continue;
-            }
-            let indices = runs.iter().flat_map(|(start, len)| *start..start + len);
-            let indices =
-                UInt32Array::from_iter_values(indices.map(|i| u32::try_from(i).unwrap_or(u32::MAX)));
-            let taken = arrow_select::take::take_record_batch(batch, &indices)
-                .map_err(|e| Error::new(Kind::Bug, format!("rows cannot be taken by partition: {e}")))?;
-            parts.push((unit, taken));
         }
         Ok(Routed { parts, homeless })
     }
@@ -176,6 +165,40 @@ impl Router {
 
     fn unit(&self, ms: i64, local: bool) -> Option<i64> {
         unit_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
+    }
+}
+
+/// Rows of a batch that go to one partition and follow each other there.
+enum Piece<'a> {
+    Slice(usize, usize),
+    Taken(&'a [(usize, usize)]),
+}
+
+/// Runs, as start and length in ascending order, as pieces: a long one by itself, short ones together.
+fn pieces(runs: &[(usize, usize)]) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    for group in runs.chunk_by(|a, b| a.1 < LONG_RUN && b.1 < LONG_RUN) {
+        match *group {
+            [(start, len)] => pieces.push(Piece::Slice(start, len)),
+            _ => pieces.push(Piece::Taken(group)),
+        }
+    }
+    pieces
+}
+
+impl Piece<'_> {
+    fn of(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        match self {
+            Self::Slice(0, len) if *len == batch.num_rows() => Ok(batch.clone()),
+            Self::Slice(start, len) => Ok(batch.slice(*start, *len)),
+            Self::Taken(runs) => {
+                let indices = runs.iter().flat_map(|(start, len)| *start..start + len);
+                let indices =
+                    UInt32Array::from_iter_values(indices.map(|i| u32::try_from(i).unwrap_or(u32::MAX)));
+                arrow_select::take::take_record_batch(batch, &indices)
+                    .map_err(|e| Error::new(Kind::Bug, format!("rows cannot be taken by partition: {e}")))
+            }
+        }
     }
 }
 
