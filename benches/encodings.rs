@@ -38,6 +38,7 @@ fn main() -> Result<()> {
             let encoding = match word.as_str() {
                 Some("plain") => Encoding::PLAIN,
                 Some("delta") => Encoding::DELTA_BINARY_PACKED,
+                Some("delta length") => Encoding::DELTA_LENGTH_BYTE_ARRAY,
                 _ => return properties,
             };
             properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
@@ -49,7 +50,7 @@ fn main() -> Result<()> {
             let (cpu, _) = median(times, || size = encode(&kept.0, &properties));
             format!("{:7.2} {cpu:6.3}", size as f64 / 1e6)
         });
-        let mut counts: Vec<_> = ["dictionary", "plain", "delta"]
+        let mut counts: Vec<_> = ["dictionary", "plain", "delta", "delta length"]
             .map(|word| (word, words.values().filter(|chosen| chosen.as_str() == Some(word)).count()))
             .to_vec();
         counts.retain(|(_, n)| *n > 0);

@@ -174,6 +174,31 @@ fn the_footer_says_what_the_file_holds() {
 }
 
 #[test]
+fn old_readers_get_files_without_delta_encodings() {
+    use parquet::basic::Encoding;
+    let rows_in: Vec<Row> = (0..2000).map(|i| (0, i, T0 + i)).collect();
+    for (classic, text, number) in [
+        (false, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BINARY_PACKED),
+        (true, Encoding::PLAIN, Encoding::PLAIN),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        export(root.path(), &rows_in, Limits { classic_encodings: classic, ..limits() });
+        let dir = root.path().join("streams/events");
+        assert_eq!(rows(&dir), expected(&rows_in));
+        let file = std::fs::File::open(dir.join(&data_files(&dir)[0])).unwrap();
+        let reader = parquet::file::reader::SerializedFileReader::new(file).unwrap();
+        let group = reader.metadata().row_group(0);
+        let used = |column: usize| group.column(column).encodings().collect::<Vec<_>>();
+        assert!(used(2).contains(&number), "ROWOFFSET: {:?}", used(2));
+        assert!(used(3).contains(&text), "NAME: {:?}", used(3));
+        assert!(
+            !classic || (0..5).all(|c| used(c).iter().all(|e| !format!("{e:?}").starts_with("DELTA"))),
+            "classic files hold no DELTA encoding"
+        );
+    }
+}
+
+#[test]
 fn every_codec_and_depth_is_read_back() {
     let rows_in = days(2, 100);
     let codecs = [Compression::Zstd(Some(3)), Compression::Snappy, Compression::Lz4, Compression::None];

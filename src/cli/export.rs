@@ -114,6 +114,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             target_file_bytes: export.target_file_bytes,
             min_free_bytes: export.min_free_bytes,
             zstd_level: export.zstd_level,
+            classic_encodings: export.classic_encodings,
         },
         options: Options {
             commit_every: export.commit_every,

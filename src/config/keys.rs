@@ -118,6 +118,10 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("export.max_row_mb", mib max_row_bytes, 1..=2047),
     key!("export.zstd_level", count zstd_level, 1..=22),
+    key!("export.classic_encodings", Switch, |c| c.export.classic_encodings.to_string(), |c, v| put(
+        &mut c.export.classic_encodings,
+        switch(v)
+    )),
     key!(
         "export.seal_after",
         Text,

@@ -146,6 +146,8 @@ pub struct ExportConfig {
     pub max_row_bytes: usize,
     /// The level of `zstd` without a level.
     pub zstd_level: i32,
+    /// Files for readers that know no DELTA encodings.
+    pub classic_encodings: bool,
     /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
     pub seal_after: Option<Duration>,
 }
@@ -166,6 +168,7 @@ impl Default for ExportConfig {
             quarantine_limit: 1.0,
             max_row_bytes: 128 << 20,
             zstd_level: 1,
+            classic_encodings: false,
             seal_after: None,
         }
     }

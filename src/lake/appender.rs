@@ -304,6 +304,7 @@ impl Prepared {
             schema: file_schema,
             compression: dataset.feed.compression,
             zstd_level: limits.zstd_level,
+            classic_encodings: limits.classic_encodings,
             file_mode: dataset.feed.visibility.file_mode(),
             target_bytes: limits.target_file_bytes.max(1),
             min_free_bytes: limits.min_free_bytes,

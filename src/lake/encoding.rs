@@ -1,16 +1,19 @@
 //! How each leaf column is encoded, decided from a sample of the rows.
 //!
-//! | what the sample shows                                   | encoding            |
-//! |---------------------------------------------------------|---------------------|
-//! | BOOLEAN                                                 | PLAIN               |
-//! | fewer than 512 values                                   | dictionary          |
-//! | whole numbers whose differences need fewest bits        | DELTA_BINARY_PACKED |
-//! | more than half of the values differ from each other     | PLAIN               |
-//! | anything else                                           | dictionary          |
+//! | what the sample shows                                   | encoding                | classic    |
+//! |---------------------------------------------------------|-------------------------|------------|
+//! | BOOLEAN                                                 | PLAIN                   | PLAIN      |
+//! | fewer than 512 values                                   | dictionary              | dictionary |
+//! | whole numbers whose differences need fewest bits        | DELTA_BINARY_PACKED     | as below   |
+//! | more than half of the values differ: text and bytes     | DELTA_LENGTH_BYTE_ARRAY | PLAIN      |
+//! | more than half of the values differ: anything else      | PLAIN                   | PLAIN      |
+//! | anything else                                           | dictionary              | dictionary |
 //!
-//! A dictionary over UUIDs, times or measurements costs time and makes the file larger. DELTA_BINARY_PACKED is taken for
-//! INT32 and INT64 only, where pyarrow, DuckDB, Polars, Trino and Spark (since 3.3) read it. BYTE_STREAM_SPLIT would
-//! suit DOUBLE, and is left out because Spark's vectorised reader refuses it; the DELTA encodings of strings likewise.
+//! A dictionary over UUIDs, times or measurements costs time and makes the file larger. Whole numbers are what Parquet
+//! stores as INT32 and INT64: DECIMALs of up to 18 digits too. pyarrow, DuckDB, Polars and Trino read both DELTA
+//! encodings, Spark's vectorised reader since 3.4 (SPARK-36879, SPARK-40128); for older readers there is the classic way.
+//! DELTA_BYTE_ARRAY is left out because it is slower for everybody, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
+//! because Spark's vectorised reader refused it until 2026 (SPARK-56894).
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,7 +23,7 @@ use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type,
     Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
 };
-use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
@@ -37,6 +40,7 @@ pub(crate) enum Choice {
     Dictionary,
     Plain,
     Delta,
+    DeltaLength,
 }
 
 impl Choice {
@@ -46,6 +50,7 @@ impl Choice {
             Self::Dictionary => "dictionary",
             Self::Plain => "plain",
             Self::Delta => "delta",
+            Self::DeltaLength => "delta length",
         }
     }
 }
@@ -59,14 +64,16 @@ pub(crate) struct LeafStats {
     pub(crate) boolean: bool,
     /// Different ones among them.
     pub(crate) distinct: u64,
+    /// Text or bytes.
+    pub(crate) text: bool,
     /// Stored as INT32 or INT64: its width in bits; 0 for everything else.
     pub(crate) int_bits: u32,
     /// Bits of all miniblocks of differences, summed over the values.
     pub(crate) delta_bits: u64,
 }
 
-/// The rule.
-pub(crate) fn choose(leaf: &LeafStats) -> Choice {
+/// The rule. `classic`: only what every reader of the last ten years knows.
+pub(crate) fn choose(leaf: &LeafStats, classic: bool) -> Choice {
     if leaf.boolean {
         return Choice::Plain;
     }
@@ -74,7 +81,7 @@ pub(crate) fn choose(leaf: &LeafStats) -> Choice {
         return Choice::Dictionary;
     }
     let repeats = leaf.distinct * 2 <= leaf.values;
-    if leaf.int_bits > 0 {
+    if leaf.int_bits > 0 && !classic {
         let plain_bits = leaf.values * u64::from(leaf.int_bits);
         let index_bits = u64::from(leaf.distinct.max(2).next_power_of_two().trailing_zeros());
         let dictionary_bits = leaf.distinct * u64::from(leaf.int_bits) + leaf.values * index_bits;
@@ -84,7 +91,12 @@ pub(crate) fn choose(leaf: &LeafStats) -> Choice {
             return Choice::Delta;
         }
     }
-    if repeats { Choice::Dictionary } else { Choice::Plain }
+    match (repeats, leaf.text && !classic) {
+        (true, _) => Choice::Dictionary,
+        // Lengths apart from the bytes: both compress better, and faster.
+        (false, true) => Choice::DeltaLength,
+        (false, false) => Choice::Plain,
+    }
 }
 
 /// Looks at the first rows of a run.
@@ -115,8 +127,8 @@ impl Sampler {
     }
 
     /// The choices, in the order of the file's leaf columns; leaves never seen are missing at the end.
-    pub(crate) fn choices(&self) -> Vec<Choice> {
-        self.leaves.iter().map(|leaf| choose(&leaf.stats)).collect()
+    pub(crate) fn choices(&self, classic: bool) -> Vec<Choice> {
+        self.leaves.iter().map(|leaf| choose(&leaf.stats, classic)).collect()
     }
 
     /// Visits the leaves in the order in which Parquet numbers them.
@@ -158,15 +170,30 @@ fn slice(values: &ArrayRef, from: i32, to: i32) -> ArrayRef {
 impl Leaf {
     fn look(&mut self, array: &ArrayRef) {
         match array.data_type() {
-            DataType::Int32 => self.ints::<Int32Type>(array, 32),
-            DataType::Date32 => self.ints::<Date32Type>(array, 32),
-            DataType::Time32(TimeUnit::Millisecond) => self.ints::<Time32MillisecondType>(array, 32),
-            DataType::Int64 => self.ints::<Int64Type>(array, 64),
-            DataType::Time64(TimeUnit::Microsecond) => self.ints::<Time64MicrosecondType>(array, 64),
-            DataType::Timestamp(TimeUnit::Millisecond, _) => self.ints::<TimestampMillisecondType>(array, 64),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => self.ints::<TimestampMicrosecondType>(array, 64),
+            DataType::Int32 => self.ints(&whole::<Int32Type>(array), 32),
+            DataType::Date32 => self.ints(&whole::<Date32Type>(array), 32),
+            DataType::Time32(TimeUnit::Millisecond) => self.ints(&whole::<Time32MillisecondType>(array), 32),
+            DataType::Int64 => self.ints(&whole::<Int64Type>(array), 64),
+            DataType::Time64(TimeUnit::Microsecond) => self.ints(&whole::<Time64MicrosecondType>(array), 64),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                self.ints(&whole::<TimestampMillisecondType>(array), 64);
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                self.ints(&whole::<TimestampMicrosecondType>(array), 64);
+            }
             DataType::Float64 => {
                 self.count(array.as_primitive::<Float64Type>().iter().flatten().map(f64::to_bits));
+            }
+            // Parquet stores it as INT32 up to 9 digits, and as INT64 up to 18.
+            DataType::Decimal128(digits @ ..=18, _) => {
+                let bits = if *digits <= 9 { 32 } else { 64 };
+                let values: Vec<i64> = array
+                    .as_primitive::<Decimal128Type>()
+                    .iter()
+                    .flatten()
+                    .map(|value| i64::try_from(value).unwrap_or_default())
+                    .collect();
+                self.ints(&values, bits);
             }
             DataType::Decimal128(..) => {
                 self.count(array.as_primitive::<Decimal128Type>().iter().flatten());
@@ -174,8 +201,8 @@ impl Leaf {
             DataType::Decimal256(..) => {
                 self.count(array.as_primitive::<Decimal256Type>().iter().flatten().map(i256::to_le_bytes));
             }
-            DataType::Utf8 => self.count(array.as_string::<i32>().iter().flatten()),
-            DataType::Binary => self.count(array.as_binary::<i32>().iter().flatten()),
+            DataType::Utf8 => self.texts(array.as_string::<i32>().iter().flatten()),
+            DataType::Binary => self.texts(array.as_binary::<i32>().iter().flatten()),
             DataType::Boolean => self.stats.boolean = true,
             // Types that the decoder does not make keep the default.
             _ => {}
@@ -192,12 +219,12 @@ impl Leaf {
         self.stats.distinct = self.seen.len() as u64;
     }
 
-    fn ints<T: ArrowPrimitiveType>(&mut self, array: &ArrayRef, bits: u32)
-    where
-        T::Native: Into<i64>,
-    {
-        let values: &PrimitiveArray<T> = array.as_primitive();
-        let values: Vec<i64> = values.iter().flatten().map(Into::into).collect();
+    fn texts<T: Hash>(&mut self, values: impl Iterator<Item = T>) {
+        self.stats.text = true;
+        self.count(values);
+    }
+
+    fn ints(&mut self, values: &[i64], bits: u32) {
         self.count(values.iter());
         self.stats.int_bits = bits;
         let differences: Vec<i64> = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
@@ -209,19 +236,27 @@ impl Leaf {
     }
 }
 
+fn whole<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<i64>
+where
+    T::Native: Into<i64>,
+{
+    array.as_primitive::<T>().iter().flatten().map(Into::into).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow_array::{Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray};
 
     use super::*;
 
-    fn choice(array: ArrayRef) -> Choice {
+    /// As it is by default, and the classic way.
+    fn choice(array: ArrayRef) -> [Choice; 2] {
         let batch = RecordBatch::try_from_iter([("c", array)]).unwrap();
         let mut sampler = Sampler::default();
         sampler.look(&batch);
-        sampler.choices()[0]
+        [sampler.choices(false)[0], sampler.choices(true)[0]]
     }
 
     fn noise(i: u64) -> u64 {
@@ -243,15 +278,21 @@ mod tests {
         let uuids: StringArray =
             (0..n).map(|i| Some(format!("{:032x}", u128::from(noise(i)) << 40))).collect();
         let doubles: Float64Array = (0..n).map(|i| f64::from_bits(noise(i) >> 12)).collect();
-        assert_eq!(choice(Arc::new(offsets)), Choice::Delta);
-        assert_eq!(choice(Arc::new(times)), Choice::Delta);
-        assert_eq!(choice(Arc::new(random)), Choice::Plain);
-        assert_eq!(choice(Arc::new(partitions)), Choice::Dictionary);
-        assert_eq!(choice(Arc::new(words)), Choice::Dictionary);
-        assert_eq!(choice(Arc::new(uuids)), Choice::Plain);
-        assert_eq!(choice(Arc::new(doubles)), Choice::Plain);
+        let amounts: Decimal128Array = (0..n).map(|i| Some(i128::from(noise(i) % 1_000_000))).collect();
+        let long: Decimal128Array = (0..n).map(|i| Some(i128::from(noise(i)) << 40)).collect();
+        let amounts = amounts.with_precision_and_scale(12, 2).unwrap();
+        let long = long.with_precision_and_scale(38, 0).unwrap();
+        assert_eq!(choice(Arc::new(offsets)), [Choice::Delta, Choice::Plain]);
+        assert_eq!(choice(Arc::new(times)), [Choice::Delta, Choice::Plain]);
+        assert_eq!(choice(Arc::new(random)), [Choice::Plain; 2]);
+        assert_eq!(choice(Arc::new(partitions)), [Choice::Dictionary; 2]);
+        assert_eq!(choice(Arc::new(words)), [Choice::Dictionary; 2]);
+        assert_eq!(choice(Arc::new(uuids)), [Choice::DeltaLength, Choice::Plain]);
+        assert_eq!(choice(Arc::new(doubles)), [Choice::Plain; 2]);
+        assert_eq!(choice(Arc::new(amounts)), [Choice::Delta, Choice::Plain]);
+        assert_eq!(choice(Arc::new(long)), [Choice::Plain; 2]);
         let few: Int64Array = (0..100).collect();
-        assert_eq!(choice(Arc::new(few)), Choice::Dictionary);
+        assert_eq!(choice(Arc::new(few)), [Choice::Dictionary; 2]);
     }
 
     #[test]
@@ -280,12 +321,12 @@ mod tests {
         sampler.look(&batch.slice(590, 10));
         let schema = parquet::arrow::ArrowSchemaConverter::new().convert(&batch.schema()).unwrap();
         let paths: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
-        let named: Vec<_> = paths.iter().map(String::as_str).zip(sampler.choices()).collect();
+        let named: Vec<_> = paths.iter().map(String::as_str).zip(sampler.choices(false)).collect();
         assert_eq!(
             named,
             [
                 ("S.A", Choice::Delta),
-                ("S.L.list.item", Choice::Plain),
+                ("S.L.list.item", Choice::DeltaLength),
                 ("M.entries.key", Choice::Dictionary),
                 ("M.entries.value", Choice::Delta),
             ]

@@ -5,6 +5,7 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
 //!      │        └ encoder, pool     columns of open files, encoded by several threads
 //!      ▼
@@ -33,6 +34,7 @@ mod metadata;
 mod offsets;
 mod pool;
 mod preview;
+mod properties;
 mod quarantine;
 mod rebuild;
 mod replace;
@@ -136,6 +138,8 @@ pub struct Limits {
     pub min_free_bytes: u64,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
+    /// Files for old readers: no DELTA encodings.
+    pub classic_encodings: bool,
 }
 
 impl Default for Limits {
@@ -145,6 +149,7 @@ impl Default for Limits {
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
             zstd_level: 1,
+            classic_encodings: false,
         }
     }
 }

@@ -19,19 +19,18 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
-use parquet::basic::{Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::ColumnDescPtr;
 
 use super::RollReasons;
 use super::encoder::{RowGroup, Waiting};
-use super::encoding::{Choice, Sampler};
+use super::encoding::Sampler;
 use super::footer::FooterFacts;
 use super::fsops::{self, Fs, LakeFile};
 use super::offsets::OffsetRuns;
 use super::pool::Pool;
+use super::properties::{level, properties};
 use crate::feed::Compression;
 use crate::{Error, Kind, Result};
 
@@ -71,6 +70,7 @@ pub(crate) struct FileConfig {
     pub(crate) schema: SchemaRef,
     pub(crate) compression: Compression,
     pub(crate) zstd_level: i32,
+    pub(crate) classic_encodings: bool,
     pub(crate) file_mode: u32,
     pub(crate) target_bytes: u64,
     pub(crate) min_free_bytes: u64,
@@ -120,7 +120,7 @@ pub(crate) struct Writer {
     staging: PathBuf,
     config: FileConfig,
     facts: FooterFacts,
-    leaf_paths: Vec<ColumnPath>,
+    leaves: Vec<ColumnDescPtr>,
     codec_bytes: usize,
     max_open: usize,
     sampler: Sampler,
@@ -144,7 +144,6 @@ impl Writer {
             .with_coerce_types(true)
             .convert(&config.schema)
             .map_err(|e| Error::new(Kind::Feed, format!("Parquet cannot hold these columns: {e}")))?;
-        let leaf_paths = parquet.columns().iter().map(|column| column.path().clone()).collect();
         // Measured: tables of a zstd context by level. The others keep next to nothing.
         let codec_bytes = match level(&config) {
             Some(..=2) => 400 << 10,
@@ -159,7 +158,7 @@ impl Writer {
             staging,
             config,
             facts,
-            leaf_paths,
+            leaves: parquet.columns().to_vec(),
             codec_bytes,
             max_open: max_open(rustix::process::getrlimit(rustix::process::Resource::Nofile).current),
             sampler: Sampler::default(),
@@ -253,7 +252,7 @@ impl Writer {
     /// Estimates a file's memory anew.
     fn measure(&mut self, unit: i64) {
         let Some(file) = self.open.get_mut(&unit) else { return };
-        let leaves = self.leaf_paths.len();
+        let leaves = self.leaves.len();
         let mut memory = leaves * LEAF_FLUSHED * file.writer.flushed_row_groups().len();
         file.size = 0;
         if let Some(group) = &file.group {
@@ -272,7 +271,8 @@ impl Writer {
         self.fs.check_floor(&self.staging, self.config.min_free_bytes)?;
         let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(self.properties()?))
+        let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler)?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(properties))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = writer.map_err(|e| refused(&e, &staged))?;
         self.files_made += 1;
@@ -288,46 +288,6 @@ impl Writer {
             memory: 0,
             size: 0,
         })
-    }
-
-    fn properties(&self) -> Result<WriterProperties> {
-        use parquet::basic::Compression as Codec;
-        let bad = |e| Error::new(Kind::Config, format!("the compression cannot be used: {e}"));
-        let codec = match (self.config.compression, level(&self.config)) {
-            (Compression::Snappy, _) => Codec::SNAPPY,
-            (Compression::Lz4, _) => Codec::LZ4_RAW,
-            (Compression::Zstd(_), Some(level)) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(bad)?),
-            _ => Codec::UNCOMPRESSED,
-        };
-        let choices = self.sampler.choices();
-        let mut words = serde_json::Map::new();
-        // `name version x` is the form that parquet-java parses; it ignores statistics of a writer that it cannot parse.
-        let mut properties = WriterProperties::builder()
-            .set_created_by(concat!("lakehand version ", env!("CARGO_PKG_VERSION")).to_owned())
-            .set_writer_version(WriterVersion::PARQUET_1_0)
-            // The names that the format prescribes inside of lists and maps: `list.element`, `key_value`.
-            .set_coerce_types(true)
-            .set_compression(codec)
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .set_column_index_truncate_length(Some(64))
-            .set_statistics_truncate_length(Some(64));
-        for (path, choice) in self.leaf_paths.iter().zip(choices) {
-            words.insert(path.string(), choice.word().into());
-            let encoding = match choice {
-                Choice::Dictionary => continue,
-                Choice::Plain => Encoding::PLAIN,
-                Choice::Delta => Encoding::DELTA_BINARY_PACKED,
-            };
-            properties = properties
-                .set_column_dictionary_enabled(path.clone(), false)
-                .set_column_encoding(path.clone(), encoding);
-        }
-        let mut entries = self.facts.entries();
-        entries.push(KeyValue::new(
-            "lakehand.encodings".to_owned(),
-            serde_json::Value::Object(words).to_string(),
-        ));
-        Ok(properties.set_key_value_metadata(Some(entries)).build())
     }
 
     fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
@@ -519,14 +479,6 @@ fn max_open(limit: Option<u64>) -> usize {
     let Some(limit) = limit else { return MAX_OPEN };
     usize::try_from(limit.saturating_sub(RESERVED) / 2)
         .map_or(MAX_OPEN, |files| files.clamp(MIN_OPEN, MAX_OPEN))
-}
-
-/// The zstd level, where the codec is zstd.
-fn level(config: &FileConfig) -> Option<i32> {
-    match config.compression {
-        Compression::Zstd(level) => Some(level.unwrap_or(config.zstd_level)),
-        _ => None,
-    }
 }
 
 /// JSON text of a value that always has one.

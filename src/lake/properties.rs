@@ -1,0 +1,75 @@
+//! How a Parquet file is written: codec, pages, statistics, encodings, and what its footer says of itself.
+
+use parquet::basic::{Encoding, ZstdLevel};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::encoding::{Choice, Sampler};
+use super::footer::FooterFacts;
+use super::writer::FileConfig;
+use crate::feed::Compression;
+use crate::{Error, Kind, Result};
+
+/// Encoded bytes of a page before it is compressed: measured, pages that stay in a core's cache take 3 to 5 % less CPU than
+/// such of 1 MiB, the files are no larger, and each column that is being written holds less.
+const PAGE_BYTES: usize = 128 << 10;
+
+/// For a file of these leaf columns, of which the sampler saw the first rows.
+pub(super) fn properties(
+    config: &FileConfig,
+    facts: &FooterFacts,
+    leaves: &[ColumnDescPtr],
+    sampler: &Sampler,
+) -> Result<WriterProperties> {
+    use parquet::basic::Compression as Codec;
+    let bad = |e| Error::new(Kind::Config, format!("the compression cannot be used: {e}"));
+    let codec = match (config.compression, level(config)) {
+        (Compression::Snappy, _) => Codec::SNAPPY,
+        (Compression::Lz4, _) => Codec::LZ4_RAW,
+        (Compression::Zstd(_), Some(level)) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(bad)?),
+        _ => Codec::UNCOMPRESSED,
+    };
+    let choices = sampler.choices(config.classic_encodings);
+    let mut words = serde_json::Map::new();
+    // `name version x` is the form that parquet-java parses; it ignores statistics of a writer that it cannot parse.
+    let mut properties = WriterProperties::builder()
+        .set_created_by(concat!("lakehand version ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        // The names that the format prescribes inside of lists and maps: `list.element`, `key_value`.
+        .set_coerce_types(true)
+        .set_compression(codec)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_column_index_truncate_length(Some(64))
+        .set_statistics_truncate_length(Some(64));
+    // No reader skips rows by what is inside of an ARRAY or a MAP, and finding the least and the greatest of it was
+    // measured at a tenth of the whole way.
+    for path in leaves.iter().filter(|leaf| leaf.max_rep_level() > 0) {
+        properties = properties.set_column_statistics_enabled(path.path().clone(), EnabledStatistics::None);
+    }
+    for (path, choice) in leaves.iter().map(|leaf| leaf.path()).zip(choices) {
+        words.insert(path.string(), choice.word().into());
+        let encoding = match choice {
+            Choice::Dictionary => continue,
+            Choice::Plain => Encoding::PLAIN,
+            Choice::Delta => Encoding::DELTA_BINARY_PACKED,
+            Choice::DeltaLength => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+        };
+        properties = properties
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path.clone(), encoding);
+    }
+    let mut entries = facts.entries();
+    entries
+        .push(KeyValue::new("lakehand.encodings".to_owned(), serde_json::Value::Object(words).to_string()));
+    Ok(properties.set_key_value_metadata(Some(entries)).build())
+}
+
+/// The zstd level, where the codec is zstd.
+pub(super) fn level(config: &FileConfig) -> Option<i32> {
+    match config.compression {
+        Compression::Zstd(level) => Some(level.unwrap_or(config.zstd_level)),
+        _ => None,
+    }
+}
