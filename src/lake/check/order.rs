@@ -157,7 +157,7 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
     }
     for partition in metadata.partitions.iter().filter(|p| p.lost_records > 0) {
         let what = format!(
-            "{} rows were lost to damage; `lakehand export --feed {} --day …` reads them again",
+            "{} rows were lost to damage or left out by an undo; `lakehand export --feed {} --day …` reads them again",
             partition.lost_records, judge.feed.name
         );
         judge.find(K::Lost, Severity::Note, &partition.path, what, None);
@@ -171,7 +171,7 @@ pub(super) fn asides(judge: &mut Judge<'_>) {
         (
             layout::REPLACED,
             K::Replaced,
-            "were replaced by a new export of their day, and stay until its next one",
+            "were replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
         let below = format!("{folder}/");
