@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
+use super::care::KnownDays;
 use crate::app::action::Action;
 use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;
@@ -126,6 +127,10 @@ pub struct Partitions {
     pub(crate) reverse: bool,
     pub(crate) files: Files,
     pub(crate) grid: GridState,
+    /// The open dataset is a stream: its partitions are times.
+    pub(crate) has_days: bool,
+    /// What is known of the days of the open dataset.
+    pub(crate) known: KnownDays,
 }
 
 /// The day of a folder: `year=2025/month=01/day=15[/hour=07]`; `None` where the folders have no days.
@@ -173,6 +178,7 @@ impl App {
     pub(crate) fn rebuild_partitions(&mut self) {
         let Some(key) = self.partitions.feed.clone() else { return };
         let is_table = self.feeds.feed(&key).is_some_and(|feed| feed.kind == FeedKind::Table);
+        let stream = self.metadata(&key).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word());
         let mut items = Vec::new();
         let mut days: BTreeMap<NaiveDate, (u64, u64)> = BTreeMap::new();
         if let Some(held) = self.held.get(&key) {
@@ -235,6 +241,7 @@ impl App {
         if partitions.day.is_none_or(|day| !days.is_empty() && !in_span(&days, day)) {
             partitions.day = days.last_key_value().map(|(day, _)| *day);
         }
+        partitions.has_days = stream;
         partitions.items = items;
         partitions.days = days;
         self.reorder_partitions();
@@ -344,6 +351,7 @@ impl App {
                 self.partitions.level = Level::Datasets;
                 self.set_partition_filter("");
             }
+            (Action::ExportDay | Action::UndoDay | Action::ShowDay, _) => return self.day_action(action),
             (Action::ToggleUnit, _) => self.partitions.bytes = !self.partitions.bytes,
             (Action::ToggleCalendar, Level::Partitions) if self.partitions.days.is_empty() => {
                 self.toast("there is no calendar: the folders have no days", crate::app::view::Tone::Plain);
