@@ -326,7 +326,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     dangerous(row(
         Action::ExportDay,
         "export-day",
-        "export day",
+        "again",
         "export the day again and swap its files",
         &["e"],
         &[Partitions],
@@ -334,7 +334,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     dangerous(row(
         Action::UndoDay,
         "undo-day",
-        "undo day",
+        "undo",
         "put back what a new export of the day replaced",
         &["u"],
         &[Partitions],

@@ -98,6 +98,7 @@ fn as_json(feed: &Feed, day: &DayState, sets: &[&ReplacedSet]) -> serde_json::Va
         "rows": day.rows,
         "files": day.files,
         "state": day.state.word(),
+        "complete": day.complete,
         "sealed_at": day.sealed_at,
         "lost": day.lost,
         "offsets": day.offsets,

@@ -60,7 +60,14 @@ pub struct Undone {
 impl Undone {
     /// What was done, in words; of a preview what would be.
     pub fn sentence(&self) -> String {
-        let some = |bundle: &Bundle| format!("{} rows in {} files", bundle.rows, bundle.files);
+        let some = |bundle: &Bundle| {
+            format!(
+                "{} rows in {} file{}",
+                bundle.rows,
+                bundle.files,
+                if bundle.files == 1 { "" } else { "s" }
+            )
+        };
         let (come, go) =
             if self.id.is_empty() { ("would come back", "would go") } else { ("are back", "went") };
         let mut text = format!(

@@ -17,7 +17,7 @@ use crate::app::effect::Effect;
 use crate::app::message::Days;
 use crate::app::overlays::{Confirm, Overlay, Sheet};
 use crate::app::state::{App, Tab};
-use crate::app::view::text::{count, size};
+use crate::app::view::text::{count, files as of_files, findings, one_line, size};
 use crate::app::view::{FeedState, Tone};
 use crate::feed::{FeedKind, StorageMode};
 use crate::lake::check::{Finding, Report, Severity};
@@ -201,19 +201,20 @@ impl App {
     fn ask_export(&self, chosen: Chosen) -> Confirm {
         let (rows, files, bytes) = self.held_below(&chosen.folder);
         let Chosen { feed, day, folder } = chosen;
-        let held = format!("{} rows in {} files ({})", count(rows), count(files), size(bytes));
         let earlier = self.partitions.known.replaced.keys().any(|path| below(path, &folder));
         let mut consequence = if files == 0 {
-            "Its rows are read from ksqlDB again; the lake holds none of it now.".to_owned()
+            "The lake holds nothing of it now. Its rows are read again.".to_owned()
         } else {
             format!(
-                "Its rows are read from ksqlDB again and take the place of {held}, which go to _replaced/. Nothing changes unless \
-                 every one of them comes again. u puts them back, as does: {} feeds undo {feed} --day {day}",
-                self.setup.program
+                "What the lake holds ({} rows in {}, {}) goes to _replaced/. Its rows are read again, and nothing changes unless all \
+                 of them come. u puts it back, or `feeds undo` in a shell.",
+                count(rows),
+                of_files(files),
+                size(bytes)
             )
         };
         if earlier {
-            consequence += ". What was replaced before goes for good.";
+            consequence += " What was replaced before goes for good.";
         }
         Confirm {
             question: format!("Export {day} again?"),
@@ -238,13 +239,13 @@ impl App {
         Confirm {
             question: format!("Put back what {day} was before?"),
             consequence: format!(
-                "{} rows in {} files ({}) come back out of _replaced/; the {} rows in {} files of now go there, late rows stay. u \
-                 again takes it back.{fewer}",
+                "{} rows in {} ({}) come back out of _replaced/. The {} rows in {} of now go there; late rows stay. u again takes it \
+                 back.{fewer}",
                 count(back.0),
-                count(back.1),
+                of_files(back.1),
                 size(back.2),
                 count(rows),
-                count(files)
+                of_files(files)
             ),
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
@@ -314,9 +315,9 @@ impl App {
         if !seen && failed {
             self.toast(format!("{feed} could not be checked: C tells why"), Tone::Bad);
         } else if !seen && damage > 0 {
-            self.toast(format!("{feed} is damaged: {damage} findings, C shows them"), Tone::Bad);
+            self.toast(format!("{feed} is damaged, {}: C shows them", findings(damage)), Tone::Bad);
         } else if was_repair && !failed {
-            self.toast(format!("{feed}: {done} findings repaired"), Tone::Good);
+            self.toast(format!("{feed}: {} repaired", findings(done)), Tone::Good);
         } else if !seen {
             self.toast(format!("{feed} is sound"), Tone::Good);
         }
@@ -348,8 +349,9 @@ impl App {
             let before = targets.len();
             targets.extend(findings.filter_map(|finding| {
                 let repair = finding.repair.as_ref()?;
-                let path = if finding.path.is_empty() { String::new() } else { format!("/{}", finding.path) };
-                Some(crate::app::view::text::one_line(&format!("{}{path}: {repair}", finding.dataset)))
+                // What is done comes first: paths are long, and cut at their end.
+                let path = if finding.path.is_empty() { &finding.dataset } else { &finding.path };
+                Some(one_line(&format!("{repair}: {path}")))
             }));
             if targets.len() > before {
                 fit.push(feed.clone());
@@ -371,7 +373,7 @@ impl App {
         }
         let number = targets.len();
         self.overlay = Some(Overlay::Confirm(Confirm {
-            question: if number == 1 { "Repair it?".to_owned() } else { format!("Repair {number} findings?") },
+            question: if number == 1 { "Repair it?".to_owned() } else { format!("Repair {}?", findings(number)) },
             consequence: "Nothing that holds rows is deleted: what does not belong into the data goes to _damaged/. Each dataset is \
                           changed in one commit."
                 .to_owned(),
@@ -380,6 +382,13 @@ impl App {
             deed: vec![Effect::Repair { feeds: fit, deep }],
         }));
         Vec::new()
+    }
+
+    /// The last check of a feed found something that can be mended.
+    pub(crate) fn can_repair(&self, feed: &str) -> bool {
+        let report = self.checks.get(feed).filter(|checked| checked.running.is_none());
+        let findings = report.and_then(|checked| checked.report.as_ref()?.as_ref().ok());
+        findings.is_some_and(|report| report.findings.iter().any(|finding| finding.repair.is_some()))
     }
 
     /// After a question about a repair the findings are in front again; a repair that was consented to begins.

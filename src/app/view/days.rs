@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::text::{ago, count, instant, size};
+use super::text::{ago, count, files, instant, size};
 use super::{Cell, Sign, Tone};
 use crate::app::App;
 use crate::app::tabs::care::below;
@@ -16,17 +16,27 @@ fn unexplained(day: &DayState) -> u64 {
     day.gaps.iter().filter(|gap| gap.why != Why::Quarantined).map(|gap| gap.missing).sum()
 }
 
+/// In at most four characters.
+fn brief(n: u64) -> String {
+    match n {
+        0..1_000 => n.to_string(),
+        1_000..1_000_000 => format!("{}k", n / 1_000),
+        _ => format!("{}M", n / 1_000_000),
+    }
+}
+
 /// The day in one word with its sign, what is most pressing.
 pub(crate) fn mark(day: &DayState) -> Cell {
     let unexplained = unexplained(day);
     let (sign, text, tone) = if day.lost > 0 {
-        (Sign::Failed, format!("lost {}", count(day.lost)), Tone::Bad)
+        (Sign::Failed, format!("lost {}", brief(day.lost)), Tone::Bad)
     } else if unexplained > 0 {
-        (Sign::Gap, format!("gap {}", count(unexplained)), Tone::Warn)
+        (Sign::Gap, format!("gap {}", brief(unexplained)), Tone::Warn)
     } else {
         match day.state {
-            PartitionState::Sealed => (Sign::Good, "sealed".to_owned(), Tone::Good),
+            PartitionState::Sealed => (Sign::Current, "sealed".to_owned(), Tone::Good),
             PartitionState::Reopened => (Sign::Reopened, "reopened".to_owned(), Tone::Warn),
+            PartitionState::Open if day.complete => (Sign::Good, "complete".to_owned(), Tone::Good),
             PartitionState::Open => (Sign::Idle, "open".to_owned(), Tone::Plain),
         }
     };
@@ -41,6 +51,11 @@ fn state(day: &DayState) -> (String, Tone) {
         (PartitionState::Reopened, _) => {
             ("open again: rows came after it was sealed, or it was exported again".to_owned(), Tone::Warn)
         }
+        (PartitionState::Open, _) if day.complete => (
+            "complete, and not sealed: the lake holds all of it that the log held when it was last read"
+                .to_owned(),
+            Tone::Good,
+        ),
         (PartitionState::Open, _) => ("open: rows may still come".to_owned(), Tone::Plain),
     }
 }
@@ -77,9 +92,9 @@ fn gaps(gaps: &[Gap]) -> Vec<(Why, String)> {
 fn replaced_text(set: &ReplacedSet, now: DateTime<Utc>) -> String {
     let at = set.at.map_or(String::new(), |at| format!(" {}", ago(at, now)));
     format!(
-        "replaced{at}: {} rows in {} files, {}; u puts them back",
+        "replaced{at}: {} rows in {}, {}; u puts them back",
         count(set.rows),
-        count(set.files),
+        files(set.files),
         size(set.bytes)
     )
 }
@@ -96,7 +111,7 @@ pub(crate) fn about(app: &App, path: &str, times: Option<&str>) -> Vec<Cell> {
         return vec![Cell::toned(text, Tone::Dim)];
     };
     let mut first = mark(day);
-    first.text = format!("{} · {} rows in {} files", first.text, count(day.rows), count(day.files));
+    first.text = format!("{} · {} rows in {}", first.text, count(day.rows), files(day.files));
     if let Some(times) = times {
         first.text += &format!(" of {times} UTC");
     }
@@ -135,7 +150,7 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
         }
         let (text, tone) = state(day);
         lines.push((0, text, tone));
-        lines.push((0, format!("{} rows in {} files", count(day.rows), count(day.files)), Tone::Plain));
+        lines.push((0, format!("{} rows in {}", count(day.rows), files(day.files)), Tone::Plain));
         lines.push((0, "Offsets held, by Kafka partition".to_owned(), Tone::Strong));
         for (kafka, [first, last]) in &day.offsets {
             lines.push((2, format!("{kafka}: {first} to {last}"), Tone::Plain));

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::text::{ago, count, escaped, instant, one_line, size, until};
+use super::text::{ago, count, escaped, findings as findings_text, instant, one_line, size, until};
 use super::{Cell, Head, Row, Sign, TableView, Tone};
 use crate::app::App;
 use crate::app::tabs::care::Checked;
@@ -140,8 +140,7 @@ impl FeedState {
             Self::Invalid { count: 1, .. } => "invalid".to_owned(),
             Self::Invalid { count, .. } => format!("invalid, {count} problems"),
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
-            Self::Damaged { findings: 1 } => "damaged: 1 finding".to_owned(),
-            Self::Damaged { findings } => format!("damaged: {findings} findings"),
+            Self::Damaged { findings } => format!("damaged: {findings}"),
             Self::Waiting { until: then, .. } => {
                 format!("retries in {} s", (*then - now).num_seconds().max(0))
             }
@@ -172,7 +171,7 @@ impl FeedState {
             }
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
             Self::Damaged { findings } => {
-                format!("the last check found damage, {findings} findings: C checks again and repairs")
+                format!("damaged, {}: C checks again and repairs", findings_text(*findings))
             }
             Self::Waiting { until, reason } => {
                 let left = (*until - now).num_seconds().max(0);

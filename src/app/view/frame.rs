@@ -205,10 +205,10 @@ fn hints(app: &App) -> Vec<Hint> {
         Some(Overlay::Sheet(Sheet::Day { .. })) => {
             return vec![own("j k", "scroll", Action::Down), own("esc", "close", Action::Back)];
         }
-        Some(Overlay::Sheet(Sheet::Check { .. })) => {
-            let mut hints = vec![own("r", "repair", Action::Open)];
-            if app.setup.read_only {
-                hints.clear();
+        Some(Overlay::Sheet(Sheet::Check { feeds, .. })) => {
+            let mut hints = Vec::new();
+            if !app.setup.read_only && feeds.iter().any(|feed| app.can_repair(feed)) {
+                hints.push(own("r", "repair", Action::Open));
             }
             hints.push(own("d", "every row", Action::Check));
             hints.push(own("c", "again", Action::Check));

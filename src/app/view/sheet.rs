@@ -1,6 +1,6 @@
 //! The text of a sheet: a day, or the findings of checks, the worst first; wrapped to the width that is seen.
 
-use super::text::{ago, count, escaped, one_line};
+use super::text::{self, ago, count, escaped, one_line};
 use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
@@ -110,12 +110,16 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
     let (word, tone) = match (damage, leftovers) {
         (0, 0) => ("sound".to_owned(), Tone::Good),
         (0, left) => (format!("sound, {left} left over"), Tone::Warn),
-        (damage, 0) => (format!("DAMAGED: {damage} findings"), Tone::Bad),
-        (damage, left) => (format!("DAMAGED: {damage} findings, {left} left over"), Tone::Bad),
+        (damage, 0) => (format!("DAMAGED: {}", text::findings(damage)), Tone::Bad),
+        (damage, left) => (format!("DAMAGED: {}, {left} left over", text::findings(damage)), Tone::Bad),
     };
-    let notes = if notes > 0 { format!(", {notes} notes") } else { String::new() };
+    let notes = match notes {
+        0 => String::new(),
+        1 => ", 1 note".to_owned(),
+        notes => format!(", {notes} notes"),
+    };
     lines.push((0, format!("{feed}: {word}{notes}"), tone));
-    let text = format!("{} rows in {} files, {at}{deep}", count(report.rows), count(report.files));
+    let text = format!("{} rows in {}, {at}{deep}", count(report.rows), text::files(report.files));
     lines.push((2, text, Tone::Dim));
     if let Some(why) = &report.unlocked {
         let text = format!(
@@ -142,6 +146,24 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
             lines.push((4, "only a person can mend it".to_owned(), Tone::Warn));
         }
     }
+}
+
+/// The last check of a feed in a line; `None` when there was none.
+pub(crate) fn checked_text(app: &App, feed: &str) -> Option<(String, Tone)> {
+    let checked = app.checks.get(feed)?;
+    if checked.running.is_some() {
+        return Some(("its dataset is being checked …".to_owned(), Tone::Live));
+    }
+    let at = checked.at.map_or(String::new(), |at| ago(at, app.now));
+    Some(match (&checked.report, checked.damage()) {
+        (None, _) => return None,
+        (Some(Err(error)), _) => (format!("could not be checked, {at}: {}", one_line(error)), Tone::Warn),
+        (Some(Ok(_)), 0) => (format!("checked {at}: sound"), Tone::Good),
+        (Some(Ok(_)), damage) => (
+            format!("checked {at}: damaged, {}; C shows and repairs them", text::findings(damage)),
+            Tone::Bad,
+        ),
+    })
 }
 
 /// `unreadable in year=2025/…`
