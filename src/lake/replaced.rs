@@ -50,7 +50,8 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
             for file in ours {
                 set.files += 1;
                 set.bytes += file.bytes;
-                set.rows += read_footer(&file.path).map_or(0, |footer| footer.rows);
+                let rows = read_footer(&file.path).map_or(0, |footer| footer.rows);
+                set.rows = set.rows.saturating_add(rows);
             }
             if set.files > 0 {
                 sets.push(set);

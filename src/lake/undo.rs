@@ -182,7 +182,8 @@ impl Plan {
         {
             let runs = held.entry(*partition).or_default();
             told.runs.iter().for_each(|run| runs.add(*run));
-            *rows.entry(*partition).or_insert(0) += told.rows;
+            let rows: &mut u64 = rows.entry(*partition).or_insert(0);
+            *rows = rows.saturating_add(told.rows);
         }
         let present = layout::leaves(dir)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
         let (mut aside, mut stay) = (Vec::new(), Vec::new());
@@ -389,7 +390,7 @@ fn bundle(files: &[File]) -> Bundle {
     let mut sum = Bundle::default();
     for file in files {
         sum.files += 1;
-        sum.rows += file.footer.as_ref().map_or(0, |footer| footer.rows);
+        sum.rows = sum.rows.saturating_add(file.footer.as_ref().map_or(0, |footer| footer.rows));
         sum.bytes += file.bytes;
     }
     sum

@@ -93,8 +93,12 @@ impl App {
     /// The days of the open dataset are read again when something of it has changed.
     pub(crate) fn ask_days(&self, feed: &str) -> Vec<Effect> {
         let open = self.partitions.feed.as_deref() == Some(feed) && self.partitions.level != Level::Datasets;
-        let stream = self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word());
-        if open && stream { vec![Effect::LoadDays(feed.to_owned())] } else { Vec::new() }
+        if open && self.is_stream(feed) { vec![Effect::LoadDays(feed.to_owned())] } else { Vec::new() }
+    }
+
+    /// The dataset of this feed is a stream's: its partitions are times.
+    pub(crate) fn is_stream(&self, feed: &str) -> bool {
+        self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word())
     }
 
     /// What is known of a partition of the open dataset.
@@ -195,7 +199,7 @@ impl App {
     fn held_below(&self, folder: &str) -> (u64, u64, u64) {
         let items =
             self.partitions.items.iter().filter(|item| item.missing == 0 && below(&item.path, folder));
-        items.fold((0, 0, 0), |sum, item| (sum.0 + item.rows, sum.1 + item.files, sum.2 + item.bytes))
+        items.fold((0, 0, 0), |sum, item| add(sum, (item.rows, item.files, item.bytes)))
     }
 
     fn ask_export(&self, chosen: Chosen) -> Confirm {
@@ -229,8 +233,7 @@ impl App {
         let (rows, files, _) = self.held_below(&chosen.folder);
         let Chosen { feed, day, folder } = chosen;
         let sets = self.partitions.known.replaced.iter().filter(|(path, _)| below(path, &folder));
-        let back =
-            sets.fold((0, 0, 0), |sum, (_, set)| (sum.0 + set.rows, sum.1 + set.files, sum.2 + set.bytes));
+        let back = sets.fold((0, 0, 0), |sum, (_, set)| add(sum, (set.rows, set.files, set.bytes)));
         let fewer = if back.0 < rows {
             format!(" The lake then holds up to {} rows fewer.", count(rows - back.0))
         } else {
@@ -393,10 +396,9 @@ impl App {
 
     /// After a question about a repair the findings are in front again; a repair that was consented to begins.
     pub(crate) fn answered(&mut self, deed: Vec<Effect>, yes: bool) -> Vec<Effect> {
-        if let [Effect::Repair { feeds, deep }] = deed.as_slice() {
-            let (feeds, deep) = (feeds.clone(), *deep);
+        if let [Effect::Repair { feeds, deep: every_row }] = deed.as_slice() {
             self.overlay = Some(Overlay::Sheet(Sheet::check(feeds.clone())));
-            return if yes { self.begin_check(feeds, deep, true) } else { Vec::new() };
+            return if yes { self.begin_check(feeds.clone(), *every_row, true) } else { Vec::new() };
         }
         if yes {
             self.feeds.cursor.unmark();
@@ -430,6 +432,11 @@ impl App {
             | FeedState::Idle => None,
         }
     }
+}
+
+/// Sums of rows, files and bytes.
+fn add(a: (u64, u64, u64), b: (u64, u64, u64)) -> (u64, u64, u64) {
+    (a.0.saturating_add(b.0), a.1.saturating_add(b.1), a.2.saturating_add(b.2))
 }
 
 /// `path` is the partition `folder` or lies in it.

@@ -127,8 +127,6 @@ pub struct Partitions {
     pub(crate) reverse: bool,
     pub(crate) files: Files,
     pub(crate) grid: GridState,
-    /// The open dataset is a stream: its partitions are times.
-    pub(crate) has_days: bool,
     /// What is known of the days of the open dataset.
     pub(crate) known: KnownDays,
 }
@@ -178,7 +176,6 @@ impl App {
     pub(crate) fn rebuild_partitions(&mut self) {
         let Some(key) = self.partitions.feed.clone() else { return };
         let is_table = self.feeds.feed(&key).is_some_and(|feed| feed.kind == FeedKind::Table);
-        let stream = self.metadata(&key).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word());
         let mut items = Vec::new();
         let mut days: BTreeMap<NaiveDate, (u64, u64)> = BTreeMap::new();
         if let Some(held) = self.held.get(&key) {
@@ -241,7 +238,6 @@ impl App {
         if partitions.day.is_none_or(|day| !days.is_empty() && !in_span(&days, day)) {
             partitions.day = days.last_key_value().map(|(day, _)| *day);
         }
-        partitions.has_days = stream;
         partitions.items = items;
         partitions.days = days;
         self.reorder_partitions();

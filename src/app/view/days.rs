@@ -13,7 +13,8 @@ const LISTED: usize = 4;
 
 /// Offsets missing for which nothing is known.
 fn unexplained(day: &DayState) -> u64 {
-    day.gaps.iter().filter(|gap| gap.why != Why::Quarantined).map(|gap| gap.missing).sum()
+    let gaps = day.gaps.iter().filter(|gap| gap.why != Why::Quarantined);
+    gaps.fold(0, |sum, gap| sum.saturating_add(gap.missing))
 }
 
 /// In at most four characters.
@@ -77,7 +78,7 @@ fn gaps(gaps: &[Gap]) -> Vec<(Why, String)> {
         if of.is_empty() {
             continue;
         }
-        let missing: u64 = of.iter().map(|gap| gap.missing).sum();
+        let missing = of.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.missing));
         let listed: Vec<_> = of
             .iter()
             .take(LISTED)

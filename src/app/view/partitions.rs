@@ -36,12 +36,11 @@ pub fn datasets(app: &App, height: usize) -> TableView {
                 Some(metadata) => {
                     let value = if state.bytes { metadata.total_bytes } else { metadata.total_records };
                     let damaged = app.checks.get(key).is_some_and(|checked| checked.damage() > 0);
-                    let name = match damaged {
-                        true => Cell {
-                            sign: Some(Sign::Damaged),
-                            ..Cell::toned(format!("{} damaged", escaped(key)), Tone::Bad)
-                        },
-                        false => Cell::new(escaped(key)),
+                    let name = if damaged {
+                        let name = Cell::toned(format!("{} damaged", escaped(key)), Tone::Bad);
+                        Cell { sign: Some(Sign::Damaged), ..name }
+                    } else {
+                        Cell::new(escaped(key))
                     };
                     vec![
                         name,
@@ -107,6 +106,11 @@ fn mean(bytes: u64, files: u64, target: u64) -> Cell {
     Cell::new(size(mean))
 }
 
+/// The open dataset's partitions are times.
+fn has_days(app: &App) -> bool {
+    app.partitions.feed.as_deref().is_some_and(|feed| app.is_stream(feed))
+}
+
 fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
     if item.missing > 0 {
         let days = if item.missing == 1 {
@@ -137,7 +141,7 @@ fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
         mean(item.bytes, item.files, app.setup.target_file_bytes),
         bar(value, largest),
     ];
-    if app.partitions.has_days {
+    if has_days(app) {
         cells.push(app.day_state(&item.path).map_or_else(|| Cell::toned("…", Tone::Dim), super::days::mark));
     }
     cells
@@ -161,7 +165,7 @@ pub fn partitions(app: &App, height: usize) -> TableView {
         })
         .collect();
     // Of a stream the state of a day tells more than its size.
-    let days = state.has_days;
+    let days = has_days(app);
     let mut heads = vec![
         head("Partition", false, 25, false, 0),
         head("Rows", true, 11, false, 2),
@@ -221,13 +225,14 @@ fn partition_about(app: &App) -> Vec<Cell> {
         return Vec::new();
     };
     let mut about = Vec::new();
-    if state.has_days && item.missing == 0 {
+    let days = has_days(app);
+    if days && item.missing == 0 {
         about = super::days::about(app, &item.path, item.times.as_deref());
         if item.found.is_some() {
             // What follows matters more than the last of these.
             about.truncate(2);
         }
-    } else if state.has_days {
+    } else if days {
         about.push(Cell::toned("nothing of it is in the lake: e exports a day again", Tone::Dim));
         about.push(Cell::toned(super::days::watermark(app), Tone::Dim));
     } else if let Some(times) = &item.times {
