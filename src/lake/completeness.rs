@@ -37,7 +37,8 @@ pub struct DayState {
     pub lost: u64,
     /// Open, sealed or open again.
     pub state: PartitionState,
-    /// The instant through which the lake is complete lies beyond its end: it holds all that the log then held of it.
+    /// The instant through which the lake is complete lies beyond its end, nothing is noted as lost, and no gap is
+    /// without an explanation: it holds all that the log then held of it.
     pub complete: bool,
     /// When it was sealed, where it is.
     pub sealed_at: Option<DateTime<Utc>>,
@@ -135,7 +136,8 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
             let day = days.entry(known.path.clone()).or_insert_with(|| DayState::empty(&known.path));
             day.lost = known.lost_records;
             let end = seal::end_of(&known.path, seal::zone_of(metadata));
-            day.complete = through.zip(end).is_some_and(|(through, end)| end <= through);
+            let accounted = day.lost == 0 && day.gaps.iter().all(|gap| gap.why == Why::Quarantined);
+            day.complete = accounted && through.zip(end).is_some_and(|(through, end)| end <= through);
             day.sealed_at = known.sealed_at.filter(|_| scan.sealed.contains(&known.path));
             day.state = match (day.sealed_at, known.reopened_at) {
                 (Some(_), _) => PartitionState::Sealed,

@@ -195,6 +195,10 @@ fn a_day_that_lacks_rows_is_not_sealed() {
     seal(&built);
     let states: Vec<_> = completeness(&built.dir).unwrap().iter().map(|day| day.state.word()).collect();
     assert_eq!(states, ["open", "sealed", "sealed"]);
+    let complete = || completeness(&built.dir).unwrap().iter().map(|day| day.complete).collect::<Vec<_>>();
+    assert_eq!(complete(), [false; 3], "the offsets that are missing may be any day's");
+    again(&built, "again", &all(&built));
+    assert_eq!(complete(), [true; 3], "beyond the watermark, and all is accounted for");
 }
 
 #[test]

@@ -57,7 +57,9 @@ fn state(day: &DayState) -> (String, Tone) {
                 .to_owned(),
             Tone::Good,
         ),
-        (PartitionState::Open, _) => ("open: rows may still come".to_owned(), Tone::Plain),
+        (PartitionState::Open, _) => {
+            ("open: not sealed, and not known to be complete".to_owned(), Tone::Plain)
+        }
     }
 }
 

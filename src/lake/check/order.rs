@@ -1,5 +1,7 @@
 //! The order around the data: folders of days, modes, versions, seals, quarantine, what was put aside.
 
+use std::collections::BTreeSet;
+
 use chrono_tz::Tz;
 
 use super::finding::{FindingKind as K, Repair, Severity};
@@ -175,9 +177,20 @@ pub(super) fn asides(judge: &mut Judge<'_>) {
         ),
     ] {
         let below = format!("{folder}/");
-        let files = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below)).count();
-        if files > 0 {
-            judge.find(kind, Severity::Note, folder, format!("{files} files {words}"), None);
+        let entries = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below));
+        let files = entries.clone().count();
+        if files == 0 {
+            continue;
         }
+        // `_replaced/<commit>/<partition>/<file>`
+        let partition = |path: &str| {
+            let (_, rest) = path.strip_prefix(&below)?.split_once('/')?;
+            rest.rsplit_once('/').map(|(partition, _)| partition.to_owned())
+        };
+        let of: BTreeSet<String> = entries.filter_map(|entry| partition(&entry.path)).collect();
+        let listed: Vec<&str> = of.iter().take(3).map(String::as_str).collect();
+        let more = if of.len() > 3 { ", …" } else { "" };
+        let of = if of.is_empty() { String::new() } else { format!(" of {}{more}", listed.join(", ")) };
+        judge.find(kind, Severity::Note, folder, format!("{files} files{of} {words}"), None);
     }
 }
