@@ -96,7 +96,7 @@ impl Dataset {
     /// Copies of a partition that swaps have put aside: as an intent names them, with their size.
     pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(String, u64)>> {
         let mut copies = Vec::new();
-        for entry in fsops::list(&self.dir().join(layout::REPLACED))? {
+        for entry in super::replaced::commits(self.dir())? {
             let copy = format!("{}/{}/{path}", layout::REPLACED, entry.name);
             if let Some(bytes) = fsops::size_of(&layout::inside(self.dir(), &copy)?)? {
                 copies.push((copy, bytes));

@@ -33,7 +33,7 @@ pub struct ReplacedSet {
 /// Every set in the dataset in `dataset_dir`, by partition, the oldest first. Takes no lock.
 pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
     let mut sets = Vec::new();
-    for commit in fsops::list(&dataset_dir.join(layout::REPLACED))? {
+    for commit in commits(dataset_dir)? {
         if !commit.is_dir {
             continue;
         }
@@ -63,6 +63,12 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
         key(a).cmp(&key(b))
     });
     Ok(sets)
+}
+
+/// The folders of commits that put something aside. A link in their place is followed by nobody.
+pub(super) fn commits(dataset_dir: &Path) -> Result<Vec<fsops::Entry>> {
+    let folder = dataset_dir.join(layout::REPLACED);
+    if fsops::is_real_dir(&folder)? { fsops::list(&folder) } else { Ok(Vec::new()) }
 }
 
 /// A regular file that this program made, by its name.

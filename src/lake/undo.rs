@@ -19,7 +19,7 @@ use super::commit::Move;
 use super::footer::{Footer, read_footer};
 use super::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata};
 use super::replace::{is_below, prefix_of};
-use super::replaced::is_data;
+use super::replaced::{commits, is_data};
 use super::runs::Runs;
 use super::{Dataset, fsops, layout, schema};
 use crate::feed::FeedKind;
@@ -310,7 +310,7 @@ impl File {
 /// The set of the day that was put aside last, or that of `commit`.
 fn chosen(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
     let mut sets = Vec::new();
-    for entry in fsops::list(&dir.join(layout::REPLACED))?.into_iter().filter(|entry| entry.is_dir) {
+    for entry in commits(dir)?.into_iter().filter(|entry| entry.is_dir) {
         let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
         let below = format!("{}/{}/", layout::REPLACED, entry.name);
         let files: Vec<File> = leaves.flat_map(|leaf| files(&below, leaf)).collect();

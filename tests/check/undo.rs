@@ -166,6 +166,13 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     fs::write(&place, b"x").unwrap();
     refused(Kind::Damaged, "is in its place already");
     fs::remove_file(place).unwrap();
+    // A link leads out of the lake.
+    let (inside, outside) = (built.dir.join("_replaced"), built.root.join("elsewhere"));
+    fs::rename(&inside, &outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &inside).unwrap();
+    refused(Kind::Damaged, "a symbolic link stands where a folder of the dataset belongs");
+    fs::remove_file(&inside).unwrap();
+    fs::rename(&outside, &inside).unwrap();
     undo(&built).unwrap();
 }
 

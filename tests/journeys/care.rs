@@ -81,6 +81,7 @@ fn each_day_bears_a_mark_and_tells_what_is_known_of_it() {
     desk.sees("offsets 0:10..=119 1:7..=9 · no gap");
     desk.sees("the lake is complete through 2025-01-15 13:59:00Z");
     desk.press("j").sees("3 offsets unexplained (0:20..=22), 1 offsets quarantined (0:40..=40)");
+    desk.press("/").write("state:gap").press("enter").sees_no("day=10 |").sees("day=11 | 100").press("esc");
     desk.press("i").reads("Gaps between them").reads("3 offsets unexplained (0:20..=22): in no file");
     desk.reads("0: 10 to 119").reads("complete, and not sealed");
     // Scrolled to its end and back; q closes it and does not end the program.

@@ -88,6 +88,10 @@ impl App {
             Err(error) => known.error = Some(error.to_string()),
         }
         self.partitions.known = known;
+        // The filter may look at the state of a day.
+        if !self.partitions.filter.is_empty() {
+            self.reorder_partitions();
+        }
     }
 
     /// The days of the open dataset are read again when something of it has changed.

@@ -16,12 +16,13 @@ use crate::app::effect::Effect;
 use crate::app::filter::Filter;
 use crate::app::message::{FileInfo, Grid};
 use crate::app::state::App;
+use crate::app::view::days::mark;
 use crate::feed::FeedKind;
 
 /// Rows of a file that are asked for at once.
 pub(crate) const CHUNK: usize = 200;
 /// The fields of the filters.
-pub(crate) const FIELDS: [&str; 2] = ["name", "kind"];
+pub(crate) const FIELDS: [&str; 3] = ["name", "kind", "state"];
 
 /// The level in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -250,9 +251,12 @@ impl App {
         let mut order: Vec<usize> = (0..items.len()).collect();
         if !partitions.filter.is_empty() && partitions.level != Level::Datasets {
             let word = |missing| if missing { "missing" } else { "partition" };
+            let states = &partitions.known.states;
             order.retain(|at| {
                 items.get(*at).is_some_and(|item| {
-                    partitions.filter.matches(&[("name", &item.path), ("kind", word(item.missing > 0))])
+                    let state = states.get(&item.path).map_or_else(String::new, |day| mark(day).text);
+                    let kind = word(item.missing > 0);
+                    partitions.filter.matches(&[("name", &item.path), ("kind", kind), ("state", &state)])
                 })
             });
         }
