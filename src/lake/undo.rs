@@ -252,7 +252,10 @@ impl Plan {
     fn count(&self, next: &mut Metadata, before: &[PartitionInfo], reopened: &[String], now: DateTime<Utc>) {
         next.partitions.retain(|partition| !is_below(&partition.path, &self.prefix));
         for file in self.stay.iter().chain(&self.back) {
-            let Some(footer) = &file.footer else { continue };
+            // What another program wrote is not counted, as ever.
+            let Some(footer) = file.footer.as_ref().filter(|footer| footer.commit.is_some()) else {
+                continue;
+            };
             let offsets = footer.offsets.hulls().collect();
             let facts = FileFacts { rows: footer.rows, bytes: file.bytes, rowtime: footer.rowtime, offsets };
             next.add_file(&file.leaf, &facts);

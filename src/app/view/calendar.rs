@@ -90,11 +90,10 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
     view.about = match state.days.get(&cursor) {
         Some(day) => {
             let folder = cursor.format("year=%Y/month=%m/day=%d").to_string();
-            let state = app
-                .day_state(&folder)
-                .map_or(String::new(), |day| format!(", {}", super::days::mark(day).text));
+            // The state first: it is what a narrow screen has room for.
+            let state = app.day_state(&folder).map(|day| format!("{}, ", super::days::mark(day).text));
             let replaced = app.day_replaced(&folder).map_or("", |_| ", u puts back what was replaced");
-            format!("{cursor}: {} rows, {}{state}{replaced}", count(day.0), size(day.1))
+            format!("{cursor}: {}{} rows, {}{replaced}", state.unwrap_or_default(), count(day.0), size(day.1))
         }
         None => format!("{cursor}: missing: no folder for this day"),
     };

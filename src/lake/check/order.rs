@@ -169,11 +169,11 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
 /// What repairs and new exports of a day have put aside.
 pub(super) fn asides(judge: &mut Judge<'_>) {
     for (folder, kind, words) in [
-        (layout::DAMAGED, K::Aside, "were put aside by repairs; remove them when nobody needs them"),
+        (layout::DAMAGED, K::Aside, "put aside by repairs; remove them when nobody needs them"),
         (
             layout::REPLACED,
             K::Replaced,
-            "were replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
+            "replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
         let below = format!("{folder}/");
@@ -191,6 +191,12 @@ pub(super) fn asides(judge: &mut Judge<'_>) {
         let listed: Vec<&str> = of.iter().take(3).map(String::as_str).collect();
         let more = if of.len() > 3 { ", …" } else { "" };
         let of = if of.is_empty() { String::new() } else { format!(" of {}{more}", listed.join(", ")) };
-        judge.find(kind, Severity::Note, folder, format!("{files} files{of} {words}"), None);
+        judge.find(
+            kind,
+            Severity::Note,
+            folder,
+            format!("{files} {}{of} {words}", if files == 1 { "file" } else { "files" }),
+            None,
+        );
     }
 }
