@@ -3,8 +3,14 @@
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use lakehand::demo::DemoOptions;
+use lakehand::export::event::What;
+use lakehand::export::{Engine, Options, Request, Setup, Trigger};
+use lakehand::feed::parse_feed;
+use lakehand::ksql::client::{Client, ClientOptions};
+use lakehand::lake::{Lake, Limits};
 use support::{
     Project, Server, assert_each_offset_once, batches, bigint_sum, data_files, decimal_sum, metadata,
     row_count,
@@ -267,4 +273,68 @@ fn follow_commits_as_rows_come_until_it_is_stopped() {
 fn signal(child: &std::process::Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
+}
+
+#[test]
+fn a_day_that_is_asked_for_while_an_export_runs_is_not_left_to_the_next_one() {
+    let server = Server::with_rows(2_000);
+    let root = support::scratch();
+    let lake = Lake::new(root.path());
+    let text = r#"{"feed_name": "f", "feed_type": "stream", "ksqldb_source": "transaction_stream"}"#;
+    let feed = parse_feed(text, "f").unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let told = runtime.block_on(async {
+        let (engine, mut events) = Engine::start(setup(&server.url(), lake));
+        let request = || Request { feed: feed.clone(), trigger: Trigger::Asked };
+        engine.submit(request()).await;
+        let mut told = Vec::new();
+        let mut asked = 0;
+        while let Some(event) = events.recv().await {
+            match event.what {
+                What::Started { .. } if asked == 0 => {
+                    asked = 1;
+                    engine.again("f", "2025-01-02".parse().unwrap()).await;
+                    engine.submit(request()).await;
+                }
+                What::Warned { text } => told.push(text),
+                What::Finished(finished) => {
+                    told.push(format!("{:?}", finished.outcome));
+                    if asked == 1 {
+                        // The desk hears of the end just after us.
+                        tokio::time::sleep(Duration::from_millis(300)).await;
+                        asked = 2;
+                        engine.submit(request()).await;
+                        engine.close().await;
+                    }
+                }
+                _ => {}
+            }
+        }
+        told
+    });
+    assert_eq!(told[0], "2025-01-02 is not exported again: an export of the feed runs already", "{told:?}");
+    assert!(told[1..].iter().all(|text| !text.contains("exported again")), "{told:?}");
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+fn setup(url: &str, lake: Lake) -> Setup {
+    Setup {
+        client: Client::new(ClientOptions::new(url)).unwrap(),
+        lake,
+        limits: Limits { min_free_bytes: 0, ..Limits::default() },
+        options: Options {
+            commit_every: Duration::from_secs(60),
+            retries: 0,
+            retry_base: Duration::from_millis(1),
+            retry_max: Duration::from_millis(1),
+            quiet: Duration::from_millis(500),
+            inactivity: Duration::from_secs(10),
+            quarantine_limit: 1.0,
+            max_row_bytes: 1 << 20,
+            wait_for_lock: false,
+        },
+        concurrency: 1,
+        program: "test".into(),
+        clock: chrono::Utc::now,
+    }
 }

@@ -163,6 +163,33 @@ fn retention_is_before_or_after() {
 
 /// A killed process leaves folders that it made and did not sync; the next one must not build on them unsynced.
 #[test]
+fn a_day_exported_again_and_its_undo_are_before_or_after() {
+    let base = scratch();
+    let all = days(2, 6);
+    append(&mut open(base.path(), &stream_feed()), &all[..4], "r1").unwrap();
+    append(&mut open(base.path(), &stream_feed()), &all[4..], "r2").unwrap();
+    let first = at(T0).date_naive();
+    let again = |dataset: &mut Dataset| {
+        let mut replacer = dataset.replacer(&stream_schema(), run("again"), first)?;
+        replacer.write(&batch(&all))?;
+        replacer.swap(at(T0 + 50 * DAY)).map(|_| ())
+    };
+    let files = |dataset: &Dataset| {
+        assert_eq!(rows(dataset.dir()), expected(&all));
+        data_files(dataset.dir()).iter().filter(|file| file.contains("day=01")).count()
+    };
+    let swapped = |dataset: &Dataset, done: bool| assert!(files(dataset) == 1 || !done);
+    at_every_instant(base.path(), &stream_feed(), again, swapped);
+    again(&mut open(base.path(), &stream_feed())).unwrap();
+    at_every_instant(
+        base.path(),
+        &stream_feed(),
+        |dataset| dataset.undo(first, None, at(T0 + 51 * DAY)).map(|_| ()),
+        |dataset, done| assert!(files(dataset) == 2 || !done),
+    );
+}
+
+#[test]
 fn a_kill_then_a_commit_then_a_power_loss() {
     let all = days(2, 5);
     for n in 0.. {

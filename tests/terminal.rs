@@ -9,7 +9,7 @@ use std::time::Duration;
 use lakehand::demo::DemoOptions;
 use pty::Pty;
 use rustix::process::Signal;
-use support::{Project, Server, row_count, wait_until};
+use support::{Project, Server, data_files, row_count, wait_until};
 
 const FULL: (u16, u16) = (100, 30);
 
@@ -208,6 +208,49 @@ fn read_only_exports_nothing_by_itself_or_by_key() {
     );
     let asked = server.get().log().into_iter().any(|seen| seen.sql.is_some());
     assert!(!asked, "a statement was run");
+}
+
+#[test]
+fn a_day_is_exported_again_and_taken_back_and_damage_is_repaired_by_keys() {
+    let server = Server::with_rows(2_000);
+    let project = Project::on(&server.url()).set("watch.on_start=none").set("watch.settle=50ms");
+    project.feed("payments", "stream", "transaction_stream", "");
+    project.ok(&["export", "--feed", "payments"]);
+    let dir = project.stream("transaction_stream");
+    let before = data_files(&dir);
+    let mut pty = screen(&project, &[]);
+    pty.see("2,000");
+    pty.keys("P");
+    pty.see("complete");
+    pty.keys("e");
+    pty.see("again?");
+    pty.keys("y");
+    wait_until("the day is swapped", || data_files(&dir) != before);
+    pty.see("u puts them back");
+    pty.keys("u");
+    pty.see("Put back what");
+    pty.keys("y");
+    wait_until("the day is as before", || data_files(&dir) == before);
+    assert_eq!(row_count(&dir), 2_000);
+
+    std::fs::write(&before[1], b"rubbish").unwrap();
+    pty.keys("C");
+    pty.see("DAMAGED: 1 finding");
+    pty.keys("r");
+    pty.see("Repair it?");
+    pty.keys("y");
+    pty.see("repaired: unreadable");
+    assert!(!before[1].exists());
+    pty.keys("q");
+    pty.wait("the sheet is closed", |screen| !screen.contents().contains("repaired:"));
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    let log = project.log();
+    for line in ["payments exported what=", "payments undone what=", "payments repaired what="] {
+        assert!(log.contains(line), "{line} is not in the log:\n{log}");
+    }
+    project.ok(&["check", "--deep"]);
 }
 
 #[test]

@@ -69,6 +69,16 @@ pub enum Action {
     ShowLog,
     /// Take the last change back.
     Undo,
+    /// Check the datasets of feeds.
+    Check,
+    /// Check every dataset.
+    CheckAll,
+    /// Export the day under the cursor again.
+    ExportDay,
+    /// Put back what the last new export of the day replaced.
+    UndoDay,
+    /// All that is known of the day.
+    ShowDay,
 
     /// Choose what to copy.
     Copy,
@@ -305,6 +315,46 @@ pub const ACTIONS: &[ActionInfo] = &[
         &["S"],
         &[Detail],
     )),
+    row(
+        Action::ShowDay,
+        "show-day",
+        "day",
+        "all that is known of the day: offsets, gaps, seal",
+        &["i"],
+        &[Partitions],
+    ),
+    dangerous(row(
+        Action::ExportDay,
+        "export-day",
+        "again",
+        "export the day again and swap its files",
+        &["e"],
+        &[Partitions],
+    )),
+    dangerous(row(
+        Action::UndoDay,
+        "undo-day",
+        "undo",
+        "put back what a new export of the day replaced",
+        &["u"],
+        &[Partitions],
+    )),
+    row(
+        Action::Check,
+        "check",
+        "check",
+        "check what the lake holds of the feeds, and repair it",
+        &["C"],
+        &[Feeds, Detail, Partitions],
+    ),
+    row(
+        Action::CheckAll,
+        "check-all",
+        "",
+        "check every dataset of the lake",
+        &["K"],
+        &[Feeds, Detail, Partitions],
+    ),
     row(Action::ShowPartitions, "show-partitions", "", "show the partitions of the feed", &["P"], OF_EXPORTS),
     row(Action::ShowLog, "show-log", "log", "show the log of the feed", &["L"], OF_EXPORTS),
     row(

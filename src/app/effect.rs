@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
+
 use crate::export::Trigger;
 use crate::feed::{Change, NewFeed};
 use crate::log::Month;
@@ -15,6 +17,34 @@ pub enum Effect {
         feeds: Vec<String>,
         /// Why.
         trigger: Trigger,
+    },
+    /// Export a day of a stream again: read it from the server and swap its files.
+    ExportDay {
+        /// The feed.
+        feed: String,
+        /// The day.
+        day: NaiveDate,
+    },
+    /// Put back what the last new export of a day replaced. `Done` or `Failed`.
+    UndoDay {
+        /// The feed.
+        feed: String,
+        /// The day.
+        day: NaiveDate,
+    },
+    /// Check these datasets, one after the other: a `Checked` each.
+    Check {
+        /// The feeds.
+        feeds: Vec<String>,
+        /// Read every row.
+        deep: bool,
+    },
+    /// Mend these datasets, one after the other: a `Checked` each.
+    Repair {
+        /// The feeds.
+        feeds: Vec<String>,
+        /// Read every row.
+        deep: bool,
     },
     /// Ask these exports to stop at the next safe point.
     Cancel(Vec<String>),
@@ -50,6 +80,8 @@ pub enum Effect {
     LoadCatalog,
     /// Read what the lake holds of a feed, with a walk over its folders: `Dataset`.
     LoadDataset(String),
+    /// Read what is known of each day of a feed's dataset: `Days`.
+    LoadDays(String),
     /// Read the files of a partition: `Files`.
     LoadFiles {
         /// The feed.

@@ -11,7 +11,8 @@ use super::state::Tab;
 use crate::export::Event;
 use crate::feed::{Catalog, Change, Problem};
 use crate::ksql::describe::SourceName;
-use crate::lake::{Metadata, Owner, PartitionUsage};
+use crate::lake::check::{Finding, Report};
+use crate::lake::{DayState, Metadata, Owner, PartitionUsage, ReplacedSet};
 use crate::log::{Month, MonthLog, Record};
 use crate::{Error, Result};
 
@@ -54,6 +55,26 @@ pub enum Message {
         metadata: Result<Option<Metadata>>,
         /// What a walk over its folders found; `None` when nobody looked.
         usage: Option<Vec<PartitionUsage>>,
+    },
+    /// What is known of each day of a feed's dataset, as asked for by `LoadDays`.
+    Days {
+        /// The feed.
+        feed: String,
+        /// What is known.
+        days: Result<Days>,
+    },
+    /// A dataset was checked, and mended where that was asked for.
+    Checked {
+        /// The feed.
+        feed: String,
+        /// When.
+        at: DateTime<Utc>,
+        /// Every row was read.
+        deep: bool,
+        /// What was mended; `None` when nothing was to be.
+        mended: Option<Vec<Finding>>,
+        /// What is found now.
+        report: Result<Report>,
     },
     /// The feeds whose dataset another process holds, all of them, with its name.
     Locks(BTreeMap<String, Owner>),
@@ -144,6 +165,15 @@ pub struct ServerInfo {
     pub text: String,
     /// Its address without credentials.
     pub url: String,
+}
+
+/// What is known of the days of a dataset.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Days {
+    /// Rows, offsets, gaps, seals.
+    pub states: Vec<DayState>,
+    /// What new exports of days have replaced, the oldest first.
+    pub replaced: Vec<ReplacedSet>,
 }
 
 /// A file of a partition.

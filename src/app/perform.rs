@@ -87,6 +87,14 @@ impl App {
                 let feed = self.feed_in_front();
                 return feed.map(|feed| self.open_dataset(&feed)).unwrap_or_default();
             }
+            Action::Check => {
+                let feeds = self.check_targets();
+                return self.check_feeds(feeds, false);
+            }
+            Action::CheckAll => {
+                let feeds = self.all_datasets();
+                return self.check_feeds(feeds, false);
+            }
             Action::ShowLog => {
                 let feed = self.feed_in_front();
                 self.show_log(feed);

@@ -9,6 +9,7 @@ use super::input::Input;
 use super::keymap::Keymap;
 use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
+use super::tabs::care::Checked;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;
@@ -172,6 +173,8 @@ pub struct App {
     /// How feeds would be read, as far as it was asked for.
     pub(crate) plans: BTreeMap<String, std::result::Result<PlanText, String>>,
     pub(crate) sources: Option<Result<Vec<SourceName>, String>>,
+    /// Checks of datasets, by feed.
+    pub(crate) checks: BTreeMap<String, Checked>,
     pub(crate) undo: Vec<Vec<Change>>,
     /// Messages that wait while the screen is frozen.
     pub(crate) frozen: Option<Vec<Message>>,
@@ -206,6 +209,7 @@ impl App {
             schedules: BTreeMap::new(),
             plans: BTreeMap::new(),
             sources: None,
+            checks: BTreeMap::new(),
             undo: Vec::new(),
             frozen: None,
             revision: 1,

@@ -46,6 +46,7 @@ impl App {
             message,
             Message::Catalog(_)
                 | Message::Dataset { .. }
+                | Message::Days { .. }
                 | Message::Locks(_)
                 | Message::Engine(_)
                 | Message::Health { .. }
@@ -96,6 +97,11 @@ impl App {
                 if self.partitions.feed.as_ref() == Some(&feed) {
                     self.rebuild_partitions();
                 }
+                return self.ask_days(&feed);
+            }
+            Message::Days { feed, days } => self.set_days(feed, days),
+            Message::Checked { feed, at, deep, mended, report } => {
+                return self.set_checked(&feed, at, deep, mended, report);
             }
             Message::Locks(locks) => self.set_locks(locks),
             Message::Engine(event) => return self.engine_event(&event),
@@ -222,7 +228,12 @@ impl App {
 
     /// Something on the screen changes every second.
     fn is_counting(&self) -> bool {
-        self.exports.runs.iter().any(|run| run.is_alive() || matches!(run.state, RunState::External(_)))
+        self.checks.values().any(|checked| checked.running.is_some())
+            || self
+                .exports
+                .runs
+                .iter()
+                .any(|run| run.is_alive() || matches!(run.state, RunState::External(_)))
     }
 
     /// The last answer of the server is older than two intervals.
@@ -289,7 +300,7 @@ impl App {
             Some(Overlay::Help(help)) => help.search.paste(text),
             Some(Overlay::Palette(palette)) => palette.search.paste(text),
             Some(Overlay::Form(form)) => form.paste(text),
-            Some(Overlay::Confirm(_) | Overlay::Menu(_)) => {}
+            Some(Overlay::Confirm(_) | Overlay::Menu(_) | Overlay::Sheet(_)) => {}
             None => {
                 if let Some(prompt) = &mut self.prompt {
                     prompt.input.paste(text);

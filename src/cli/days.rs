@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::feed::Feed;
 use crate::headless::Exit;
-use crate::lake::{DayState, Gap, Lake, completeness, read_metadata};
+use crate::lake::{DayState, Gap, Lake, ReplacedSet, completeness, read_metadata, replaced};
 
 /// Gaps that a line lists.
 const LISTED: usize = 3;
@@ -18,9 +18,11 @@ pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
     let dir = Lake::new(&config.paths.lake).dataset_dir(feed)?;
     let through = read_metadata(&dir)?.and_then(|metadata| metadata.complete_through);
     let days = completeness(&dir)?;
+    let sets = replaced(&dir)?;
+    let of = |day: &DayState| sets.iter().filter(|set| set.partition == day.partition).collect::<Vec<_>>();
     if json {
         for day in &days {
-            say_json(&as_json(feed, day));
+            say_json(&as_json(feed, day, &of(day)));
         }
         say_json(&json!({ "event": "complete", "feed": feed.name, "through": through, "days": days.len() }));
         return Ok(Exit::Done);
@@ -37,7 +39,7 @@ pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
             day.state.word(),
             offsets.join(" ")
         ));
-        for line in notes(day) {
+        for line in notes(day).into_iter().chain(of(day).into_iter().map(set_line)) {
             say(&format!("    {line}"));
         }
     }
@@ -65,12 +67,20 @@ fn notes(day: &DayState) -> Vec<String> {
         lines.push(format!("{word} gaps: {missing} offsets in no file ({}{more})", listed.join(", ")));
     }
     if day.lost > 0 {
-        lines.push(format!("{} rows lost to damage, as a repair has noted", day.lost));
+        lines.push(format!("{} rows lost to damage, or left out by an undo", day.lost));
     }
     lines
 }
 
-fn as_json(feed: &Feed, day: &DayState) -> serde_json::Value {
+fn set_line(set: &ReplacedSet) -> String {
+    let at = set.at.map_or(String::new(), |at| format!(" on {}", at.format("%Y-%m-%d %H:%M:%SZ")));
+    format!(
+        "replaced{at} by commit {}: {} rows in {} files, {} bytes; `lakehand feeds undo` puts them back",
+        set.commit, set.rows, set.files, set.bytes
+    )
+}
+
+fn as_json(feed: &Feed, day: &DayState, sets: &[&ReplacedSet]) -> serde_json::Value {
     let gaps: Vec<_> = day
         .gaps
         .iter()
@@ -88,9 +98,13 @@ fn as_json(feed: &Feed, day: &DayState) -> serde_json::Value {
         "rows": day.rows,
         "files": day.files,
         "state": day.state.word(),
+        "complete": day.complete,
         "sealed_at": day.sealed_at,
         "lost": day.lost,
         "offsets": day.offsets,
         "gaps": gaps,
+        "replaced": sets.iter().map(|set| json!({
+            "commit": set.commit, "at": set.at, "files": set.files, "rows": set.rows, "bytes": set.bytes,
+        })).collect::<Vec<_>>(),
     })
 }

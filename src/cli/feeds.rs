@@ -27,7 +27,7 @@ pub(super) enum FeedsCommand {
     Show {
         /// The feed
         name: String,
-        /// What the lake holds of each day: rows, offsets, gaps, and whether it is sealed
+        /// What the lake holds of each day: rows, offsets, gaps, whether it is sealed, and what a new export has replaced
         #[arg(long)]
         days: bool,
         /// One JSON object; with --days one a day
@@ -76,6 +76,10 @@ pub(super) enum FeedsCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Take a new export of a day back: the files of before come out of _replaced/, those of now go there
+    Undo(super::undo::UndoArgs),
+    /// Throw files away that new exports of days have replaced; nothing else removes them before the day is exported again
+    Forget(super::undo::ForgetArgs),
     /// Take the source's columns as they are now, after a change that readers cannot bridge
     AcceptSchema {
         /// The feed
@@ -128,6 +132,14 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
         }),
         FeedsCommand::Validate { names } => validate(&paths, &names),
         FeedsCommand::Prepare { name, mirror, yes } => prepare(&config, &paths, &name, mirror, yes),
+        FeedsCommand::Undo(args) => {
+            let feed = valid(&Catalog::load(&paths)?, &args.name)?;
+            super::undo::undo(&config, &feed, &args)
+        }
+        FeedsCommand::Forget(args) => {
+            let feed = valid(&Catalog::load(&paths)?, &args.name)?;
+            super::undo::forget(&config, &feed, &args)
+        }
         FeedsCommand::AcceptSchema { name } => accept_schema(&config, &paths, &name),
     }
 }

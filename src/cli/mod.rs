@@ -22,6 +22,7 @@ mod export;
 mod feeds;
 mod screen;
 mod shell;
+mod undo;
 mod watch;
 
 use std::path::PathBuf;

@@ -53,7 +53,11 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     let below = |path: &str| path == folder || path.starts_with(&format!("{folder}/"));
     let rows: u64 = metadata.partitions.iter().filter(|p| below(&p.path)).map(|p| p.records).sum();
     Ok(Outcome::Done {
-        text: format!("{folder} exported again: {rows} rows; the files of before are in _replaced/"),
+        text: format!(
+            "{folder} exported again: {rows} rows; the files of before are in _replaced/, `lakehand feeds undo {} --day {day}` puts \
+             them back",
+            context.feed.name
+        ),
     })
 }
 

@@ -169,7 +169,13 @@ impl Desk {
         let name = want.feed.clone();
         let trigger = request.trigger;
         match self.scheduler.submit(want) {
-            Placed::AlreadyRunning => {}
+            // What was asked for is not left to some later export.
+            Placed::AlreadyRunning => {
+                if let Some(day) = self.days.remove(&name) {
+                    let text = format!("{day} is not exported again: an export of the feed runs already");
+                    self.tell(name, What::Warned { text }).await;
+                }
+            }
             Placed::AlreadyQueued => {
                 self.waiting.insert(name, request);
             }

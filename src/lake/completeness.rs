@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 
 use super::check::offsets::overlaps;
 use super::check::scan::Scan;
-use super::layout;
 use super::runs::{Runs, length};
+use super::{layout, seal};
 use crate::Result;
 
 /// One partition folder.
@@ -37,6 +37,9 @@ pub struct DayState {
     pub lost: u64,
     /// Open, sealed or open again.
     pub state: PartitionState,
+    /// The instant through which the lake is complete lies beyond its end, nothing is noted as lost, and no gap is
+    /// without an explanation: it holds all that the log then held of it.
+    pub complete: bool,
     /// When it was sealed, where it is.
     pub sealed_at: Option<DateTime<Utc>>,
 }
@@ -128,9 +131,13 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
         }
     }
     if let Some(Ok(metadata)) = &scan.metadata {
+        let through = metadata.complete_through.filter(|_| metadata.caught_up);
         for known in &metadata.partitions {
             let day = days.entry(known.path.clone()).or_insert_with(|| DayState::empty(&known.path));
             day.lost = known.lost_records;
+            let end = seal::end_of(&known.path, seal::zone_of(metadata));
+            let accounted = day.lost == 0 && day.gaps.iter().all(|gap| gap.why == Why::Quarantined);
+            day.complete = accounted && through.zip(end).is_some_and(|(through, end)| end <= through);
             day.sealed_at = known.sealed_at.filter(|_| scan.sealed.contains(&known.path));
             day.state = match (day.sealed_at, known.reopened_at) {
                 (Some(_), _) => PartitionState::Sealed,
@@ -158,6 +165,7 @@ impl DayState {
             gaps: Vec::new(),
             lost: 0,
             state: PartitionState::Open,
+            complete: false,
             sealed_at: None,
         }
     }

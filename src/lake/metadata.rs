@@ -118,7 +118,7 @@ pub struct PartitionInfo {
     /// Since when it is open again, after late rows or a new export of the day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reopened_at: Option<DateTime<Utc>>,
-    /// Rows that were in the folder and were lost to damage, as a repair has noted them.
+    /// Rows that were in the folder and are not any more, as a repair of damage or the undo of a new export has noted them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_records: u64,
 }

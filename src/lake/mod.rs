@@ -12,6 +12,7 @@
 //!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
 //!
 //!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files
+//!   replaced  what such swaps put aside, and undo: the files of before back in their places
 //!   check     the disk against its records, and repair    completeness   what is held of each day
 //!
 //!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fsops
@@ -38,6 +39,7 @@ mod properties;
 mod quarantine;
 mod rebuild;
 mod replace;
+mod replaced;
 mod report;
 mod retention;
 mod route;
@@ -45,6 +47,7 @@ mod runs;
 mod schema;
 mod seal;
 mod snapshot;
+mod undo;
 mod usage;
 mod writer;
 
@@ -64,10 +67,12 @@ pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata
 pub use offsets::{OffsetRuns, PartitionRuns};
 pub use preview::{Grid, preview};
 pub use replace::Replacer;
+pub use replaced::{ReplacedSet, replaced};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use retention::RemovedPartition;
 pub use schema::{RunInfo, TableSchema};
 pub use snapshot::Snapshot;
+pub use undo::{Bundle, Undone, undo_preview};
 pub use usage::{Amount, PartitionUsage, usage};
 
 /// The data lake: a folder with `streams/` and `tables/` below it.

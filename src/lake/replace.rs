@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Positions do not change. What an earlier swap of the same day had put aside goes with the next one, or with the day
-//! when retention removes it; until then a swap can be undone by hand.
+//! when retention removes it; until then `undo` takes the swap back.
 
 use std::collections::HashMap;
 
@@ -59,13 +59,7 @@ impl Dataset {
 
     /// The folder of a day, or the longer partition in which it lies: `year=2025/month=01`.
     pub fn day_prefix(&self, day: NaiveDate) -> String {
-        let parts = [
-            format!("year={:04}", day.year()),
-            format!("month={:02}", day.month()),
-            format!("day={:02}", day.day()),
-        ];
-        let depth = self.metadata.partition_columns.len().clamp(1, 3);
-        parts[..depth].join("/")
+        prefix_of(&self.metadata, day)
     }
 
     /// ROWTIMEs among which those of the day are, `[from, until)`, milliseconds; `None` when another column tells the day.
@@ -102,7 +96,7 @@ impl Dataset {
     /// Copies of a partition that swaps have put aside: as an intent names them, with their size.
     pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(String, u64)>> {
         let mut copies = Vec::new();
-        for entry in fsops::list(&self.dir().join(layout::REPLACED))? {
+        for entry in super::replaced::commits(self.dir())? {
             let copy = format!("{}/{}/{path}", layout::REPLACED, entry.name);
             if let Some(bytes) = fsops::size_of(&layout::inside(self.dir(), &copy)?)? {
                 copies.push((copy, bytes));
@@ -120,8 +114,19 @@ fn not_yet_read(partition: i32, offset: i64) -> Error {
         .next("nothing is changed; the read is tried again")
 }
 
+/// The folder of a day, or the longer partition in which it lies.
+pub(super) fn prefix_of(metadata: &Metadata, day: NaiveDate) -> String {
+    let parts = [
+        format!("year={:04}", day.year()),
+        format!("month={:02}", day.month()),
+        format!("day={:02}", day.day()),
+    ];
+    let depth = metadata.partition_columns.len().clamp(1, 3);
+    parts[..depth].join("/")
+}
+
 /// `path` is the partition `prefix` or lies in it.
-fn is_below(path: &str, prefix: &str) -> bool {
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -336,7 +341,7 @@ impl<'a> Replacer<'a> {
 
 impl Dataset {
     /// Removes folders of swaps of which nothing is left. They are no harm: errors wait for the next swap.
-    fn tidy_replaced(&self) {
+    pub(super) fn tidy_replaced(&self) {
         fn tidy(fs: &fsops::Fs, path: &std::path::Path) {
             for entry in fsops::list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
                 tidy(fs, &entry.path);

@@ -16,7 +16,7 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use super::commit::Move;
-use super::metadata::Metadata;
+use super::metadata::{Metadata, PartitionInfo};
 use super::{Dataset, fsops, layout};
 use crate::Result;
 use crate::feed::FeedKind;
@@ -38,7 +38,9 @@ impl Dataset {
         let mut next = self.metadata.clone();
         let zone = zone_of(&next);
         let mut sealed = Vec::new();
-        for partition in next.partitions.iter_mut().filter(|p| p.sealed_at.is_none() && p.files > 0) {
+        // A day that is known to lack rows is not complete, however far the lake is.
+        let may_be = |p: &&mut PartitionInfo| p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0;
+        for partition in next.partitions.iter_mut().filter(may_be) {
             let due = end_of(&partition.path, zone).and_then(|end| end.checked_add_signed(after));
             if due.is_some_and(|due| due <= through) {
                 partition.sealed_at = Some(now);

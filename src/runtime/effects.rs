@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use super::deeds::{self, Deed};
 use super::event_loop::{EngineOrder, Runtime};
 use super::work::{Job, Reply};
-use super::{editor, load, server};
+use super::{care, editor, load, server};
 use crate::app::{Effect, Message};
 use crate::error::{Error, Kind, Result};
 use crate::export::{Request, Trigger};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
+use crate::lake::Limits;
 
 impl Runtime {
     /// Starts what the model wants.
@@ -22,6 +23,10 @@ impl Runtime {
         }
         match effect {
             Effect::Export { feeds, trigger } => self.export(&feeds, trigger),
+            Effect::ExportDay { feed, day } => self.export_day(&feed, day),
+            Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
+            Effect::Check { feeds, deep } => self.check(feeds, deep),
+            Effect::Repair { feeds, deep } => self.repair(feeds, deep),
             Effect::Cancel(feeds) => feeds.into_iter().for_each(|feed| self.order(EngineOrder::Cancel(feed))),
             Effect::SetEnabled { feeds, enabled } => self.perform(Deed::SetEnabled { feeds, enabled }),
             Effect::Archive(feeds) => self.perform(Deed::Archive(feeds)),
@@ -39,6 +44,7 @@ impl Runtime {
             Effect::Bell => self.screen.bell(),
             Effect::LoadCatalog => self.load_catalog(),
             Effect::LoadDataset(feed) => self.restart(Job::Dataset(feed)),
+            Effect::LoadDays(feed) => self.restart(Job::Days(feed)),
             Effect::LoadFiles { feed, partition } => self.load_files(feed, partition),
             Effect::LoadRows { path, from, count } => self.work.block(None, move |teller| {
                 let grid = load::rows(&path, from, count);
@@ -84,6 +90,11 @@ impl Runtime {
                 let dir = self.feed(&name).and_then(|feed| self.lake.dataset_dir(&feed));
                 self.work.block(over, move |teller| teller.say(load::dataset(&name, dir)));
             }
+            Job::Days(feed) => {
+                let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
+                self.work
+                    .block(over, move |teller| teller.say(Message::Days { feed, days: care::days(dir) }));
+            }
             Job::Health => self.work.ask(over, server::health(self.client.clone())),
             Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
             Job::Plan(name) => {
@@ -112,6 +123,46 @@ impl Runtime {
                 Err(error) => self.tell(Message::Failed(error)),
             }
         }
+    }
+
+    fn export_day(&mut self, name: &str, day: chrono::NaiveDate) {
+        match self.feed(name) {
+            Ok(feed) => {
+                self.order(EngineOrder::Again(feed.name.clone(), day));
+                let trigger = Trigger::Asked;
+                self.order(EngineOrder::Submit(Box::new(Request { feed, trigger })));
+            }
+            Err(error) => self.tell(Message::Failed(error)),
+        }
+    }
+
+    fn undo_day(&mut self, name: &str, day: chrono::NaiveDate) {
+        match self.feed(name) {
+            Ok(feed) => {
+                let (lake, limits) = (self.lake.clone(), self.limits());
+                self.work.block(None, move |teller| care::undo(&lake, &feed, limits, day, teller));
+            }
+            Err(error) => self.tell(Message::Failed(error)),
+        }
+    }
+
+    fn check(&mut self, feeds: Vec<String>, deep: bool) {
+        let (lake, feeds) = (self.lake.clone(), self.with_feeds(feeds));
+        self.work.block(None, move |teller| care::check(&lake, feeds, deep, teller));
+    }
+
+    fn repair(&mut self, feeds: Vec<String>, deep: bool) {
+        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.with_feeds(feeds));
+        self.work.block(None, move |teller| care::repair(&lake, feeds, &limits, deep, teller));
+    }
+
+    fn with_feeds(&self, names: Vec<String>) -> Vec<(String, Result<Feed>)> {
+        names.into_iter().map(|name| (name.clone(), self.feed(&name))).collect()
+    }
+
+    /// What changes of the lake other than exports may use.
+    fn limits(&self) -> Limits {
+        Limits { min_free_bytes: self.config.export.min_free_bytes, ..Limits::default() }
     }
 
     fn perform(&mut self, deed: Deed) {
@@ -154,6 +205,9 @@ fn changes_something(effect: &Effect) -> bool {
     matches!(
         effect,
         Effect::Export { .. }
+            | Effect::ExportDay { .. }
+            | Effect::UndoDay { .. }
+            | Effect::Repair { .. }
             | Effect::Cancel(_)
             | Effect::SetEnabled { .. }
             | Effect::Archive(_)

@@ -44,6 +44,8 @@ const AT_ONCE: usize = 1024;
 /// What is asked of the engine. In a queue of its own: the engine may be slow to take it, the loop may not wait.
 pub(super) enum EngineOrder {
     Submit(Box<Request>),
+    /// The next export of the feed that is submitted is of this day.
+    Again(String, chrono::NaiveDate),
     Cancel(String),
     CancelAll,
     Close,
@@ -250,6 +252,7 @@ impl Runtime {
                 self.tell(Message::EditorClosed { path, problems });
                 self.load_catalog();
             }
+            Reply::Note(record) => self.journal.write(record),
             Reply::FeedsChanged => self.load_catalog(),
             Reply::Over(job) => {
                 if self.work.end(&job) {
@@ -489,6 +492,7 @@ fn forward(engine: Engine) -> mpsc::UnboundedSender<EngineOrder> {
         while let Some(order) = inbox.recv().await {
             match order {
                 EngineOrder::Submit(request) => engine.submit(*request).await,
+                EngineOrder::Again(feed, day) => engine.again(&feed, day).await,
                 EngineOrder::Cancel(feed) => engine.cancel(&feed).await,
                 EngineOrder::CancelAll => engine.cancel_all().await,
                 EngineOrder::Close => engine.close().await,

@@ -14,13 +14,14 @@
 //! | event_loop | the loop: what came in, into the model; when to draw; how it ends |
 //! | effects | what the model wants done, started |
 //! | work | pieces of work away from the loop, each once at a time |
-//! | load, deeds, editor, server | what those pieces do |
+//! | load, deeds, care, editor, server | what those pieces do |
 //! | feed_watch, lake_watch | what changes in the folders of feeds and in the lake |
 //! | journal | the export log, written and followed |
 //! | signals | what the system says |
 //!
 //! The loop never blocks: no file, no socket and no lock is touched in it. When nothing happens it sleeps.
 
+mod care;
 mod deeds;
 mod editor;
 mod effects;

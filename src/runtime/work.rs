@@ -15,6 +15,7 @@ use super::lake_watch::LakeWatch;
 use crate::app::Message;
 use crate::error::Result;
 use crate::feed::{Catalog, Problem};
+use crate::log::Record;
 use crate::ui::terminal::contained;
 
 /// What came of a piece of work.
@@ -31,6 +32,8 @@ pub(super) enum Reply {
     Lake(LakeWatch),
     /// The editor was left: what is wrong with the file now.
     EditorClosed(PathBuf, Result<Vec<Problem>>),
+    /// A line for the log.
+    Note(Record),
     /// Files of feeds were changed.
     FeedsChanged,
     /// This job is over.
@@ -48,6 +51,7 @@ impl From<Message> for Reply {
 pub(super) enum Job {
     Catalog,
     Dataset(String),
+    Days(String),
     Health,
     Sources,
     Plan(String),

@@ -5,7 +5,7 @@
 use crate::app::view::Sign;
 
 /// The order in which a set lists the signs of states.
-const SIGNS: [Sign; 14] = [
+const SIGNS: [Sign; 17] = [
     Sign::Running,
     Sign::Queued,
     Sign::Waiting,
@@ -20,6 +20,9 @@ const SIGNS: [Sign; 14] = [
     Sign::Current,
     Sign::Small,
     Sign::Missing,
+    Sign::Damaged,
+    Sign::Gap,
+    Sign::Reopened,
 ];
 
 /// A set of signs.
@@ -70,7 +73,7 @@ pub static UNICODE: Glyphs = Glyphs {
     mark: '●',
     sort: ['▲', '▼'],
     scroll: ['█', '│'],
-    signs: ['►', '◌', '↻', '✓', '○', '✗', '⊘', '–', '▫', '!', '■', '◆', '▾', '×'],
+    signs: ['►', '◌', '↻', '✓', '○', '✗', '⊘', '–', '▫', '!', '■', '◆', '▾', '×', '▲', '?', '◊'],
 };
 
 /// Within ASCII.
@@ -88,7 +91,7 @@ pub static ASCII: Glyphs = Glyphs {
     mark: '*',
     sort: ['^', 'v'],
     scroll: ['#', '|'],
-    signs: ['>', '~', '@', '+', 'o', 'X', '/', '-', '=', '!', '#', '*', '.', 'x'],
+    signs: ['>', '~', '@', '+', 'o', 'X', '/', '-', '=', '!', '#', '*', '.', 'x', '%', '?', '&'],
 };
 
 impl Glyphs {

@@ -58,6 +58,57 @@ fn a_damaged_day_is_found_put_aside_and_exported_again() {
 }
 
 #[test]
+fn a_new_export_of_a_day_is_taken_back_and_forgotten() {
+    let server = Server::with_rows(2_000);
+    let project = exported(&server);
+    let dir = project.stream("transaction_stream");
+    let before = data_files(&dir);
+    let name = before[3].file_name().unwrap().to_str().unwrap();
+    let day = format!("{}-{}-{}", &name[5..9], &name[9..11], &name[11..13]);
+    let nothing = project.run(&["feeds", "undo", "raw", "--day", &day]);
+    assert_eq!(nothing.code, 2, "{}", nothing.err);
+    assert!(nothing.err.contains("was replaced: there is nothing to undo"), "{}", nothing.err);
+    project.ok(&["export", "--feed", "raw", "--day", &day]);
+    let after = data_files(&dir);
+    assert_ne!(before, after);
+
+    let shown = project.ok(&["feeds", "show", "raw", "--days", "--json"]).json();
+    let sets: Vec<_> =
+        shown.iter().filter(|e| e["replaced"].as_array().is_some_and(|s| !s.is_empty())).collect();
+    assert_eq!(sets.len(), 1, "{shown:?}");
+    let commit = sets[0]["replaced"][0]["commit"].as_str().unwrap().to_owned();
+    assert!(project.ok(&["feeds", "show", "raw", "--days"]).out.contains(&format!("by commit {commit}:")));
+
+    let would = project.ok(&["feeds", "undo", "raw", "--day", &day, "--dry-run"]);
+    assert!(would.out.contains("would come back"), "{}", would.out);
+    assert_eq!(data_files(&dir), after, "nothing is changed");
+    let undone = project.ok(&["feeds", "undo", "raw", "--day", &day, "--commit", &commit, "--json"]).json();
+    assert_eq!((&undone[0]["event"], &undone[0]["lost"]), (&"undone".into(), &0.into()));
+    assert_eq!(data_files(&dir), before);
+    assert_each_offset_once(&dir, 2_000);
+    project.ok(&["check", "--deep"]);
+    let again = project.ok(&["feeds", "undo", "raw", "--day", &day]);
+    assert!(again.out.contains("are back"), "{}", again.out);
+    assert_eq!(data_files(&dir), after);
+    assert_each_offset_once(&dir, 2_000);
+
+    assert_eq!(project.run(&["feeds", "forget", "raw"]).code, 2, "what is to be forgotten must be said");
+    assert_eq!(project.run(&["feeds", "forget", "raw", "--older-than", "1d"]).code, 2);
+    project.ok(&["feeds", "forget", "raw", "--all", "--dry-run"]);
+    let gone = project.ok(&["feeds", "forget", "raw", "--day", &day]);
+    assert!(gone.out.contains("thrown away: year="), "{}", gone.out);
+    assert_eq!(project.run(&["feeds", "undo", "raw", "--day", &day]).code, 2);
+    assert_eq!(data_files(&dir), after);
+    let log = project.log();
+    assert!(log.contains("raw undone what=") && log.contains("raw forgotten what="), "{log}");
+    project.ok(&["export", "--all"]);
+    assert_each_offset_once(&dir, 2_000);
+    project.ok(&["check", "--deep"]);
+    let table = project.run(&["feeds", "undo", "totals", "--day", &day]);
+    assert!(table.err.contains("a table has versions and no days"), "{}", table.err);
+}
+
+#[test]
 fn a_day_exported_again_while_rows_come_takes_none_of_the_new_ones() {
     let server = Server::with_rows(2_000);
     let project = exported(&server);

@@ -1,5 +1,6 @@
 //! Journeys: keys in, what the operator sees out; and the model under random keys and messages.
 
+mod care;
 mod feeds;
 mod overlays;
 mod random;

@@ -46,7 +46,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => (0..ACTIONS.len()).prop_map(Step::Act),
         1 => any::<u8>().prop_map(Step::Feeds),
         2 => (any::<u8>(), 0_u8..6).prop_map(|(feed, what)| Step::Engine(feed, what)),
-        2 => (any::<u8>(), 0_u8..6).prop_map(|(feed, what)| Step::Data(feed, what)),
+        2 => (any::<u8>(), 0_u8..8).prop_map(|(feed, what)| Step::Data(feed, what)),
         1 => any::<u16>().prop_map(Step::Tick),
         1 => (0_u16..200, 0_u16..60).prop_map(|(w, h)| Step::Size(w, h)),
         1 => (0_u8..5, 0_usize..50).prop_map(|(what, at)| Step::Click(what, at)),
@@ -98,7 +98,9 @@ fn message(step: &Step, clock: &mut i64) -> Option<Message> {
                     metadata: Err(Error::new(Kind::Damaged, "cut\u{1b}")),
                     usage: None,
                 },
-                _ => Message::Dataset { feed, metadata: Ok(None), usage: None },
+                5 => Message::Dataset { feed, metadata: Ok(None), usage: None },
+                6 => super::care::any_days(feed),
+                _ => super::care::any_check(feed),
             }
         }
         Step::Tick(millis) => {
@@ -158,6 +160,7 @@ proptest! {
                 let _ = (view::calendar(&desk.app, height), view::grid(&desk.app, height, 30));
                 let _ = (view::detail(&desk.app, height), view::frame(&desk.app));
                 let _ = (view::help(&desk.app, height), view::palette(&desk.app, height), view::form(&desk.app, height));
+                let _ = view::sheet(&desk.app, (40, u16::try_from(height).unwrap_or(1)));
             }
         }
     }

@@ -10,12 +10,17 @@ use super::lake::Lake;
 use super::lines;
 
 /// The screens that are compared: a name, and the keys that lead there.
-const PLACES: [(&str, &[&str]); 14] = [
+const PLACES: [(&str, &[&str]); 19] = [
     ("feeds", &[]),
     ("detail", &["j", "j", "j", "enter"]),
     ("datasets", &["f3"]),
     ("partitions", &["j", "j", "j", "P"]),
     ("calendar", &["j", "j", "j", "P", "v"]),
+    ("day", &["j", "j", "j", "j", "j", "P", "j", "i"]),
+    ("exportday", &["j", "j", "j", "j", "j", "P", "j", "e"]),
+    ("undoday", &["j", "j", "j", "j", "j", "P", "j", "u"]),
+    ("check", &["j", "j", "j", "j", "j", "C"]),
+    ("repair", &["j", "j", "j", "j", "j", "C", "r"]),
     ("files", &["j", "j", "j", "P", "enter"]),
     ("rows", &["j", "j", "j", "P", "enter", "enter"]),
     ("exports", &["f4"]),

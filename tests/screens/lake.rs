@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use lakehand::app::{
-    App, Effect, FileInfo, Grid, GridColumn, Message, PlanColumn, PlanText, ServerInfo, Setup,
+    App, Days as KnownDays, Effect, FileInfo, Grid, GridColumn, Message, PlanColumn, PlanText, ServerInfo,
+    Setup,
 };
 use lakehand::export::event::What;
 use lakehand::export::{Event, Finished, Outcome, Progress, Stage, Trigger};
 use lakehand::feed::{Catalog, Entry, EntryState, Place, parse_feed};
 use lakehand::ksql::describe::{SourceKind, SourceName};
-use lakehand::lake::{Amount, Metadata, Owner, PartitionUsage};
+use lakehand::lake::check::{Finding, FindingKind, Repair, Report, Severity};
+use lakehand::lake::{
+    Amount, DayState, Gap, Metadata, Owner, PartitionState, PartitionUsage, ReplacedSet, Why,
+};
 use lakehand::log::{Level, Month, MonthLog, Record};
 use lakehand::{Error, Kind};
 use serde_json::json;
@@ -32,6 +36,8 @@ type Feed = (String, &'static str, usize);
 pub(crate) struct Lake {
     /// The model.
     pub(crate) app: App,
+    /// All feeds are there.
+    ready: bool,
 }
 
 impl Lake {
@@ -51,6 +57,7 @@ impl Lake {
         .to_vec();
         let mut lake = Self::of(&feeds, size);
         lake.work();
+        lake.ready = true;
         lake
     }
 
@@ -69,7 +76,7 @@ impl Lake {
 
     fn of(feeds: &[Feed], size: (u16, u16)) -> Self {
         let setup = Setup { size, lake: PathBuf::from("/srv/analytics/data_lake"), ..Setup::new(at(-20)) };
-        let mut lake = Self { app: App::new(setup) };
+        let mut lake = Self { app: App::new(setup), ready: false };
         lake.send(Message::Tick { now: at(-20) });
         let mut entries: Vec<Entry> = feeds.iter().map(|feed| entry(&feed.0, feed.1)).collect();
         if let Some(broken) = entries.iter_mut().find(|e| e.name == "user_transaction_summary_eur") {
@@ -171,7 +178,9 @@ impl Lake {
         let mut effects = self.app.update(message);
         // An answer may ask again: not without end.
         for _ in 0..8 {
-            let answers: Vec<Message> = effects.drain(..).filter_map(answer).collect();
+            // At the start the datasets come one after the other, as the folders are read.
+            let wanted = |effect: &Effect| self.ready || !matches!(effect, Effect::LoadDataset(_));
+            let answers: Vec<Message> = effects.drain(..).filter(wanted).filter_map(answer).collect();
             if answers.is_empty() {
                 break;
             }
@@ -278,9 +287,123 @@ fn record(n: i64) -> Record {
     }
 }
 
+/// The days that a stream of the demo has.
+fn days_of(feed: &str) -> Option<usize> {
+    match feed {
+        "transaction_flattened" => Some(40),
+        "transaction_stream" | "transaction_stream_anonymized" => Some(120),
+        "transaction_stream_blacklisted" => Some(20),
+        _ => None,
+    }
+}
+
+/// Days in every state.
+fn days(metadata: &Metadata) -> KnownDays {
+    let gap = |first: i64, last: i64, why| Gap {
+        partition: 0,
+        first,
+        last,
+        missing: last.abs_diff(first) + 1,
+        why,
+    };
+    let day = |(n, known): (usize, &lakehand::lake::PartitionInfo)| {
+        let first = 10_000 * i64::try_from(n).unwrap();
+        let mut day = DayState {
+            partition: known.path.clone(),
+            rows: known.records,
+            files: known.files,
+            offsets: [(0, [first, first + 9_999]), (1, [first + 3, first + 9_870])].into(),
+            gaps: Vec::new(),
+            lost: 0,
+            state: PartitionState::Open,
+            complete: true,
+            sealed_at: None,
+        };
+        match n % 12 {
+            0 | 4 | 5 | 8 => {
+                day.state = PartitionState::Sealed;
+                day.sealed_at = Some(at(-86_400));
+            }
+            1 => {
+                day.gaps = vec![
+                    gap(first + 500, first + 513, Why::Unexplained),
+                    gap(first + 700, first + 702, Why::Quarantined),
+                ];
+            }
+            2 => day.state = PartitionState::Reopened,
+            3 => day.lost = 1_204,
+            7 => day.complete = false,
+            _ => {}
+        }
+        day
+    };
+    let states: Vec<DayState> = metadata.partitions.iter().enumerate().map(day).collect();
+    let replaced = states.get(1).map(|day| ReplacedSet {
+        commit: "000041-20250114".into(),
+        partition: day.partition.clone(),
+        at: Some(at(-7_200)),
+        files: 3,
+        bytes: 12_345_678,
+        rows: day.rows,
+    });
+    KnownDays { replaced: replaced.into_iter().collect(), states }
+}
+
+/// A dataset with damage.
+fn report(feed: &str) -> Report {
+    let finding = |kind, severity, path: &str, what: &str, repair| Finding {
+        dataset: format!("streams/{feed}"),
+        kind,
+        severity,
+        path: path.into(),
+        what: what.into(),
+        repair,
+    };
+    let file = "year=2025/month=01/day=03/data_20250103_000031-20250103_1.parquet";
+    let findings = vec![
+        finding(
+            FindingKind::Unreadable,
+            Severity::Damage,
+            file,
+            "the Parquet footer cannot be read: Parquet error: Invalid Parquet file. Corrupt footer",
+            Some(Repair::MoveAside),
+        ),
+        finding(
+            FindingKind::WrongDay,
+            Severity::Damage,
+            "year=2025/month=01/day=04/data_20250105_000033-20250105_2.parquet",
+            "its rows belong into year=2025/month=01/day=05",
+            Some(Repair::MoveTo("year=2025/month=01/day=05/data_20250105_000033-20250105_2.parquet".into())),
+        ),
+        finding(
+            FindingKind::LeftoverStaging,
+            Severity::Leftover,
+            "_staging",
+            "2 files (81920 bytes) of a run that stopped",
+            Some(Repair::EmptyStaging),
+        ),
+        finding(FindingKind::Quarantined, Severity::Note, "_quarantine", "3 rows could not be decoded", None),
+    ];
+    Report { dataset: format!("streams/{feed}"), findings, files: 60, rows: 4_204_311, unlocked: None }
+}
+
 /// What the program would answer to an effect.
 fn answer(effect: Effect) -> Option<Message> {
     Some(match effect {
+        Effect::LoadDataset(feed) => {
+            let metadata = metadata(&feed, "stream", days_of(&feed)?);
+            let usage = Some(metadata.partitions.iter().map(usage).collect());
+            Message::Dataset { feed, metadata: Ok(Some(metadata)), usage }
+        }
+        Effect::LoadDays(feed) => {
+            let days = days(&metadata(&feed, "stream", days_of(&feed)?));
+            Message::Days { feed, days: Ok(days) }
+        }
+        Effect::Check { feeds, deep } => {
+            let feed = feeds.first()?.clone();
+            let report = report(&feed);
+            Message::Checked { feed, at: at(0), deep, mended: None, report: Ok(report) }
+        }
         Effect::LoadFiles { feed, partition } => {
             let folder = PathBuf::from("/srv/analytics/data_lake/streams").join(&feed).join(&partition);
             let files = (0..48u64).map(|n| FileInfo {

@@ -5,6 +5,7 @@ pub mod form;
 pub mod help;
 pub mod menu;
 pub mod palette;
+pub mod sheet;
 pub mod toast;
 
 pub use confirm::Confirm;
@@ -12,6 +13,7 @@ pub use form::{Field, Form};
 pub use help::Help;
 pub use menu::{Menu, MenuItem};
 pub use palette::Palette;
+pub use sheet::Sheet;
 pub use toast::{Toast, Toasts};
 
 use super::action::Action;
@@ -33,6 +35,8 @@ pub enum Overlay {
     Menu(Menu),
     /// A new feed.
     Form(Form),
+    /// A text: a day, or findings.
+    Sheet(Sheet),
 }
 
 /// What a key did to a list with a search line above.
@@ -85,11 +89,7 @@ impl App {
                 }
             }
             Overlay::Confirm(mut confirm) => match confirm.key(key) {
-                Some(true) => {
-                    self.feeds.cursor.unmark();
-                    return confirm.deed;
-                }
-                Some(false) => {}
+                Some(yes) => return self.answered(confirm.deed, yes),
                 None => self.overlay = Some(Overlay::Confirm(confirm)),
             },
             Overlay::Menu(mut menu) => match menu.key(key) {
@@ -98,6 +98,7 @@ impl App {
                 menu::Answer::Stays => self.overlay = Some(Overlay::Menu(menu)),
             },
             Overlay::Form(form) => return self.form_key(form, key),
+            Overlay::Sheet(sheet) => return self.sheet_key(sheet, key),
         }
         Vec::new()
     }
@@ -113,7 +114,7 @@ impl App {
             }
             Overlay::Menu(menu) => self.choose(menu, row),
             // A question is answered by keys: a stray click does nothing.
-            other @ (Overlay::Confirm(_) | Overlay::Form(_)) => {
+            other @ (Overlay::Confirm(_) | Overlay::Form(_) | Overlay::Sheet(_)) => {
                 self.overlay = Some(other);
                 Vec::new()
             }

@@ -263,17 +263,7 @@ impl App {
     }
 
     pub(crate) fn export_feeds(&mut self, targets: Vec<String>) -> Vec<Effect> {
-        let feeds = self.fit(targets, |app, key| match app.state(key) {
-            FeedState::Invalid { .. } => Some("is invalid: mend its file first".to_owned()),
-            FeedState::Archived => Some("is archived: restore it first".to_owned()),
-            FeedState::Disabled => Some("is disabled: enable it first".to_owned()),
-            FeedState::Running { .. } | FeedState::Waiting { .. } => {
-                Some("is being exported already".to_owned())
-            }
-            FeedState::Queued => Some("waits for its turn already".to_owned()),
-            FeedState::Locked { by } => Some(format!("is held by {by}")),
-            FeedState::Failed { .. } | FeedState::CaughtUp { .. } | FeedState::Idle => None,
-        });
+        let feeds = self.fit(targets, Self::refusal);
         if feeds.is_empty() {
             return Vec::new();
         }
@@ -323,7 +313,13 @@ impl App {
             Action::ExportAll => {
                 let names = self.feeds.names.iter();
                 let ready = |state: FeedState| {
-                    matches!(state, FeedState::Idle | FeedState::CaughtUp { .. } | FeedState::Failed { .. })
+                    matches!(
+                        state,
+                        FeedState::Idle
+                            | FeedState::CaughtUp { .. }
+                            | FeedState::Failed { .. }
+                            | FeedState::Damaged { .. }
+                    )
                 };
                 let feeds: Vec<_> = names.filter(|key| ready(self.state(key))).cloned().collect();
                 let deed = vec![Effect::Export { feeds: feeds.clone(), trigger: Trigger::Asked }];

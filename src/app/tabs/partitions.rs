@@ -9,18 +9,20 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
+use super::care::KnownDays;
 use crate::app::action::Action;
 use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;
 use crate::app::filter::Filter;
 use crate::app::message::{FileInfo, Grid};
 use crate::app::state::App;
+use crate::app::view::days::mark;
 use crate::feed::FeedKind;
 
 /// Rows of a file that are asked for at once.
 pub(crate) const CHUNK: usize = 200;
 /// The fields of the filters.
-pub(crate) const FIELDS: [&str; 2] = ["name", "kind"];
+pub(crate) const FIELDS: [&str; 3] = ["name", "kind", "state"];
 
 /// The level in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,6 +128,8 @@ pub struct Partitions {
     pub(crate) reverse: bool,
     pub(crate) files: Files,
     pub(crate) grid: GridState,
+    /// What is known of the days of the open dataset.
+    pub(crate) known: KnownDays,
 }
 
 /// The day of a folder: `year=2025/month=01/day=15[/hour=07]`; `None` where the folders have no days.
@@ -247,9 +251,12 @@ impl App {
         let mut order: Vec<usize> = (0..items.len()).collect();
         if !partitions.filter.is_empty() && partitions.level != Level::Datasets {
             let word = |missing| if missing { "missing" } else { "partition" };
+            let states = &partitions.known.states;
             order.retain(|at| {
                 items.get(*at).is_some_and(|item| {
-                    partitions.filter.matches(&[("name", &item.path), ("kind", word(item.missing > 0))])
+                    let state = states.get(&item.path).map_or_else(String::new, |day| mark(day).text);
+                    let kind = word(item.missing > 0);
+                    partitions.filter.matches(&[("name", &item.path), ("kind", kind), ("state", &state)])
                 })
             });
         }
@@ -344,6 +351,7 @@ impl App {
                 self.partitions.level = Level::Datasets;
                 self.set_partition_filter("");
             }
+            (Action::ExportDay | Action::UndoDay | Action::ShowDay, _) => return self.day_action(action),
             (Action::ToggleUnit, _) => self.partitions.bytes = !self.partitions.bytes,
             (Action::ToggleCalendar, Level::Partitions) if self.partitions.days.is_empty() => {
                 self.toast("there is no calendar: the folders have no days", crate::app::view::Tone::Plain);

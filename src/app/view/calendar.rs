@@ -88,7 +88,13 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
     view.legend = vec!["missing".to_owned()];
     view.legend.extend((1..=4).map(|level| format!("≤ {}", shown(largest * level / 4))));
     view.about = match state.days.get(&cursor) {
-        Some(day) => format!("{cursor}: {} rows, {}", count(day.0), size(day.1)),
+        Some(day) => {
+            let folder = cursor.format("year=%Y/month=%m/day=%d").to_string();
+            // The state first: it is what a narrow screen has room for.
+            let state = app.day_state(&folder).map(|day| format!("{}, ", super::days::mark(day).text));
+            let replaced = app.day_replaced(&folder).map_or("", |_| ", u puts back what was replaced");
+            format!("{cursor}: {}{} rows, {}{replaced}", state.unwrap_or_default(), count(day.0), size(day.1))
+        }
         None => format!("{cursor}: missing: no folder for this day"),
     };
     view

@@ -83,6 +83,9 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     let mut lines = Vec::new();
     section(&mut lines, "State");
     lines.push(DetailLine::Text(state.sentence(app.now), state.tone()));
+    if let Some((text, tone)) = super::sheet::checked_text(app, key) {
+        lines.push(DetailLine::Text(text, tone));
+    }
     let entry = app.feeds.entry(key);
     for problem in entry.map(Entry::problems).unwrap_or_default() {
         lines.push(DetailLine::Text(problem.to_string(), Tone::Bad));

@@ -2,9 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::text::{ago, count, escaped, instant, one_line, size, until};
+use super::text::{ago, count, escaped, findings as findings_text, instant, one_line, size, until};
 use super::{Cell, Head, Row, Sign, TableView, Tone};
 use crate::app::App;
+use crate::app::tabs::care::Checked;
 use crate::app::tabs::{FeedColumn, RunState};
 use crate::error::Kind;
 use crate::export::{Outcome, Stage};
@@ -26,6 +27,11 @@ pub enum FeedState {
     Failed {
         /// Why.
         reason: String,
+    },
+    /// The last check of its dataset found damage.
+    Damaged {
+        /// Findings of damage.
+        findings: usize,
     },
     /// An attempt failed and another follows.
     Waiting {
@@ -69,6 +75,7 @@ impl FeedState {
         match self {
             Self::Invalid { .. } => "invalid",
             Self::Failed { .. } => "failed",
+            Self::Damaged { .. } => "damaged",
             Self::Waiting { .. } => "waiting",
             Self::Running { .. } => "running",
             Self::Queued => "queued",
@@ -85,21 +92,22 @@ impl FeedState {
         match self {
             Self::Invalid { .. } => 0,
             Self::Failed { .. } => 1,
-            Self::Waiting { .. } => 2,
-            Self::Running { .. } => 3,
-            Self::Queued => 4,
-            Self::Locked { .. } => 5,
-            Self::Idle => 6,
-            Self::CaughtUp { .. } => 7,
-            Self::Disabled => 8,
-            Self::Archived => 9,
+            Self::Damaged { .. } => 2,
+            Self::Waiting { .. } => 3,
+            Self::Running { .. } => 4,
+            Self::Queued => 5,
+            Self::Locked { .. } => 6,
+            Self::Idle => 7,
+            Self::CaughtUp { .. } => 8,
+            Self::Disabled => 9,
+            Self::Archived => 10,
         }
     }
 
     /// How it is meant.
     pub fn tone(&self) -> Tone {
         match self {
-            Self::Invalid { .. } | Self::Failed { .. } => Tone::Bad,
+            Self::Invalid { .. } | Self::Failed { .. } | Self::Damaged { .. } => Tone::Bad,
             Self::Waiting { .. } | Self::Locked { .. } => Tone::Warn,
             Self::Running { .. } => Tone::Live,
             Self::Queued | Self::Idle => Tone::Plain,
@@ -113,6 +121,7 @@ impl FeedState {
         match self {
             Self::Invalid { .. } => Sign::Invalid,
             Self::Failed { .. } => Sign::Failed,
+            Self::Damaged { .. } => Sign::Damaged,
             Self::Waiting { .. } => Sign::Waiting,
             Self::Running { .. } => Sign::Running,
             Self::Queued => Sign::Queued,
@@ -131,6 +140,7 @@ impl FeedState {
             Self::Invalid { count: 1, .. } => "invalid".to_owned(),
             Self::Invalid { count, .. } => format!("invalid, {count} problems"),
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Damaged { findings } => format!("damaged: {findings}"),
             Self::Waiting { until: then, .. } => {
                 format!("retries in {} s", (*then - now).num_seconds().max(0))
             }
@@ -160,6 +170,9 @@ impl FeedState {
                 format!("invalid{good}: {}{more}", one_line(problem))
             }
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Damaged { findings } => {
+                format!("damaged, {}: C checks again and repairs", findings_text(*findings))
+            }
             Self::Waiting { until, reason } => {
                 let left = (*until - now).num_seconds().max(0);
                 format!("tries again in {left} s: {}", one_line(reason))
@@ -215,6 +228,10 @@ pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
             return FeedState::Failed { reason: error.to_string() };
         }
         _ => {}
+    }
+    match app.checks.get(key).map(Checked::damage) {
+        None | Some(0) => {}
+        Some(findings) => return FeedState::Damaged { findings },
     }
     match app.held.get(key) {
         Some(held) if held.error.is_some() => {

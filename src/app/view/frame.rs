@@ -2,6 +2,7 @@
 
 use super::Tone;
 use super::text::{ago, count, escaped, one_line};
+use crate::app::overlays::Sheet;
 use crate::app::tabs::Level;
 use crate::app::{ACTIONS, Action, App, Overlay, PromptKind, Tab};
 
@@ -200,6 +201,20 @@ fn hints(app: &App) -> Vec<Hint> {
                 own("tab", "next field", Action::Down),
                 own("esc", "close", Action::Back),
             ];
+        }
+        Some(Overlay::Sheet(Sheet::Day { .. })) => {
+            return vec![own("j k", "scroll", Action::Down), own("esc", "close", Action::Back)];
+        }
+        Some(Overlay::Sheet(Sheet::Check { feeds, .. })) => {
+            let mut hints = Vec::new();
+            if !app.setup.read_only && feeds.iter().any(|feed| app.can_repair(feed)) {
+                hints.push(own("r", "repair", Action::Open));
+            }
+            hints.push(own("d", "every row", Action::Check));
+            hints.push(own("c", "again", Action::Check));
+            hints.push(own("j k", "scroll", Action::Down));
+            hints.push(own("esc", "close", Action::Back));
+            return hints;
         }
         None => {}
     }

@@ -11,6 +11,7 @@
 //! | [`help()`], [`palette()`], [`form()`] | overlays; `Confirm` and `Menu` are drawn from their state |
 
 pub mod calendar;
+pub(crate) mod days;
 pub mod detail;
 pub mod exports;
 pub mod feeds;
@@ -19,6 +20,7 @@ pub mod grid;
 pub mod logs;
 pub mod overlay;
 pub mod partitions;
+pub mod sheet;
 pub mod text;
 
 pub use calendar::{CalendarView, DayCell, calendar};
@@ -30,6 +32,7 @@ pub use grid::{GridHead, GridView, grid};
 pub use logs::{LogLine, LogsView, logs};
 pub use overlay::{FieldView, FormView, KeyRow, SearchView, form, help, palette};
 pub use partitions::{datasets, files, partitions};
+pub use sheet::{SheetView, sheet};
 
 /// How something is meant; a theme gives it a look. Never the only sign: a word or a [`Sign`] says the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,6 +85,12 @@ pub enum Sign {
     Small,
     /// Not there.
     Missing,
+    /// What the records say is not so.
+    Damaged,
+    /// Something in between is missing.
+    Gap,
+    /// Was closed and is open again.
+    Reopened,
 }
 
 /// Which way a column is sorted.

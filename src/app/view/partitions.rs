@@ -35,8 +35,15 @@ pub fn datasets(app: &App, height: usize) -> TableView {
                 }
                 Some(metadata) => {
                     let value = if state.bytes { metadata.total_bytes } else { metadata.total_records };
+                    let damaged = app.checks.get(key).is_some_and(|checked| checked.damage() > 0);
+                    let name = if damaged {
+                        let name = Cell::toned(format!("{} damaged", escaped(key)), Tone::Bad);
+                        Cell { sign: Some(Sign::Damaged), ..name }
+                    } else {
+                        Cell::new(escaped(key))
+                    };
                     vec![
-                        Cell::new(escaped(key)),
+                        name,
                         bar(value, largest),
                         Cell::new(metadata.kind.clone()),
                         Cell::new(count(metadata.partitions.len() as u64)),
@@ -99,6 +106,11 @@ fn mean(bytes: u64, files: u64, target: u64) -> Cell {
     Cell::new(size(mean))
 }
 
+/// The open dataset's partitions are times.
+fn has_days(app: &App) -> bool {
+    app.partitions.feed.as_deref().is_some_and(|feed| app.is_stream(feed))
+}
+
 fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
     if item.missing > 0 {
         let days = if item.missing == 1 {
@@ -121,14 +133,18 @@ fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
         Some((found, _)) => Cell::toned(format!("{} ≠ {found}", item.files), Tone::Warn),
         None => Cell::new(count(item.files)),
     };
-    vec![
+    let mut cells = vec![
         name,
         Cell::new(count(item.rows)),
         Cell::new(size(item.bytes)),
         files,
         mean(item.bytes, item.files, app.setup.target_file_bytes),
         bar(value, largest),
-    ]
+    ];
+    if has_days(app) {
+        cells.push(app.day_state(&item.path).map_or_else(|| Cell::toned("…", Tone::Dim), super::days::mark));
+    }
+    cells
 }
 
 /// The partitions of the open dataset: the window of `height` rows.
@@ -148,14 +164,19 @@ pub fn partitions(app: &App, height: usize) -> TableView {
             })
         })
         .collect();
+    // Of a stream the state of a day tells more than its size.
+    let days = has_days(app);
     let mut heads = vec![
         head("Partition", false, 25, false, 0),
         head("Rows", true, 11, false, 2),
-        head("Size", true, 9, false, 0),
-        head("Files", true, 5, false, 4),
+        head("Size", true, 9, false, u8::from(days)),
+        head("Files", true, 5, false, 5),
         head("Mean file", true, 10, false, 3),
-        head(if state.bytes { "Bytes" } else { "Rows " }, false, 6, true, 1),
+        head(if state.bytes { "Bytes" } else { "Rows " }, false, 6, true, if days { 4 } else { 1 }),
     ];
+    if days {
+        heads.push(head("State", false, 10, false, 0));
+    }
     let sorted = if state.reverse { Order::Down } else { Order::Up };
     if let Some(head) = heads.get_mut(state.sort) {
         head.sorted = Some(sorted);
@@ -204,7 +225,17 @@ fn partition_about(app: &App) -> Vec<Cell> {
         return Vec::new();
     };
     let mut about = Vec::new();
-    if let Some(times) = &item.times {
+    let days = has_days(app);
+    if days && item.missing == 0 {
+        about = super::days::about(app, &item.path, item.times.as_deref());
+        if item.found.is_some() {
+            // What follows matters more than the last of these.
+            about.truncate(2);
+        }
+    } else if days {
+        about.push(Cell::toned("nothing of it is in the lake: e exports a day again", Tone::Dim));
+        about.push(Cell::toned(super::days::watermark(app), Tone::Dim));
+    } else if let Some(times) = &item.times {
         about.push(Cell::toned(format!("rows of {times} UTC"), Tone::Dim));
     }
     if let Some((files, bytes)) = item.found {

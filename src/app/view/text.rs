@@ -36,6 +36,16 @@ pub fn size(bytes: u64) -> String {
     if value < 99.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
 }
 
+/// `1 file`, `1,234 files`
+pub fn files(n: u64) -> String {
+    if n == 1 { "1 file".to_owned() } else { format!("{} files", count(n)) }
+}
+
+/// `1 finding`, `3 findings`
+pub fn findings(n: usize) -> String {
+    if n == 1 { "1 finding".to_owned() } else { format!("{} findings", count(n as u64)) }
+}
+
 /// `3 s`, `12 min`, `1 h 05 min`, `3 d 4 h`
 pub fn span(duration: Duration) -> String {
     match duration.as_secs() {

@@ -110,7 +110,7 @@ kinds! {
     Quarantined = "quarantined",
     /// Offsets between those held that no file holds.
     Gap = "gap",
-    /// A repair has noted that rows were lost.
+    /// A repair or an undo has noted that rows are no longer there.
     Lost = "lost",
     /// Files that a repair put aside.
     Aside = "aside",

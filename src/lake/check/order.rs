@@ -1,5 +1,7 @@
 //! The order around the data: folders of days, modes, versions, seals, quarantine, what was put aside.
 
+use std::collections::BTreeSet;
+
 use chrono_tz::Tz;
 
 use super::finding::{FindingKind as K, Repair, Severity};
@@ -157,7 +159,7 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
     }
     for partition in metadata.partitions.iter().filter(|p| p.lost_records > 0) {
         let what = format!(
-            "{} rows were lost to damage; `lakehand export --feed {} --day …` reads them again",
+            "{} rows were lost to damage or left out by an undo; `lakehand export --feed {} --day …` reads them again",
             partition.lost_records, judge.feed.name
         );
         judge.find(K::Lost, Severity::Note, &partition.path, what, None);
@@ -167,17 +169,34 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
 /// What repairs and new exports of a day have put aside.
 pub(super) fn asides(judge: &mut Judge<'_>) {
     for (folder, kind, words) in [
-        (layout::DAMAGED, K::Aside, "were put aside by repairs; remove them when nobody needs them"),
+        (layout::DAMAGED, K::Aside, "put aside by repairs; remove them when nobody needs them"),
         (
             layout::REPLACED,
             K::Replaced,
-            "were replaced by a new export of their day, and stay until its next one",
+            "replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
         let below = format!("{folder}/");
-        let files = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below)).count();
-        if files > 0 {
-            judge.find(kind, Severity::Note, folder, format!("{files} files {words}"), None);
+        let entries = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below));
+        let files = entries.clone().count();
+        if files == 0 {
+            continue;
         }
+        // `_replaced/<commit>/<partition>/<file>`
+        let partition = |path: &str| {
+            let (_, rest) = path.strip_prefix(&below)?.split_once('/')?;
+            rest.rsplit_once('/').map(|(partition, _)| partition.to_owned())
+        };
+        let of: BTreeSet<String> = entries.filter_map(|entry| partition(&entry.path)).collect();
+        let listed: Vec<&str> = of.iter().take(3).map(String::as_str).collect();
+        let more = if of.len() > 3 { ", …" } else { "" };
+        let of = if of.is_empty() { String::new() } else { format!(" of {}{more}", listed.join(", ")) };
+        judge.find(
+            kind,
+            Severity::Note,
+            folder,
+            format!("{files} {}{of} {words}", if files == 1 { "file" } else { "files" }),
+            None,
+        );
     }
 }

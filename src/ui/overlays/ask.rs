@@ -18,7 +18,9 @@ pub fn confirm(canvas: &mut Canvas<'_>, area: Rect, confirm: &Confirm) {
     let height = u16::try_from(all).unwrap_or(u16::MAX).min(area.height);
     let inside = open(canvas, area, width, height, &confirm.question);
     let mut y = 0;
-    for line in &consequence {
+    // The buttons, and what it is about, are seen whatever is said of it.
+    let said = usize::from(inside.height).saturating_sub(1 + confirm.targets.len().min(1));
+    for line in consequence.iter().take(said) {
         canvas.put(row(inside, y), line, Role::Text);
         y += 1;
     }

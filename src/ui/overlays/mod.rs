@@ -5,10 +5,12 @@
 //! | help, palette | [`keys`] |
 //! | question, choice | [`ask`] |
 //! | new feed | [`form`] |
+//! | day, findings | [`sheet`] |
 
 pub mod ask;
 pub mod form;
 pub mod keys;
+pub mod sheet;
 
 use ratatui::layout::Rect;
 
@@ -16,7 +18,7 @@ use super::canvas::{Canvas, centred};
 use super::layout::Form;
 use super::theme::Role;
 use crate::app::overlays::{Confirm, Menu};
-use crate::app::view::{FormView, SearchView};
+use crate::app::view::{FormView, SearchView, SheetView};
 use crate::app::{App, Overlay, Target, view};
 
 /// What lies over the view.
@@ -32,6 +34,8 @@ pub enum Over {
     Menu(Menu),
     /// A new feed.
     Form(FormView),
+    /// A text.
+    Sheet(SheetView),
 }
 
 impl Over {
@@ -42,6 +46,7 @@ impl Over {
             Overlay::Palette(_) => Self::Palette(view::palette(app, keys::rows(area, form))),
             Overlay::Confirm(confirm) => Self::Confirm(confirm.clone()),
             Overlay::Menu(menu) => Self::Menu(menu.clone()),
+            Overlay::Sheet(_) => Self::Sheet(view::sheet(app, canvas_size(area))?),
             Overlay::Form(_) => Self::Form(view::form(app, form::offers(area))?),
         })
     }
@@ -54,9 +59,15 @@ impl Over {
             Self::Palette(view) => keys::draw(canvas, area, form, "Commands", view),
             Self::Confirm(confirm) => ask::confirm(canvas, area, confirm),
             Self::Menu(menu) => ask::menu(canvas, area, menu),
+            Self::Sheet(view) => sheet::draw(canvas, area, form, view),
             Self::Form(view) => form::draw(canvas, area, view),
         }
     }
+}
+
+/// The terminal's size around all that is between tabs and foot.
+fn canvas_size(area: Rect) -> (u16, u16) {
+    (area.width, area.height.saturating_add(3))
 }
 
 /// An empty box of at most the given size in the middle of `area`; what is inside, a column free at its sides.

@@ -1,0 +1,88 @@
+//! Care for the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
+//!
+//! What changes the lake is written into the log as an export is.
+
+use chrono::{NaiveDate, Utc};
+
+use super::load;
+use super::work::{Reply, Teller};
+use crate::app::{Days, Message};
+use crate::error::Result;
+use crate::feed::Feed;
+use crate::lake::check::{self, Options};
+use crate::lake::{self, Dataset, Lake, Limits, Owner};
+use crate::log::{Level, Record};
+use crate::ui::terminal::contained;
+
+/// What is known of each day.
+pub(super) fn days(dir: Result<std::path::PathBuf>) -> Result<Days> {
+    let dir = dir?;
+    Ok(Days { states: lake::completeness(&dir)?, replaced: lake::replaced(&dir)? })
+}
+
+/// Takes the last new export of a day back, and shows what the lake then holds.
+pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, teller: &Teller) {
+    let undone = Dataset::open(lake, feed, limits, owner("lakehand: undo of a day"))
+        .and_then(|mut dataset| dataset.undo(day, None, Utc::now()));
+    match undone {
+        Ok(done) => {
+            let text = done.sentence();
+            note(feed, Level::Info, "undone", &text, teller);
+            teller.say(Message::Done { text: format!("{}: {text}", feed.name), undo: Vec::new() });
+        }
+        Err(error) => {
+            note(feed, Level::Error, "undo failed", &error.to_string(), teller);
+            teller.say(Message::Failed(error.at("feed", &feed.name)));
+        }
+    }
+    teller.say(load::dataset(&feed.name, lake.dataset_dir(feed)));
+}
+
+/// Looks at datasets, one after the other.
+pub(super) fn check(lake: &Lake, feeds: Vec<(String, Result<Feed>)>, deep: bool, teller: &Teller) {
+    for (name, feed) in feeds {
+        // A panic is this check's failure, and not one that is under way for ever.
+        let report = contained(|| {
+            feed.and_then(|feed| check::check(lake, &feed, Options { deep }, &owner("lakehand: check")))
+        })
+        .flatten();
+        teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: None, report });
+    }
+}
+
+/// Mends datasets, one after the other.
+pub(super) fn repair(
+    lake: &Lake,
+    feeds: Vec<(String, Result<Feed>)>,
+    limits: &Limits,
+    deep: bool,
+    teller: &Teller,
+) {
+    for (name, feed) in feeds {
+        let mended = contained(|| {
+            let feed = feed?;
+            let owner = owner("lakehand: repair");
+            let repaired = check::repair(lake, &feed, limits.clone(), Options { deep }, owner)?;
+            for finding in &repaired.done {
+                let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
+                let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);
+                note(&feed, Level::Warn, "repaired", &text, teller);
+            }
+            Ok(repaired)
+        })
+        .flatten();
+        let (mended, report) = match mended {
+            Ok(repaired) => (repaired.done, Ok(repaired.left)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: Some(mended), report });
+    }
+}
+
+fn owner(what: &str) -> Owner {
+    Owner { what: what.to_owned(), pid: std::process::id(), host: crate::export::host(), since: Utc::now() }
+}
+
+fn note(feed: &Feed, level: Level, message: &str, what: &str, teller: &Teller) {
+    teller.say(Reply::Note(Record::new(Utc::now(), level, Some(&feed.name), message).fact("what", what)));
+}
