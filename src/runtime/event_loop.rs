@@ -1,7 +1,7 @@
 //! The loop: the only owner of the model.
 //!
 //! One turn takes what came in, gives it to the model, carries out what the model wants, and draws when there is
-//! something new and the last frame is 33 ms old. A turn without anything to do does not happen.
+//! something new and the last frame is 33 ms old, or 5 ms after a key. A turn without anything to do does not happen.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +34,8 @@ use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
 
 /// The least time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
+/// The same when a key was pressed: somebody waits for its frame, whatever the exports have to tell.
+const KEY_FRAME: Duration = Duration::from_millis(5);
 /// How often the lake is looked at for what other processes do.
 const LAKE_LOOK: Duration = Duration::from_secs(5);
 /// How long running exports have to reach a safe point when the program ends.
@@ -86,6 +88,7 @@ pub(super) struct Runtime {
     theme: (ThemeName, Theme),
     hits: HitMap,
     next_frame: Instant,
+    last_frame: Instant,
     exit: Exit,
 }
 
@@ -126,6 +129,7 @@ impl Runtime {
             theme: (app.theme(), Theme::named(app.theme()).ascii(app.ascii())),
             hits: HitMap::default(),
             next_frame: begun,
+            last_frame: begun,
             exit: Exit::Done,
             app,
             config,
@@ -205,6 +209,7 @@ impl Runtime {
         if let Some(message) = crate::ui::input::message(event, &self.hits) {
             self.tell(Message::Tick { now: Utc::now() });
             self.tell(message);
+            self.next_frame = self.next_frame.min(self.last_frame + KEY_FRAME);
         }
     }
 
@@ -435,7 +440,8 @@ impl Runtime {
             self.end(Exit::Interrupted);
         }
         self.drawn = Some(self.app.revision());
-        self.next_frame = Instant::now() + FRAME;
+        self.last_frame = Instant::now();
+        self.next_frame = self.last_frame + FRAME;
     }
 
     pub(super) fn order(&self, order: EngineOrder) {

@@ -325,13 +325,17 @@ fn days(metadata: &Metadata) -> KnownDays {
                 day.sealed_at = Some(at(-86_400));
             }
             1 => {
+                day.complete = false;
                 day.gaps = vec![
                     gap(first + 500, first + 513, Why::Unexplained),
                     gap(first + 700, first + 702, Why::Quarantined),
                 ];
             }
             2 => day.state = PartitionState::Reopened,
-            3 => day.lost = 1_204,
+            3 => {
+                day.complete = false;
+                day.lost = 1_204;
+            }
             7 => day.complete = false,
             _ => {}
         }
