@@ -32,7 +32,8 @@ pub(super) fn start(paths: &FeedPaths, config: &WatchConfig, lake: &Lake, teller
             Catalog::default()
         }
     };
-    teller.say(Message::Catalog(catalog.clone()));
+    // Not as a mere message: what the screen asks of these feeds next is looked up in the loop's own list.
+    teller.say(Reply::Catalog(Ok(catalog.clone())));
     // What cannot be read counts as nothing: the export says what is wrong.
     let has_data = |feed: &Feed| {
         let metadata = lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir));

@@ -18,6 +18,7 @@ use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 pub use crossterm::event::Event as TerminalEvent;
@@ -122,6 +123,9 @@ impl Screen {
     pub fn leave(&mut self) {
         self.events = None;
         restore();
+        // Dropping the stream woke its reader. Where none was waiting the wake-up stays, and crossterm would take it for
+        // the first event after `retake` and drop a key that came with it.
+        let _ = crossterm::event::poll(Duration::ZERO);
     }
 
     /// Takes the terminal back, whatever was done to it; the next frame is written whole.
