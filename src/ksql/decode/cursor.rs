@@ -289,7 +289,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// The closing quote of the string that is open here, when all that it holds stands for itself.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs as much as the work")]
     fn simple_end(&self) -> Option<usize> {
         let (end, ascii) = find_mark(self.bytes, self.at)?;
         let simple = self.bytes.get(end) == Some(&b'"')

@@ -291,6 +291,7 @@ fn has_duplicates(keys: &Node, start: usize) -> bool {
 }
 
 /// `{"A":1,"B":null}` into members that hold `rows` values each.
+#[inline(never)]
 fn read_struct(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
     c.open(b'{', "an object")?;
     // The declared order, with all members, is the usual one.

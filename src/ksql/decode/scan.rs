@@ -67,12 +67,18 @@ pub(super) fn find_control(bytes: &[u8]) -> Option<usize> {
 #[inline]
 pub(super) fn append(out: &mut Vec<u8>, bytes: &[u8], start: usize, end: usize) {
     let length = end - start;
-    let rest = &bytes[start..];
     let whole = out.len() + length;
-    match (length, rest.first_chunk::<16>(), rest.first_chunk::<48>()) {
-        (..=16, Some(chunk), _) => out.extend_from_slice(chunk),
-        (17..=48, _, Some(chunk)) => out.extend_from_slice(chunk),
-        _ => out.extend_from_slice(&rest[..length]),
+    let rest = &bytes[start..];
+    if length <= 16
+        && let Some(chunk) = rest.first_chunk::<16>()
+    {
+        out.extend_from_slice(chunk);
+    } else if length <= 48
+        && let Some(chunk) = rest.first_chunk::<48>()
+    {
+        out.extend_from_slice(chunk);
+    } else {
+        out.extend_from_slice(&rest[..length]);
     }
     out.truncate(whole);
 }
