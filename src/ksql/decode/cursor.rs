@@ -86,9 +86,11 @@ impl<'a> Cursor<'a> {
     /// Passes this byte when it is the next one.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        if self.peek() != Some(byte) {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Passes these bytes when they come next, without skipping white space inside of them.
@@ -124,12 +126,16 @@ impl<'a> Cursor<'a> {
     /// After an item: true at a comma, false at the end of the array or object.
     #[inline]
     pub(super) fn more(&mut self, close: u8) -> Read<bool> {
-        if self.take(b',') {
-            Ok(true)
-        } else if self.take(close) {
-            Ok(false)
-        } else {
-            Err(self.unexpected(format_args!("',' or '{}'", char::from(close))))
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected(format_args!("',' or '{}'", char::from(close)))),
         }
     }
 
