@@ -24,7 +24,7 @@ pub(super) fn take<T>(values: &mut Vec<T>) -> Vec<T> {
 #[derive(Debug, Default)]
 pub(super) struct Nulls {
     len: usize,
-    /// A bit a value, set when it is there; made when the first null comes.
+    /// A bit a value up to the last null, set when the value is there; made when the first null comes.
     valid: Option<BooleanBufferBuilder>,
 }
 
@@ -38,22 +38,14 @@ impl Nulls {
     #[inline]
     pub(super) fn push_valid(&mut self) {
         self.len += 1;
-        if let Some(valid) = &mut self.valid {
-            valid.append(true);
-        }
     }
 
     /// A null.
     #[inline]
     pub(super) fn push_null(&mut self) {
-        let len = self.len;
-        self.valid
-            .get_or_insert_with(|| {
-                let mut valid = BooleanBufferBuilder::new(len + 1);
-                valid.append_n(len, true);
-                valid
-            })
-            .append(false);
+        let valid = self.valid.get_or_insert_with(|| BooleanBufferBuilder::new(self.len + 1));
+        valid.append_n(self.len - valid.len(), true);
+        valid.append(false);
         self.len += 1;
     }
 
@@ -70,8 +62,10 @@ impl Nulls {
 
     /// Takes what is here; `None` when nothing is null.
     pub(super) fn finish(&mut self) -> Option<NullBuffer> {
-        self.len = 0;
-        let nulls = NullBuffer::new(self.valid.take()?.build());
+        let len = std::mem::take(&mut self.len);
+        let mut valid = self.valid.take()?;
+        valid.append_n(len - valid.len(), true);
+        let nulls = NullBuffer::new(valid.build());
         (nulls.null_count() > 0).then_some(nulls)
     }
 }
@@ -157,6 +151,17 @@ impl Texts {
 
     pub(super) fn get(&self, index: usize) -> &[u8] {
         self.bytes.get(self.offsets.range(index)).unwrap_or_default()
+    }
+
+    /// Whether of the texts from `start` on two are the same. Each is compared with each.
+    pub(super) fn repeat(&self, start: usize) -> bool {
+        let end = self.offsets.0.len() - 1;
+        (start..end).any(|later| {
+            let a = self.offsets.range(later);
+            (start..later)
+                .map(|earlier| self.offsets.range(earlier))
+                .any(|b| a.len() == b.len() && self.bytes[a.clone()] == self.bytes[b])
+        })
     }
 
     pub(super) fn truncate(&mut self, len: usize) {

@@ -5,9 +5,10 @@
 //! of every decimal; a DECIMAL with more, inside a STRUCT, needs an overlay or is refused.
 
 use super::buffer::{Offsets, Texts};
-use super::cursor::{MAX_DEPTH, Prefix};
+use super::cursor::MAX_DEPTH;
 use super::node::{Encoding, Member, Node, Values};
 use super::number::Shape;
+use super::scan::Prefix;
 use crate::ksql::column::{ReadColumn, Wire};
 use crate::ksql::schema::{Field, SqlType};
 use crate::{Error, Kind, Result};

@@ -10,6 +10,7 @@
 use memchr::memchr2;
 
 use super::fault::{Fault, Read};
+use super::scan::{Prefix, append, find_control, find_mark, leading_digits};
 
 /// Levels of arrays and objects that a value may have.
 pub(super) const MAX_DEPTH: usize = 128;
@@ -18,10 +19,6 @@ pub(super) const MAX_DEPTH: usize = 128;
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// The row is UTF-8 up to here: one fast pass over the row instead of one for each string.
-    valid: usize,
-    /// No control character anywhere, so strings need not be searched for one.
-    clean: bool,
     scratch: &'a mut Vec<u8>,
 }
 
@@ -39,18 +36,20 @@ pub(super) struct Number<'a> {
     pub(super) exponent: &'a [u8],
 }
 
+/// A number of at most 18 digits, and not zero with a sign.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Short {
+    /// All digits as an integer.
+    pub(super) digits: i64,
+    /// How many of them stand behind the point.
+    pub(super) fraction: usize,
+}
+
 impl<'a> Cursor<'a> {
     /// At the first byte. `scratch` takes the text of strings that are not plain.
     #[inline]
     pub(super) fn new(bytes: &'a [u8], scratch: &'a mut Vec<u8>) -> Self {
-        // Passes that become vector instructions, each for itself; only rows beyond ASCII are looked at again.
-        let clean = bytes.iter().fold(u8::MAX, |least, &b| least.min(b)) >= 0x20;
-        let valid = if bytes.is_ascii() {
-            bytes.len()
-        } else {
-            std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
-        };
-        Self { bytes, at: 0, valid, clean, scratch }
+        Self { bytes, at: 0, scratch }
     }
 
     /// The offset of the next byte.
@@ -68,6 +67,14 @@ impl<'a> Cursor<'a> {
     /// The next byte, white space skipped.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
+        match self.bytes.get(self.at) {
+            Some(&byte) if byte > b' ' => Some(byte),
+            _ => self.peek_behind_space(),
+        }
+    }
+
+    #[cold]
+    fn peek_behind_space(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -79,9 +86,11 @@ impl<'a> Cursor<'a> {
     /// Passes this byte when it is the next one.
     #[inline]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        if self.peek() != Some(byte) {
+            return false;
+        }
+        self.at += 1;
+        true
     }
 
     /// Passes these bytes when they come next, without skipping white space inside of them.
@@ -98,7 +107,7 @@ impl<'a> Cursor<'a> {
     pub(super) fn take_prefix(&mut self, prefix: &Prefix) -> bool {
         self.peek();
         let found = self.bytes.get(self.at..).is_some_and(|rest| prefix.begins(rest));
-        self.at += if found { prefix.text.len() } else { 0 };
+        self.at += if found { prefix.len() } else { 0 };
         found
     }
 
@@ -117,12 +126,16 @@ impl<'a> Cursor<'a> {
     /// After an item: true at a comma, false at the end of the array or object.
     #[inline]
     pub(super) fn more(&mut self, close: u8) -> Read<bool> {
-        if self.take(b',') {
-            Ok(true)
-        } else if self.take(close) {
-            Ok(false)
-        } else {
-            Err(self.unexpected(format_args!("',' or '{}'", char::from(close))))
+        match self.peek() {
+            Some(b',') => {
+                self.at += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.at += 1;
+                Ok(false)
+            }
+            _ => Err(self.unexpected(format_args!("',' or '{}'", char::from(close)))),
         }
     }
 
@@ -152,54 +165,51 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// An integer of at most 18 digits in one pass; `None`, and nothing passed, for any other number.
-    #[inline]
+    /// An integer of at most 18 digits in one pass; `None`, and nothing passed, for any other number. White space is
+    /// passed already.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs as much as the work")]
     pub(super) fn short_integer(&mut self) -> Option<i64> {
-        self.peek();
-        let rest = self.bytes.get(self.at..)?;
-        let negative = rest.first() == Some(&b'-');
-        let start = usize::from(negative);
-        let (value, end) = leading_digits(rest, start, 0);
-        let digits = end - start;
-        if digits == 0
-            || digits > MAX_SHORT
-            || (rest[start] == b'0' && digits > 1)
-            || matches!(rest.get(end), Some(b'.' | b'e' | b'E'))
-        {
-            return None;
-        }
-        self.at += end;
-        Some(if negative { -value } else { value })
+        self.short(false).map(|number| number.digits)
     }
 
-    /// A number without an exponent and of at most 18 digits in all, in one pass: its digits as an integer, and how
-    /// many of them stand behind the point. `None`, and nothing passed, for any other number.
-    #[inline]
-    pub(super) fn short_decimal(&mut self) -> Option<(i64, usize)> {
-        self.peek();
-        let rest = self.bytes.get(self.at..)?;
-        let negative = rest.first() == Some(&b'-');
-        let start = usize::from(negative);
-        let (mut value, mut end) = leading_digits(rest, start, 0);
-        let mut digits = end - start;
-        if digits == 0 || (rest[start] == b'0' && digits > 1) {
+    /// A number without an exponent and of at most 18 digits in all, in one pass; `None`, and nothing passed, for any
+    /// other number. White space is passed already.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs as much as the work")]
+    pub(super) fn short_decimal(&mut self) -> Option<Short> {
+        self.short(true)
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs as much as the work")]
+    fn short(&mut self, with_point: bool) -> Option<Short> {
+        let negative = self.bytes.get(self.at) == Some(&b'-');
+        let start = self.at + usize::from(negative);
+        let (mut digits, mut end) = leading_digits(self.bytes, start, 0);
+        let (mut count, mut fraction) = (end - start, 0);
+        // A zero with more behind it is none of JSON's numbers.
+        if count == 0 || (count > 1 && self.bytes[start] == b'0') {
             return None;
         }
-        let mut fraction = 0;
-        if rest.get(end) == Some(&b'.') {
+        if with_point && self.bytes.get(end) == Some(&b'.') {
             let point = end + 1;
-            (value, end) = leading_digits(rest, point, value);
+            (digits, end) = leading_digits(self.bytes, point, digits);
             fraction = end - point;
-            digits += fraction;
+            count += fraction;
             if fraction == 0 {
                 return None;
             }
         }
-        if digits > MAX_SHORT || matches!(rest.get(end), Some(b'e' | b'E')) {
+        if count > MAX_SHORT || matches!(self.bytes.get(end), Some(b'.' | b'e' | b'E')) {
             return None;
         }
-        self.at += end;
-        Some((if negative { -value } else { value }, fraction))
+        let digits = digits.cast_signed();
+        if negative && digits == 0 {
+            return None;
+        }
+        self.at = end;
+        Some(Short { digits: if negative { -digits } else { digits }, fraction })
     }
 
     /// A number, checked against JSON's grammar.
@@ -219,34 +229,32 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The text of a string, its escapes resolved.
+    /// The text of a string, its escapes resolved. White space is passed already.
     #[inline]
     pub(super) fn text(&mut self) -> Read<&[u8]> {
         self.open_string()?;
-        let end = self.plain_run()?;
-        if self.bytes[end] == b'"' {
+        if let Some(end) = self.simple_end() {
             let start = std::mem::replace(&mut self.at, end + 1);
             return Ok(&self.bytes[start..end]);
         }
         let mut scratch = std::mem::take(self.scratch);
         scratch.clear();
-        let read = self.rest_of_string(&mut scratch, end);
+        let read = self.rest_of_string(&mut scratch);
         *self.scratch = scratch;
         read?;
         Ok(self.scratch)
     }
 
-    /// Appends the text of a string to `out`. After a fault `out` may hold a part of it.
+    /// Appends the text of a string to `out`. After a fault `out` may hold a part of it. White space is passed already.
     #[inline]
     pub(super) fn text_into(&mut self, out: &mut Vec<u8>) -> Read {
         self.open_string()?;
-        let end = self.plain_run()?;
-        if self.bytes[end] == b'"' {
-            append(out, &self.bytes[self.at..], end - self.at);
+        if let Some(end) = self.simple_end() {
+            append(out, self.bytes, self.at, end);
             self.at = end + 1;
             return Ok(());
         }
-        self.rest_of_string(out, end)
+        self.rest_of_string(out)
     }
 
     /// Passes a value of any kind. What strings hold is not looked at: this tells whether bytes are JSON by their form.
@@ -279,31 +287,27 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn open_string(&mut self) -> Read {
-        if self.take(b'"') { Ok(()) } else { Err(self.unexpected("a string")) }
+        if self.bytes.get(self.at) != Some(&b'"') {
+            return Err(self.unexpected("a string"));
+        }
+        self.at += 1;
+        Ok(())
     }
 
-    /// The end of the run of plain characters from here: the place of a quote or of a backslash.
-    #[inline]
-    fn plain_run(&self) -> Read<usize> {
-        let rest = &self.bytes[self.at..];
-        let Some(length) = find_mark(rest) else {
-            return Err(Fault::new(self.bytes.len(), "a string without an end"));
-        };
-        let end = self.at + length;
-        if end > self.valid {
-            return Err(Fault::new(self.valid, "not UTF-8"));
-        }
-        if !self.clean
-            && let Some(control) = rest[..length].iter().position(|&b| b < 0x20)
-        {
-            return Err(Fault::new(self.at + control, "a control character in a string"));
-        }
-        Ok(end)
+    /// The closing quote of the string that is open here, when all that it holds stands for itself.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call costs as much as the work")]
+    fn simple_end(&self) -> Option<usize> {
+        let (end, ascii) = find_mark(self.bytes, self.at)?;
+        let simple = self.bytes.get(end) == Some(&b'"')
+            && (ascii || std::str::from_utf8(&self.bytes[self.at..end]).is_ok());
+        simple.then_some(end)
     }
 
-    /// Appends from here to the closing quote; `end` is the end of the first plain run.
-    fn rest_of_string(&mut self, out: &mut Vec<u8>, mut end: usize) -> Read {
+    /// Appends from here to the closing quote.
+    fn rest_of_string(&mut self, out: &mut Vec<u8>) -> Read {
         loop {
+            let end = self.plain_run()?;
             out.extend_from_slice(&self.bytes[self.at..end]);
             self.at = end + 1;
             if self.bytes[end] == b'"' {
@@ -311,8 +315,23 @@ impl<'a> Cursor<'a> {
             }
             let character = self.escape(end)?;
             out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            end = self.plain_run()?;
         }
+    }
+
+    /// The end of the run of plain characters from here: the place of a quote or of a backslash.
+    fn plain_run(&self) -> Read<usize> {
+        let rest = &self.bytes[self.at..];
+        let Some(length) = memchr2(b'"', b'\\', rest) else {
+            return Err(Fault::new(self.bytes.len(), "a string without an end"));
+        };
+        let run = &rest[..length];
+        if let Err(error) = std::str::from_utf8(run) {
+            return Err(Fault::new(self.at + error.valid_up_to(), "not UTF-8"));
+        }
+        if let Some(control) = find_control(run) {
+            return Err(Fault::new(self.at + control, "a control character in a string"));
+        }
+        Ok(self.at + length)
     }
 
     /// The character of the escape whose backslash, at `start`, is passed.
@@ -403,6 +422,7 @@ impl<'a> Cursor<'a> {
         }
         loop {
             if close == b'}' {
+                self.peek();
                 self.skip_string()?;
                 self.expect(b':')?;
             }
@@ -456,76 +476,6 @@ impl<'a> Number<'a> {
 
 /// Digits that an `i64` always holds.
 const MAX_SHORT: usize = 18;
-
-/// Appends the digits from `at` to `value`; the value means something when they are at most [`MAX_SHORT`].
-#[inline]
-fn leading_digits(bytes: &[u8], mut at: usize, mut value: i64) -> (i64, usize) {
-    while let Some(digit) = bytes.get(at).map(|b| b.wrapping_sub(b'0'))
-        && digit < 10
-    {
-        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
-        at += 1;
-    }
-    (value, at)
-}
-
-/// A text to compare with, its first eight bytes as a word: most names differ there, and many end there.
-#[derive(Debug)]
-pub(super) struct Prefix {
-    text: Vec<u8>,
-    head: u64,
-    mask: u64,
-}
-
-impl Prefix {
-    pub(super) fn new(text: Vec<u8>) -> Self {
-        let (mut head, mut mask) = ([0; 8], [0; 8]);
-        for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(&text) {
-            (*head, *mask) = (*byte, 0xFF);
-        }
-        Self { text, head: u64::from_ne_bytes(head), mask: u64::from_ne_bytes(mask) }
-    }
-
-    /// Whether `bytes` begin with it.
-    #[inline]
-    fn begins(&self, bytes: &[u8]) -> bool {
-        let Some((first, rest)) = bytes.split_first_chunk() else { return bytes.starts_with(&self.text) };
-        u64::from_ne_bytes(*first) & self.mask == self.head
-            && self.text.get(8..).is_none_or(|more| more.is_empty() || rest.starts_with(more))
-    }
-}
-
-/// Appends the first `length` of `bytes`. Strings are short: a copy of fixed size, cut back, is faster than a call.
-#[inline]
-fn append(out: &mut Vec<u8>, bytes: &[u8], length: usize) {
-    let end = out.len() + length;
-    match (length, bytes.first_chunk::<16>(), bytes.first_chunk::<48>()) {
-        (..=16, Some(chunk), _) => out.extend_from_slice(chunk),
-        (17..=48, _, Some(chunk)) => out.extend_from_slice(chunk),
-        _ => out.extend_from_slice(&bytes[..length]),
-    }
-    out.truncate(end);
-}
-
-/// The place of the first quote or backslash. Most strings are short, so the first words are looked at without a call.
-#[inline]
-fn find_mark(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The lowest high bit that is set marks the first zero byte; bits above it may lie.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut at = 0;
-    while at < 48 {
-        let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else { break };
-        let word = u64::from_le_bytes(*chunk);
-        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        at += 8;
-    }
-    memchr2(b'"', b'\\', bytes.get(at..)?).map(|place| at + place)
-}
 
 /// The end of the run of digits from `at`.
 #[inline]

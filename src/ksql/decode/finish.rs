@@ -22,7 +22,7 @@ impl Node {
     pub(super) fn finish(
         &mut self,
         data_type: &DataType,
-        overlays: &mut [Self],
+        overlays: &mut [&mut Self],
         around: Option<&NullBuffer>,
     ) -> Result<ArrayRef, ArrowError> {
         if let Values::Overlaid(index) = self.values {

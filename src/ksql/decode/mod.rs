@@ -4,7 +4,7 @@
 //! columns ──▶ build ──▶ Node tree (node, buffer)
 //!                          ▲                │
 //! ["v0",1.2,{"A":1}] ──▶ read             finish ──▶ RecordBatch
-//!       cursor: JSON tokens
+//!       cursor: JSON tokens; scan: bytes by words
 //!       number, time: a value's text to its bits; fault: what is wrong, where
 //! ```
 //!
@@ -19,6 +19,7 @@ mod finish;
 mod node;
 mod number;
 mod read;
+mod scan;
 mod time;
 
 use std::sync::Arc;
@@ -51,20 +52,17 @@ use crate::{Error, Kind, Result};
 pub struct Decoder {
     schema: SchemaRef,
     /// What stands at each place of a row.
-    slots: Vec<Slot>,
-    /// The lake's columns.
-    columns: Vec<Node>,
-    /// DECIMALs that take the place of a member.
-    overlays: Vec<Node>,
+    places: Vec<Place>,
     rows: usize,
     /// The text of a string with escapes.
     scratch: Vec<u8>,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Slot {
-    Column(usize),
-    Overlay(usize),
+#[derive(Debug)]
+struct Place {
+    node: Node,
+    /// A DECIMAL that takes the place of a member, instead of a column of the lake.
+    overlay: bool,
 }
 
 /// A row that could not be decoded, and why.
@@ -105,9 +103,7 @@ impl Decoder {
         }
         let mut decoder = Self {
             schema: Schema::empty().into(),
-            slots: Vec::with_capacity(columns.len()),
-            columns: Vec::new(),
-            overlays: Vec::new(),
+            places: Vec::with_capacity(columns.len()),
             rows: 0,
             scratch: Vec::new(),
         };
@@ -115,9 +111,9 @@ impl Decoder {
         for (place, column) in columns.iter().enumerate() {
             let own: Vec<_> = ways.iter().filter(|(owner, _)| *owner == place).map(|(_, way)| *way).collect();
             let node = build::column(column, &own).map_err(|error| error.at("column", &column.label))?;
-            if is_overlay(&column) {
-                decoder.slots.push(Slot::Overlay(decoder.overlays.len()));
-                decoder.overlays.push(node);
+            let overlay = is_overlay(&column);
+            decoder.places.push(Place { node, overlay });
+            if overlay {
                 continue;
             }
             if fields.iter().any(|field| *field.name() == column.name) {
@@ -127,8 +123,6 @@ impl Decoder {
             }
             let data_type = column.sql_type.arrow().map_err(|error| error.at("column", &column.label))?;
             fields.push(Field::new(&column.name, data_type, true));
-            decoder.slots.push(Slot::Column(decoder.columns.len()));
-            decoder.columns.push(node);
         }
         decoder.schema = Arc::new(Schema::new(fields));
         Ok(decoder)
@@ -175,11 +169,13 @@ impl Decoder {
     /// Takes the rows as a batch. The next ones find room for as many.
     pub fn finish(&mut self) -> Result<RecordBatch> {
         let rows = std::mem::take(&mut self.rows);
-        let arrays = self
-            .columns
-            .iter_mut()
+        let (mut overlays, columns): (Vec<_>, Vec<_>) =
+            self.places.iter_mut().partition(|place| place.overlay);
+        let mut overlays: Vec<_> = overlays.iter_mut().map(|place| &mut place.node).collect();
+        let arrays = columns
+            .into_iter()
             .zip(self.schema.fields())
-            .map(|(column, field)| column.finish(field.data_type(), &mut self.overlays, None))
+            .map(|(column, field)| column.node.finish(field.data_type(), &mut overlays, None))
             .collect::<Result<Vec<_>, _>>();
         arrays
             .and_then(|arrays| {
@@ -192,21 +188,17 @@ impl Decoder {
     }
 
     fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.columns.iter().chain(&self.overlays)
+        self.places.iter().map(|place| &place.node)
     }
 
     fn read_row(&mut self, row: &[u8]) -> Read {
         let mut c = Cursor::new(row, &mut self.scratch);
         c.expect(b'[')?;
-        for (place, slot) in self.slots.iter().enumerate() {
-            if place > 0 {
+        for (index, place) in self.places.iter_mut().enumerate() {
+            if index > 0 {
                 c.expect(b',')?;
             }
-            let node = match slot {
-                Slot::Column(index) => &mut self.columns[*index],
-                Slot::Overlay(index) => &mut self.overlays[*index],
-            };
-            node.read(&mut c).map_err(|fault| fault.inside(Step::Index(place)))?;
+            place.node.read(&mut c).map_err(|fault| fault.inside(Step::Index(index)))?;
         }
         c.expect(b']')?;
         c.end()
@@ -216,14 +208,14 @@ impl Decoder {
     /// missing value shows first as one of the wrong type.
     #[cold]
     fn take_back(&mut self, row: &[u8], fault: &Fault) -> BadRow {
-        for node in self.columns.iter_mut().chain(&mut self.overlays) {
-            node.truncate(self.rows);
+        for place in &mut self.places {
+            place.node.truncate(self.rows);
         }
         let count = read::count_values(row, &mut self.scratch);
         match count {
-            Some(count) if count != self.slots.len() => BadRow {
+            Some(count) if count != self.places.len() => BadRow {
                 path: "$".to_owned(),
-                reason: format!("{count} values where {} columns are selected", self.slots.len()),
+                reason: format!("{count} values where {} columns are selected", self.places.len()),
                 offset: fault.offset(),
                 arity: true,
                 syntax: false,

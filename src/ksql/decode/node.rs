@@ -15,8 +15,8 @@ use std::cmp::Ordering;
 use arrow_buffer::i256;
 
 use super::buffer::{Nulls, Offsets, Texts};
-use super::cursor::Prefix;
 use super::number::Shape;
+use super::scan::Prefix;
 
 /// A column, or a part of one.
 #[derive(Debug)]

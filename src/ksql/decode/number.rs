@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use arrow_buffer::i256;
 
-use super::cursor::Number;
+use super::cursor::{Number, Short};
 
 /// Why a number cannot be kept.
 pub(super) type Reason = Cow<'static, str>;
@@ -47,19 +47,41 @@ pub(super) fn integer32(number: Number) -> Result<i32, Reason> {
 /// Why an INTEGER cannot be kept.
 pub(super) const BEYOND_32: &str = "beyond 32 bits";
 
-/// Powers of ten that a double holds exactly.
+/// Powers of ten, of which a double holds the first 23 exactly.
 const TENS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// The double of `digits` with `fraction` of them behind the point, where one division of two exact doubles gives it;
-/// IEEE 754 then rounds once, to the nearest. Not for 0, whose sign the digits have lost.
+/// The nearest double of a number whose digits are there already.
 #[inline]
 #[allow(clippy::cast_precision_loss, reason = "the digits are below 2^53")]
-pub(super) fn short_double(digits: i64, fraction: usize) -> Option<f64> {
-    let exact = digits != 0 && digits.unsigned_abs() <= 1 << 53;
-    exact.then(|| TENS.get(fraction).map(|ten| digits as f64 / ten)).flatten()
+pub(super) fn short_double(number: Short) -> f64 {
+    if number.digits.unsigned_abs() <= 1 << 53 {
+        // Both are exact, and IEEE 754 rounds their quotient once, to the nearest.
+        return number.digits as f64 / TENS[number.fraction];
+    }
+    let magnitude = quotient(number.digits.unsigned_abs(), number.fraction);
+    if number.digits < 0 { -magnitude } else { magnitude }
+}
+
+/// The double that is nearest to `digits` / 10^`fraction`: 62 bits of the quotient, the last one also set when anything
+/// remains, are rounded once by the conversion. `digits` are more than 2^53, `fraction` at most 18.
+#[inline]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "below 2^63; rounding is meant"
+)]
+fn quotient(digits: u64, fraction: usize) -> f64 {
+    let divisor = 10_u64.pow(fraction as u32);
+    let (up, below) = (digits.leading_zeros(), divisor.leading_zeros());
+    // Both in [2^63, 2^64), so that the quotient is in (2^61, 2^63).
+    let (dividend, divisor) = (u128::from(digits << up) << 62, u128::from(divisor << below));
+    let bits = (dividend / divisor) as u64 | u64::from(dividend % divisor != 0);
+    // 2^(below - up - 62), the power of two that the shifts have left.
+    let power = f64::from_bits(u64::from(1023 + below - up - 62) << 52);
+    bits.cast_signed() as f64 * power
 }
 
 /// The nearest double.
@@ -93,9 +115,9 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// The unscaled value of `digits` with `fraction` of them behind the point, where it fits as it stands.
+    /// The unscaled value of a number, where it fits as it stands.
     #[inline]
-    pub(super) fn short(self, digits: i64, fraction: usize) -> Option<i128> {
+    pub(super) fn short(self, number: Short) -> Option<i128> {
         const TENS: [i128; HALF + 1] = {
             let mut tens = [1; HALF + 1];
             let mut i = 1;
@@ -105,12 +127,12 @@ impl Shape {
             }
             tens
         };
-        let zeros = usize::from(self.scale).checked_sub(fraction)?;
+        let zeros = usize::from(self.scale).checked_sub(number.fraction)?;
         // 18 digits and so many zeros do not overflow.
         if zeros > HALF - 18 {
             return None;
         }
-        let value = i128::from(digits) * TENS[zeros];
+        let value = i128::from(number.digits) * TENS[zeros];
         (value.abs() < *TENS.get(usize::from(self.precision))?).then_some(value)
     }
 }
@@ -270,6 +292,23 @@ mod tests {
         assert!(small("2.001E-3", 5, 3, true).is_err());
         assert!(small("2.0000000000000001E-3", 5, 3, false).is_err());
         assert!(small("1E300", 5, 3, true).is_err());
+    }
+
+    #[test]
+    fn a_short_double_is_the_nearest() {
+        let rng = &mut fastrand::Rng::with_seed(11);
+        let halfway = (1 << 53) + 1;
+        let edges = [1, halfway, halfway + 1, halfway + 2, 10_i64.pow(18) - 1];
+        for case in 0..200_000 {
+            let random = rng.i64(1..10_i64.pow(18)) >> rng.u8(..8);
+            let digits = edges.get(case).copied().unwrap_or(random);
+            for digits in [digits, -digits] {
+                for fraction in [0, 1, 16, 17, rng.usize(..18)] {
+                    let nearest: f64 = format!("{digits}e-{fraction}").parse().unwrap();
+                    assert_eq!(short_double(Short { digits, fraction }).to_bits(), nearest.to_bits());
+                }
+            }
+        }
     }
 
     #[test]

@@ -16,8 +16,10 @@ use super::time;
 const FEW_ENTRIES: usize = 16;
 
 impl Node {
-    /// Reads the next value.
-    #[inline]
+    /// Reads the next value. The frequent types stand here, where they become part of the loops that call; the others
+    /// are a call away.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call for every value costs as much as reading a short one")]
     pub(super) fn read(&mut self, c: &mut Cursor) -> Read {
         if c.null() {
             self.push_null();
@@ -34,24 +36,44 @@ impl Node {
                 });
             }
             Values::BigInt(values) => values.push(integer(c)?),
-            Values::Double(values) => values.push(double(c)?),
+            Values::Double(values) => values.push(match c.short_decimal() {
+                Some(number) => number::short_double(number),
+                None => double(c)?,
+            }),
             Values::String(texts) => {
                 c.text_into(&mut texts.bytes)?;
                 closed(at, texts.close())?;
             }
-            Values::Bytes(texts) => {
-                placed(at, base64_into(c.text()?, &mut texts.bytes))?;
-                closed(at, texts.close())?;
-            }
             Values::Decimal128 { values, shape } => {
-                let start = c.at();
-                let short = c.short_decimal().and_then(|(digits, fraction)| shape.short(digits, fraction));
+                let short = c.short_decimal().and_then(|number| shape.short(number));
                 values.push(if let Some(value) = short {
                     value
                 } else {
-                    c.back(start);
+                    c.back(at);
                     placed(at, number::decimal(c.number()?, *shape))?
                 });
+            }
+            Values::Timestamp { values, encoding: Encoding::Integer } => {
+                values.push(placed(at, time::timestamp_millis(integer(c)?))?);
+            }
+            _ => self.read_other(c)?,
+        }
+        self.nulls.push_valid();
+        Ok(())
+    }
+
+    /// The same, as a call.
+    fn read_one(&mut self, c: &mut Cursor) -> Read {
+        self.read(c)
+    }
+
+    /// Reads a value that is not null and whose white space is passed.
+    fn read_other(&mut self, c: &mut Cursor) -> Read {
+        let at = c.at();
+        match &mut self.values {
+            Values::Bytes(texts) => {
+                placed(at, base64_into(c.text()?, &mut texts.bytes))?;
+                closed(at, texts.close())?;
             }
             Values::Decimal256 { values, shape } => {
                 values.push(placed(at, number::decimal(c.number()?, *shape))?);
@@ -64,10 +86,7 @@ impl Node {
                 Encoding::Text => placed(at, time::time_text(c.text()?))?,
                 Encoding::Integer => placed(at, time::time_millis(integer(c)?))?,
             }),
-            Values::Timestamp { values, encoding } => values.push(match encoding {
-                Encoding::Text => placed(at, time::timestamp_text(c.text()?))?,
-                Encoding::Integer => placed(at, time::timestamp_millis(integer(c)?))?,
-            }),
+            Values::Timestamp { values, .. } => values.push(placed(at, time::timestamp_text(c.text()?))?),
             Values::List { offsets, element } => {
                 read_list(c, element)?;
                 closed(at, offsets.push(element.len()))?;
@@ -89,8 +108,14 @@ impl Node {
             Values::Overlaid(_) => {
                 c.number()?;
             }
+            // They stand in `read`.
+            Values::Boolean(_)
+            | Values::Integer(_)
+            | Values::BigInt(_)
+            | Values::Double(_)
+            | Values::String(_)
+            | Values::Decimal128 { .. } => {}
         }
-        self.nulls.push_valid();
         Ok(())
     }
 
@@ -154,26 +179,26 @@ fn closed(at: usize, done: bool) -> Read {
     if done { Ok(()) } else { Err(Fault::new(at, TOO_LONG)) }
 }
 
-#[inline]
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a call for every value costs as much as reading a short one")]
 fn integer(c: &mut Cursor) -> Read<i64> {
-    if let Some(value) = c.short_integer() {
-        return Ok(value);
+    match c.short_integer() {
+        Some(value) => Ok(value),
+        None => long_integer(c),
     }
+}
+
+/// An integer that is no short number.
+fn long_integer(c: &mut Cursor) -> Read<i64> {
     let number = c.number()?;
     let at = c.at() - number.text.len();
     placed(at, number::integer(number))
 }
 
-#[inline]
+/// A double that is no short number.
 fn double(c: &mut Cursor) -> Read<f64> {
     let quoted = c.peek() == Some(b'"');
     let at = c.at();
-    if let Some(value) =
-        c.short_decimal().and_then(|(digits, fraction)| number::short_double(digits, fraction))
-    {
-        return Ok(value);
-    }
-    c.back(at);
     placed(at, if quoted { number::double_word(c.text()?) } else { number::double(c.number()?) })
 }
 
@@ -197,7 +222,7 @@ fn read_list(c: &mut Cursor, element: &mut Node) -> Read {
     }
     let mut index = 0;
     loop {
-        element.read(c).map_err(|fault| fault.inside(Step::Index(index)))?;
+        element.read_one(c).map_err(|fault| fault.inside(Step::Index(index)))?;
         index += 1;
         if !c.more(b']')? {
             return Ok(());
@@ -217,7 +242,7 @@ fn read_object(c: &mut Cursor, key: &mut Node, value: &mut Node) -> Read {
         key.read_key(c)?;
         let end = c.at();
         c.expect(b':')?;
-        value.read(c).map_err(|fault| fault.inside(Step::key(c.passed(start + 1, end - 1))))?;
+        value.read_one(c).map_err(|fault| fault.inside(Step::key(c.passed(start + 1, end - 1))))?;
         if !c.more(b'}')? {
             return Ok(());
         }
@@ -245,9 +270,9 @@ fn read_pair(c: &mut Cursor, key: &mut Node, value: &mut Node) -> Read {
     if c.null() {
         return Err(Fault::new(c.at(), "a MAP key that is null").inside(Step::Index(0)));
     }
-    key.read(c).map_err(|fault| fault.inside(Step::Index(0)))?;
+    key.read_one(c).map_err(|fault| fault.inside(Step::Index(0)))?;
     c.expect(b',')?;
-    value.read(c).map_err(|fault| fault.inside(Step::Index(1)))?;
+    value.read_one(c).map_err(|fault| fault.inside(Step::Index(1)))?;
     c.expect(b']')
 }
 
@@ -255,6 +280,9 @@ fn read_pair(c: &mut Cursor, key: &mut Node, value: &mut Node) -> Read {
 fn has_duplicates(keys: &Node, start: usize) -> bool {
     let end = keys.len();
     if end - start <= FEW_ENTRIES {
+        if let Values::String(texts) = &keys.values {
+            return texts.repeat(start);
+        }
         return (start..end).any(|a| (start..a).any(|b| keys.compare(a, b).is_eq()));
     }
     let mut order: Vec<usize> = (start..end).collect();
@@ -263,30 +291,33 @@ fn has_duplicates(keys: &Node, start: usize) -> bool {
 }
 
 /// `{"A":1,"B":null}` into members that hold `rows` values each.
+#[inline(never)]
 fn read_struct(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
     c.open(b'{', "an object")?;
-    let mut seen = 0;
+    // The declared order, with all members, is the usual one.
+    let mut next = 0;
+    let mut ordered = true;
     if !c.take(b'}') {
-        // The declared order is the usual one: where the last member stood tells where the next one is looked for.
-        let mut next = 0;
         loop {
             let index = match members.get(next) {
                 Some(member) if c.take_prefix(&member.quoted) => next,
-                _ => find_member(c, members)?,
+                _ => {
+                    ordered = false;
+                    find_member(c, members)?
+                }
             };
             let member = &mut members[index];
-            if member.node.len() > rows {
+            if !ordered && member.node.len() > rows {
                 return Err(Fault::new(c.at(), "a member twice in a STRUCT").inside(member.step()));
             }
             member.node.read(c).map_err(|fault| fault.inside(member.step()))?;
-            seen += 1;
             next = index + 1;
             if !c.more(b'}')? {
                 break;
             }
         }
     }
-    if seen < members.len() {
+    if !ordered || next < members.len() {
         for member in members {
             if member.node.len() == rows {
                 member.node.push_null();

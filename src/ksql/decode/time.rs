@@ -11,6 +11,7 @@
 //! SimpleDateFormat: the Julian calendar before 15 October 1582 and no era, so an early year means no certain day.
 
 use super::number::Reason;
+use super::scan::eight_digits;
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
 /// The first year whose TIMESTAMP text is certain from its first day on.
@@ -57,14 +58,10 @@ pub(super) fn time_text(text: &[u8]) -> Result<i64, Reason> {
 #[inline]
 pub(super) fn timestamp_text(text: &[u8]) -> Result<i64, Reason> {
     let malformed = || Reason::Borrowed("not a TIMESTAMP such as 2026-09-01T00:00:00.123");
-    let (year, rest) = year(text).ok_or_else(malformed)?;
-    let [b'-', m1, m2, b'-', d1, d2, b'T', time @ ..] = rest else {
-        return Err(malformed());
+    let (year, month, day, micros) = match usual(text) {
+        Some(parts) => parts,
+        None => parts(text).ok_or_else(malformed)?,
     };
-    let (Some(month), Some(day), true) = (pair(*m1, *m2), pair(*d1, *d2), time.len() == 12) else {
-        return Err(malformed());
-    };
-    let micros = clock(time).ok_or_else(malformed)?;
     if year < FIRST_CERTAIN_YEAR {
         return Err("a TIMESTAMP before 1583 as text, which may mean another day or era".into());
     }
@@ -73,6 +70,56 @@ pub(super) fn timestamp_text(text: &[u8]) -> Result<i64, Reason> {
     days.checked_mul(MILLIS_PER_DAY * 1000)
         .and_then(|start| start.checked_add(micros))
         .ok_or(Reason::Borrowed("beyond a TIMESTAMP in microseconds"))
+}
+
+/// Year, month, day and microseconds of the day of a text with a year of four digits, all digits at once.
+#[inline]
+fn usual(text: &[u8]) -> Option<(i64, i64, i64, i64)> {
+    let &[
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b'.',
+        f1,
+        f2,
+        f3,
+    ] = text
+    else {
+        return None;
+    };
+    let date = eight_digits([y1, y2, y3, y4, m1, m2, d1, d2])?.cast_signed();
+    let clock = eight_digits([h1, h2, n1, n2, s1, s2, f1, f2])?.cast_signed();
+    let last = i64::from(f3.checked_sub(b'0').filter(|&digit| digit < 10)?);
+    let (hour, minute, second) = (clock / 1_000_000, clock / 10_000 % 100, clock / 100 % 100);
+    let seconds = (hour * 60 + minute) * 60 + second;
+    let micros = seconds * 1_000_000 + clock % 100 * 10_000 + last * 1000;
+    (hour < 24 && minute < 60 && second < 60).then_some((date / 10_000, date / 100 % 100, date % 100, micros))
+}
+
+/// The same of any text.
+fn parts(text: &[u8]) -> Option<(i64, i64, i64, i64)> {
+    let (year, rest) = year(text)?;
+    let [b'-', m1, m2, b'-', d1, d2, b'T', time @ ..] = rest else {
+        return None;
+    };
+    let micros = (time.len() == 12).then(|| clock(time))??;
+    Some((year, pair(*m1, *m2)?, pair(*d1, *d2)?, micros))
 }
 
 /// TIMESTAMP from milliseconds: microseconds since 1970.
