@@ -134,7 +134,9 @@ impl<'a> Appender<'a> {
             };
             self.quarantine.add(&bad)?;
         }
-        self.writer.look(&self.project(batch)?);
+        // Pieces of one partition follow each other.
+        let partitions = parts.chunk_by(|a, b| a.0 == b.0).count();
+        self.writer.look(&self.project(batch)?, partitions);
         for (unit, part) in parts {
             let projected = self.project(&part)?;
             let (partitions, offsets, rowtime) = self.meta_of(&part)?;

@@ -201,7 +201,7 @@ impl<'a> Replacer<'a> {
                 if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
             })?;
             let projected = part.project(&self.kept).map_err(bug)?;
-            self.writer.look(&projected);
+            self.writer.look(&projected, 1);
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
             self.writer.write(unit, &projected, &facts)?;
         }

@@ -62,7 +62,7 @@ impl<'a> Snapshot<'a> {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.usable()?;
         same_columns(&self.schema, batch)?;
-        self.writer.look(batch);
+        self.writer.look(batch, 1);
         let result = self.writer.write(UNIT, batch, &RowFacts::default());
         self.failed = result.is_err();
         result

@@ -30,7 +30,7 @@ use super::footer::FooterFacts;
 use super::fsops::{self, Fs, LakeFile};
 use super::offsets::OffsetRuns;
 use super::pool::Pool;
-use super::properties::{level, properties};
+use super::properties::{Pages, level, properties};
 use crate::feed::Compression;
 use crate::{Error, Kind, Result};
 
@@ -47,8 +47,8 @@ const SMALL_BYTES: usize = 1 << 20;
 /// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
 const LEAF_BASE: usize = 16 << 10;
 const LEAF_FLUSHED: usize = 1 << 10;
-/// Rows after which a column has certainly compressed a page, and so has a codec with its tables.
-const PAGE_ROWS: usize = 20_000;
+/// Partitions of one batch from which on rows count as scattered over files.
+const SCATTERED: usize = 5;
 /// Where a row group ends, in rows and in bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
@@ -108,6 +108,7 @@ struct OpenFile {
     rowtime: Option<[i64; 2]>,
     last_used: u64,
     memory: usize,
+    pages: Pages,
     /// Encoded bytes of the row group in progress, as last measured.
     size: usize,
 }
@@ -123,6 +124,7 @@ pub(crate) struct Writer {
     leaves: Vec<ColumnDescPtr>,
     codec_bytes: usize,
     max_open: usize,
+    pages: Pages,
     sampler: Sampler,
     open: HashMap<i64, OpenFile>,
     closed: Vec<ClosedFile>,
@@ -161,6 +163,7 @@ impl Writer {
             leaves: parquet.columns().to_vec(),
             codec_bytes,
             max_open: max_open(rustix::process::getrlimit(rustix::process::Resource::Nofile).current),
+            pages: Pages::Small,
             sampler: Sampler::default(),
             open: HashMap::new(),
             closed: Vec::new(),
@@ -171,9 +174,10 @@ impl Writer {
         })
     }
 
-    /// Looks at rows to come, for the choice of encodings.
-    pub(crate) fn look(&mut self, batch: &RecordBatch) {
+    /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages.
+    pub(crate) fn look(&mut self, batch: &RecordBatch, partitions: usize) {
         self.sampler.look(batch);
+        self.pages = if partitions < SCATTERED { Pages::Small } else { Pages::Large };
     }
 
     /// Writes rows of one partition.
@@ -259,7 +263,7 @@ impl Writer {
             let (held, size) = group.measure();
             file.size = size;
             memory += held + leaves * LEAF_BASE;
-            if group.rows() >= PAGE_ROWS {
+            if group.rows() >= file.pages.rows() {
                 memory += leaves * self.codec_bytes;
             }
         }
@@ -271,7 +275,7 @@ impl Writer {
         self.fs.check_floor(&self.staging, self.config.min_free_bytes)?;
         let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
-        let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler)?;
+        let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler, self.pages)?;
         let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(properties))
             .and_then(ArrowWriter::into_serialized_writer);
         let (writer, factory) = writer.map_err(|e| refused(&e, &staged))?;
@@ -286,6 +290,7 @@ impl Writer {
             rowtime: None,
             last_used: self.clock,
             memory: 0,
+            pages: self.pages,
             size: 0,
         })
     }
