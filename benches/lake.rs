@@ -20,7 +20,9 @@ use lakehand::feed::Compression;
 use lakehand::ksql::response::Framing;
 use lakehand::lake::Limits;
 use support::sets::{SETS, Set};
-use support::{Counted, Kept, LakeSink, feed, median, open, parquet_bytes, pieces, read, read_file, run};
+use support::{
+    Counted, Kept, LakeSink, feed, median, open, parquet_bytes, peak, pieces, read, read_file, resident, run,
+};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -136,16 +138,11 @@ fn soak(set: &Set, lake: &Path, threads: usize, mib: usize) -> Result<()> {
             rows.flush(&mut sink)?;
             let held = sink.appender.stats();
             sink.commit()?;
-            let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let of = |key: &str| {
-                let line = status.lines().find_map(|line| line.strip_prefix(key));
-                line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) / 1024
-            };
             println!(
                 "{:10} rows: peak {:4} MiB, now {:4} MiB; before the commit {} files open, {} closed, {} MiB reckoned",
                 i + 1,
-                of("VmHWM:"),
-                of("VmRSS:"),
+                peak() >> 20,
+                resident() >> 20,
                 held.open_files,
                 held.closed_files,
                 held.memory >> 20

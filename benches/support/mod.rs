@@ -190,6 +190,22 @@ pub fn cpu() -> Duration {
     nanos.map_or(Duration::ZERO, Duration::from_nanos)
 }
 
+/// The most memory that this process has had, in bytes.
+pub fn peak() -> u64 {
+    status("VmHWM:")
+}
+
+/// The memory that this process has now, in bytes.
+pub fn resident() -> u64 {
+    status("VmRSS:")
+}
+
+fn status(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) << 10
+}
+
 /// The medians of the seconds that `work` takes: CPU of this thread, and the clock.
 pub fn median(times: usize, mut work: impl FnMut()) -> (f64, f64) {
     let (mut by_cpu, mut by_clock) = (Vec::new(), Vec::new());

@@ -1,9 +1,11 @@
 //! From the socket to the job's thread: a task reads eagerly into a bounded queue of bytes.
 //!
-//! Servers send one small chunk a row; they are put together before they are handed on. The queue is bounded, so that a
-//! slow disk slows the server down and memory stays flat; it is deep enough that a pause of the disk does not make the
+//! Servers send one small chunk a row; they are put together before they are handed on, for a moment and with one timer
+//! for all of them: a timer or a waking of the job a chunk costs more than the row (`benches/transport.rs`). The queue is
+//! bounded, so that a slow disk slows the server down and memory stays flat; it is deep enough that a pause of the disk does not make the
 //! server give up (ksqlDB's legacy writer drops a reader that stalls for three seconds).
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,14 +14,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Answer, Chunk};
+use crate::ksql::client::Answer;
 
 /// Bytes put together before they are handed on.
 const PIECE: usize = 256 * 1024;
 /// Pieces that may wait.
 const DEPTH: usize = 32;
-/// How long the reading task sleeps at most before it looks again; nothing depends on it.
-const NAP: Duration = Duration::from_secs(3600);
+/// How long the first bytes of a piece wait for more.
+const LINGER: Duration = Duration::from_millis(5);
 
 /// Memory that the queue may hold.
 pub(super) const MEMORY: usize = PIECE * DEPTH;
@@ -75,33 +77,11 @@ impl Drop for Intake {
     }
 }
 
-/// Reads until the end. Whatever is there is sent at once; what comes while sending is put together.
+/// Reads until the end.
 async fn pump(mut answer: Answer, send: mpsc::Sender<Result<Option<Bytes>>>) {
     let mut buffer = BytesMut::with_capacity(PIECE);
     loop {
-        let mut end = None;
-        match answer.chunk(NAP).await {
-            Ok(Chunk::Data(bytes)) => {
-                buffer.extend_from_slice(&bytes);
-                while buffer.len() < PIECE {
-                    match answer.chunk(Duration::ZERO).await {
-                        Ok(Chunk::Data(bytes)) => buffer.extend_from_slice(&bytes),
-                        Ok(Chunk::Idle(_)) => break,
-                        Ok(Chunk::End) => {
-                            end = Some(Ok(None));
-                            break;
-                        }
-                        Err(error) => {
-                            end = Some(Err(error));
-                            break;
-                        }
-                    }
-                }
-            }
-            Ok(Chunk::Idle(_)) => continue,
-            Ok(Chunk::End) => end = Some(Ok(None)),
-            Err(error) => end = Some(Err(error)),
-        }
+        let end = fill(&mut answer, &mut buffer).await;
         if !buffer.is_empty() && send.send(Ok(Some(buffer.split().freeze()))).await.is_err() {
             return;
         }
@@ -109,6 +89,26 @@ async fn pump(mut answer: Answer, send: mpsc::Sender<Result<Option<Bytes>>>) {
             // Nobody listening means that the job is over already.
             let _ = send.send(end).await;
             return;
+        }
+    }
+}
+
+/// Waits for bytes, and adds what comes shortly after them; gives the end when that has come.
+async fn fill(answer: &mut Answer, buffer: &mut BytesMut) -> Option<Result<Option<Bytes>>> {
+    let mut next = answer.next().await;
+    let mut patience = pin!(tokio::time::sleep(LINGER));
+    loop {
+        match next {
+            Ok(Some(bytes)) => buffer.extend_from_slice(&bytes),
+            end => return Some(end),
+        }
+        if buffer.len() >= PIECE {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            more = answer.next() => next = more,
+            () = &mut patience => return None,
         }
     }
 }

@@ -45,26 +45,34 @@ impl Answer {
         }
     }
 
+    /// The next bytes, or `None` at the clean end of the transport. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Incomplete`] when the transport was cut.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        while !self.ended {
+            match self.response.chunk().await {
+                Err(error) => return Err(transport::cut(error, self.bytes)),
+                Ok(None) => self.ended = true,
+                Ok(Some(bytes)) if bytes.is_empty() => {}
+                Ok(Some(bytes)) => {
+                    self.last_byte = Instant::now();
+                    self.bytes += bytes.len() as u64;
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// The next bytes, or `Idle` after `wait`, or the end. Dropping the future loses nothing.
     ///
     /// # Errors
     /// [`crate::Kind::Incomplete`] when the transport was cut.
     pub async fn chunk(&mut self, wait: Duration) -> Result<Chunk> {
-        loop {
-            if self.ended {
-                return Ok(Chunk::End);
-            }
-            match tokio::time::timeout(wait, self.response.chunk()).await {
-                Err(_) => return Ok(Chunk::Idle(self.last_byte.elapsed())),
-                Ok(Err(error)) => return Err(transport::cut(error, self.bytes)),
-                Ok(Ok(None)) => self.ended = true,
-                Ok(Ok(Some(bytes))) if bytes.is_empty() => {}
-                Ok(Ok(Some(bytes))) => {
-                    self.last_byte = Instant::now();
-                    self.bytes += bytes.len() as u64;
-                    return Ok(Chunk::Data(bytes));
-                }
-            }
+        match tokio::time::timeout(wait, self.next()).await {
+            Err(_) => Ok(Chunk::Idle(self.last_byte.elapsed())),
+            Ok(next) => Ok(next?.map_or(Chunk::End, Chunk::Data)),
         }
     }
 
