@@ -1,20 +1,25 @@
 """Rows a second through a network that is far away: a proxy that holds back every byte for so long, each way.
 
-    python3 scripts/latency.py LAKEHAND [--rows 200000] [--delays 0,0.1,10,100] [--feed transaction_flattened]
+    python3 scripts/latency.py LAKEHAND [--rows 200000] [--delays 0,0.1,10,100] [--runs 3] [--feed transaction_flattened]
 
 LAKEHAND is the release program. It serves the demo in one process (a chunk a row, as real servers do) and exports from
-it in another, through the proxy. Only the standard library is used. Delays are milliseconds; bandwidth is not limited.
+it in another, through the proxy. The runs of the delays take turns; medians, in brackets the slowest and the fastest, and the
+CPU seconds of the export. Only the standard library is used. Delays are milliseconds; bandwidth is not limited.
 """
 
 import argparse
 import asyncio
 import json
+import resource
 import shutil
+import statistics
 import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
+
+FEEDS = Path(__file__).parent.parent / "feeds"
 
 
 async def pipe(reader, writer, delay):
@@ -66,28 +71,41 @@ def proxy(port, delay):
     return found[0]
 
 
+def export(lakehand, port, feed):
+    """One export into a new lake; its rows, seconds by the clock, and CPU seconds."""
+    with tempfile.TemporaryDirectory() as root:
+        shutil.copytree(FEEDS, Path(root) / "feeds")
+        before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        subprocess.run([lakehand, "-C", root, "--server", f"http://127.0.0.1:{port}", "export", "--feed", feed],
+                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seconds, after = time.monotonic() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+        held = json.loads((Path(root) / "data_lake/streams" / feed / "_metadata.json").read_text())
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return held["total_records"], seconds, cpu
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("lakehand")
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--delays", default="0,0.1,10,100")
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--feed", default="transaction_flattened")
     args = parser.parse_args()
-    feeds = Path(__file__).parent.parent / "feeds"
     server = subprocess.Popen([args.lakehand, "demo", "--serve", "--rows", str(args.rows)], stdout=subprocess.PIPE, text=True)
     try:
         port = int(server.stdout.readline().strip().rsplit(":", 1)[1])
-        for delay in args.delays.split(","):
-            with tempfile.TemporaryDirectory() as root:
-                shutil.copytree(feeds, Path(root) / "feeds")
-                near = proxy(port, float(delay) / 1000)
-                start = time.monotonic()
-                subprocess.run([args.lakehand, "-C", root, "--server", f"http://127.0.0.1:{near}", "export", "--feed",
-                                args.feed], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-                seconds = time.monotonic() - start
-                held = json.loads((Path(root) / "data_lake/streams" / args.feed / "_metadata.json").read_text())
-                rows = held["total_records"]
-                print(f"{delay:>5} ms each way: {rows} rows in {seconds:5.1f} s, {rows / seconds:8.0f} rows/s", flush=True)
+        delays = args.delays.split(",")
+        ports = {delay: proxy(port, float(delay) / 1000) for delay in delays}
+        runs = {delay: [] for delay in delays}
+        for _ in range(args.runs):
+            for delay in delays:
+                runs[delay].append(export(args.lakehand, ports[delay], args.feed))
+        for delay in delays:
+            rates = [rows / seconds for rows, seconds, _ in runs[delay]]
+            cpu = statistics.median(cpu for _, _, cpu in runs[delay])
+            print(f"{delay:>5} ms each way: {runs[delay][0][0]} rows, {statistics.median(rates):8.0f} rows/s "
+                  f"[{min(rates):.0f}-{max(rates):.0f}], {cpu:.2f} CPU s", flush=True)
     finally:
         server.terminate()
 
