@@ -28,7 +28,20 @@ pub(crate) type Waiting = Arc<AtomicUsize>;
 pub(crate) struct RowGroup {
     columns: Vec<Arc<Column>>,
     rows: usize,
+    /// Bytes of the arrays handed over.
+    bytes: usize,
     closing: bool,
+}
+
+/// What a row group holds, as far as the threads have come.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    /// Memory of what is encoded.
+    pub(crate) memory: usize,
+    /// Its size in the file.
+    pub(crate) size: usize,
+    /// A thread is at work on it: this was a moment ago.
+    pub(crate) busy: bool,
 }
 
 /// A column of the schema with all of its leaves.
@@ -78,7 +91,7 @@ impl RowGroup {
                 }),
             })
         };
-        Ok(Self { columns: schema.fields().iter().map(column).collect(), rows: 0, closing: false })
+        Ok(Self { columns: schema.fields().iter().map(column).collect(), rows: 0, bytes: 0, closing: false })
     }
 
     /// Hands rows to the columns; encoding goes on in the pool.
@@ -86,6 +99,7 @@ impl RowGroup {
         self.rows += batch.num_rows();
         for (column, array) in self.columns.iter().zip(batch.columns()) {
             let bytes = array.to_data().get_slice_memory_size().unwrap_or_default();
+            self.bytes += bytes;
             column.waiting.fetch_add(bytes, Ordering::Relaxed);
             column.push(Work::Write(Arc::clone(array), bytes), pool)?;
         }
@@ -118,11 +132,20 @@ impl RowGroup {
         self.rows
     }
 
-    /// Memory of what is encoded, and its size in the file; both as far as the threads have come.
-    pub(crate) fn measure(&self) -> (usize, usize) {
-        self.columns.iter().fold((0, 0), |(memory, size), column| {
+    /// Bytes of a row's arrays, on average.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.bytes / self.rows.max(1)
+    }
+
+    /// What it holds now.
+    pub(crate) fn measure(&self) -> Held {
+        self.columns.iter().fold(Held::default(), |held, column| {
             let state = column.lock();
-            (memory + state.memory, size + state.size)
+            Held {
+                memory: held.memory + state.memory,
+                size: held.size + state.size,
+                busy: held.busy || state.busy,
+            }
         })
     }
 }

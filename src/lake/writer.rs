@@ -10,7 +10,7 @@
 //!
 //! Files are made in staging with their final mode and synced when closed. It knows no dataset and no commit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -47,6 +47,10 @@ const SMALL_BYTES: usize = 1 << 20;
 /// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
 const LEAF_BASE: usize = 16 << 10;
 const LEAF_FLUSHED: usize = 1 << 10;
+/// Copies of a value that the encoder of texts keeps: its page, the least and the greatest.
+const LONG_COPIES: usize = 3;
+/// Bytes of a row from which on a single one fills a page.
+const LONG_ROW: usize = 64 << 10;
 /// Partitions of one batch from which on rows count as scattered over files.
 const SCATTERED: usize = 5;
 /// Where a row group ends, in rows and in bytes.
@@ -129,6 +133,8 @@ pub(crate) struct Writer {
     open: HashMap<i64, OpenFile>,
     closed: Vec<ClosedFile>,
     memory: usize,
+    /// Files that were measured while threads were at work on them.
+    unsettled: BTreeSet<i64>,
     clock: u64,
     files_made: u64,
     rolls: RollReasons,
@@ -168,6 +174,7 @@ impl Writer {
             open: HashMap::new(),
             closed: Vec::new(),
             memory: 0,
+            unsettled: BTreeSet::new(),
             clock: 0,
             files_made: 0,
             rolls: RollReasons::default(),
@@ -221,6 +228,10 @@ impl Writer {
         // Who hands rows over works himself when the others do not follow.
         let most = if self.pool.has_workers() { WAITING.min(self.config.budget / 8) } else { 0 };
         self.pool.work_until(|| self.waiting.load(Ordering::Relaxed) <= most);
+        // What was measured while threads were at work on it is more by now.
+        for unit in std::mem::take(&mut self.unsettled) {
+            self.measure(unit);
+        }
         self.measure(unit);
         if let Some(file) = self.open.get_mut(&unit) {
             if file.bytes() as u64 >= self.config.target_bytes {
@@ -257,15 +268,23 @@ impl Writer {
     fn measure(&mut self, unit: i64) {
         let Some(file) = self.open.get_mut(&unit) else { return };
         let leaves = self.leaves.len();
+        let mut busy = false;
         let mut memory = leaves * LEAF_FLUSHED * file.writer.flushed_row_groups().len();
         file.size = 0;
         if let Some(group) = &file.group {
-            let (held, size) = group.measure();
-            file.size = size;
-            memory += held + leaves * LEAF_BASE;
+            let held = group.measure();
+            file.size = held.size;
+            busy = held.busy;
+            memory += held.memory + leaves * LEAF_BASE + LONG_COPIES * group.row_bytes();
             if group.rows() >= file.pages.rows() {
                 memory += leaves * self.codec_bytes;
+            } else if group.row_bytes() >= LONG_ROW {
+                // The column of the long values has compressed a page.
+                memory += self.codec_bytes;
             }
+        }
+        if busy {
+            self.unsettled.insert(unit);
         }
         self.memory = self.memory - file.memory + memory;
         file.memory = memory;
