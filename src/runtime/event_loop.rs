@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
 use super::feed_watch::{self, now};
+use super::frames::Frames;
 use super::journal::Journal;
 use super::lake_watch::LakeWatch;
 use super::signals::{Asked, Signals};
@@ -32,10 +33,6 @@ use crate::ui::terminal::{Screen, TerminalEvent};
 use crate::ui::theme::Theme;
 use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
 
-/// The least time between two frames.
-const FRAME: Duration = Duration::from_millis(33);
-/// The same when a key was pressed: somebody waits for its frame, whatever the exports have to tell.
-const KEY_FRAME: Duration = Duration::from_millis(5);
 /// How often the lake is looked at for what other processes do.
 const LAKE_LOOK: Duration = Duration::from_secs(5);
 /// How long running exports have to reach a safe point when the program ends.
@@ -85,10 +82,9 @@ pub(super) struct Runtime {
     schedules: BTreeMap<String, DateTime<Utc>>,
     /// Why the folders of feeds could not be read the last time.
     unreadable: Option<String>,
-    theme: (ThemeName, Theme),
-    hits: HitMap,
-    next_frame: Instant,
-    last_frame: Instant,
+    pub(super) theme: (ThemeName, Theme),
+    pub(super) hits: HitMap,
+    pub(super) frames: Frames,
     exit: Exit,
 }
 
@@ -128,8 +124,7 @@ impl Runtime {
             unreadable: None,
             theme: (app.theme(), Theme::named(app.theme()).ascii(app.ascii())),
             hits: HitMap::default(),
-            next_frame: begun,
-            last_frame: begun,
+            frames: Frames::new(begun),
             exit: Exit::Done,
             app,
             config,
@@ -209,7 +204,7 @@ impl Runtime {
         if let Some(message) = crate::ui::input::message(event, &self.hits) {
             self.tell(Message::Tick { now: Utc::now() });
             self.tell(message);
-            self.next_frame = self.next_frame.min(self.last_frame + KEY_FRAME);
+            self.frames.hasten();
         }
     }
 
@@ -401,6 +396,11 @@ impl Runtime {
         }
     }
 
+    pub(super) fn order(&self, order: EngineOrder) {
+        // The engine is gone only after it was closed: then there is nothing left to ask for.
+        let _ = self.engine.send(order);
+    }
+
     /// When something is due although nothing comes in.
     fn wake(&self) -> Instant {
         let instant = Instant::now();
@@ -416,37 +416,9 @@ impl Runtime {
             wake = wake.min(instant + brain.wait(now()));
         }
         if self.is_dirty() {
-            wake = wake.min(self.next_frame);
+            wake = wake.min(self.frames.next());
         }
         self.end.map_or(wake, |end| wake.min(end))
-    }
-
-    fn is_dirty(&self) -> bool {
-        self.screen.is_on() && self.drawn != Some(self.app.revision())
-    }
-
-    fn draw(&mut self) {
-        let instant = Instant::now();
-        if !self.is_dirty() || instant < self.next_frame {
-            return;
-        }
-        if self.theme.0 != self.app.theme() {
-            self.theme = (self.app.theme(), Theme::named(self.app.theme()).ascii(self.app.ascii()));
-        }
-        let (app, theme, hits) = (&self.app, &self.theme.1, &mut self.hits);
-        if self.screen.draw(|frame| *hits = crate::ui::draw(frame, app, theme)).is_err() {
-            // The terminal is gone; SIGHUP says so too.
-            self.screen.leave();
-            self.end(Exit::Interrupted);
-        }
-        self.drawn = Some(self.app.revision());
-        self.last_frame = Instant::now();
-        self.next_frame = self.last_frame + FRAME;
-    }
-
-    pub(super) fn order(&self, order: EngineOrder) {
-        // The engine is gone only after it was closed: then there is nothing left to ask for.
-        let _ = self.engine.send(order);
     }
 
     /// Begins the end: exports stop at their next safe point. Asked twice, it ends at once.

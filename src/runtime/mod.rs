@@ -6,12 +6,13 @@
 //!  watch ───── hints ─────────────┼─▶ select! ─▶ App ─▶ Effects ─ server  questions on the network
 //!  work ────── replies ───────────┤       │                 ├─ journal     the thread of the log
 //!  signals, timer ────────────────┘       ▼                 └─ terminal    clipboard, mouse, editor, Ctrl-Z
-//!                                   changed? draw, at most every 33 ms
+//!                                   changed? draw, at most every 33 ms; 5 ms after a key
 //! ```
 //!
 //! | file | its part |
 //! |---|---|
-//! | event_loop | the loop: what came in, into the model; when to draw; how it ends |
+//! | event_loop | the loop: what came in, into the model; how it ends |
+//! | frames | when to draw |
 //! | effects | what the model wants done, started |
 //! | work | pieces of work away from the loop, each once at a time |
 //! | load, deeds, care, editor, server | what those pieces do |
@@ -27,6 +28,7 @@ mod editor;
 mod effects;
 mod event_loop;
 mod feed_watch;
+mod frames;
 mod journal;
 mod lake_watch;
 mod load;
