@@ -19,11 +19,11 @@ use chrono::{DateTime, Utc};
 use super::commit::Move;
 use super::footer::FooterFacts;
 use super::metadata::{ColumnInfo, FileFacts, RunRecord};
-use super::offsets::OffsetRuns;
+use super::offsets::{OffsetRuns, doubled, each_run};
 use super::quarantine::Quarantine;
 use super::report::{Committed, Quarantined, WriterStats};
 use super::route::{Routed, Router};
-use super::writer::{ClosedFile, FileConfig, RowFacts, Writer, doubled, each_run, text};
+use super::writer::{ClosedFile, FileConfig, RowFacts, Writer, text};
 use super::{Dataset, RunInfo, TableSchema, layout, schema};
 use crate::{Error, Kind, Result};
 

@@ -10,9 +10,9 @@
 //! | anything else                                           | dictionary              | dictionary |
 //!
 //! A dictionary over UUIDs, times or measurements costs time and makes the file larger. Whole numbers are what Parquet
-//! stores as INT32 and INT64: DECIMALs of up to 18 digits too. pyarrow, DuckDB, Polars and Trino read both DELTA
-//! encodings, Spark's vectorised reader since 3.4 (SPARK-36879, SPARK-40128); for older readers there is the classic way.
-//! DELTA_BYTE_ARRAY is left out because it is slower for everybody, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
+//! stores as INT32 and INT64: DECIMALs of up to 18 digits too. pyarrow, DuckDB and Polars read both DELTA
+//! encodings (tested), Spark's vectorised reader since 3.4 by its history (SPARK-36879, SPARK-40128); for older readers there
+//! is the classic way. DELTA_BYTE_ARRAY is left out, as text that does not repeat seldom shares prefixes, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
 //! because Spark's vectorised reader refused it until 2026 (SPARK-56894).
 
 use std::collections::HashSet;

@@ -22,7 +22,7 @@ use super::offsets::OffsetRuns;
 use crate::{Error, Kind, Result};
 
 /// The facts that are the same for every file of a commit.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct FooterFacts {
     pub(crate) dataset: String,
     pub(crate) source: String,

@@ -98,3 +98,42 @@ pub(super) fn level(config: &FileConfig) -> Option<i32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_schema::{DataType, Field, Schema};
+    use parquet::arrow::ArrowSchemaConverter;
+
+    use super::*;
+
+    #[test]
+    fn what_is_inside_of_a_list_has_no_statistics_and_pages_are_as_asked_for() {
+        let item = Field::new("item", DataType::Utf8, true);
+        let columns = vec![
+            Field::new("ID", DataType::Utf8, true),
+            Field::new("TAGS", DataType::List(Arc::new(item)), true),
+        ];
+        let schema = Arc::new(Schema::new(columns));
+        let parquet = ArrowSchemaConverter::new().with_coerce_types(true).convert(&schema).unwrap();
+        let config = FileConfig {
+            schema,
+            compression: Compression::Zstd(None),
+            zstd_level: 1,
+            classic_encodings: false,
+            file_mode: 0o640,
+            target_bytes: 1,
+            min_free_bytes: 0,
+            budget: 1,
+        };
+        let sampler = Sampler::default();
+        let made =
+            |pages| properties(&config, &FooterFacts::default(), parquet.columns(), &sampler, pages).unwrap();
+        let small = made(Pages::Small);
+        let of = |leaf: usize| small.statistics_enabled(parquet.column(leaf).path());
+        assert_eq!([of(0), of(1)], [EnabledStatistics::Page, EnabledStatistics::None]);
+        let bytes = |p: &WriterProperties| p.column_data_page_size_limit(parquet.column(0).path());
+        assert!(bytes(&small) < bytes(&made(Pages::Large)));
+    }
+}

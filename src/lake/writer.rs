@@ -28,7 +28,7 @@ use super::encoder::{RowGroup, Waiting};
 use super::encoding::Sampler;
 use super::footer::FooterFacts;
 use super::fsops::{self, Fs, LakeFile};
-use super::offsets::OffsetRuns;
+use super::offsets::{OffsetRuns, doubled, each_run};
 use super::pool::Pool;
 use super::properties::{Pages, level, properties};
 use crate::feed::Compression;
@@ -460,42 +460,6 @@ impl OpenFile {
         }
         Ok(())
     }
-}
-
-/// Partitions whose runs are followed at the same time.
-const FOLLOWED: usize = 32;
-
-/// Calls `take` with each run of offsets that follow each other within their partition; rows of partitions may take
-/// turns.
-pub(crate) fn each_run<E>(
-    partitions: &[i32],
-    offsets: &[i64],
-    mut take: impl FnMut(i32, i64, i64) -> Result<(), E>,
-) -> Result<(), (i32, E)> {
-    let mut give =
-        |(partition, first, last): (i32, i64, i64)| take(partition, first, last).map_err(|e| (partition, e));
-    let mut runs: Vec<(i32, i64, i64)> = Vec::new();
-    for (&partition, &offset) in partitions.iter().zip(offsets) {
-        match runs.iter_mut().find(|run| run.0 == partition) {
-            Some((_, _, last)) if last.checked_add(1) == Some(offset) => *last = offset,
-            Some(run) => give(std::mem::replace(run, (partition, offset, offset)))?,
-            None => {
-                if runs.len() == FOLLOWED {
-                    runs.drain(..).try_for_each(&mut give)?;
-                }
-                runs.push((partition, offset, offset));
-            }
-        }
-    }
-    runs.into_iter().try_for_each(give)
-}
-
-/// A row came that was there already.
-pub(crate) fn doubled(partition: i32, offset: i64) -> Error {
-    Error::new(Kind::Garbled, "a row came twice, and nothing is doubled in the lake")
-        .at("ROWPARTITION", partition)
-        .at("ROWOFFSET", offset)
-        .next("the read is tried again from the last committed position")
 }
 
 /// Files that may be open at once where a process may have `limit` descriptors: half of what is left to it.

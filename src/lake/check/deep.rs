@@ -6,8 +6,7 @@ use arrow_array::types::{Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::scan::{DataFile, Scan};
-use crate::lake::OffsetRuns;
-use crate::lake::writer::each_run;
+use crate::lake::offsets::{OffsetRuns, each_run};
 
 /// Runs of a file that are kept in memory before only the hull stays.
 const RUNS: usize = 1 << 20;
