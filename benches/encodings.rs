@@ -21,7 +21,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnPath;
 use serde_json::{Map, Value};
 use support::sets::{SETS, Set};
-use support::{Kept, LakeSink, feed, median, open, pieces, read, run};
+use support::{Kept, LakeSink, alone, feed, lake, median, open, pieces, read, run};
 
 fn main() -> Result<()> {
     let measured = std::env::args().any(|argument| argument == "--bench");
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     for name in SETS {
         let set = Set::new(name, rows, 1, false);
         let mut kept = Kept::default();
-        read(&set, pieces(&set), &mut kept)?;
+        read(&set, &pieces(&set), &mut kept, &alone())?;
         let words = chosen(&set)?;
         let rule = words.iter().fold(base(), |properties, (path, word)| {
             let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
@@ -79,9 +79,9 @@ fn encode(batches: &[RecordBatch], properties: &WriterProperties) -> usize {
 fn chosen(set: &Set) -> Result<Map<String, Value>> {
     let folder = tempfile::tempdir().unwrap();
     let limits = Limits { min_free_bytes: 0, ..Limits::default() };
-    let mut dataset = open(folder.path(), &feed(Compression::Zstd(None)), limits, 1)?;
+    let mut dataset = open(&lake(folder.path(), 1), &feed(Compression::Zstd(None)), limits)?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
-    read(set, pieces(set), &mut sink)?;
+    read(set, &pieces(set), &mut sink, &alone())?;
     sink.commit()?;
     let file = first_file(folder.path()).unwrap();
     let reader = SerializedFileReader::new(std::fs::File::open(file).unwrap()).unwrap();

@@ -14,7 +14,7 @@ use lakehand::feed::{Catalog, Compression, FeedPaths};
 use lakehand::lake::{Dataset, Faults, Lake, Limits, Op, Owner, read_metadata};
 use serde_json::Value;
 use support::sets::{Set, T0};
-use support::{Kept, LakeSink, at, feed, median, open, pieces, read, run};
+use support::{Kept, LakeSink, alone, at, feed, lake, median, open, pieces, read, run};
 
 fn main() -> Result<()> {
     let measured = std::env::args().any(|argument| argument == "--bench");
@@ -49,7 +49,7 @@ fn partitions(n: u64, times: usize) -> Result<()> {
     let folder = tempfile::tempdir().unwrap();
     let feed = feed(Compression::Zstd(None));
     let set = Set::new("flat", 1, 1, false);
-    commit(&mut open(folder.path(), &feed, limits(), 1)?, &set)?;
+    commit(&mut open(&lake(folder.path(), 1), &feed, limits())?, &set)?;
     let dir = folder.path().join("streams/bench");
     let path = dir.join("_metadata.json");
     let mut metadata: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
@@ -65,8 +65,8 @@ fn partitions(n: u64, times: usize) -> Result<()> {
     metadata["partitions"] = Value::from(all);
     std::fs::write(&path, serde_json::to_string_pretty(&metadata).unwrap()).unwrap();
     let reading = median(times, || assert!(read_metadata(&dir).unwrap().is_some()));
-    let starting = median(times, || drop(open(folder.path(), &feed, limits(), 1).unwrap()));
-    let mut dataset = open(folder.path(), &feed, limits(), 1)?;
+    let starting = median(times, || drop(open(&lake(folder.path(), 1), &feed, limits()).unwrap()));
+    let mut dataset = open(&lake(folder.path(), 1), &feed, limits())?;
     let noting = median(times, || {
         dataset.note_caught_up(&std::collections::BTreeMap::new(), None, "offsets", at(T0)).unwrap();
     });
@@ -82,7 +82,7 @@ fn partitions(n: u64, times: usize) -> Result<()> {
 
 fn commit(dataset: &mut Dataset, set: &Set) -> Result<()> {
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
-    read(set, pieces(set), &mut sink)?;
+    read(set, &pieces(set), &mut sink, &alone())?;
     sink.commit()
 }
 
@@ -92,8 +92,8 @@ fn commit_row(dataset: &mut Dataset, set: &Set, offset: u64) -> Result<()> {
     let mut row = set.row(0);
     row[2] = offset.to_string();
     let line = format!("{{\"row\":{{\"columns\":[{}]}}}},\n", row.join(","));
-    let pieces = [set.header(), line, Set::end().to_owned()].map(String::into_bytes);
-    read(set, pieces, &mut kept)?;
+    let pieces = [set.header(), line, Set::end().to_owned()].map(bytes::Bytes::from);
+    read(set, &pieces, &mut kept, &alone())?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
     sink.batch(kept.0.remove(0))?;
     sink.commit()
@@ -116,18 +116,18 @@ fn files(n: u64, times: usize) -> Result<()> {
     let set = Set::new("flat", n, u32::try_from(n).unwrap(), false);
     let committing = median(times, || {
         let folder = tempfile::tempdir().unwrap();
-        commit(&mut open(folder.path(), &feed, limits(), 1).unwrap(), &set).unwrap();
+        commit(&mut open(&lake(folder.path(), 1), &feed, limits()).unwrap(), &set).unwrap();
     });
     let (mut cpus, mut clocks) = (Vec::new(), Vec::new());
     for _ in 0..times {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Lake::with_faults(folder.path(), Arc::new(Stop));
+        let stopping = Lake::with_faults(folder.path(), Arc::new(Stop));
         let owner = Owner { what: "bench".to_owned(), pid: 1, host: "here".to_owned(), since: at(T0) };
-        let mut stopped = Dataset::open(&lake, &feed, limits(), owner)?;
+        let mut stopped = Dataset::open(&stopping, &feed, limits(), owner)?;
         assert!(commit(&mut stopped, &set).is_err());
         drop(stopped);
         let (cpu, clock) = median(1, || {
-            let dataset = open(folder.path(), &feed, limits(), 1).unwrap();
+            let dataset = open(&lake(folder.path(), 1), &feed, limits()).unwrap();
             assert!(dataset.recovery().finished_commit.is_some());
         });
         cpus.push(cpu);

@@ -21,7 +21,8 @@ use lakehand::ksql::response::Framing;
 use lakehand::lake::Limits;
 use support::sets::{SETS, Set};
 use support::{
-    Counted, Kept, LakeSink, feed, median, open, parquet_bytes, peak, pieces, read, read_file, resident, run,
+    Counted, Kept, LakeSink, PIECE, alone, feed, lake, median, open, parquet_bytes, peak, pieces, read,
+    read_file, resident, run,
 };
 
 fn main() -> Result<()> {
@@ -71,21 +72,22 @@ fn measure(rows: u64, times: usize) -> Result<()> {
     let shuffled = [("flat shuf".to_owned(), Set::new("flat", rows, 30, true))];
     for (name, set) in sets.chain(shuffled) {
         let answer = pieces(&set);
-        let bytes: usize = answer.iter().map(Vec::len).sum();
+        let bytes: usize = answer.iter().map(bytes::Bytes::len).sum();
         let mut kept = Kept::default();
-        read(&set, &answer, &mut kept)?;
+        read(&set, &answer, &mut kept, &alone())?;
         let (decode, _) = median(times, || {
             let mut counted = Counted::default();
-            read(&set, &answer, &mut counted).unwrap();
+            read(&set, &answer, &mut counted, &alone()).unwrap();
             assert_eq!(counted.0 as u64, rows);
         });
         let mut n = 0;
-        let mut lake = || {
+        let mut fresh = || {
             n += 1;
             folder.path().join(format!("{name} {n}"))
         };
         let (encode, _) = median(times, || {
-            let mut dataset = open(&lake(), &feed(Compression::Zstd(None)), limits(), threads).unwrap();
+            let lake = lake(&fresh(), threads);
+            let mut dataset = open(&lake, &feed(Compression::Zstd(None)), limits()).unwrap();
             let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r")).unwrap());
             for batch in &kept.0 {
                 lakehand::export::rows::Sink::batch(&mut sink, batch.clone()).unwrap();
@@ -94,10 +96,11 @@ fn measure(rows: u64, times: usize) -> Result<()> {
         });
         let mut last = PathBuf::new();
         let (whole, clock) = median(times, || {
-            last = lake();
-            let mut dataset = open(&last, &feed(Compression::Zstd(None)), limits(), threads).unwrap();
+            last = fresh();
+            let lake = lake(&last, threads);
+            let mut dataset = open(&lake, &feed(Compression::Zstd(None)), limits()).unwrap();
             let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r")).unwrap());
-            read(&set, &answer, &mut sink).unwrap();
+            read(&set, &answer, &mut sink, lake.pool()).unwrap();
             sink.commit().unwrap();
         });
         let rate = |seconds: f64| rows as f64 / seconds / 1e3;
@@ -120,21 +123,20 @@ fn measure(rows: u64, times: usize) -> Result<()> {
 /// Rows in tenths, each committed, with a writer of so many MiB; prints the memory of the process after each.
 fn soak(set: &Set, lake: &Path, threads: usize, mib: usize) -> Result<()> {
     let limits = Limits { memory_bytes: mib << 20, ..limits() };
-    let mut dataset = open(lake, &feed(Compression::Zstd(None)), limits, threads)?;
+    let lake = support::lake(lake, threads);
+    let mut dataset = open(&lake, &feed(Compression::Zstd(None)), limits)?;
     let selection = set.selection();
-    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
+    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection, lake.pool())?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
-    rows.push(set.header().as_bytes(), &mut sink)?;
+    rows.push(&set.header().into(), &mut sink)?;
     let mut piece = Vec::new();
     for i in 0..set.rows {
         piece.extend_from_slice(set.framed(i).as_bytes());
-        if piece.len() > 256 << 10 || i + 1 == set.rows {
-            rows.push(&piece, &mut sink)?;
-            piece.clear();
+        if piece.len() > PIECE || i + 1 == set.rows {
+            rows.push(&std::mem::take(&mut piece).into(), &mut sink)?;
         }
         if (i + 1) % (set.rows / 10).max(1) == 0 {
-            rows.push(&piece, &mut sink)?;
-            piece.clear();
+            rows.push(&std::mem::take(&mut piece).into(), &mut sink)?;
             rows.flush(&mut sink)?;
             let held = sink.appender.stats();
             sink.commit()?;
@@ -166,9 +168,10 @@ fn generate(set: &Set, folder: &Path) {
 
 fn write(set: &Set, folder: &Path, lake: &Path, threads: usize) -> Result<()> {
     let mut answer = std::fs::File::open(folder.join("answer.bin")).unwrap();
-    let mut dataset = open(lake, &feed(Compression::Zstd(Some(1))), limits(), threads)?;
+    let lake = support::lake(lake, threads);
+    let mut dataset = open(&lake, &feed(Compression::Zstd(Some(1))), limits())?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
-    let rows = read_file(set, &mut answer, &mut sink)?;
+    let rows = read_file(set, &mut answer, &mut sink, lake.pool())?;
     sink.commit()?;
     assert_eq!(rows, set.rows);
     println!("{rows}");

@@ -12,6 +12,7 @@ pub mod headless;
 pub mod ksql;
 pub mod lake;
 pub mod log;
+pub mod pool;
 pub mod runtime;
 pub mod ui;
 pub mod watch;

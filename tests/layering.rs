@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("error", &[]),
+    ("pool", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
     ("config", &["error", "feed", "log"]),
     ("ksql", &["error", "log"]),
-    ("lake", &["error", "feed", "log"]),
-    ("export", &["error", "feed", "ksql", "lake"]),
+    ("lake", &["error", "feed", "log", "pool"]),
+    ("export", &["error", "feed", "ksql", "lake", "pool"]),
     ("demo", &["error", "ksql"]),
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["error", "export", "feed", "log", "watch", "config"]),

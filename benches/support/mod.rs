@@ -8,12 +8,15 @@
 
 pub mod sets;
 
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lakehand::Result;
 use lakehand::export::rows::{Rows, Sink};
@@ -23,7 +26,11 @@ use lakehand::feed::{
 use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
 use lakehand::lake::{Appender, Commit, Dataset, Lake, Limits, Owner, RunInfo};
+use lakehand::pool::Pool;
 use sets::{Set, T0};
+
+/// Bytes that the intake hands on at once.
+pub const PIECE: usize = 256 << 10;
 
 pub fn at(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms).unwrap()
@@ -56,10 +63,19 @@ pub fn feed(compression: Compression) -> Feed {
     }
 }
 
-pub fn open(lake: &Path, feed: &Feed, limits: Limits, threads: usize) -> Result<Dataset> {
+pub fn lake(folder: &Path, threads: usize) -> Lake {
+    Lake::new(folder).with_threads(threads)
+}
+
+/// No threads but the one that reads.
+pub fn alone() -> Arc<Pool> {
+    Arc::new(Pool::new(1))
+}
+
+pub fn open(lake: &Lake, feed: &Feed, limits: Limits) -> Result<Dataset> {
     let owner =
         Owner { what: "bench".to_owned(), pid: std::process::id(), host: "here".to_owned(), since: at(T0) };
-    Dataset::open(&Lake::new(lake).with_threads(threads), feed, limits, owner)
+    Dataset::open(lake, feed, limits, owner)
 }
 
 pub fn run(id: &str) -> RunInfo {
@@ -139,47 +155,48 @@ impl Sink for Counted {
 }
 
 /// Takes an answer apart, from its first to its last byte.
-pub fn read<P: AsRef<[u8]>>(
-    set: &Set,
-    pieces: impl IntoIterator<Item = P>,
-    sink: &mut dyn Sink,
-) -> Result<u64> {
+pub fn read(set: &Set, pieces: &[Bytes], sink: &mut dyn Sink, pool: &Arc<Pool>) -> Result<u64> {
     let selection = set.selection();
-    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
+    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection, pool)?;
     for piece in pieces {
-        rows.push(piece.as_ref(), sink)?;
+        rows.push(piece, sink)?;
     }
     rows.flush(sink)?;
     rows.end().map(|completion| completion.rows)
 }
 
 /// Takes an answer from a file.
-pub fn read_file(set: &Set, file: &mut impl std::io::Read, sink: &mut dyn Sink) -> Result<u64> {
+pub fn read_file(
+    set: &Set,
+    file: &mut impl std::io::Read,
+    sink: &mut dyn Sink,
+    pool: &Arc<Pool>,
+) -> Result<u64> {
     let selection = set.selection();
-    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection)?;
-    let mut piece = vec![0; 256 << 10];
+    let mut rows = Rows::new(Framing::Stream, 128 << 20, &selection, pool)?;
     loop {
-        match file.read(&mut piece).unwrap() {
-            0 => break,
-            n => rows.push(&piece[..n], sink)?,
+        let mut piece = Vec::with_capacity(PIECE);
+        if file.by_ref().take(PIECE as u64).read_to_end(&mut piece).unwrap() == 0 {
+            break;
         }
+        rows.push(&piece.into(), sink)?;
     }
     rows.flush(sink)?;
     rows.end().map(|completion| completion.rows)
 }
 
 /// The framed bytes of a set in pieces as the intake hands them on.
-pub fn pieces(set: &Set) -> Vec<Vec<u8>> {
-    let mut pieces = vec![set.header().into_bytes()];
+pub fn pieces(set: &Set) -> Vec<Bytes> {
+    let mut pieces = vec![Bytes::from(set.header())];
     let mut piece = Vec::new();
     for i in 0..set.rows {
         piece.extend_from_slice(set.framed(i).as_bytes());
-        if piece.len() > 256 << 10 {
-            pieces.push(std::mem::take(&mut piece));
+        if piece.len() > PIECE {
+            pieces.push(std::mem::take(&mut piece).into());
         }
     }
     piece.extend_from_slice(Set::end().as_bytes());
-    pieces.push(piece);
+    pieces.push(piece.into());
     pieces
 }
 

@@ -18,6 +18,7 @@
 pub mod cancel;
 mod context;
 mod day;
+mod decoding;
 mod echo;
 pub mod engine;
 pub mod event;
@@ -43,7 +44,6 @@ pub use progress::{Progress, Stage};
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
-    const DECODER: usize = 24 << 20;
     const LEAST: usize = 16 << 20;
-    (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + DECODER).max(LEAST)
+    (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + decoding::MEMORY).max(LEAST)
 }

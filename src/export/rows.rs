@@ -1,18 +1,17 @@
 //! Bytes become batches: framing, header check, decoding. What to do with a batch or a bad row is the sink's matter.
 
-use arrow_array::RecordBatch;
+use std::ops::Range;
+use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+
+use super::decoding::{Decoding, Slice};
 use crate::error::{Error, Kind, Result};
-use crate::ksql::decode::{BadRow, Decoder};
+use crate::ksql::decode::BadRow;
 use crate::ksql::response::{Completion, Element, Frames, Framing};
 use crate::ksql::statement::Selection;
-
-/// Rows of a batch: large enough that Parquet's encoders work on runs; measured, half as many cost 5 to 15 % more.
-const BATCH_ROWS: usize = 32 * 1024;
-/// A batch is handed on when its rows hold this much, however few they are.
-const BATCH_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of rows after which the batch's size is looked at again.
-const LOOK_BYTES: usize = 64 * 1024;
+use crate::pool::Pool;
 
 /// Where rows go.
 pub trait Sink {
@@ -25,24 +24,26 @@ pub trait Sink {
 /// One answer being read.
 pub struct Rows<'a> {
     frames: Frames,
-    decoder: Decoder,
+    decoding: Decoding,
     selection: &'a Selection,
     query_id: Option<String>,
     table: bool,
-    /// Bytes of rows since the batch's size was looked at.
-    unseen: usize,
 }
 
 impl<'a> Rows<'a> {
-    /// For an answer in `framing` to the query that `selection` asked.
-    pub fn new(framing: Framing, max_row_bytes: usize, selection: &'a Selection) -> Result<Self> {
+    /// For an answer in `framing` to the query that `selection` asked. The pool's threads decode, where it has any.
+    pub fn new(
+        framing: Framing,
+        max_row_bytes: usize,
+        selection: &'a Selection,
+        pool: &Arc<Pool>,
+    ) -> Result<Self> {
         Ok(Self {
             frames: Frames::new(framing, max_row_bytes),
-            decoder: Decoder::new(&selection.columns)?,
+            decoding: Decoding::new(&selection.columns, pool)?,
             selection,
             query_id: None,
             table: matches!(framing, Framing::Table | Framing::LegacyTable),
-            unseen: 0,
         })
     }
 
@@ -56,10 +57,11 @@ impl<'a> Rows<'a> {
         self.frames.is_complete()
     }
 
-    /// Takes bytes of the body.
-    pub fn push(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> Result<()> {
-        let Self { frames, decoder, selection, query_id, table, unseen } = self;
-        frames.push(bytes, &mut |element| match element {
+    /// Takes bytes of the body. Rows may reach the sink later, at the latest with `flush`; those before a fault do too.
+    pub fn push(&mut self, bytes: &Bytes, sink: &mut dyn Sink) -> Result<()> {
+        let Self { frames, decoding, selection, query_id, table } = self;
+        let mut found = Found { bytes, rows: Vec::new(), slices: Vec::new() };
+        let framed = frames.push(bytes, &mut |element| match element {
             Element::Header { query_id: id, columns } => {
                 *query_id = Some(id.to_owned());
                 selection.check_header(columns)
@@ -68,33 +70,18 @@ impl<'a> Rows<'a> {
                 Kind::Garbled,
                 if *table { "a snapshot holds a deletion" } else { "a stream holds a deletion" },
             )),
-            Element::Row { values, .. } => match decoder.push_row(values) {
-                Ok(()) => {
-                    *unseen += values.len();
-                    let look = *unseen >= LOOK_BYTES;
-                    if look {
-                        *unseen = 0;
-                    }
-                    if decoder.len() >= BATCH_ROWS || (look && decoder.memory() >= BATCH_BYTES) {
-                        flush(decoder, sink)?;
-                    }
-                    Ok(())
-                }
-                Err(bad) if bad.arity || bad.syntax => Err(Error::new(
-                    Kind::Garbled,
-                    format!("a row is not the row that the header announces: {}", bad.reason),
-                )),
-                Err(bad) => {
-                    flush(decoder, sink)?;
-                    sink.bad(bad, values)
-                }
-            },
-        })
+            Element::Row { values, .. } => {
+                found.row(values);
+                Ok(())
+            }
+        });
+        found.slices().into_iter().try_for_each(|slice| decoding.take(slice, sink))?;
+        framed
     }
 
-    /// Hands over the rows decoded so far.
+    /// Hands over the rows that came so far.
     pub fn flush(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        flush(&mut self.decoder, sink)
+        self.decoding.flush(sink)
     }
 
     /// Judges the answer after a clean end of the transport.
@@ -103,11 +90,36 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn flush(decoder: &mut Decoder, sink: &mut dyn Sink) -> Result<()> {
-    if decoder.is_empty() {
-        return Ok(());
+/// Rows that were found in bytes.
+struct Found<'a> {
+    bytes: &'a Bytes,
+    rows: Vec<Range<usize>>,
+    slices: Vec<Slice>,
+}
+
+impl Found<'_> {
+    fn row(&mut self, values: &[u8]) {
+        let start = values.as_ptr().addr().wrapping_sub(self.bytes.as_ptr().addr());
+        if start < self.bytes.len() {
+            self.rows.push(start..start + values.len());
+            return;
+        }
+        // It began in the bytes before these, and was put together.
+        self.close();
+        self.slices.push(Slice { bytes: Bytes::copy_from_slice(values), rows: vec![0..values.len()] });
     }
-    sink.batch(decoder.finish()?)
+
+    fn close(&mut self) {
+        if !self.rows.is_empty() {
+            let rows = std::mem::take(&mut self.rows);
+            self.slices.push(Slice { bytes: self.bytes.clone(), rows });
+        }
+    }
+
+    fn slices(mut self) -> Vec<Slice> {
+        self.close();
+        self.slices
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +146,8 @@ mod tests {
         }
     }
 
-    fn read(lines: &[u8]) -> (Kept, Result<()>) {
+    /// As it goes with so many threads.
+    fn read(lines: &[u8], threads: usize) -> (Kept, Result<()>) {
         let column = ReadColumn {
             label: "A".into(),
             name: "A".into(),
@@ -142,11 +155,12 @@ mod tests {
             wire: Wire::AsDeclared,
         };
         let selection = Selection { columns: vec![column], exprs: vec!["`A`".into()], star: false };
-        let mut rows = Rows::new(Framing::Stream, 1 << 20, &selection).unwrap();
+        let pool = Arc::new(Pool::new(threads));
+        let mut rows = Rows::new(Framing::Stream, 1 << 20, &selection, &pool).unwrap();
         let mut kept = Kept::default();
         let mut bytes = b"[{\"header\":{\"queryId\":\"q\",\"schema\":\"`A` STRING\"}},\n".to_vec();
         bytes.extend_from_slice(lines);
-        let read = rows.push(&bytes, &mut kept).and_then(|()| rows.flush(&mut kept));
+        let read = rows.push(&bytes.into(), &mut kept).and_then(|()| rows.flush(&mut kept));
         (kept, read)
     }
 
@@ -159,14 +173,17 @@ mod tests {
             b"{\"row\":{\"columns\":[}]}},\n",
             b"{\"row\":{\"columns\":[\"x\"],\"tombstone\":true}},\n",
         ] {
-            let error = read(line).1.unwrap_err();
-            assert_eq!(error.kind(), Kind::Garbled, "{}", String::from_utf8_lossy(line));
+            for threads in [1, 2] {
+                let error = read(line, threads).1.unwrap_err();
+                assert_eq!(error.kind(), Kind::Garbled, "{}", String::from_utf8_lossy(line));
+            }
         }
     }
 
     #[test]
     fn a_bad_value_is_handed_to_the_sink_after_the_rows_before_it() {
-        let (kept, read) = read(b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"\xff\"]}},\n");
+        let lines = b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"\xff\"]}},\n";
+        let (kept, read) = read(lines, 1);
         read.unwrap();
         assert_eq!(kept.rows, 1);
         assert_eq!(kept.bad.len(), 1);

@@ -107,7 +107,8 @@ impl<'a> Read<'a> {
     ) -> Result<Self> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
-        let rows = Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection)?;
+        let rows =
+            Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
         let open = way != Some(PushWay::Offsets);
         let sink = StreamSink {
             context,
@@ -162,7 +163,12 @@ impl<'a> Read<'a> {
         let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
         let query = Query { sql, way: Way::StreamPush };
         let answer = self.context.wait_for(self.context.client.open(&query))?;
-        self.rows = Rows::new(answer.framing, self.context.options.max_row_bytes, selection)?;
+        self.rows = Rows::new(
+            answer.framing,
+            self.context.options.max_row_bytes,
+            selection,
+            self.context.lake.pool(),
+        )?;
         self.intake = Intake::start(&self.context.handle, answer);
         self.looks += 1;
         self.alive = Instant::now();
@@ -289,7 +295,12 @@ impl<'a> Read<'a> {
         if self.way == Some(PushWay::Offsets) && self.sink.positions.reached() {
             return Ok(Stop::Complete);
         }
-        let fresh = Rows::new(Framing::Stream, self.context.options.max_row_bytes, &self.plan.selection)?;
+        let fresh = Rows::new(
+            Framing::Stream,
+            self.context.options.max_row_bytes,
+            &self.plan.selection,
+            self.context.lake.pool(),
+        )?;
         let completion = std::mem::replace(&mut self.rows, fresh).end()?;
         match (self.way, completion.mark) {
             (None, Mark::QueryCompleted) => Ok(Stop::Complete),

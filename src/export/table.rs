@@ -31,7 +31,8 @@ pub(super) fn read(
 ) -> Result<Stop> {
     context.progress.enter(Stage::Reading);
     let answer = open(context, queries)?;
-    let mut rows = Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection)?;
+    let mut rows =
+        Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None };
     let mut intake = Intake::start(&context.handle, answer);
     let mut last_byte = Instant::now();

@@ -18,12 +18,14 @@ use chrono::{DateTime, Utc};
 
 use super::commit::Move;
 use super::footer::FooterFacts;
+use super::gather::Gather;
 use super::metadata::{ColumnInfo, FileFacts, RunRecord};
 use super::offsets::{OffsetRuns, doubled, each_run};
+use super::open_file::{ClosedFile, RowFacts, text};
 use super::quarantine::Quarantine;
 use super::report::{Committed, Quarantined, WriterStats};
-use super::route::{Routed, Router};
-use super::writer::{ClosedFile, FileConfig, RowFacts, Writer, text};
+use super::route::{Routed, Router, cut};
+use super::writer::{FileConfig, Writer};
 use super::{Dataset, RunInfo, TableSchema, layout, schema};
 use crate::{Error, Kind, Result};
 
@@ -41,6 +43,7 @@ pub struct Appender<'a> {
     /// Indices of the columns that files have; `None`: all.
     kept: Option<Vec<usize>>,
     router: Router,
+    gather: Gather,
     writer: Writer,
     quarantine: Quarantine,
     seen: OffsetRuns,
@@ -86,6 +89,7 @@ impl<'a> Appender<'a> {
             meta,
             kept,
             router,
+            gather: Gather::default(),
             writer: prepared.writer,
             quarantine: prepared.quarantine,
             seen: OffsetRuns::default(),
@@ -115,7 +119,7 @@ impl<'a> Appender<'a> {
             seen.insert(partition, first, last, SEEN_RUNS)
         })
         .map_err(|(partition, offset)| doubled(partition, offset))?;
-        let Routed { parts, homeless } = self.router.route(batch)?;
+        let Routed { runs, homeless } = self.router.route(batch)?;
         for (row, ms) in homeless {
             let (partitions, offsets, _) = self.meta_of(batch)?;
             let reason = match ms {
@@ -134,16 +138,31 @@ impl<'a> Appender<'a> {
             };
             self.quarantine.add(&bad)?;
         }
-        // Pieces of one partition follow each other.
-        let partitions = parts.chunk_by(|a, b| a.0 == b.0).count();
-        self.writer.look(&self.project(batch)?, partitions);
-        for (unit, part) in parts {
-            let projected = self.project(&part)?;
-            let (partitions, offsets, rowtime) = self.meta_of(&part)?;
-            let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(unit, &projected, &facts)?;
+        self.writer.look(&self.project(batch)?, runs.len());
+        if self.gather.is_empty() && !self.writer.is_too_wide(runs.len()) {
+            return cut(batch, &runs)?.into_iter().try_for_each(|(unit, part)| self.write_part(unit, &part));
         }
-        Ok(())
+        // What comes behind rows that wait, waits too: rows of a partition keep their order.
+        self.gather.add(batch, &runs);
+        if self.gather.bytes() >= self.writer.gather_budget() { self.pour() } else { Ok(()) }
+    }
+
+    /// Writes rows of one partition.
+    fn write_part(&mut self, unit: i64, part: &RecordBatch) -> Result<()> {
+        let projected = self.project(part)?;
+        let (partitions, offsets, rowtime) = self.meta_of(part)?;
+        let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
+        self.writer.write(unit, &projected, &facts)
+    }
+
+    /// Writes the rows that wait.
+    fn pour(&mut self) -> Result<()> {
+        let mut gather = std::mem::take(&mut self.gather);
+        gather.pour(|unit, part| {
+            self.write_part(unit, &part)?;
+            // Its encoders make room for those of the next one.
+            self.writer.park(unit)
+        })
     }
 
     fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
@@ -180,7 +199,13 @@ impl<'a> Appender<'a> {
 
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
-        WriterStats { quarantined: self.quarantine.rows(), ..self.writer.numbers() }
+        let numbers = self.writer.numbers();
+        WriterStats {
+            rows: numbers.rows + self.gather.rows(),
+            memory: numbers.memory + self.gather.bytes(),
+            quarantined: self.quarantine.rows(),
+            ..numbers
+        }
     }
 
     /// Makes everything written so far part of the lake, with its position, or nothing of it. The appender goes on.
@@ -204,6 +229,7 @@ impl<'a> Appender<'a> {
                 ));
             }
         }
+        self.pour()?;
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
         self.dataset.advance(&mut next, at.positions)?;

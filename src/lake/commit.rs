@@ -77,16 +77,23 @@ impl Committer {
     pub(crate) fn finish(&self, intent: &Intent) -> Result<()> {
         self.check(intent)?;
         let mut touched = BTreeSet::new();
+        let mut waiting = Vec::new();
         for step in &intent.moves {
             let (from, to) = (layout::inside(&self.dir, &step.from)?, layout::inside(&self.dir, &step.to)?);
             if fsops::size_of(&from)?.is_none() {
                 continue;
             }
-            let folder = Path::new(&step.to).parent().unwrap_or(Path::new(""));
-            self.fs.make_dirs(&self.dir, folder, self.visibility.dir_mode())?;
-            self.fs.rename(&from, &to)?;
             touched.insert(fsops::parent(&from).to_path_buf());
             touched.insert(fsops::parent(&to).to_path_buf());
+            waiting.push((from, to, Path::new(&step.to).parent().unwrap_or(Path::new(""))));
+        }
+        self.fs.make_dirs(
+            &self.dir,
+            waiting.iter().map(|(_, _, folder)| *folder),
+            self.visibility.dir_mode(),
+        )?;
+        for (from, to, _) in &waiting {
+            self.fs.rename(from, to)?;
         }
         // Recovery cannot know which renames the disk has kept: it syncs every place.
         for step in &intent.moves {

@@ -14,10 +14,10 @@ use super::commit::{Committer, Intent, Move};
 use super::fsops::{self, Fs};
 use super::lock::Lock;
 use super::metadata::{Metadata, read_metadata};
-use super::pool::Pool;
 use super::schema::{self, TableSchema};
 use super::{Appender, Lake, Limits, Owner, RunInfo, Snapshot, layout, rebuild};
 use crate::feed::{Feed, FeedKind};
+use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
 /// Mode of staging: nobody else has business there.

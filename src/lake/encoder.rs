@@ -19,7 +19,7 @@ use parquet::arrow::arrow_writer::{
 };
 use parquet::errors::{ParquetError, Result};
 
-use super::pool::{Pool, Task};
+use crate::pool::{Pool, Task};
 
 /// Bytes of arrays that wait for a thread, over all files of a writer.
 pub(crate) type Waiting = Arc<AtomicUsize>;

@@ -6,7 +6,7 @@
 //!
 //! It knows nothing of datasets, commits or Parquet.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -74,8 +74,14 @@ impl Fs {
     /// Makes one folder with `mode`; one that is there keeps its mode. Gives whether it was made. Its name lasts in
     /// either case: a process that was killed may have made it and not synced it.
     pub(crate) fn make_dir(&self, path: &Path, mode: u32) -> Result<bool> {
+        let is_new = self.make_named(path, mode)?;
+        self.make_last([path.to_path_buf()].into())?;
+        Ok(is_new)
+    }
+
+    /// Makes one folder, whose name is not known to last.
+    fn make_named(&self, path: &Path, mode: u32) -> Result<bool> {
         if is_real_dir(path)? {
-            self.make_last(path)?;
             return Ok(false);
         }
         let is_new = self
@@ -87,17 +93,17 @@ impl Fs {
         if is_new {
             self.set_mode(path, mode)?;
         }
-        self.make_last(path)?;
         Ok(is_new)
     }
 
-    /// Syncs the name of a folder, once in the life of this process.
-    fn make_last(&self, path: &Path) -> Result<()> {
-        if self.lasting.lock().unwrap_or_else(PoisonError::into_inner).contains(path) {
-            return Ok(());
-        }
-        self.sync_dir(parent(path))?;
-        self.lasting.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_path_buf());
+    /// Syncs the names of folders, each once in the life of this process and those side by side together.
+    fn make_last(&self, mut folders: BTreeSet<PathBuf>) -> Result<()> {
+        let lasting = || self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
+        folders.retain(|path| !lasting().contains(path));
+        // From the outermost on, as paths are ordered.
+        let parents: BTreeSet<&Path> = folders.iter().map(|path| parent(path)).collect();
+        parents.into_iter().try_for_each(|path| self.sync_dir(path))?;
+        lasting().extend(folders);
         Ok(())
     }
 
@@ -110,14 +116,25 @@ impl Fs {
         }
     }
 
-    /// Makes every folder of `relative` below `base`, which is there.
-    pub(crate) fn make_dirs(&self, base: &Path, relative: &Path, mode: u32) -> Result<()> {
-        let mut path = base.to_path_buf();
-        for part in relative.components() {
-            path.push(part);
-            self.make_dir(&path, mode)?;
+    /// Makes the folders below `base`, which is there, with all between.
+    pub(crate) fn make_dirs<'a>(
+        &self,
+        base: &Path,
+        below: impl IntoIterator<Item = &'a Path>,
+        mode: u32,
+    ) -> Result<()> {
+        let mut made = BTreeSet::new();
+        for relative in below {
+            let mut path = base.to_path_buf();
+            for part in relative.components() {
+                path.push(part);
+                if !made.contains(&path) {
+                    self.make_named(&path, mode)?;
+                    made.insert(path.clone());
+                }
+            }
         }
-        Ok(())
+        self.make_last(made)
     }
 
     /// Gives `path` the mode, if it has another one.

@@ -5,9 +5,11 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      ├ gather                    rows of too many partitions wait until there are enough for a file each
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
-//!      │        └ encoder, pool     columns of open files, encoded by several threads
+//!      │        ├ open_file         one file, from its first row to its footer
+//!      │        └ encoder           columns of open files, encoded by the threads of the pool
 //!      ▼
 //!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
 //!
@@ -29,11 +31,12 @@ mod encoder;
 mod encoding;
 mod footer;
 mod fsops;
+mod gather;
 mod layout;
 mod lock;
 mod metadata;
 mod offsets;
-mod pool;
+mod open_file;
 mod preview;
 mod properties;
 mod quarantine;
@@ -56,6 +59,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::pool::Pool;
 
 pub use appender::{Appender, Commit};
 pub use completeness::{DayState, Gap, PartitionState, Why, completeness};
@@ -81,18 +86,13 @@ pub struct Lake {
     root: PathBuf,
     fs: fsops::Fs,
     seal_after: Option<std::time::Duration>,
-    pool: Arc<pool::Pool>,
+    pool: Arc<Pool>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self {
-            root: root.into(),
-            fs: fsops::Fs::default(),
-            seal_after: None,
-            pool: Arc::new(pool::Pool::new(1)),
-        }
+        Self { root: root.into(), fs: fsops::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
@@ -106,10 +106,10 @@ impl Lake {
         Self { seal_after, ..self }
     }
 
-    /// Encodes with so many threads, shared by all datasets of this value and its clones; one without this.
+    /// Works with so many threads, shared by all datasets of this value and its clones; one without this.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
-        Self { pool: Arc::new(pool::Pool::new(threads)), ..self }
+        Self { pool: Arc::new(Pool::new(threads)), ..self }
     }
 
     /// Where it is.
@@ -127,7 +127,8 @@ impl Lake {
         &self.fs
     }
 
-    fn pool(&self) -> &Arc<pool::Pool> {
+    /// The threads that decode and encode.
+    pub fn pool(&self) -> &Arc<Pool> {
         &self.pool
     }
 }

@@ -22,10 +22,11 @@ use super::commit::Move;
 use super::footer::{FooterFacts, read_footer};
 use super::metadata::{ColumnInfo, Metadata};
 use super::offsets::{OffsetRuns, doubled, each_run};
+use super::open_file::{RowFacts, text};
 use super::report::{Committed, WriterStats};
-use super::route::Router;
+use super::route::{Router, cut};
 use super::runs::Runs;
-use super::writer::{RowFacts, Writer, text};
+use super::writer::Writer;
 use super::{Dataset, RunInfo, TableSchema, fsops, layout, seal};
 use crate::feed::FeedKind;
 use crate::{Error, Kind, Result};
@@ -175,7 +176,7 @@ impl<'a> Replacer<'a> {
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
         let bug = |e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}"));
-        for (unit, part) in self.router.route(batch)?.parts {
+        for (unit, part) in cut(batch, &self.router.route(batch)?.runs)? {
             let (folder, _) = self.router.depth().folder(unit)?;
             if !is_below(&folder, &self.prefix) {
                 continue;

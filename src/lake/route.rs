@@ -41,10 +41,12 @@ pub(crate) struct Router {
     zone: Tz,
 }
 
-/// What came of a batch.
+/// Per unit its rows in a batch, as runs of a start and a length, in ascending order.
+pub(crate) type Runs = BTreeMap<i64, Vec<(usize, usize)>>;
+
+/// Where the rows of a batch belong.
 pub(crate) struct Routed {
-    /// Unit and its rows.
-    pub(crate) parts: Vec<(i64, RecordBatch)>,
+    pub(crate) runs: Runs,
     /// Rows without a folder, and the value of their time.
     pub(crate) homeless: Vec<(usize, Option<i64>)>,
 }
@@ -84,10 +86,13 @@ impl Router {
         &self.column_name
     }
 
-    /// Cuts a batch by partition.
+    /// Finds the partition of each row.
     pub(crate) fn route(&self, batch: &RecordBatch) -> Result<Routed> {
         if let Some(unit) = self.only_unit(batch.column(self.column)) {
-            return Ok(Routed { parts: vec![(unit, batch.clone())], homeless: Vec::new() });
+            return Ok(Routed {
+                runs: Runs::from([(unit, vec![(0, batch.num_rows())])]),
+                homeless: Vec::new(),
+            });
         }
         let units = self.units(batch.column(self.column))?;
         let mut runs: Vec<(usize, usize)> = Vec::new();
@@ -97,22 +102,15 @@ impl Router {
                 _ => runs.push((row, 1)),
             }
         }
-        let mut homeless = Vec::new();
-        let mut by_unit: BTreeMap<i64, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut routed = Routed { runs: Runs::new(), homeless: Vec::new() };
         for (start, len) in runs {
             if let Ok(unit) = units[start] {
-                by_unit.entry(unit).or_default().push((start, len));
+                routed.runs.entry(unit).or_default().push((start, len));
             } else {
-                homeless.extend((start..start + len).map(|row| (row, units[row].err().flatten())));
+                routed.homeless.extend((start..start + len).map(|row| (row, units[row].err().flatten())));
             }
         }
-        let mut parts = Vec::with_capacity(by_unit.len());
-        for (unit, runs) in by_unit {
-            for rows in pieces(&runs) {
-                parts.push((unit, rows.of(batch)?));
-            }
-        }
-        Ok(Routed { parts, homeless })
+        Ok(routed)
     }
 
     /// The unit that all rows have, where the least and the greatest time tell it: milliseconds without nulls, in UTC.
@@ -166,6 +164,17 @@ impl Router {
     fn unit(&self, ms: i64, local: bool) -> Option<i64> {
         unit_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
     }
+}
+
+/// Cuts a batch by partition: units in their order, each with its rows in one or more pieces.
+pub(crate) fn cut(batch: &RecordBatch, runs: &Runs) -> Result<Vec<(i64, RecordBatch)>> {
+    let mut parts = Vec::with_capacity(runs.len());
+    for (unit, runs) in runs {
+        for rows in pieces(runs) {
+            parts.push((*unit, rows.of(batch)?));
+        }
+    }
+    Ok(parts)
 }
 
 /// Rows of a batch that go to one partition and follow each other there.

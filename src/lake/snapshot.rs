@@ -12,9 +12,10 @@ use chrono::{DateTime, Utc};
 use super::appender::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use super::commit::Move;
 use super::metadata::ColumnInfo;
+use super::open_file::RowFacts;
 use super::quarantine::Quarantine;
 use super::report::{Committed, Quarantined, WriterStats};
-use super::writer::{RowFacts, Writer};
+use super::writer::Writer;
 use super::{Dataset, RunInfo, TableSchema, layout};
 use crate::{Error, Kind, Result};
 

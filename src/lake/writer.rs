@@ -10,28 +10,24 @@
 //!
 //! Files are made in staging with their final mode and synced when closed. It knows no dataset and no commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
-use parquet::file::metadata::KeyValue;
-use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::RollReasons;
-use super::encoder::{RowGroup, Waiting};
+use super::encoder::Waiting;
 use super::encoding::Sampler;
 use super::footer::FooterFacts;
-use super::fsops::{self, Fs, LakeFile};
-use super::offsets::{OffsetRuns, doubled, each_run};
-use super::pool::Pool;
+use super::fsops::{self, Fs};
+use super::open_file::{ClosedFile, LEAF_BASE, OpenFile, RowFacts};
 use super::properties::{Pages, level, properties};
 use crate::feed::Compression;
+use crate::pool::{Pool, Promise};
 use crate::{Error, Kind, Result};
 
 /// Rows that go to the encoder at once: the size of a file is looked at in between.
@@ -44,13 +40,6 @@ const MIN_OPEN: usize = 4;
 /// A row group smaller than this in both is not worth having: the file is closed instead.
 const SMALL_ROWS: usize = 4_096;
 const SMALL_BYTES: usize = 1 << 20;
-/// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
-const LEAF_BASE: usize = 16 << 10;
-const LEAF_FLUSHED: usize = 1 << 10;
-/// Copies of a value that the encoder of texts keeps: its page, the least and the greatest.
-const LONG_COPIES: usize = 3;
-/// Bytes of a row from which on a single one fills a page.
-const LONG_ROW: usize = 64 << 10;
 /// Partitions of one batch from which on rows count as scattered over files.
 const SCATTERED: usize = 5;
 /// Where a row group ends, in rows and in bytes.
@@ -58,8 +47,11 @@ const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
 /// Rows that may wait for an encoding thread, in bytes of their arrays.
 const WAITING: usize = 16 << 20;
-/// Runs of offsets that a footer lists for one Kafka partition.
-pub(crate) const FOOTER_RUNS: usize = 256;
+/// What a leaf column costs before it has rows: its buffers, and the part of a zstd context for reading, which the
+/// Parquet crate makes with it and never uses.
+const LEAF_EMPTY: usize = LEAF_BASE + (96 << 10);
+/// Files that are being written out and synced at once.
+const CLOSING: usize = 4;
 
 /// Why a file is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,41 +74,6 @@ pub(crate) struct FileConfig {
     pub(crate) budget: usize,
 }
 
-/// Facts of the rows that go with a batch.
-#[derive(Default)]
-pub(crate) struct RowFacts<'a> {
-    /// Kafka partition and offset of each row.
-    pub(crate) positions: Option<(&'a [i32], &'a [i64])>,
-    /// ROWTIME of each row, milliseconds.
-    pub(crate) rowtime: Option<&'a [i64]>,
-}
-
-/// A finished file in staging.
-#[derive(Debug, Clone)]
-pub(crate) struct ClosedFile {
-    pub(crate) unit: i64,
-    pub(crate) staged: PathBuf,
-    pub(crate) bytes: u64,
-    pub(crate) rows: u64,
-    pub(crate) offsets: Vec<(i32, [i64; 2])>,
-    pub(crate) rowtime: Option<[i64; 2]>,
-}
-
-struct OpenFile {
-    writer: SerializedFileWriter<LakeFile>,
-    factory: ArrowRowGroupWriterFactory,
-    group: Option<RowGroup>,
-    staged: PathBuf,
-    rows: u64,
-    offsets: OffsetRuns,
-    rowtime: Option<[i64; 2]>,
-    last_used: u64,
-    memory: usize,
-    pages: Pages,
-    /// Encoded bytes of the row group in progress, as last measured.
-    size: usize,
-}
-
 /// The open and the finished files.
 pub(crate) struct Writer {
     fs: Fs,
@@ -131,7 +88,10 @@ pub(crate) struct Writer {
     pages: Pages,
     sampler: Sampler,
     open: HashMap<i64, OpenFile>,
+    /// Finished, but for what `closing` has still to do.
     closed: Vec<ClosedFile>,
+    /// Index into `closed`, memory, and what brings the size.
+    closing: VecDeque<(usize, usize, Promise<Result<u64>>)>,
     memory: usize,
     /// Files that were measured while threads were at work on them.
     unsettled: BTreeSet<i64>,
@@ -173,6 +133,7 @@ impl Writer {
             sampler: Sampler::default(),
             open: HashMap::new(),
             closed: Vec::new(),
+            closing: VecDeque::new(),
             memory: 0,
             unsettled: BTreeSet::new(),
             clock: 0,
@@ -202,17 +163,35 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether files for rows of so many partitions cannot be open at once: their encoders alone would take well more
+    /// than the budget. Somewhat more is borne, as small files and row groups are worse.
+    pub(crate) fn is_too_wide(&self, partitions: usize) -> bool {
+        let empty = partitions.saturating_mul(self.leaves.len() * LEAF_EMPTY);
+        empty > self.config.budget.saturating_mul(2) || partitions > self.max_open
+    }
+
+    /// Memory for rows that wait until they are enough for their files.
+    pub(crate) fn gather_budget(&self) -> usize {
+        self.config.budget / 2
+    }
+
+    /// Ends the row group of a partition's file, which keeps no encoders then.
+    pub(crate) fn park(&mut self, unit: i64) -> Result<()> {
+        let Some(file) = self.open.get_mut(&unit) else { return Ok(()) };
+        file.flush(&self.pool)?;
+        self.measure(unit);
+        Ok(())
+    }
+
     fn write_step(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
         if !self.open.contains_key(&unit) {
-            while self.open.len() >= self.max_open {
-                self.close_oldest()?;
+            while self.open.len() + self.closing.len() >= self.max_open {
+                self.make_room()?;
             }
             let file = loop {
                 match self.begin() {
                     // Others have taken what the limit allows: one of our files makes room.
-                    Err(e) if fsops::is_out_of_descriptors(&e) && !self.open.is_empty() => {
-                        self.close_oldest()?;
-                    }
+                    Err(e) if fsops::is_out_of_descriptors(&e) && self.has_files() => self.make_room()?,
                     other => break other?,
                 }
             };
@@ -247,47 +226,43 @@ impl Writer {
     /// Brings the memory below the budget.
     fn relieve(&mut self) -> Result<()> {
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
+            if !self.closing.is_empty() {
+                self.settle_one()?;
+                continue;
+            }
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&unit, file)) = largest else { return Ok(()) };
             if file.group_rows() >= SMALL_ROWS || file.size >= SMALL_BYTES {
                 file.flush(&self.pool)?;
                 self.measure(unit);
             } else {
-                self.close_oldest()?;
+                self.make_room()?;
             }
         }
         Ok(())
     }
 
-    fn close_oldest(&mut self) -> Result<()> {
-        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
-        oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))
+    fn has_files(&self) -> bool {
+        !self.open.is_empty() || !self.closing.is_empty()
+    }
+
+    /// Gets rid of a file: one that is on its way, or else the one unused longest.
+    fn make_room(&mut self) -> Result<()> {
+        if self.closing.is_empty() {
+            let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
+            oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))?;
+        }
+        self.settle_one()
     }
 
     /// Estimates a file's memory anew.
     fn measure(&mut self, unit: i64) {
         let Some(file) = self.open.get_mut(&unit) else { return };
-        let leaves = self.leaves.len();
-        let mut busy = false;
-        let mut memory = leaves * LEAF_FLUSHED * file.writer.flushed_row_groups().len();
-        file.size = 0;
-        if let Some(group) = &file.group {
-            let held = group.measure();
-            file.size = held.size;
-            busy = held.busy;
-            memory += held.memory + leaves * LEAF_BASE + LONG_COPIES * group.row_bytes();
-            if group.rows() >= file.pages.rows() {
-                memory += leaves * self.codec_bytes;
-            } else if group.row_bytes() >= LONG_ROW {
-                // The column of the long values has compressed a page.
-                memory += self.codec_bytes;
-            }
-        }
-        if busy {
+        let before = file.memory;
+        if file.measure(self.leaves.len(), self.codec_bytes) {
             self.unsettled.insert(unit);
         }
-        self.memory = self.memory - file.memory + memory;
-        file.memory = memory;
+        self.memory = self.memory - before + file.memory;
     }
 
     fn begin(&mut self) -> Result<OpenFile> {
@@ -295,56 +270,36 @@ impl Writer {
         let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
         let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler, self.pages)?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&self.config.schema), Some(properties))
-            .and_then(ArrowWriter::into_serialized_writer);
-        let (writer, factory) = writer.map_err(|e| refused(&e, &staged))?;
+        let file = OpenFile::begin(file, staged, &self.config.schema, properties, self.pages)?;
         self.files_made += 1;
-        Ok(OpenFile {
-            writer,
-            factory,
-            group: None,
-            staged,
-            rows: 0,
-            offsets: OffsetRuns::default(),
-            rowtime: None,
-            last_used: self.clock,
-            memory: 0,
-            pages: self.pages,
-            size: 0,
-        })
+        Ok(file)
     }
 
+    /// Closes a file; its bytes may reach the disk later, at the latest with `settle_all`.
     fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
-        let Some(mut file) = self.open.remove(&unit) else { return Ok(()) };
-        self.memory -= file.memory;
-        file.flush(&self.pool)?;
-        let mut entry = |key: &str, value: String| {
-            file.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
-        };
-        if !file.offsets.partitions().is_empty() {
-            entry("offsets", text(&file.offsets)?);
+        while self.closing.len() >= CLOSING {
+            self.settle_one()?;
         }
-        if let Some([min, max]) = file.rowtime {
-            entry("rowtime", format!("[{min},{max}]"));
-        }
-        if let Some(positions) = positions {
-            entry("positions", positions.to_owned());
-        }
-        file.writer.finish().map_err(|e| refused(&e, &file.staged))?;
-        file.writer.inner().sync()?;
-        self.closed.push(ClosedFile {
-            unit,
-            bytes: file.writer.bytes_written() as u64,
-            staged: file.staged,
-            rows: file.rows,
-            offsets: file.offsets.hulls().collect(),
-            rowtime: file.rowtime,
-        });
+        let Some(file) = self.open.remove(&unit) else { return Ok(()) };
+        let memory = file.memory;
+        let (closed, rest) = file.close(unit, positions, &self.pool)?;
+        self.closing.push_back((self.closed.len(), memory, rest));
+        self.closed.push(closed);
         match why {
             Roll::Size => self.rolls.size += 1,
             Roll::Memory => self.rolls.memory += 1,
             Roll::Commit => self.rolls.commit += 1,
         }
+        Ok(())
+    }
+
+    /// Waits for the file that was closed first.
+    fn settle_one(&mut self) -> Result<()> {
+        let Some((at, memory, rest)) = self.closing.pop_front() else { return Ok(()) };
+        self.memory -= memory;
+        let bytes = rest.wait(&self.pool);
+        self.closed[at].bytes =
+            bytes.unwrap_or_else(|| Err(Error::new(Kind::Bug, "the writing of a file broke")))?;
         Ok(())
     }
 
@@ -359,6 +314,9 @@ impl Writer {
         }
         for unit in units {
             self.close(unit, Roll::Commit, positions)?;
+        }
+        while !self.closing.is_empty() {
+            self.settle_one()?;
         }
         let mut files = std::mem::take(&mut self.closed);
         files.sort_by(|a, b| (a.unit, &a.staged).cmp(&(b.unit, &b.staged)));
@@ -387,7 +345,7 @@ impl Writer {
     pub(crate) fn numbers(&self) -> super::WriterStats {
         let open_bytes: usize = self.open.values().map(OpenFile::bytes).sum();
         super::WriterStats {
-            rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(|f| f.rows)).sum(),
+            rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(OpenFile::rows)).sum(),
             quarantined: 0,
             bytes_out: self.closed.iter().map(|f| f.bytes).sum::<u64>() + open_bytes as u64,
             open_files: self.open.len(),
@@ -397,68 +355,12 @@ impl Writer {
     }
 }
 
-impl OpenFile {
-    fn write(
-        &mut self,
-        batch: &RecordBatch,
-        schema: &SchemaRef,
-        pool: &Pool,
-        waiting: &Waiting,
-    ) -> Result<()> {
-        let mut group = match self.group.take() {
-            Some(group) => group,
-            None => RowGroup::new(&self.factory, self.writer.flushed_row_groups().len(), schema, waiting)
-                .map_err(|e| refused(&e, &self.staged))?,
-        };
-        group.write(batch, pool).map_err(|e| refused(&e, &self.staged))?;
-        self.group = Some(group);
-        self.rows += batch.num_rows() as u64;
-        Ok(())
-    }
-
-    /// Lets the threads close the columns of the row group; `flush` must follow.
-    fn begin_flush(&mut self, pool: &Pool) -> Result<()> {
-        match &mut self.group {
-            Some(group) => group.close(pool).map_err(|e| refused(&e, &self.staged)),
-            None => Ok(()),
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Nothing may write to staging once somebody else may have it.
+        while !self.closing.is_empty() {
+            let _ = self.settle_one();
         }
-    }
-
-    /// Writes the row group in progress to the file.
-    fn flush(&mut self, pool: &Pool) -> Result<()> {
-        self.begin_flush(pool)?;
-        let Some(group) = self.group.take() else { return Ok(()) };
-        let write = || {
-            let mut row_group = self.writer.next_row_group()?;
-            for chunk in group.chunks(pool)? {
-                chunk.append_to_row_group(&mut row_group)?;
-            }
-            row_group.close().map(|_| ())
-        };
-        write().map_err(|e| refused(&e, &self.staged))
-    }
-
-    fn group_rows(&self) -> usize {
-        self.group.as_ref().map_or(0, RowGroup::rows)
-    }
-
-    /// Size of the file if it were closed now.
-    fn bytes(&self) -> usize {
-        self.writer.bytes_written() + self.size
-    }
-
-    fn note(&mut self, facts: &RowFacts<'_>) -> Result<()> {
-        if let Some((partitions, offsets)) = facts.positions {
-            each_run(partitions, offsets, |partition, first, last| {
-                self.offsets.insert(partition, first, last, FOOTER_RUNS)
-            })
-            .map_err(|(partition, offset)| doubled(partition, offset))?;
-        }
-        for time in facts.rowtime.into_iter().flatten() {
-            let [min, max] = self.rowtime.unwrap_or([*time, *time]);
-            self.rowtime = Some([min.min(*time), max.max(*time)]);
-        }
-        Ok(())
     }
 }
 
@@ -467,23 +369,4 @@ fn max_open(limit: Option<u64>) -> usize {
     let Some(limit) = limit else { return MAX_OPEN };
     usize::try_from(limit.saturating_sub(RESERVED) / 2)
         .map_or(MAX_OPEN, |files| files.clamp(MIN_OPEN, MAX_OPEN))
-}
-
-/// JSON text of a value that always has one.
-pub(crate) fn text(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value)
-        .map_err(|e| Error::new(Kind::Bug, format!("a record of the lake cannot be written: {e}")))
-}
-
-fn refused(e: &parquet::errors::ParquetError, path: &std::path::Path) -> Error {
-    use std::error::Error as _;
-    // An error of the file system comes wrapped; a full disk must be told from a fault in the rows.
-    let mut cause = e.source();
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return Error::io("write", path, std::io::Error::new(io.kind(), io.to_string()));
-        }
-        cause = inner.source();
-    }
-    Error::new(Kind::Bug, format!("the rows cannot be encoded: {e}")).at("file", path.display())
 }

@@ -124,7 +124,7 @@ impl Bench<'_> {
         let dir = self.dataset.dir();
         let staging = dir.join(layout::STAGING);
         let aside = std::path::Path::new(layout::DAMAGED).join(self.stamp).join("staging");
-        fs.make_dirs(dir, &aside, self.dataset.feed.visibility.dir_mode())?;
+        fs.make_dirs(dir, [aside.as_path()], self.dataset.feed.visibility.dir_mode())?;
         let mut entries = fsops::list(&staging)?;
         entries.sort_by_key(|entry| entry.name == "intent.json");
         for entry in entries {
@@ -211,7 +211,7 @@ impl Bench<'_> {
         let Committer { fs, dir, visibility } = &self.dataset.committer;
         let Some(bytes) = fsops::read_capped(&dir.join(layout::METADATA), 256 << 20)? else { return Ok(()) };
         let folder = std::path::Path::new(layout::DAMAGED).join(self.stamp);
-        fs.make_dirs(dir, &folder, visibility.dir_mode())?;
+        fs.make_dirs(dir, [folder.as_path()], visibility.dir_mode())?;
         let to = dir.join(&folder).join(layout::METADATA);
         fs.replace(&to, &dir.join(&folder).join("_metadata.tmp"), &bytes, visibility.file_mode())
     }

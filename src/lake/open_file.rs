@@ -1,0 +1,261 @@
+//! A file in staging from its first row to its footer.
+//!
+//! ```text
+//! rows ─▶ row group, its columns encoded by the pool ── flush ──▶ bytes of the file ── close ──▶ footer, synced
+//! ```
+//!
+//! It knows its own memory and nothing of other files.
+
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::encoder::{RowGroup, Waiting};
+use super::fsops::LakeFile;
+use super::offsets::{OffsetRuns, doubled, each_run};
+use super::properties::Pages;
+use crate::pool::{Pool, Promise};
+use crate::{Error, Kind, Result};
+
+/// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
+pub(super) const LEAF_BASE: usize = 16 << 10;
+const LEAF_FLUSHED: usize = 1 << 10;
+/// Copies of a value that the encoder of texts keeps: its page, the least and the greatest.
+const LONG_COPIES: usize = 3;
+/// Bytes of a row from which on a single one fills a page.
+const LONG_ROW: usize = 64 << 10;
+/// Runs of offsets that a footer lists for one Kafka partition.
+pub(crate) const FOOTER_RUNS: usize = 256;
+
+/// Facts of the rows that go with a batch.
+#[derive(Default)]
+pub(crate) struct RowFacts<'a> {
+    /// Kafka partition and offset of each row.
+    pub(crate) positions: Option<(&'a [i32], &'a [i64])>,
+    /// ROWTIME of each row, milliseconds.
+    pub(crate) rowtime: Option<&'a [i64]>,
+}
+
+/// A finished file in staging.
+#[derive(Debug, Clone)]
+pub(crate) struct ClosedFile {
+    pub(crate) unit: i64,
+    pub(crate) staged: PathBuf,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
+    pub(crate) offsets: Vec<(i32, [i64; 2])>,
+    pub(crate) rowtime: Option<[i64; 2]>,
+}
+
+/// A file that rows go to.
+pub(super) struct OpenFile {
+    writer: SerializedFileWriter<LakeFile>,
+    factory: ArrowRowGroupWriterFactory,
+    group: Option<RowGroup>,
+    staged: PathBuf,
+    rows: u64,
+    offsets: OffsetRuns,
+    rowtime: Option<[i64; 2]>,
+    pages: Pages,
+    /// When it was last used, by the writer's count.
+    pub(super) last_used: u64,
+    /// What it holds in memory, as last measured.
+    pub(super) memory: usize,
+    /// Encoded bytes of the row group in progress, as last measured.
+    pub(super) size: usize,
+}
+
+impl OpenFile {
+    /// Begins the file that was made at `staged`.
+    pub(super) fn begin(
+        file: LakeFile,
+        staged: PathBuf,
+        schema: &SchemaRef,
+        properties: WriterProperties,
+        pages: Pages,
+    ) -> Result<Self> {
+        let writer = ArrowWriter::try_new(file, SchemaRef::clone(schema), Some(properties))
+            .and_then(ArrowWriter::into_serialized_writer);
+        let (writer, factory) = writer.map_err(|e| refused(&e, &staged))?;
+        Ok(Self {
+            writer,
+            factory,
+            group: None,
+            staged,
+            rows: 0,
+            offsets: OffsetRuns::default(),
+            rowtime: None,
+            pages,
+            last_used: 0,
+            memory: 0,
+            size: 0,
+        })
+    }
+
+    /// Hands rows to the encoders.
+    pub(super) fn write(
+        &mut self,
+        batch: &RecordBatch,
+        schema: &SchemaRef,
+        pool: &Pool,
+        waiting: &Waiting,
+    ) -> Result<()> {
+        let mut group = match self.group.take() {
+            Some(group) => group,
+            None => RowGroup::new(&self.factory, self.writer.flushed_row_groups().len(), schema, waiting)
+                .map_err(|e| refused(&e, &self.staged))?,
+        };
+        group.write(batch, pool).map_err(|e| refused(&e, &self.staged))?;
+        self.group = Some(group);
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Lets the threads close the columns of the row group; `flush` or `close` must follow.
+    pub(super) fn begin_flush(&mut self, pool: &Pool) -> Result<()> {
+        match &mut self.group {
+            Some(group) => group.close(pool).map_err(|e| refused(&e, &self.staged)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the row group in progress to the file.
+    pub(super) fn flush(&mut self, pool: &Pool) -> Result<()> {
+        let chunks = self.chunks(pool)?;
+        append(&mut self.writer, chunks).map_err(|e| refused(&e, &self.staged))
+    }
+
+    /// Ends the row group in progress and gives its columns.
+    fn chunks(&mut self, pool: &Pool) -> Result<Vec<ArrowColumnChunk>> {
+        self.begin_flush(pool)?;
+        let Some(group) = self.group.take() else { return Ok(Vec::new()) };
+        group.chunks(pool).map_err(|e| refused(&e, &self.staged))
+    }
+
+    /// Ends the file of partition `unit`; `positions` go into its footer. What is left to do is the disk's part and may be done by any
+    /// thread: it brings the file's size.
+    pub(super) fn close(
+        mut self,
+        unit: i64,
+        positions: Option<&str>,
+        pool: &Pool,
+    ) -> Result<(ClosedFile, Promise<Result<u64>>)> {
+        let chunks = self.chunks(pool)?;
+        let mut entry = |key: &str, value: String| {
+            self.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
+        };
+        if !self.offsets.partitions().is_empty() {
+            entry("offsets", text(&self.offsets)?);
+        }
+        if let Some([min, max]) = self.rowtime {
+            entry("rowtime", format!("[{min},{max}]"));
+        }
+        if let Some(positions) = positions {
+            entry("positions", positions.to_owned());
+        }
+        let closed = ClosedFile {
+            unit,
+            bytes: self.bytes() as u64,
+            staged: self.staged.clone(),
+            rows: self.rows,
+            offsets: self.offsets.hulls().collect(),
+            rowtime: self.rowtime,
+        };
+        let (mut writer, staged) = (self.writer, self.staged);
+        let rest = move || {
+            let written = append(&mut writer, chunks).and_then(|()| writer.finish().map(|_| ()));
+            written.map_err(|e| refused(&e, &staged))?;
+            writer.inner().sync()?;
+            Ok(writer.bytes_written() as u64)
+        };
+        Ok((closed, pool.run(rest)))
+    }
+
+    /// Estimates its memory anew; true when threads are at work on it, so that it is more by now.
+    pub(super) fn measure(&mut self, leaves: usize, codec_bytes: usize) -> bool {
+        self.size = 0;
+        self.memory = leaves * LEAF_FLUSHED * self.writer.flushed_row_groups().len();
+        let Some(group) = &self.group else { return false };
+        let held = group.measure();
+        self.size = held.size;
+        self.memory += held.memory + leaves * LEAF_BASE + LONG_COPIES * group.row_bytes();
+        if group.rows() >= self.pages.rows() {
+            self.memory += leaves * codec_bytes;
+        } else if group.row_bytes() >= LONG_ROW {
+            // The column of the long values has compressed a page.
+            self.memory += codec_bytes;
+        }
+        held.busy
+    }
+
+    /// Rows of the row group in progress.
+    pub(super) fn group_rows(&self) -> usize {
+        self.group.as_ref().map_or(0, RowGroup::rows)
+    }
+
+    /// Rows so far.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Size of the file if it were closed now.
+    pub(super) fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.size
+    }
+
+    /// Keeps what the footer says of the rows.
+    pub(super) fn note(&mut self, facts: &RowFacts<'_>) -> Result<()> {
+        if let Some((partitions, offsets)) = facts.positions {
+            each_run(partitions, offsets, |partition, first, last| {
+                self.offsets.insert(partition, first, last, FOOTER_RUNS)
+            })
+            .map_err(|(partition, offset)| doubled(partition, offset))?;
+        }
+        for time in facts.rowtime.into_iter().flatten() {
+            let [min, max] = self.rowtime.unwrap_or([*time, *time]);
+            self.rowtime = Some([min.min(*time), max.max(*time)]);
+        }
+        Ok(())
+    }
+}
+
+/// Writes a row group of these columns, if there are any.
+fn append(
+    writer: &mut SerializedFileWriter<LakeFile>,
+    chunks: Vec<ArrowColumnChunk>,
+) -> std::result::Result<(), ParquetError> {
+    if chunks.is_empty() {
+        return Ok(());
+    }
+    let mut group = writer.next_row_group()?;
+    for chunk in chunks {
+        chunk.append_to_row_group(&mut group)?;
+    }
+    group.close().map(|_| ())
+}
+
+/// JSON text of a value that always has one.
+pub(crate) fn text(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Error::new(Kind::Bug, format!("a record of the lake cannot be written: {e}")))
+}
+
+fn refused(e: &ParquetError, path: &Path) -> Error {
+    use std::error::Error as _;
+    // An error of the file system comes wrapped; a full disk must be told from a fault in the rows.
+    let mut cause = e.source();
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+            return Error::io("write", path, std::io::Error::new(io.kind(), io.to_string()));
+        }
+        cause = inner.source();
+    }
+    Error::new(Kind::Bug, format!("the rows cannot be encoded: {e}")).at("file", path.display())
+}
