@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::screen::{self, ScreenArgs};
+use super::screen::{self, ScreenArgs, in_the_background};
 use super::{Start, client, export, runtime, say};
 use crate::demo::{DemoOptions, DemoServer};
 use crate::error::{Error, Kind, Result};
@@ -78,7 +78,8 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
         rate: args.rate.unwrap_or(if on_screen { RATE } else { 0.0 }),
         ..DemoOptions::default()
     };
-    let runtime = runtime()?;
+    // The server needs one too.
+    let runtime = if on_screen { in_the_background(|| runtime(2))?? } else { runtime(2)? };
     if args.serve {
         return runtime.block_on(serve(options, args.new));
     }

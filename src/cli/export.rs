@@ -55,7 +55,7 @@ pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
     }
     let client = client(&config)?;
     let output = if args.json { Output::Json } else { Output::Human };
-    let exit = runtime()?.block_on(async {
+    let exit = runtime(1)?.block_on(async {
         greet(&client, &config).await?;
         if args.dry_run {
             return dry_run(&client, &config, &feeds, output).await;
@@ -133,7 +133,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
     }
 }
 
-/// Threads that encode: as configured, or one for each core up to four.
+/// Threads that decode and encode: as configured, or one for each core up to four.
 fn threads(configured: usize) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     if configured == 0 { cores().min(4) } else { configured }

@@ -354,7 +354,7 @@ fn validate(paths: &FeedPaths, names: &[String]) -> Result<Exit> {
 fn prepare(config: &Config, paths: &FeedPaths, name: &str, mirror: bool, yes: bool) -> Result<Exit> {
     let feed = valid(&Catalog::load(paths)?, name)?;
     let client = client(config)?;
-    let runtime = runtime()?;
+    let runtime = runtime(1)?;
     let (sql, purpose) = match runtime.block_on(prepare::examine(&client, &feed, mirror))? {
         Preparation::NotNeeded(why) => {
             say(&format!("nothing to prepare: {why}"));
@@ -396,7 +396,7 @@ fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit>
     };
     let mut dataset = Dataset::open(&Lake::new(&config.paths.lake), &feed, Limits::default(), owner)?;
     let positions = dataset.metadata().positions.clone();
-    let plan = runtime()?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
+    let plan = runtime(1)?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
     let version = dataset.accept_schema(&plan.schema, Utc::now())?;
     say(&format!("{name}: the columns of {} are accepted as schema {version}", plan.source.name));
     Ok(Exit::Done)

@@ -195,10 +195,12 @@ fn client(config: &Config) -> Result<Client> {
     })
 }
 
-/// The runtime on which the network and the event loop live; jobs have threads of their own.
-fn runtime() -> Result<tokio::runtime::Runtime> {
+/// The runtime on which the network lives; jobs and the event loop have threads of their own. One thread does for a
+/// client: it reads two million rows a second, and with a second one chunks of a row cost twice as much by being handed
+/// from thread to thread (`benches/transport.rs`).
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(|e| Error::new(Kind::Io, format!("cannot start the runtime: {e}")).because(e))

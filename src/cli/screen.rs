@@ -62,7 +62,7 @@ pub(super) fn run(start: Start, args: &ScreenArgs) -> Result<Exit> {
     let mut start = start;
     start.flags.extend(args.flags());
     let config = start.config()?;
-    let runtime = runtime()?;
+    let runtime = in_the_background(|| runtime(1))??;
     let exit = runtime.block_on(open(&config, args, program(&start)));
     // A disk that hangs may hold a thread for ever; nothing waits for it.
     runtime.shutdown_background();
@@ -73,7 +73,7 @@ pub(super) fn run(start: Start, args: &ScreenArgs) -> Result<Exit> {
 pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) -> Result<Exit> {
     let client = client(config)?;
     screen::run(Setup {
-        engine: setup(config, client.clone(), false, "lakehand"),
+        engine: in_the_background(|| setup(config, client.clone(), false, "lakehand"))?,
         keymap: keymap(&config.root)?,
         theme: theme(config),
         ascii: config.screen.ascii,
@@ -84,6 +84,26 @@ pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) ->
         program,
     })
     .await
+}
+
+/// How far what works in the background steps back, as nice(1) counts.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Makes what starts threads, so that they give way to the screen: a key is answered at once although exports take all
+/// cores. On Linux a thread has a priority of its own, and those that it starts inherit it; elsewhere nothing changes.
+pub(super) fn in_the_background<T: Send>(make: impl FnOnce() -> T + Send) -> Result<T> {
+    let make = || {
+        // Refused, it is a matter of comfort only.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(NICE);
+        make()
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("background".to_owned()).spawn_scoped(scope, make);
+        let thread = thread.map_err(|e| Error::new(Kind::Io, format!("cannot start a thread: {e}")))?;
+        Ok(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// No colours where the environment asks for none, unless a theme was chosen.

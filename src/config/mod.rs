@@ -128,7 +128,7 @@ pub struct ExportConfig {
     pub target_file_bytes: u64,
     /// Feeds exported at the same time.
     pub concurrency: usize,
-    /// Threads that encode, over all exports; 0: one for each core, at most 4.
+    /// Threads that decode and encode, over all exports; 0: one for each core, at most 4.
     pub threads: usize,
     /// A stream's rows are committed at least so often.
     pub commit_every: Duration,

@@ -124,69 +124,105 @@ impl Found<'_> {
 
 #[cfg(test)]
 mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+
     use super::*;
     use crate::ksql::column::{ReadColumn, Wire};
     use crate::ksql::schema::SqlType;
 
+    /// What came, in its order: the value of a row, or why it is bad.
     #[derive(Default)]
-    struct Kept {
-        rows: usize,
-        bad: Vec<String>,
-    }
+    struct Kept(Vec<Result<i64, String>>);
 
     impl Sink for Kept {
         fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-            self.rows += batch.num_rows();
+            self.0
+                .extend(batch.column(0).as_primitive::<Int64Type>().values().iter().map(|value| Ok(*value)));
             Ok(())
         }
 
-        fn bad(&mut self, bad: BadRow, _row: &[u8]) -> Result<()> {
-            self.bad.push(bad.reason);
+        fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
+            let row = String::from_utf8_lossy(row);
+            self.0.push(Err(format!("{row}: {}", bad.reason)));
             Ok(())
         }
     }
 
-    /// As it goes with so many threads.
-    fn read(lines: &[u8], threads: usize) -> (Kept, Result<()>) {
+    /// Reads lines behind a header, in pieces that end where `cuts` says, by so many threads.
+    fn read(lines: &[u8], mut cuts: impl FnMut() -> usize, threads: usize) -> (Kept, Result<()>) {
         let column = ReadColumn {
             label: "A".into(),
             name: "A".into(),
-            sql_type: SqlType::String,
+            sql_type: SqlType::BigInt,
             wire: Wire::AsDeclared,
         };
         let selection = Selection { columns: vec![column], exprs: vec!["`A`".into()], star: false };
         let pool = Arc::new(Pool::new(threads));
         let mut rows = Rows::new(Framing::Stream, 1 << 20, &selection, &pool).unwrap();
         let mut kept = Kept::default();
-        let mut bytes = b"[{\"header\":{\"queryId\":\"q\",\"schema\":\"`A` STRING\"}},\n".to_vec();
+        let mut bytes = b"[{\"header\":{\"queryId\":\"q\",\"schema\":\"`A` BIGINT\"}},\n".to_vec();
         bytes.extend_from_slice(lines);
-        let read = rows.push(&bytes.into(), &mut kept).and_then(|()| rows.flush(&mut kept));
-        (kept, read)
+        let mut bytes = Bytes::from(bytes);
+        let mut read = Ok(());
+        while read.is_ok() && !bytes.is_empty() {
+            let piece = bytes.split_to(cuts().min(bytes.len()));
+            read = rows.push(&piece, &mut kept);
+        }
+        let flushed = rows.flush(&mut kept);
+        (kept, read.and(flushed))
     }
 
     #[test]
     fn a_line_that_only_looks_like_a_row_is_garbled() {
         for line in [
-            &b"{\"row\":{\"columns\":[\"x\"],\"y\":[2]}},\n"[..],
-            b"{\"row\":{\"columns\":[\"x\"]}},{\"row\":{\"columns\":[\"y\"]}},\n",
-            b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"x\",1]}},\n",
+            &b"{\"row\":{\"columns\":[1],\"y\":[2]}},\n"[..],
+            b"{\"row\":{\"columns\":[1]}},{\"row\":{\"columns\":[2]}},\n",
+            b"{\"row\":{\"columns\":[1]}},\n{\"row\":{\"columns\":[2,1]}},\n",
             b"{\"row\":{\"columns\":[}]}},\n",
-            b"{\"row\":{\"columns\":[\"x\"],\"tombstone\":true}},\n",
+            b"{\"row\":{\"columns\":[1],\"tombstone\":true}},\n",
         ] {
-            for threads in [1, 2] {
-                let error = read(line, threads).1.unwrap_err();
+            for threads in [1, 3] {
+                let error = read(line, || usize::MAX, threads).1.unwrap_err();
                 assert_eq!(error.kind(), Kind::Garbled, "{}", String::from_utf8_lossy(line));
             }
         }
     }
 
     #[test]
-    fn a_bad_value_is_handed_to_the_sink_after_the_rows_before_it() {
-        let lines = b"{\"row\":{\"columns\":[\"x\"]}},\n{\"row\":{\"columns\":[\"\xff\"]}},\n";
-        let (kept, read) = read(lines, 1);
-        read.unwrap();
-        assert_eq!(kept.rows, 1);
-        assert_eq!(kept.bad.len(), 1);
-        assert!(kept.bad[0].contains("UTF-8"), "{:?}", kept.bad);
+    fn the_order_is_that_of_the_answer_however_it_is_cut_and_by_any_number_of_threads() {
+        // More than several batches; a bad row now and then, two of them side by side.
+        let is_bad = |i: i64| i % 9973 < 2;
+        let lines: String = (0..70_000)
+            .map(|i| {
+                let value = if is_bad(i) { format!("\"{i}\"") } else { i.to_string() };
+                format!("{{\"row\":{{\"columns\":[{value}]}}}},\n")
+            })
+            .collect();
+        let rng = &mut fastrand::Rng::with_seed(5);
+        for (threads, longest) in [(1, 3_000_000), (1, 100), (2, 100_000), (3, 3_000), (4, 3_000_000)] {
+            let (kept, read) = read(lines.as_bytes(), || rng.usize(1..=longest), threads);
+            read.unwrap();
+            assert_eq!(kept.0.len(), 70_000);
+            for (i, came) in (0..).zip(&kept.0) {
+                match came {
+                    Ok(value) => assert_eq!((*value, is_bad(i)), (i, false)),
+                    Err(why) => {
+                        assert_eq!((why.starts_with(&format!("[\"{i}\"]")), is_bad(i)), (true, true), "{why}")
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_before_a_fault_comes_all_the_same() {
+        let lines: String = (0..40_000).map(|i| format!("{{\"row\":{{\"columns\":[{i}]}}}},\n")).collect();
+        let broken = format!("{lines}nonsense,\n");
+        for threads in [1, 3] {
+            let (kept, read) = read(broken.as_bytes(), || 50_000, threads);
+            assert_eq!(read.unwrap_err().kind(), Kind::Garbled);
+            assert_eq!(kept.0.len(), 40_000);
+        }
     }
 }

@@ -139,12 +139,13 @@ impl<'a> Appender<'a> {
             self.quarantine.add(&bad)?;
         }
         self.writer.look(&self.project(batch)?, runs.len());
-        if self.gather.is_empty() && !self.writer.is_too_wide(runs.len()) {
+        if self.gather.is_empty() && !Writer::is_scattered(runs.len()) {
             return cut(batch, &runs)?.into_iter().try_for_each(|(unit, part)| self.write_part(unit, &part));
         }
         // What comes behind rows that wait, waits too: rows of a partition keep their order.
         self.gather.add(batch, &runs);
-        if self.gather.bytes() >= self.writer.gather_budget() { self.pour() } else { Ok(()) }
+        let budget = self.writer.gather_budget(self.gather.partitions());
+        if self.gather.bytes() >= budget { self.pour() } else { Ok(()) }
     }
 
     /// Writes rows of one partition.
@@ -158,10 +159,11 @@ impl<'a> Appender<'a> {
     /// Writes the rows that wait.
     fn pour(&mut self) -> Result<()> {
         let mut gather = std::mem::take(&mut self.gather);
+        let wide = self.writer.is_too_wide(gather.partitions());
         gather.pour(|unit, part| {
             self.write_part(unit, &part)?;
             // Its encoders make room for those of the next one.
-            self.writer.park(unit)
+            if wide { self.writer.park(unit) } else { Ok(()) }
         })
     }
 

@@ -1,11 +1,12 @@
-//! Rows of very many partitions, kept as they came until there are enough for a file each.
+//! Rows that are scattered over partitions, kept as they came until there are enough for each.
 //!
 //! ```text
-//! batch over 3,650 days ─▶ kept whole, its rows noted by partition ─▶ full, or a commit ─▶ one batch a partition
+//! batch over 30 days ─▶ kept whole, its rows noted by partition ─▶ full, or a commit ─▶ one batch a partition
 //! ```
 //!
-//! A file that is open costs as much memory as some hundred thousand values, whether it has rows or not; thousands of
-//! them do not fit into any budget, and closing them by turns makes a file of a few rows a batch. Knows no files.
+//! A call into the encoders costs the same for a row as for a thousand. And a file that is open costs as much memory as
+//! some hundred thousand values, whether it has rows or not: thousands of them do not fit into any budget, and closing
+//! them by turns makes a file of a few rows a batch. It knows no files.
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,11 @@ impl Gather {
     /// Rows kept.
     pub(crate) fn rows(&self) -> u64 {
         self.count
+    }
+
+    /// Partitions that they belong to.
+    pub(crate) fn partitions(&self) -> usize {
+        self.rows.len()
     }
 
     /// Their memory.
@@ -92,7 +98,7 @@ mod tests {
         // Row 2 of the first one belongs to nobody.
         gather.add(&batch(0..5), &Runs::from([(7, vec![(0, 2)]), (-1, vec![(3, 2)])]));
         gather.add(&batch(10..13), &Runs::from([(7, vec![(0, 1), (2, 1)]), (9, vec![(1, 1)])]));
-        assert_eq!(gather.rows(), 7);
+        assert_eq!((gather.rows(), gather.partitions()), (7, 3));
         assert!(gather.bytes() > 7 * 8);
         let mut poured = Vec::new();
         gather

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory};
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -21,7 +21,7 @@ use super::encoder::{RowGroup, Waiting};
 use super::fsops::LakeFile;
 use super::offsets::{OffsetRuns, doubled, each_run};
 use super::properties::Pages;
-use crate::pool::{Pool, Promise};
+use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
 /// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
@@ -128,26 +128,21 @@ impl OpenFile {
 
     /// Writes the row group in progress to the file.
     pub(super) fn flush(&mut self, pool: &Pool) -> Result<()> {
-        let chunks = self.chunks(pool)?;
-        append(&mut self.writer, chunks).map_err(|e| refused(&e, &self.staged))
-    }
-
-    /// Ends the row group in progress and gives its columns.
-    fn chunks(&mut self, pool: &Pool) -> Result<Vec<ArrowColumnChunk>> {
         self.begin_flush(pool)?;
-        let Some(group) = self.group.take() else { return Ok(Vec::new()) };
-        group.chunks(pool).map_err(|e| refused(&e, &self.staged))
+        let Some(group) = self.group.take() else { return Ok(()) };
+        let write = || {
+            let mut row_group = self.writer.next_row_group()?;
+            for chunk in group.chunks(pool)? {
+                chunk.append_to_row_group(&mut row_group)?;
+            }
+            row_group.close().map(|_| ())
+        };
+        write().map_err(|e| refused(&e, &self.staged))
     }
 
-    /// Ends the file of partition `unit`; `positions` go into its footer. What is left to do is the disk's part and may be done by any
-    /// thread: it brings the file's size.
-    pub(super) fn close(
-        mut self,
-        unit: i64,
-        positions: Option<&str>,
-        pool: &Pool,
-    ) -> Result<(ClosedFile, Promise<Result<u64>>)> {
-        let chunks = self.chunks(pool)?;
+    /// Ends the file of partition `unit`; `positions` go into its footer.
+    pub(super) fn close(mut self, unit: i64, positions: Option<&str>, pool: &Pool) -> Result<ClosedFile> {
+        self.flush(pool)?;
         let mut entry = |key: &str, value: String| {
             self.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
         };
@@ -160,22 +155,16 @@ impl OpenFile {
         if let Some(positions) = positions {
             entry("positions", positions.to_owned());
         }
-        let closed = ClosedFile {
+        self.writer.finish().map_err(|e| refused(&e, &self.staged))?;
+        self.writer.inner().sync()?;
+        Ok(ClosedFile {
             unit,
-            bytes: self.bytes() as u64,
-            staged: self.staged.clone(),
+            bytes: self.writer.bytes_written() as u64,
+            staged: self.staged,
             rows: self.rows,
             offsets: self.offsets.hulls().collect(),
             rowtime: self.rowtime,
-        };
-        let (mut writer, staged) = (self.writer, self.staged);
-        let rest = move || {
-            let written = append(&mut writer, chunks).and_then(|()| writer.finish().map(|_| ()));
-            written.map_err(|e| refused(&e, &staged))?;
-            writer.inner().sync()?;
-            Ok(writer.bytes_written() as u64)
-        };
-        Ok((closed, pool.run(rest)))
+        })
     }
 
     /// Estimates its memory anew; true when threads are at work on it, so that it is more by now.
@@ -224,21 +213,6 @@ impl OpenFile {
         }
         Ok(())
     }
-}
-
-/// Writes a row group of these columns, if there are any.
-fn append(
-    writer: &mut SerializedFileWriter<LakeFile>,
-    chunks: Vec<ArrowColumnChunk>,
-) -> std::result::Result<(), ParquetError> {
-    if chunks.is_empty() {
-        return Ok(());
-    }
-    let mut group = writer.next_row_group()?;
-    for chunk in chunks {
-        chunk.append_to_row_group(&mut group)?;
-    }
-    group.close().map(|_| ())
 }
 
 /// JSON text of a value that always has one.

@@ -10,7 +10,7 @@
 //!
 //! Files are made in staging with their final mode and synced when closed. It knows no dataset and no commit.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,7 +27,7 @@ use super::fsops::{self, Fs};
 use super::open_file::{ClosedFile, LEAF_BASE, OpenFile, RowFacts};
 use super::properties::{Pages, level, properties};
 use crate::feed::Compression;
-use crate::pool::{Pool, Promise};
+use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
 /// Rows that go to the encoder at once: the size of a file is looked at in between.
@@ -42,6 +42,8 @@ const SMALL_ROWS: usize = 4_096;
 const SMALL_BYTES: usize = 1 << 20;
 /// Partitions of one batch from which on rows count as scattered over files.
 const SCATTERED: usize = 5;
+/// Memory for scattered rows until they are handed to their files, where all of these can be open.
+const GATHER: usize = 8 << 20;
 /// Where a row group ends, in rows and in bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
@@ -50,8 +52,6 @@ const WAITING: usize = 16 << 20;
 /// What a leaf column costs before it has rows: its buffers, and the part of a zstd context for reading, which the
 /// Parquet crate makes with it and never uses.
 const LEAF_EMPTY: usize = LEAF_BASE + (96 << 10);
-/// Files that are being written out and synced at once.
-const CLOSING: usize = 4;
 
 /// Why a file is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +88,7 @@ pub(crate) struct Writer {
     pages: Pages,
     sampler: Sampler,
     open: HashMap<i64, OpenFile>,
-    /// Finished, but for what `closing` has still to do.
     closed: Vec<ClosedFile>,
-    /// Index into `closed`, memory, and what brings the size.
-    closing: VecDeque<(usize, usize, Promise<Result<u64>>)>,
     memory: usize,
     /// Files that were measured while threads were at work on them.
     unsettled: BTreeSet<i64>,
@@ -133,7 +130,6 @@ impl Writer {
             sampler: Sampler::default(),
             open: HashMap::new(),
             closed: Vec::new(),
-            closing: VecDeque::new(),
             memory: 0,
             unsettled: BTreeSet::new(),
             clock: 0,
@@ -145,7 +141,7 @@ impl Writer {
     /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages.
     pub(crate) fn look(&mut self, batch: &RecordBatch, partitions: usize) {
         self.sampler.look(batch);
-        self.pages = if partitions < SCATTERED { Pages::Small } else { Pages::Large };
+        self.pages = if Self::is_scattered(partitions) { Pages::Large } else { Pages::Small };
     }
 
     /// Writes rows of one partition.
@@ -163,6 +159,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether rows of so many partitions are better put together before they are written.
+    pub(crate) fn is_scattered(partitions: usize) -> bool {
+        partitions >= SCATTERED
+    }
+
     /// Whether files for rows of so many partitions cannot be open at once: their encoders alone would take well more
     /// than the budget. Somewhat more is borne, as small files and row groups are worse.
     pub(crate) fn is_too_wide(&self, partitions: usize) -> bool {
@@ -170,9 +171,10 @@ impl Writer {
         empty > self.config.budget.saturating_mul(2) || partitions > self.max_open
     }
 
-    /// Memory for rows that wait until they are enough for their files.
-    pub(crate) fn gather_budget(&self) -> usize {
-        self.config.budget / 2
+    /// Memory for rows of so many partitions until they are written.
+    pub(crate) fn gather_budget(&self, partitions: usize) -> usize {
+        let most = self.config.budget / 2;
+        if self.is_too_wide(partitions) { most } else { most.min(GATHER) }
     }
 
     /// Ends the row group of a partition's file, which keeps no encoders then.
@@ -185,13 +187,15 @@ impl Writer {
 
     fn write_step(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
         if !self.open.contains_key(&unit) {
-            while self.open.len() + self.closing.len() >= self.max_open {
-                self.make_room()?;
+            while self.open.len() >= self.max_open {
+                self.close_oldest()?;
             }
             let file = loop {
                 match self.begin() {
                     // Others have taken what the limit allows: one of our files makes room.
-                    Err(e) if fsops::is_out_of_descriptors(&e) && self.has_files() => self.make_room()?,
+                    Err(e) if fsops::is_out_of_descriptors(&e) && !self.open.is_empty() => {
+                        self.close_oldest()?;
+                    }
                     other => break other?,
                 }
             };
@@ -226,33 +230,21 @@ impl Writer {
     /// Brings the memory below the budget.
     fn relieve(&mut self) -> Result<()> {
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
-            if !self.closing.is_empty() {
-                self.settle_one()?;
-                continue;
-            }
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&unit, file)) = largest else { return Ok(()) };
             if file.group_rows() >= SMALL_ROWS || file.size >= SMALL_BYTES {
                 file.flush(&self.pool)?;
                 self.measure(unit);
             } else {
-                self.make_room()?;
+                self.close_oldest()?;
             }
         }
         Ok(())
     }
 
-    fn has_files(&self) -> bool {
-        !self.open.is_empty() || !self.closing.is_empty()
-    }
-
-    /// Gets rid of a file: one that is on its way, or else the one unused longest.
-    fn make_room(&mut self) -> Result<()> {
-        if self.closing.is_empty() {
-            let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
-            oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))?;
-        }
-        self.settle_one()
+    fn close_oldest(&mut self) -> Result<()> {
+        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
+        oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))
     }
 
     /// Estimates a file's memory anew.
@@ -275,31 +267,15 @@ impl Writer {
         Ok(file)
     }
 
-    /// Closes a file; its bytes may reach the disk later, at the latest with `settle_all`.
     fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
-        while self.closing.len() >= CLOSING {
-            self.settle_one()?;
-        }
         let Some(file) = self.open.remove(&unit) else { return Ok(()) };
-        let memory = file.memory;
-        let (closed, rest) = file.close(unit, positions, &self.pool)?;
-        self.closing.push_back((self.closed.len(), memory, rest));
-        self.closed.push(closed);
+        self.memory -= file.memory;
+        self.closed.push(file.close(unit, positions, &self.pool)?);
         match why {
             Roll::Size => self.rolls.size += 1,
             Roll::Memory => self.rolls.memory += 1,
             Roll::Commit => self.rolls.commit += 1,
         }
-        Ok(())
-    }
-
-    /// Waits for the file that was closed first.
-    fn settle_one(&mut self) -> Result<()> {
-        let Some((at, memory, rest)) = self.closing.pop_front() else { return Ok(()) };
-        self.memory -= memory;
-        let bytes = rest.wait(&self.pool);
-        self.closed[at].bytes =
-            bytes.unwrap_or_else(|| Err(Error::new(Kind::Bug, "the writing of a file broke")))?;
         Ok(())
     }
 
@@ -314,9 +290,6 @@ impl Writer {
         }
         for unit in units {
             self.close(unit, Roll::Commit, positions)?;
-        }
-        while !self.closing.is_empty() {
-            self.settle_one()?;
         }
         let mut files = std::mem::take(&mut self.closed);
         files.sort_by(|a, b| (a.unit, &a.staged).cmp(&(b.unit, &b.staged)));
@@ -351,15 +324,6 @@ impl Writer {
             open_files: self.open.len(),
             closed_files: self.closed.len(),
             memory: self.memory,
-        }
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        // Nothing may write to staging once somebody else may have it.
-        while !self.closing.is_empty() {
-            let _ = self.settle_one();
         }
     }
 }

@@ -129,10 +129,14 @@ fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> 
             );
         }
         let node = member(field, ways, depth).map_err(|error| error.at("member", &field.name))?;
-        let mut quoted = serde_json::to_vec(&field.name)
+        let quoted = serde_json::to_string(&field.name)
             .map_err(|error| Error::new(Kind::Bug, "a name cannot be written as JSON").because(error))?;
-        quoted.push(b':');
-        members.push(Member { name: field.name.clone(), quoted: Prefix::new(quoted), node });
+        members.push(Member {
+            name: field.name.clone(),
+            first: Prefix::new(format!("{quoted}:")),
+            next: Prefix::new(format!(",{quoted}:")),
+            node,
+        });
     }
     Ok(members)
 }

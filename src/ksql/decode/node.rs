@@ -83,8 +83,9 @@ pub(super) enum Encoding {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
-    /// `"NAME":` as it stands in the row.
-    pub(super) quoted: Prefix,
+    /// `"NAME":` as it stands in the row, and with the comma behind another member.
+    pub(super) first: Prefix,
+    pub(super) next: Prefix,
     pub(super) node: Node,
 }
 

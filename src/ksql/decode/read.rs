@@ -295,33 +295,36 @@ fn has_duplicates(keys: &Node, start: usize) -> bool {
 fn read_struct(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
     c.open(b'{', "an object")?;
     // The declared order, with all members, is the usual one.
-    let mut next = 0;
-    let mut ordered = true;
-    if !c.take(b'}') {
-        loop {
-            let index = match members.get(next) {
-                Some(member) if c.take_prefix(&member.quoted) => next,
-                _ => {
-                    ordered = false;
-                    find_member(c, members)?
-                }
-            };
-            let member = &mut members[index];
-            if !ordered && member.node.len() > rows {
-                return Err(Fault::new(c.at(), "a member twice in a STRUCT").inside(member.step()));
-            }
-            member.node.read(c).map_err(|fault| fault.inside(member.step()))?;
-            next = index + 1;
-            if !c.more(b'}')? {
-                break;
-            }
+    let mut ordered = 0;
+    for member in &mut *members {
+        if !c.take_prefix(if ordered == 0 { &member.first } else { &member.next }) {
+            break;
         }
+        member.node.read(c).map_err(|fault| fault.inside(member.step()))?;
+        ordered += 1;
     }
-    if !ordered || next < members.len() {
-        for member in members {
-            if member.node.len() == rows {
-                member.node.push_null();
-            }
+    if ordered == members.len() && c.take(b'}') {
+        return Ok(());
+    }
+    read_any_order(c, members, rows, ordered == 0)
+}
+
+/// The rest of a STRUCT that is not as usual, from its first member or from behind another one.
+#[cold]
+fn read_any_order(c: &mut Cursor, members: &mut [Member], rows: usize, first: bool) -> Read {
+    let mut more = if first { !c.take(b'}') } else { c.more(b'}')? };
+    while more {
+        let index = find_member(c, members)?;
+        let member = &mut members[index];
+        if member.node.len() > rows {
+            return Err(Fault::new(c.at(), "a member twice in a STRUCT").inside(member.step()));
+        }
+        member.node.read_one(c).map_err(|fault| fault.inside(member.step()))?;
+        more = c.more(b'}')?;
+    }
+    for member in members {
+        if member.node.len() == rows {
+            member.node.push_null();
         }
     }
     Ok(())

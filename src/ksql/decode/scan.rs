@@ -48,6 +48,26 @@ pub(super) fn find_mark(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
     Some((place + length, seen & HIGH == 0 && rest[..length].is_ascii()))
 }
 
+/// The length of the string that begins with these bytes, when it ends among them and is plain ASCII.
+#[inline(always)]
+#[allow(clippy::inline_always, reason = "a call costs as much as the work")]
+pub(super) fn short_text(bytes: &[u8; 16]) -> Option<usize> {
+    let [low, high] = words(bytes);
+    let mut found = marks(low);
+    let (before, place, seen) = if found == 0 {
+        found = marks(high);
+        (8, high, low | high)
+    } else {
+        (0, low, low)
+    };
+    if found == 0 {
+        return None;
+    }
+    // The mark may be a backslash or a control character too.
+    let mark = place >> (found.trailing_zeros() & !7) & 0xFF;
+    (mark == u64::from(b'"') && seen & HIGH == 0).then_some(before + bytes_below(found))
+}
+
 /// Bytes after which a string is a long one.
 const LONG: usize = 64;
 
@@ -139,7 +159,8 @@ pub(super) struct Prefix {
 }
 
 impl Prefix {
-    pub(super) fn new(text: Vec<u8>) -> Self {
+    pub(super) fn new(text: String) -> Self {
+        let text = text.into_bytes();
         let (mut head, mut mask) = ([0; 16], [0; 16]);
         for ((head, mask), byte) in head.iter_mut().zip(&mut mask).zip(&text) {
             (*head, *mask) = (*byte, 0xFF);
@@ -164,7 +185,7 @@ impl Prefix {
 #[inline]
 fn words(bytes: &[u8; 16]) -> [u64; 2] {
     let [low, high] = bytes.as_chunks::<8>().0 else { return [0; 2] };
-    [u64::from_ne_bytes(*low), u64::from_ne_bytes(*high)]
+    [u64::from_le_bytes(*low), u64::from_le_bytes(*high)]
 }
 
 #[cfg(test)]
@@ -188,6 +209,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_short_text_ends_at_its_quote_or_is_none() {
+        for length in 0..16 {
+            let mut bytes = [b'a'; 16];
+            bytes[length] = b'"';
+            assert_eq!(short_text(&bytes), Some(length));
+            for (place, other) in
+                (0..length).flat_map(|p| [(p, b'\\'), (p, b'\n'), (p, 0), (p, 0xC3), (p, 0xFF)])
+            {
+                let mut odd = bytes;
+                odd[place] = other;
+                assert_eq!(short_text(&odd), None, "{length} {place} {other}");
+            }
+            // What follows the quote is of no matter, but that bytes above 0x7F near it may make it look longer.
+            bytes[length + 1..].fill(b'\\');
+            assert_eq!(short_text(&bytes), Some(length));
+        }
+        assert_eq!(short_text(b"0123456789abcdef"), None);
     }
 
     #[test]
