@@ -35,9 +35,14 @@ fn main() -> Result<()> {
         let words = chosen(&set)?;
         let rule = words.iter().fold(base(), |properties, (path, word)| {
             let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
+            let properties = if word.as_str() == Some("delta, not compressed") {
+                properties.set_column_compression(path.clone(), Codec::UNCOMPRESSED)
+            } else {
+                properties
+            };
             let encoding = match word.as_str() {
                 Some("plain") => Encoding::PLAIN,
-                Some("delta") => Encoding::DELTA_BINARY_PACKED,
+                Some("delta" | "delta, not compressed") => Encoding::DELTA_BINARY_PACKED,
                 Some("delta length") => Encoding::DELTA_LENGTH_BYTE_ARRAY,
                 _ => return properties,
             };
@@ -50,7 +55,7 @@ fn main() -> Result<()> {
             let (cpu, _) = median(times, || size = encode(&kept.0, &properties));
             format!("{:7.2} {cpu:6.3}", size as f64 / 1e6)
         });
-        let mut counts: Vec<_> = ["dictionary", "plain", "delta", "delta length"]
+        let mut counts: Vec<_> = ["dictionary", "plain", "delta", "delta, not compressed", "delta length"]
             .map(|word| (word, words.values().filter(|chosen| chosen.as_str() == Some(word)).count()))
             .to_vec();
         counts.retain(|(_, n)| *n > 0);

@@ -76,6 +76,23 @@ fn ten_years_of_days_within_a_small_budget() {
 }
 
 #[test]
+fn scattered_days_are_one_file_a_commit() {
+    let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let rows_in = shuffled(3650, 2);
+    let enough = Limits { memory_bytes: 64 << 20, ..limits() };
+    let mut dataset = Dataset::open(&Lake::new(root.path()), &stream_feed(), enough, owner()).unwrap();
+    let mut appender = dataset.appender(&stream_schema(), run("r1")).unwrap();
+    for rows in rows_in.chunks(500) {
+        appender.write(&batch(rows)).unwrap();
+    }
+    // They wait, and are counted all the same.
+    assert_eq!((appender.stats().rows, appender.stats().open_files), (7300, 0));
+    let done = appender.commit(commit_after(&rows_in)).unwrap();
+    assert_eq!((done.files, done.partitions.len()), (3650, 3650));
+    assert_eq!(rows(&root.path().join("streams/events")), expected(&rows_in));
+}
+
+#[test]
 fn files_are_rolled_by_what_was_written() {
     let root = tempfile::tempdir().unwrap();
     let rows_in: Vec<Row> = (0..60_000).map(|i| (0, i, T0 + i)).collect();

@@ -5,9 +5,13 @@
 //! | BOOLEAN                                                 | PLAIN                   | PLAIN      |
 //! | fewer than 512 values                                   | dictionary              | dictionary |
 //! | whole numbers whose differences need fewest bits        | DELTA_BINARY_PACKED     | as below   |
+//! | … and use nearly all of the bits that they are given    | the same, not compressed | as below  |
 //! | more than half of the values differ: text and bytes     | DELTA_LENGTH_BYTE_ARRAY | PLAIN      |
 //! | more than half of the values differ: anything else      | PLAIN                   | PLAIN      |
 //! | anything else                                           | dictionary              | dictionary |
+//!
+//! Differences that are like chance fill their bits: a codec finds nothing in them, and takes its time and its tables all
+//! the same.
 //!
 //! A dictionary over UUIDs, times or measurements costs time and makes the file larger. Whole numbers are what Parquet
 //! stores as INT32 and INT64: DECIMALs of up to 18 digits too. pyarrow, DuckDB and Polars read both DELTA
@@ -15,16 +19,12 @@
 //! is the classic way. DELTA_BYTE_ARRAY is left out, as text that does not repeat seldom shares prefixes, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
 //! because Spark's vectorised reader refused it until 2026 (SPARK-56894).
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type,
     Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
 };
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_buffer::i256;
 use arrow_schema::{DataType, TimeUnit};
 
 /// Rows that are looked at before the choice is final.
@@ -33,6 +33,11 @@ const SAMPLE_ROWS: usize = 16_384;
 const ENOUGH: u64 = 512;
 /// Values of a miniblock of DELTA_BINARY_PACKED, each packed with the bits of the widest difference.
 const MINIBLOCK: usize = 32;
+/// Bits that a difference leaves unused on average, up to which it is like chance: 1 when all are equally likely, 1.3
+/// when they are the differences of such.
+const UNUSED: u64 = 2;
+/// Fewer bits than this are seldom like chance for long.
+const WIDE: u64 = 8;
 
 /// The encoding of a leaf column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub(crate) enum Choice {
     Dictionary,
     Plain,
     Delta,
+    /// Not compressed.
+    DeltaRaw,
     DeltaLength,
 }
 
@@ -50,6 +57,7 @@ impl Choice {
             Self::Dictionary => "dictionary",
             Self::Plain => "plain",
             Self::Delta => "delta",
+            Self::DeltaRaw => "delta, not compressed",
             Self::DeltaLength => "delta length",
         }
     }
@@ -70,6 +78,8 @@ pub(crate) struct LeafStats {
     pub(crate) int_bits: u32,
     /// Bits of all miniblocks of differences, summed over the values.
     pub(crate) delta_bits: u64,
+    /// Bits that each difference needs by itself, summed over the values.
+    pub(crate) used_bits: u64,
 }
 
 /// The rule. `classic`: only what every reader of the last ten years knows.
@@ -88,7 +98,9 @@ pub(crate) fn choose(leaf: &LeafStats, classic: bool) -> Choice {
         let other = if repeats { dictionary_bits.min(plain_bits) } else { plain_bits };
         // Readers unpack differences more slowly than the others, so it has to be worth it.
         if leaf.delta_bits * 5 < other * 4 {
-            return Choice::Delta;
+            let full = leaf.delta_bits <= leaf.used_bits + UNUSED * leaf.values;
+            let wide = leaf.delta_bits >= WIDE * leaf.values;
+            return if full && wide && !repeats { Choice::DeltaRaw } else { Choice::Delta };
         }
     }
     match (repeats, leaf.text && !classic) {
@@ -109,7 +121,8 @@ pub(crate) struct Sampler {
 #[derive(Default)]
 struct Leaf {
     stats: LeafStats,
-    seen: HashSet<u64>,
+    /// A number for each different value, in ascending order.
+    seen: Vec<u64>,
 }
 
 impl Sampler {
@@ -196,44 +209,70 @@ impl Leaf {
                 self.ints(&values, bits);
             }
             DataType::Decimal128(..) => {
-                self.count(array.as_primitive::<Decimal128Type>().iter().flatten());
+                let values = array.as_primitive::<Decimal128Type>().iter().flatten();
+                self.count(values.map(|value| mixed(&value.to_le_bytes())));
             }
             DataType::Decimal256(..) => {
-                self.count(array.as_primitive::<Decimal256Type>().iter().flatten().map(i256::to_le_bytes));
+                let values = array.as_primitive::<Decimal256Type>().iter().flatten();
+                self.count(values.map(|value| mixed(&value.to_le_bytes())));
             }
-            DataType::Utf8 => self.texts(array.as_string::<i32>().iter().flatten()),
-            DataType::Binary => self.texts(array.as_binary::<i32>().iter().flatten()),
+            DataType::Utf8 => {
+                self.texts(array.as_string::<i32>().iter().flatten().map(|text| mixed(text.as_bytes())));
+            }
+            DataType::Binary => self.texts(array.as_binary::<i32>().iter().flatten().map(mixed)),
             DataType::Boolean => self.stats.boolean = true,
             // Types that the decoder does not make keep the default.
             _ => {}
         }
     }
 
-    fn count<T: Hash>(&mut self, values: impl Iterator<Item = T>) {
-        for value in values {
-            let mut hasher = DefaultHasher::new();
-            value.hash(&mut hasher);
-            self.seen.insert(hasher.finish());
-            self.stats.values += 1;
-        }
+    /// Counts values, each told by a number.
+    fn count(&mut self, values: impl Iterator<Item = u64>) {
+        let before = self.seen.len();
+        self.seen.extend(values);
+        self.stats.values += (self.seen.len() - before) as u64;
+        self.seen.sort_unstable();
+        self.seen.dedup();
         self.stats.distinct = self.seen.len() as u64;
     }
 
-    fn texts<T: Hash>(&mut self, values: impl Iterator<Item = T>) {
+    fn texts(&mut self, values: impl Iterator<Item = u64>) {
         self.stats.text = true;
         self.count(values);
     }
 
     fn ints(&mut self, values: &[i64], bits: u32) {
-        self.count(values.iter());
+        self.count(values.iter().map(|value| value.cast_unsigned()));
         self.stats.int_bits = bits;
         let differences: Vec<i64> = values.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
         for block in differences.chunks(MINIBLOCK) {
             let (min, max) = block.iter().fold((i64::MAX, i64::MIN), |(a, b), d| (a.min(*d), b.max(*d)));
             let width = 64 - max.abs_diff(min).leading_zeros();
             self.stats.delta_bits += u64::from(width) * block.len() as u64;
+            let used = |d: &i64| u64::from(64 - d.abs_diff(min).leading_zeros());
+            self.stats.used_bits += block.iter().map(used).sum::<u64>();
         }
     }
+}
+
+/// A number for bytes; seldom the same for others. What counts here is that it takes little time.
+fn mixed(bytes: &[u8]) -> u64 {
+    const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
+    let mut words = bytes.chunks_exact(8);
+    let mut mix = bytes.len() as u64;
+    let mut add = |word: u64| {
+        let wide = u128::from(mix ^ word) * u128::from(ODD);
+        #[allow(clippy::cast_possible_truncation, reason = "both halves are meant")]
+        let halves = (wide as u64, (wide >> 64) as u64);
+        mix = halves.0 ^ halves.1;
+    };
+    for word in &mut words {
+        add(u64::from_le_bytes(word.try_into().unwrap_or_default()));
+    }
+    let mut rest = [0; 8];
+    rest[..words.remainder().len()].copy_from_slice(words.remainder());
+    add(u64::from_le_bytes(rest));
+    mix
 }
 
 fn whole<T: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<i64>
@@ -271,6 +310,8 @@ mod tests {
         let offsets: Int64Array = (0..n.cast_signed()).collect();
         let times: Int64Array =
             (0..n).map(|i| (1_700_000_000_000 + i * 250 + noise(i) % 900).cast_signed()).collect();
+        // Mostly a step of one, now and then far: most bits of a miniblock are zeros, which a codec finds.
+        let jumps: Int64Array = (0..n).map(|i| (i + i / 25 * 100_000).cast_signed()).collect();
         let random: Int64Array = (0..n).map(|i| noise(i).cast_signed()).collect();
         let partitions: Int32Array = (0..n).map(|i| i32::try_from(noise(i) % 4).unwrap()).collect();
         let words: StringArray =
@@ -283,13 +324,14 @@ mod tests {
         let amounts = amounts.with_precision_and_scale(12, 2).unwrap();
         let long = long.with_precision_and_scale(38, 0).unwrap();
         assert_eq!(choice(Arc::new(offsets)), [Choice::Delta, Choice::Plain]);
-        assert_eq!(choice(Arc::new(times)), [Choice::Delta, Choice::Plain]);
+        assert_eq!(choice(Arc::new(times)), [Choice::DeltaRaw, Choice::Plain]);
+        assert_eq!(choice(Arc::new(jumps)), [Choice::Delta, Choice::Plain]);
         assert_eq!(choice(Arc::new(random)), [Choice::Plain; 2]);
         assert_eq!(choice(Arc::new(partitions)), [Choice::Dictionary; 2]);
         assert_eq!(choice(Arc::new(words)), [Choice::Dictionary; 2]);
         assert_eq!(choice(Arc::new(uuids)), [Choice::DeltaLength, Choice::Plain]);
         assert_eq!(choice(Arc::new(doubles)), [Choice::Plain; 2]);
-        assert_eq!(choice(Arc::new(amounts)), [Choice::Delta, Choice::Plain]);
+        assert_eq!(choice(Arc::new(amounts)), [Choice::DeltaRaw, Choice::Plain]);
         assert_eq!(choice(Arc::new(long)), [Choice::Plain; 2]);
         let few: Int64Array = (0..100).collect();
         assert_eq!(choice(Arc::new(few)), [Choice::Dictionary; 2]);

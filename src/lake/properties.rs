@@ -78,9 +78,12 @@ pub(super) fn properties(
         let encoding = match choice {
             Choice::Dictionary => continue,
             Choice::Plain => Encoding::PLAIN,
-            Choice::Delta => Encoding::DELTA_BINARY_PACKED,
+            Choice::Delta | Choice::DeltaRaw => Encoding::DELTA_BINARY_PACKED,
             Choice::DeltaLength => Encoding::DELTA_LENGTH_BYTE_ARRAY,
         };
+        if choice == Choice::DeltaRaw {
+            properties = properties.set_column_compression(path.clone(), Codec::UNCOMPRESSED);
+        }
         properties = properties
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path.clone(), encoding);
@@ -108,6 +111,19 @@ mod tests {
 
     use super::*;
 
+    fn config(schema: Arc<Schema>) -> FileConfig {
+        FileConfig {
+            schema,
+            compression: Compression::Zstd(None),
+            zstd_level: 1,
+            classic_encodings: false,
+            file_mode: 0o640,
+            target_bytes: 1,
+            min_free_bytes: 0,
+            budget: 1,
+        }
+    }
+
     #[test]
     fn what_is_inside_of_a_list_has_no_statistics_and_pages_are_as_asked_for() {
         let item = Field::new("item", DataType::Utf8, true);
@@ -117,16 +133,7 @@ mod tests {
         ];
         let schema = Arc::new(Schema::new(columns));
         let parquet = ArrowSchemaConverter::new().with_coerce_types(true).convert(&schema).unwrap();
-        let config = FileConfig {
-            schema,
-            compression: Compression::Zstd(None),
-            zstd_level: 1,
-            classic_encodings: false,
-            file_mode: 0o640,
-            target_bytes: 1,
-            min_free_bytes: 0,
-            budget: 1,
-        };
+        let config = config(schema);
         let sampler = Sampler::default();
         let made =
             |pages| properties(&config, &FooterFacts::default(), parquet.columns(), &sampler, pages).unwrap();
@@ -135,5 +142,28 @@ mod tests {
         assert_eq!([of(0), of(1)], [EnabledStatistics::Page, EnabledStatistics::None]);
         let bytes = |p: &WriterProperties| p.column_data_page_size_limit(parquet.column(0).path());
         assert!(bytes(&small) < bytes(&made(Pages::Large)));
+    }
+
+    #[test]
+    fn what_a_codec_finds_nothing_in_is_not_compressed() {
+        use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
+        let noise: Vec<i64> = std::iter::repeat_with(|| fastrand::i64(0..1 << 40)).take(4000).collect();
+        let texts: StringArray = noise.iter().map(|n| Some(format!("{n:x}"))).collect();
+        let batch = RecordBatch::try_from_iter([
+            ("N", Arc::new(Int64Array::from(noise)) as ArrayRef),
+            ("T", Arc::new(texts) as ArrayRef),
+        ])
+        .unwrap();
+        let mut sampler = Sampler::default();
+        sampler.look(&batch);
+        let schema = batch.schema();
+        let parquet = ArrowSchemaConverter::new().convert(&schema).unwrap();
+        let config = config(schema);
+        let made = properties(&config, &FooterFacts::default(), parquet.columns(), &sampler, Pages::Small);
+        let made = made.unwrap();
+        let codec = |leaf: usize| made.compression(parquet.column(leaf).path());
+        assert_eq!(codec(0), parquet::basic::Compression::UNCOMPRESSED);
+        assert!(matches!(codec(1), parquet::basic::Compression::ZSTD(_)));
     }
 }

@@ -155,13 +155,19 @@ impl Texts {
 
     /// Whether of the texts from `start` on two are the same. Each is compared with each.
     pub(super) fn repeat(&self, start: usize) -> bool {
-        let end = self.offsets.0.len() - 1;
-        (start..end).any(|later| {
-            let a = self.offsets.range(later);
-            (start..later)
-                .map(|earlier| self.offsets.range(earlier))
-                .any(|b| a.len() == b.len() && self.bytes[a.clone()] == self.bytes[b])
-        })
+        let mut rest = self.offsets.0.get(start..).unwrap_or_default().windows(2);
+        while let Some(a) = rest.next() {
+            if rest.clone().any(|b| b[1] - b[0] == a[1] - a[0] && self.between(a) == self.between(b)) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The bytes between two ends.
+    fn between(&self, ends: &[i32]) -> &[u8] {
+        let at = |i: usize| usize::try_from(ends[i]).unwrap_or(0);
+        self.bytes.get(at(0)..at(1)).unwrap_or_default()
     }
 
     pub(super) fn truncate(&mut self, len: usize) {
