@@ -128,7 +128,7 @@ impl Decoding {
             return Err(Error::new(Kind::Bug, "the decoding of rows broke"));
         };
         self.decoders.push(done.decoder);
-        for part in done.decoded {
+        for part in done.parts {
             hand_on(part, sink)?;
         }
         done.failed.map_or(Ok(()), Err)
@@ -191,28 +191,28 @@ fn decode_row(
 /// A block that was decoded.
 struct Done {
     decoder: Decoder,
-    decoded: Vec<Decoded>,
+    parts: Vec<Decoded>,
     /// What went wrong behind these rows.
     failed: Option<Error>,
 }
 
 /// Decodes a block to its end, or to the first fault in its grammar.
 fn decode_block(mut decoder: Decoder, block: &[Slice]) -> Done {
-    let mut decoded = Vec::new();
+    let mut parts = Vec::new();
     let mut decode = || {
         for slice in block {
             for row in &slice.rows {
                 decode_row(&mut decoder, slice, row, &mut |part| {
-                    decoded.push(part);
+                    parts.push(part);
                     Ok(())
                 })?;
             }
         }
         if !decoder.is_empty() {
-            decoded.push(Decoded::Batch(decoder.finish()?));
+            parts.push(Decoded::Batch(decoder.finish()?));
         }
         Ok(())
     };
     let failed = decode().err();
-    Done { decoder, decoded, failed }
+    Done { decoder, parts, failed }
 }

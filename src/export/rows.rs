@@ -106,7 +106,8 @@ impl Found<'_> {
         }
         // It began in the bytes before these, and was put together.
         self.close();
-        self.slices.push(Slice { bytes: Bytes::copy_from_slice(values), rows: vec![0..values.len()] });
+        let rows = std::iter::once(0..values.len()).collect();
+        self.slices.push(Slice { bytes: Bytes::copy_from_slice(values), rows });
     }
 
     fn close(&mut self) {
@@ -147,6 +148,11 @@ mod tests {
             self.0.push(Err(format!("{row}: {}", bad.reason)));
             Ok(())
         }
+    }
+
+    /// The line of a row with one value.
+    fn row(value: &str) -> String {
+        format!("{{\"row\":{{\"columns\":[{value}]}}}},\n")
     }
 
     /// Reads lines behind a header, in pieces that end where `cuts` says, by so many threads.
@@ -193,12 +199,11 @@ mod tests {
     fn the_order_is_that_of_the_answer_however_it_is_cut_and_by_any_number_of_threads() {
         // More than several batches; a bad row now and then, two of them side by side.
         let is_bad = |i: i64| i % 9973 < 2;
-        let lines: String = (0..70_000)
-            .map(|i| {
-                let value = if is_bad(i) { format!("\"{i}\"") } else { i.to_string() };
-                format!("{{\"row\":{{\"columns\":[{value}]}}}},\n")
-            })
-            .collect();
+        let mut lines = String::new();
+        for i in 0..70_000 {
+            let value = if is_bad(i) { format!("\"{i}\"") } else { i.to_string() };
+            lines += &row(&value);
+        }
         let rng = &mut fastrand::Rng::with_seed(5);
         for (threads, longest) in [(1, 3_000_000), (1, 100), (2, 100_000), (3, 3_000), (4, 3_000_000)] {
             let (kept, read) = read(lines.as_bytes(), || rng.usize(1..=longest), threads);
@@ -208,7 +213,11 @@ mod tests {
                 match came {
                     Ok(value) => assert_eq!((*value, is_bad(i)), (i, false)),
                     Err(why) => {
-                        assert_eq!((why.starts_with(&format!("[\"{i}\"]")), is_bad(i)), (true, true), "{why}")
+                        assert_eq!(
+                            (why.starts_with(&format!("[\"{i}\"]")), is_bad(i)),
+                            (true, true),
+                            "{why}"
+                        );
                     }
                 }
             }
@@ -217,8 +226,8 @@ mod tests {
 
     #[test]
     fn what_stands_before_a_fault_comes_all_the_same() {
-        let lines: String = (0..40_000).map(|i| format!("{{\"row\":{{\"columns\":[{i}]}}}},\n")).collect();
-        let broken = format!("{lines}nonsense,\n");
+        let lines: Vec<_> = (0..40_000).map(|i| row(&i.to_string())).collect();
+        let broken = format!("{}nonsense,\n", lines.concat());
         for threads in [1, 3] {
             let (kept, read) = read(broken.as_bytes(), || 50_000, threads);
             assert_eq!(read.unwrap_err().kind(), Kind::Garbled);

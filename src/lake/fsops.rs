@@ -123,18 +123,18 @@ impl Fs {
         below: impl IntoIterator<Item = &'a Path>,
         mode: u32,
     ) -> Result<()> {
-        let mut made = BTreeSet::new();
+        let mut folders = BTreeSet::new();
         for relative in below {
             let mut path = base.to_path_buf();
             for part in relative.components() {
                 path.push(part);
-                if !made.contains(&path) {
+                if !folders.contains(&path) {
                     self.make_named(&path, mode)?;
-                    made.insert(path.clone());
+                    folders.insert(path.clone());
                 }
             }
         }
-        self.make_last(made)
+        self.make_last(folders)
     }
 
     /// Gives `path` the mode, if it has another one.
