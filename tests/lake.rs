@@ -93,6 +93,24 @@ fn scattered_days_are_one_file_a_commit() {
 }
 
 #[test]
+fn days_that_are_over_give_their_memory_back() {
+    let root = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let small = Limits { memory_bytes: 4 << 20, ..limits() };
+    let mut dataset = Dataset::open(&Lake::new(root.path()), &stream_feed(), small, owner()).unwrap();
+    let mut appender = dataset.appender(&stream_schema(), run("r1")).unwrap();
+    // What the footers of two hundred files will say does not fit: they are closed before the commit, the first ones first.
+    let rows_in = days(200, 4500);
+    for rows in rows_in.chunks(9000) {
+        appender.write(&batch(rows)).unwrap();
+        assert!(appender.stats().memory <= 2 << 20, "{:?}", appender.stats());
+    }
+    let stats = appender.stats();
+    assert!(stats.closed_files > 100 && stats.open_files > 1, "{stats:?}");
+    let done = appender.commit(commit_after(&rows_in)).unwrap();
+    assert_eq!((done.rows, done.files), (900_000, 200));
+}
+
+#[test]
 fn files_are_rolled_by_what_was_written() {
     let root = tempfile::tempdir().unwrap();
     let rows_in: Vec<Row> = (0..60_000).map(|i| (0, i, T0 + i)).collect();

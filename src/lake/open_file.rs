@@ -13,7 +13,7 @@ use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
@@ -27,6 +27,8 @@ use crate::{Error, Kind, Result};
 /// Buffers of a leaf column before anything is in them, and what a written row group leaves in memory for it.
 pub(super) const LEAF_BASE: usize = 16 << 10;
 const LEAF_FLUSHED: usize = 1 << 10;
+/// What a written page leaves in memory until its file is closed: its place, its least and its greatest value.
+const PAGE_FLUSHED: usize = 320;
 /// Copies of a value that the encoder of texts keeps: its page, the least and the greatest.
 const LONG_COPIES: usize = 3;
 /// Bytes of a row from which on a single one fills a page.
@@ -68,6 +70,8 @@ pub(super) struct OpenFile {
     pub(super) last_used: u64,
     /// What it holds in memory, as last measured.
     pub(super) memory: usize,
+    /// The part of it that only closing the file gives back: what the footer says of the row groups that are written.
+    pub(super) index: usize,
     /// Encoded bytes of the row group in progress, as last measured.
     pub(super) size: usize,
 }
@@ -95,6 +99,7 @@ impl OpenFile {
             pages,
             last_used: 0,
             memory: 0,
+            index: 0,
             size: 0,
         })
     }
@@ -135,9 +140,16 @@ impl OpenFile {
             for chunk in group.chunks(pool)? {
                 chunk.append_to_row_group(&mut row_group)?;
             }
-            row_group.close().map(|_| ())
+            row_group.close()
         };
-        write().map_err(|e| refused(&e, &self.staged))
+        let written = write().map_err(|e| refused(&e, &self.staged))?;
+        let pages = |leaf: &ColumnChunkMetaData| {
+            let counts = leaf.page_encoding_stats().into_iter().flatten().map(|stats| stats.count);
+            usize::try_from(counts.sum::<i32>()).unwrap_or(0)
+        };
+        let pages: usize = written.columns().iter().map(pages).sum();
+        self.index += written.num_columns() * LEAF_FLUSHED + pages * PAGE_FLUSHED;
+        Ok(())
     }
 
     /// Ends the file of partition `unit`; `positions` go into its footer.
@@ -170,7 +182,7 @@ impl OpenFile {
     /// Estimates its memory anew; true when threads are at work on it, so that it is more by now.
     pub(super) fn measure(&mut self, leaves: usize, codec_bytes: usize) -> bool {
         self.size = 0;
-        self.memory = leaves * LEAF_FLUSHED * self.writer.flushed_row_groups().len();
+        self.memory = self.index;
         let Some(group) = &self.group else { return false };
         let held = group.measure();
         self.size = held.size;

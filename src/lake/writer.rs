@@ -47,6 +47,8 @@ const GATHER: usize = 8 << 20;
 /// Where a row group ends, in rows and in bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
+/// The part of the budget, as a divisor, that what footers will say may take.
+const INDEX_SHARE: usize = 4;
 /// Rows that may wait for an encoding thread, in bytes of their arrays.
 const WAITING: usize = 16 << 20;
 /// What a leaf column costs before it has rows: its buffers, and the part of a zstd context for reading, which the
@@ -229,6 +231,11 @@ impl Writer {
 
     /// Brings the memory below the budget.
     fn relieve(&mut self) -> Result<()> {
+        // Days that are over hold nothing but what their footers will say: flushing others would not help for long.
+        let index = |writer: &Self| writer.open.values().map(|file| file.index).sum::<usize>();
+        while self.open.len() > 1 && index(self) > self.config.budget / INDEX_SHARE {
+            self.close_oldest()?;
+        }
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&unit, file)) = largest else { return Ok(()) };
