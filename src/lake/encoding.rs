@@ -33,9 +33,9 @@ const SAMPLE_ROWS: usize = 16_384;
 const ENOUGH: u64 = 512;
 /// Values of a miniblock of DELTA_BINARY_PACKED, each packed with the bits of the widest difference.
 const MINIBLOCK: usize = 32;
-/// Bits that a difference leaves unused on average, up to which it is like chance: 1 when all are equally likely, 1.3
-/// when they are the differences of such.
-const UNUSED: u64 = 2;
+/// Bits that a difference leaves unused on average, up to which it is like chance: differences of numbers that are all
+/// equally likely leave 2.3 to 2.7 of their miniblock's bits, depending on where their range lies.
+const UNUSED: u64 = 3;
 /// Fewer bits than this are seldom like chance for long.
 const WIDE: u64 = 8;
 
