@@ -5,6 +5,7 @@
 //!                                    ─▶ over the memory budget?   write the largest row group out,
 //!                                                                 or, when even that is small,
 //!                                                                 close the file unused longest    (roll: memory)
+//!                                    ─▶ footers to come too large? close the file unused longest    (roll: memory)
 //! commit ─▶ close all                                                                             (roll: commit)
 //! ```
 //!
