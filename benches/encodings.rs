@@ -10,7 +10,7 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 use lakehand::Result;
 use lakehand::feed::Compression;
 use lakehand::lake::Limits;

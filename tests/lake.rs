@@ -354,7 +354,7 @@ fn a_snapshot_takes_the_place_of_the_one_before() {
     assert_eq!(read_footer(&empty).unwrap().columns.len(), 2);
     let rows: usize = read(&dataset.dir().join("version=v3/snapshot_20250210_000000.parquet"))
         .iter()
-        .map(arrow_array::RecordBatch::num_rows)
+        .map(arrow::array::RecordBatch::num_rows)
         .sum();
     assert_eq!(rows, 70_000);
 }

@@ -134,7 +134,7 @@ fn an_overwrite_is_before_or_after() {
             let current = dataset.metadata().current_version.unwrap();
             assert!(current == 2 || !done);
             let file = dataset.dir().join(format!("version=v{current}/snapshot_20250210_000000.parquet"));
-            let count: usize = read(&file).iter().map(arrow_array::RecordBatch::num_rows).sum();
+            let count: usize = read(&file).iter().map(arrow::array::RecordBatch::num_rows).sum();
             assert_eq!(count, if current == 1 { 10 } else { 25 });
             assert_eq!(dataset.metadata().total_records, count as u64);
         },

@@ -91,10 +91,10 @@ impl Set {
         let columns = self.columns();
         let fields: Vec<_> = columns
             .iter()
-            .map(|(name, sql_type)| arrow_schema::Field::new(name, sql_type.arrow().unwrap(), true))
+            .map(|(name, sql_type)| arrow::datatypes::Field::new(name, sql_type.arrow().unwrap(), true))
             .collect();
         TableSchema {
-            arrow: Arc::new(arrow_schema::Schema::new(fields)),
+            arrow: Arc::new(arrow::datatypes::Schema::new(fields)),
             ksql: self.ksql_schema(),
             columns_types: columns.into_iter().map(|(name, t)| (name, t.to_string())).collect(),
         }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 use super::rows::Sink;

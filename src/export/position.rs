@@ -8,9 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{Array, BooleanArray, RecordBatch};
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::datatypes::{Int32Type, Int64Type};
 
 use crate::error::{Error, Kind, Result};
 use crate::ksql::statement::Bound;
@@ -155,8 +155,8 @@ fn foreign(partition: i32, offset: i64, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::{Int32Array, Int64Array};
-    use arrow_schema::{DataType, Field, Schema};
+    use arrow::array::{Int32Array, Int64Array};
+    use arrow::datatypes::{DataType, Field, Schema};
     use std::sync::Arc;
 
     fn batch(rows: &[(i32, i64)]) -> RecordBatch {

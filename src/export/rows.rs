@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 use bytes::Bytes;
 
 use super::decoding::{Decoding, Slice};
@@ -125,8 +125,8 @@ impl Found<'_> {
 
 #[cfg(test)]
 mod tests {
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
+    use arrow::array::cast::AsArray;
+    use arrow::datatypes::Int64Type;
 
     use super::*;
     use crate::ksql::column::{ReadColumn, Wire};

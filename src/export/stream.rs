@@ -13,8 +13,8 @@
 
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use arrow_select::filter::filter_record_batch;
+use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
 
 use super::context::{Context, Stop};
 use super::echo::Echo;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use super::context::{Context, Stop};
 use super::event::What;

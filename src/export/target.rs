@@ -1,6 +1,6 @@
 //! Where the rows of a stream go: behind what is there, or in the place of one day.
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use crate::error::Result;
 use crate::lake::{Appender, Commit, Committed, Quarantined, Replacer, WriterStats};

@@ -10,10 +10,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::DataType;
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
+use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Utc};
 
 use super::commit::Move;

@@ -240,7 +240,7 @@ impl Dataset {
     }
 
     /// The columns of the files: those of the batches, without the row's metadata where the feed does not keep it.
-    pub(crate) fn file_schema(&self, schema: &TableSchema) -> Result<arrow_schema::SchemaRef> {
+    pub(crate) fn file_schema(&self, schema: &TableSchema) -> Result<arrow::datatypes::SchemaRef> {
         schema
             .arrow
             .project(&self.file_indices(schema))

@@ -19,13 +19,13 @@
 //! is the classic way. DELTA_BYTE_ARRAY is left out, as text that does not repeat seldom shares prefixes, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
 //! because Spark's vectorised reader refused it until 2026 (SPARK-56894).
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type,
     Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 
 /// Rows that are looked at before the choice is final.
 const SAMPLE_ROWS: usize = 16_384;
@@ -286,7 +286,7 @@ where
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray};
+    use arrow::array::{Decimal128Array, Float64Array, Int32Array, Int64Array, StringArray};
 
     use super::*;
 
@@ -339,10 +339,10 @@ mod tests {
 
     #[test]
     fn leaves_are_numbered_as_parquet_numbers_them() {
-        use arrow_array::StructArray;
-        use arrow_array::builder::{ListBuilder, MapBuilder, StringBuilder};
+        use arrow::array::StructArray;
+        use arrow::array::builder::{ListBuilder, MapBuilder, StringBuilder};
         let mut list = ListBuilder::new(StringBuilder::new());
-        let mut map = MapBuilder::new(None, StringBuilder::new(), arrow_array::builder::Int64Builder::new());
+        let mut map = MapBuilder::new(None, StringBuilder::new(), arrow::array::builder::Int64Builder::new());
         for i in 0..600 {
             list.values().append_value(format!("{:x}", noise(i)));
             list.append(true);

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::RecordBatch;
-use arrow_select::interleave::interleave_record_batch;
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
 
 use super::route::Runs;
 use crate::{Error, Kind, Result};
@@ -81,9 +81,9 @@ impl Gather {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
-    use arrow_array::{ArrayRef, Int64Array};
+    use arrow::array::cast::AsArray;
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::datatypes::Int64Type;
 
     use super::*;
 

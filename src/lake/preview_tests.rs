@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder};
-use arrow_array::{
+use arrow::array::builder::{Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder};
+use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, StringArray,
     StructArray, Time64MicrosecondArray, TimestampMicrosecondArray,
 };
-use arrow_schema::{Field, Fields};
+use arrow::datatypes::{Field, Fields};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;

@@ -106,7 +106,7 @@ pub(super) fn level(config: &FileConfig) -> Option<i32> {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_schema::{DataType, Field, Schema};
+    use arrow::datatypes::{DataType, Field, Schema};
     use parquet::arrow::ArrowSchemaConverter;
 
     use super::*;
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_a_codec_finds_nothing_in_is_not_compressed() {
-        use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+        use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 
         let noise: Vec<i64> = std::iter::repeat_with(|| fastrand::i64(0..1 << 40)).take(4000).collect();
         let texts: StringArray = noise.iter().map(|n| Some(format!("{n:x}"))).collect();

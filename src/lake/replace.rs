@@ -11,10 +11,10 @@
 
 use std::collections::HashMap;
 
-use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
-use arrow_schema::DataType;
+use arrow::array::RecordBatch;
+use arrow::array::cast::AsArray;
+use arrow::datatypes::DataType;
+use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::appender::{Prepared, duration_ms, run_record, same_columns};

@@ -11,13 +11,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
+use arrow::datatypes::{
     Date32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType,
 };
-use arrow_array::{Array, ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
@@ -204,7 +204,7 @@ impl Piece<'_> {
                 let indices = runs.iter().flat_map(|(start, len)| *start..start + len);
                 let indices =
                     UInt32Array::from_iter_values(indices.map(|i| u32::try_from(i).unwrap_or(u32::MAX)));
-                arrow_select::take::take_record_batch(batch, &indices)
+                arrow::compute::take_record_batch(batch, &indices)
                     .map_err(|e| Error::new(Kind::Bug, format!("rows cannot be taken by partition: {e}")))
             }
         }

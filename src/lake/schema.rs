@@ -10,7 +10,7 @@
 //! Every change of a type holds the feed, widenings included: readers do not agree on how files of INTEGER and BIGINT,
 //! or of two DECIMAL precisions, are read as one dataset. Pure.
 
-use arrow_schema::SchemaRef;
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 
 use super::metadata::ColumnInfo;

@@ -6,7 +6,7 @@
 //!            then versions beyond `keep_versions` go
 //! ```
 
-use arrow_array::RecordBatch;
+use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
 use super::appender::{Prepared, duration_ms, move_quarantine, run_record, same_columns};

@@ -1,6 +1,6 @@
 //! DECIMALs of a STRUCT whose digits come with a column of their own.
 
-use arrow_array::cast::AsArray as _;
+use arrow::array::cast::AsArray as _;
 use lakehand::Kind;
 use lakehand::ksql::column::{ReadColumn, Wire};
 use lakehand::ksql::decode::Decoder;
@@ -71,7 +71,7 @@ fn an_overlay_is_null_wherever_its_struct_is() {
     let batch = decoder.finish().unwrap();
     let outer = batch.column(0).as_struct();
     let inner = outer.column(1).as_struct();
-    let nulls = |array: &dyn arrow_array::Array| [array.is_null(0), array.is_null(1)];
+    let nulls = |array: &dyn arrow::array::Array| [array.is_null(0), array.is_null(1)];
     assert_eq!(nulls(outer), [true, false]);
     assert_eq!(nulls(outer.column(0)), [true, false]);
     assert_eq!(nulls(inner), [true, true]);

@@ -1,6 +1,6 @@
 //! Rows as a real server (ksqlDB 7.4) sent them.
 
-use arrow_schema::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 use lakehand::Kind;
 use lakehand::ksql::column::{ReadColumn, Wire};
 use lakehand::ksql::decode::{BadRow, Decoder, leading_integers};

@@ -1,12 +1,12 @@
 //! A value as the tests see it, and how it is taken out of an Arrow array.
 
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::{
+use arrow::array::cast::AsArray as _;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{
     Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type, Time64MicrosecondType,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
 
 /// A value of any ksqlDB type.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow::array::RecordBatch;
+use arrow::array::cast::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
 use lakehand::demo::{DemoOptions, DemoServer, Faults};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -256,7 +256,7 @@ pub fn decimal_sum(files: &[PathBuf], column: &str) -> i128 {
         .flat_map(|f| batches(f))
         .map(|batch| {
             let array = batch.column_by_name(column).unwrap().clone();
-            array.as_primitive::<arrow_array::types::Decimal128Type>().iter().flatten().sum::<i128>()
+            array.as_primitive::<arrow::datatypes::Decimal128Type>().iter().flatten().sum::<i128>()
         })
         .sum()
 }

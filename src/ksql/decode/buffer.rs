@@ -8,7 +8,8 @@
 //!
 //! They know Arrow's buffers and nothing of types, JSON or ksqlDB.
 
-use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::BooleanBufferBuilder;
+use arrow::buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 
 /// Past this end of an offset buffer (half of what it can address) the batch is to be taken.
 const FULL: i32 = i32::MAX / 2;
@@ -183,7 +184,7 @@ impl Texts {
         self.offsets.memory() + self.bytes.len()
     }
 
-    pub(super) fn finish(&mut self) -> (OffsetBuffer<i32>, arrow_buffer::Buffer) {
+    pub(super) fn finish(&mut self) -> (OffsetBuffer<i32>, arrow::buffer::Buffer) {
         (self.offsets.finish(), take(&mut self.bytes).into())
     }
 }

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
+use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Decimal256Array, Float64Array,
     Int32Array, Int64Array, ListArray, MapArray, StringArray, StructArray, Time64MicrosecondArray,
     TimestampMicrosecondArray,
 };
-use arrow_buffer::{BooleanBuffer, NullBuffer};
-use arrow_schema::{ArrowError, DataType};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 
 use super::buffer::take;
 use super::node::{Node, Values};

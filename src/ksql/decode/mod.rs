@@ -24,8 +24,8 @@ mod time;
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use self::cursor::Cursor;
 use self::fault::{Fault, Read, Step};

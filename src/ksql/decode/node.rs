@@ -12,7 +12,7 @@
 
 use std::cmp::Ordering;
 
-use arrow_buffer::i256;
+use arrow::datatypes::i256;
 
 use super::buffer::{Nulls, Offsets, Texts};
 use super::number::Shape;

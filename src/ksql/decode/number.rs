@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use arrow_buffer::i256;
+use arrow::datatypes::i256;
 
 use super::cursor::{Number, Short};
 

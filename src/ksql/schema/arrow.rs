@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field as ArrowField, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field as ArrowField, Fields, TimeUnit};
 
 use super::SqlType;
 use crate::error::{Error, Kind, Result};

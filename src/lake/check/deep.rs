@@ -1,8 +1,8 @@
 //! The rows themselves: every page of every column is decoded, and ROWPARTITION and ROWOFFSET are compared with what the
 //! footer says of them.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type};
+use arrow::array::cast::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::scan::{DataFile, Scan};
