@@ -5,7 +5,7 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
-//!      ├ gather                    scattered rows wait until there are enough for each partition
+//!      ├ scatter                   scattered rows wait until there are enough for each partition
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
 //!      │        ├ open_file         one file, from its first row to its footer

@@ -48,7 +48,7 @@ pub(crate) struct RowFacts<'a> {
 /// A finished file in staging.
 #[derive(Debug, Clone)]
 pub(crate) struct ClosedFile {
-    pub(crate) unit: i64,
+    pub(crate) key: i64,
     pub(crate) staged: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
@@ -152,8 +152,8 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Ends the file of partition `unit`; `positions` go into its footer.
-    pub(crate) fn close(mut self, unit: i64, positions: Option<&str>, pool: &Pool) -> Result<ClosedFile> {
+    /// Ends the file of partition `key`; `positions` go into its footer.
+    pub(crate) fn close(mut self, key: i64, positions: Option<&str>, pool: &Pool) -> Result<ClosedFile> {
         self.flush(pool)?;
         let mut entry = |key: &str, value: String| {
             self.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
@@ -170,7 +170,7 @@ impl OpenFile {
         self.writer.finish().map_err(|e| refused(&e, &self.staged))?;
         self.writer.inner().sync()?;
         Ok(ClosedFile {
-            unit,
+            key,
             bytes: self.writer.bytes_written() as u64,
             staged: self.staged,
             rows: self.rows,

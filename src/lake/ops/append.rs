@@ -25,8 +25,8 @@ use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::Move;
-use crate::lake::write::gather::Gather;
 use crate::lake::write::route::{Routed, Router, cut};
+use crate::lake::write::scatter::ScatterBuffer;
 use crate::lake::write::writer::{FileConfig, Writer};
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
@@ -45,7 +45,7 @@ pub struct Appender<'a> {
     /// Indices of the columns that files have; `None`: all.
     kept: Option<Vec<usize>>,
     router: Router,
-    gather: Gather,
+    scatter: ScatterBuffer,
     writer: Writer,
     quarantine: Quarantine,
     seen: OffsetRuns,
@@ -82,7 +82,7 @@ impl<'a> Appender<'a> {
         let indices = dataset.file_indices(schema);
         let kept = (indices.len() < schema.arrow.fields().len()).then_some(indices);
         // Whatever ends this value, the next use of the dataset first looks at what was left.
-        dataset.unsettled = true;
+        dataset.needs_recovery = true;
         Ok(Self {
             dataset,
             schema: schema.clone(),
@@ -91,7 +91,7 @@ impl<'a> Appender<'a> {
             meta,
             kept,
             router,
-            gather: Gather::default(),
+            scatter: ScatterBuffer::default(),
             writer: prepared.writer,
             quarantine: prepared.quarantine,
             seen: OffsetRuns::default(),
@@ -121,8 +121,8 @@ impl<'a> Appender<'a> {
             seen.insert(partition, first, last, SEEN_RUNS)
         })
         .map_err(|(partition, offset)| doubled(partition, offset))?;
-        let Routed { runs, homeless } = self.router.route(batch)?;
-        for (row, ms) in homeless {
+        let Routed { runs, unroutable } = self.router.route(batch)?;
+        for (row, ms) in unroutable {
             let (partitions, offsets, _) = self.meta_of(batch)?;
             let reason = match ms {
                 None => "the time of the partition is null".to_owned(),
@@ -141,31 +141,31 @@ impl<'a> Appender<'a> {
             self.quarantine.add(&bad)?;
         }
         self.writer.look(&self.project(batch)?, runs.len());
-        if self.gather.is_empty() && !Writer::is_scattered(runs.len()) {
-            return cut(batch, &runs)?.into_iter().try_for_each(|(unit, part)| self.write_part(unit, &part));
+        if self.scatter.is_empty() && !Writer::is_scattered(runs.len()) {
+            return cut(batch, &runs)?.into_iter().try_for_each(|(key, part)| self.write_part(key, &part));
         }
         // What comes behind rows that wait, waits too: rows of a partition keep their order.
-        self.gather.add(batch, &runs);
-        let budget = self.writer.gather_budget(self.gather.partitions());
-        if self.gather.bytes() >= budget { self.pour() } else { Ok(()) }
+        self.scatter.add(batch, &runs);
+        let budget = self.writer.scatter_budget(self.scatter.partitions());
+        if self.scatter.bytes() >= budget { self.drain_scattered() } else { Ok(()) }
     }
 
     /// Writes rows of one partition.
-    fn write_part(&mut self, unit: i64, part: &RecordBatch) -> Result<()> {
+    fn write_part(&mut self, key: i64, part: &RecordBatch) -> Result<()> {
         let projected = self.project(part)?;
         let (partitions, offsets, rowtime) = self.meta_of(part)?;
         let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-        self.writer.write(unit, &projected, &facts)
+        self.writer.write(key, &projected, &facts)
     }
 
     /// Writes the rows that wait.
-    fn pour(&mut self) -> Result<()> {
-        let mut gather = std::mem::take(&mut self.gather);
-        let wide = self.writer.is_too_wide(gather.partitions());
-        gather.pour(|unit, part| {
-            self.write_part(unit, &part)?;
+    fn drain_scattered(&mut self) -> Result<()> {
+        let mut scatter = std::mem::take(&mut self.scatter);
+        let wide = self.writer.is_too_wide(scatter.partitions());
+        scatter.drain(|key, part| {
+            self.write_part(key, &part)?;
             // Its encoders make room for those of the next one.
-            if wide { self.writer.park(unit) } else { Ok(()) }
+            if wide { self.writer.flush_partition(key) } else { Ok(()) }
         })
     }
 
@@ -205,8 +205,8 @@ impl<'a> Appender<'a> {
     pub fn stats(&self) -> WriterStats {
         let numbers = self.writer.numbers();
         WriterStats {
-            rows: numbers.rows + self.gather.rows(),
-            memory: numbers.memory + self.gather.bytes(),
+            rows: numbers.rows + self.scatter.rows(),
+            memory: numbers.memory + self.scatter.bytes(),
             quarantined: self.quarantine.rows(),
             ..numbers
         }
@@ -233,7 +233,7 @@ impl<'a> Appender<'a> {
                 ));
             }
         }
-        self.pour()?;
+        self.drain_scattered()?;
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
         self.dataset.advance(&mut next, at.positions)?;
@@ -242,9 +242,9 @@ impl<'a> Appender<'a> {
         let mut counts: HashMap<i64, u64> = HashMap::new();
         let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
         for file in &files {
-            let n = counts.entry(file.unit).or_insert(0);
+            let n = counts.entry(file.key).or_insert(0);
             *n += 1;
-            let (folder, digits) = self.router.depth().folder(file.unit)?;
+            let (folder, digits) = self.router.depth().folder(file.key)?;
             let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
             let from = self.dataset.relative(&file.staged)?;
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
@@ -281,7 +281,7 @@ impl<'a> Appender<'a> {
         if !done.reopened.is_empty() {
             self.dataset.empty_trash();
         }
-        self.dataset.unsettled = true;
+        self.dataset.needs_recovery = true;
         self.seen = OffsetRuns::default();
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
@@ -291,7 +291,7 @@ impl<'a> Appender<'a> {
 
     /// Throws away what was not committed.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.settle()
+        self.dataset.recover_if_needed()
     }
 
     fn usable(&self) -> Result<()> {
@@ -305,7 +305,7 @@ impl<'a> Appender<'a> {
 impl Drop for Appender<'_> {
     fn drop(&mut self) {
         // At worst the next start does the same.
-        let _ = self.dataset.settle();
+        let _ = self.dataset.recover_if_needed();
     }
 }
 

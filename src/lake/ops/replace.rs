@@ -149,7 +149,7 @@ impl<'a> Replacer<'a> {
         let prepared = Prepared::new(dataset, schema, &run, None)?;
         let kept = dataset.file_indices(schema);
         let prefix = dataset.day_prefix(day);
-        dataset.unsettled = true;
+        dataset.needs_recovery = true;
         Ok(Self {
             dataset,
             schema: schema.clone(),
@@ -179,8 +179,8 @@ impl<'a> Replacer<'a> {
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
         let bug = |e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}"));
-        for (unit, part) in cut(batch, &self.router.route(batch)?.runs)? {
-            let (folder, _) = self.router.depth().folder(unit)?;
+        for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
+            let (folder, _) = self.router.depth().folder(key)?;
             if !is_below(&folder, &self.prefix) {
                 continue;
             }
@@ -207,7 +207,7 @@ impl<'a> Replacer<'a> {
             let projected = part.project(&self.kept).map_err(bug)?;
             self.writer.look(&projected, 1);
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(unit, &projected, &facts)?;
+            self.writer.write(key, &projected, &facts)?;
         }
         Ok(())
     }
@@ -283,9 +283,9 @@ impl<'a> Replacer<'a> {
         next.partitions.retain(|p| !is_below(&p.path, &self.prefix));
         let mut counts: HashMap<i64, u64> = HashMap::new();
         for file in &files {
-            let n = counts.entry(file.unit).or_insert(0);
+            let n = counts.entry(file.key).or_insert(0);
             *n += 1;
-            let (folder, digits) = self.router.depth().folder(file.unit)?;
+            let (folder, digits) = self.router.depth().folder(file.key)?;
             let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
             let from = self.dataset.relative(&file.staged)?;
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
@@ -339,7 +339,7 @@ impl<'a> Replacer<'a> {
 
     /// Throws it away.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.settle()
+        self.dataset.recover_if_needed()
     }
 }
 
@@ -359,7 +359,7 @@ impl Dataset {
 impl Drop for Replacer<'_> {
     fn drop(&mut self) {
         // At worst the next start does the same.
-        self.dataset.unsettled = true;
-        let _ = self.dataset.settle();
+        self.dataset.needs_recovery = true;
+        let _ = self.dataset.recover_if_needed();
     }
 }

@@ -85,7 +85,7 @@ fn changed(path: &Path) -> Option<DateTime<Utc>> {
 impl Dataset {
     /// Throws these sets away, all of them or none; gives those that were there.
     pub fn forget_replaced(&mut self, sets: &[ReplacedSet]) -> Result<Vec<ReplacedSet>> {
-        self.settle()?;
+        self.recover_if_needed()?;
         let mut gone = Vec::new();
         let mut moves = Vec::new();
         for set in replaced(self.dir())? {

@@ -34,7 +34,7 @@ impl Dataset {
     /// Removes what the feed no longer keeps: partitions of a stream by the date in their path (`retention_days`),
     /// versions of a table beyond `keep_versions`.
     pub fn retain(&mut self, today: NaiveDate) -> Result<Vec<RemovedPartition>> {
-        self.settle()?;
+        self.recover_if_needed()?;
         let due: Vec<Leaf> = match self.feed.kind {
             FeedKind::Stream => {
                 let days = self.feed.retention_days.map(|days| Days::new(u64::from(days)));
@@ -52,7 +52,7 @@ impl Dataset {
 
     /// Removes surplus versions; gives their numbers.
     pub(crate) fn retain_versions(&mut self) -> Result<Vec<u32>> {
-        self.settle()?;
+        self.recover_if_needed()?;
         let due = self.surplus_versions()?;
         Ok(self.remove(due)?.iter().filter_map(|removed| layout::version_of(&removed.path)).collect())
     }

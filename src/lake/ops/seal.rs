@@ -27,7 +27,7 @@ impl Dataset {
     /// Seals the partitions that are complete by the rule of the lake (see [`crate::lake::Lake::sealing_after`]); gives their
     /// paths.
     pub fn seal(&mut self, now: DateTime<Utc>) -> Result<Vec<String>> {
-        self.settle()?;
+        self.recover_if_needed()?;
         let Some(after) = self.seal_after.and_then(|after| TimeDelta::from_std(after).ok()) else {
             return Ok(Vec::new());
         };
@@ -62,7 +62,7 @@ impl Dataset {
     }
 
     fn stage_marks(&mut self, folders: &[String]) -> Result<Vec<Move>> {
-        self.unsettled = true;
+        self.needs_recovery = true;
         let staged = self.staging("seal")?;
         let fs = &self.committer.fs;
         let mut moves = Vec::new();

@@ -46,7 +46,7 @@ impl<'a> Snapshot<'a> {
             .checked_add(1)
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
         let prepared = Prepared::new(dataset, schema, &run, Some(format!("v{version}")))?;
-        dataset.unsettled = true;
+        dataset.needs_recovery = true;
         Ok(Self {
             dataset,
             schema: schema.clone(),
@@ -147,7 +147,7 @@ impl<'a> Snapshot<'a> {
 
     /// Throws it away.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.settle()
+        self.dataset.recover_if_needed()
     }
 
     fn usable(&self) -> Result<()> {
@@ -161,7 +161,7 @@ impl<'a> Snapshot<'a> {
 impl Drop for Snapshot<'_> {
     fn drop(&mut self) {
         // At worst the next start does the same.
-        self.dataset.unsettled = true;
-        let _ = self.dataset.settle();
+        self.dataset.needs_recovery = true;
+        let _ = self.dataset.recover_if_needed();
     }
 }

@@ -126,7 +126,7 @@ pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) ->
 impl Dataset {
     /// Takes the last new export of `day` back, or that of `commit`. `Kind::Usage` when there is none.
     pub fn undo(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
-        self.settle()?;
+        self.recover_if_needed()?;
         self.check_ready()?;
         let plan = Plan::new(self.dir(), &self.metadata, day, commit)?;
         let (seq, id) = self.undo_id()?;

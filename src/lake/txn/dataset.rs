@@ -1,6 +1,6 @@
 //! One dataset, held by a lock for as long as the value lives.
 //!
-//! Every way in goes through `settle`: an unfinished commit is finished, staging is emptied, the metadata is
+//! Every way in goes through `recover_if_needed`: an unfinished commit is finished, staging is emptied, the metadata is
 //! read, or rebuilt where it is lost. It runs at `open` and again after anything has failed, so that there is one path
 //! for a crash and for an error.
 
@@ -38,7 +38,7 @@ pub struct Dataset {
     lock: Lock,
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
-    pub(crate) unsettled: bool,
+    pub(crate) needs_recovery: bool,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
 }
@@ -85,7 +85,7 @@ impl Dataset {
             recovery: Recovery::default(),
             lock,
             owner,
-            unsettled: true,
+            needs_recovery: true,
             seal_after: lake.seal_after,
         })
     }
@@ -131,7 +131,7 @@ impl Dataset {
         way: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        self.settle()?;
+        self.recover_if_needed()?;
         self.lock.check()?;
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
@@ -148,7 +148,7 @@ impl Dataset {
     /// Takes the source's columns as they now are: `schema_version` rises to the next whole number. Gives the new one.
     /// Files of before keep their columns.
     pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
-        self.settle()?;
+        self.recover_if_needed()?;
         self.lock.check()?;
         let columns = schema::file_columns(&self.file_schema(schema)?, &schema.columns_types);
         let mut next = self.metadata.clone();
@@ -161,8 +161,8 @@ impl Dataset {
     }
 
     /// Recovers, where something may be unfinished.
-    pub(crate) fn settle(&mut self) -> Result<()> {
-        if self.unsettled { self.recover().map(|_| ()) } else { Ok(()) }
+    pub(crate) fn recover_if_needed(&mut self) -> Result<()> {
+        if self.needs_recovery { self.recover().map(|_| ()) } else { Ok(()) }
     }
 
     /// Finishes or forgets what is unfinished, and reads the metadata.
@@ -179,7 +179,7 @@ impl Dataset {
         }
         (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;
         (self.metadata, found.rebuilt_metadata) = self.load()?;
-        self.unsettled = false;
+        self.needs_recovery = false;
         Ok(found)
     }
 
@@ -214,7 +214,7 @@ impl Dataset {
     }
 
     pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
-        self.settle()?;
+        self.recover_if_needed()?;
         if self.feed.kind != kind {
             return Err(Error::new(Kind::Bug, "streams are appended to, tables are taken as snapshots")
                 .at("feed", &self.feed.name));
@@ -302,17 +302,17 @@ impl Dataset {
     }
 
     /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
-    /// next `settle` finds out.
+    /// next `recover_if_needed` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
         let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
-        self.unsettled = true;
+        self.needs_recovery = true;
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,
             _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
         })?;
         self.metadata = metadata;
-        self.unsettled = false;
+        self.needs_recovery = false;
         Ok(())
     }
 

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{FindingKind as K, Repair};
-use super::judge::Judge;
+use super::verdict::Verdict;
 use crate::lake::Amount;
 use crate::lake::layout;
 use crate::lake::manifest::metadata::Metadata;
 
 /// Compares each partition, then the sums. A partition with a file that is spoken against is left out: it is counted
 /// anew with the repair of that.
-pub(super) fn compare(judge: &mut Judge<'_>, metadata: &Metadata) {
+pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let mut found: BTreeMap<String, (u64, Amount)> = BTreeMap::new();
     for (_, file, footer) in judge.good() {
         let (rows, amount) = found.entry(file.folder.clone()).or_default();

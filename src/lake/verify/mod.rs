@@ -4,7 +4,7 @@
 //! scan      what is there: every entry with its mode, every footer, the metadata, what a stopped run left
 //!   │ deep  the rows themselves, in place of what the footers say of them
 //!   ▼
-//! judge     scan + feed ─▶ findings, pure: each says what is wrong, where, and what would mend it
+//! verdict     scan + feed ─▶ findings, pure: each says what is wrong, where, and what would mend it
 //!   ▼
 //! repair    the moves and the new metadata of all findings in one commit; nothing that holds rows is deleted:
 //!           what does not belong into the data goes to `_damaged/<when>/`
@@ -15,11 +15,11 @@
 mod counts;
 mod deep;
 mod finding;
-mod judge;
 pub(crate) mod offsets;
 mod order;
 mod repair;
 pub(crate) mod scan;
+mod verdict;
 
 use std::collections::BTreeSet;
 
@@ -98,7 +98,7 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
 }
 
 fn report(feed: &Feed, scan: &Scan) -> Report {
-    let mut findings = judge::judge(feed, scan);
+    let mut findings = verdict::judge(feed, scan);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
     let footers = scan.files.iter().filter_map(|file| file.footer.as_ref().ok());
     Report {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use chrono_tz::Tz;
 
 use super::finding::{FindingKind as K, Repair, Severity};
-use super::judge::Judge;
 use super::scan::{DataFile, Scan};
+use super::verdict::Verdict;
 use crate::feed::{Feed, Partitioning};
 use crate::lake::layout::{self, Depth};
 use crate::lake::manifest::metadata::Metadata;
@@ -73,7 +73,7 @@ impl Calendar {
 }
 
 /// Everything has the mode that the feed's visibility says.
-pub(super) fn modes(judge: &mut Judge<'_>) {
+pub(super) fn modes(judge: &mut Verdict<'_>) {
     let visibility = judge.feed.visibility;
     let scan = judge.scan;
     for entry in scan.entries.iter().filter(|entry| !entry.is_link) {
@@ -96,7 +96,7 @@ pub(super) fn modes(judge: &mut Judge<'_>) {
 }
 
 /// One current version, and no more versions than the feed keeps.
-pub(super) fn versions(judge: &mut Judge<'_>, metadata: &Metadata) {
+pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let named: Vec<u32> = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
     let scan = judge.scan;
     for version in scan.versions.iter().filter(|version| !named.contains(version)) {
@@ -126,7 +126,7 @@ pub(super) fn versions(judge: &mut Judge<'_>, metadata: &Metadata) {
 }
 
 /// Marks on disk and seals in the metadata are the same.
-pub(super) fn seals(judge: &mut Judge<'_>) {
+pub(super) fn seals(judge: &mut Verdict<'_>) {
     let scan = judge.scan;
     let Some(Ok(metadata)) = &scan.metadata else { return };
     let recorded =
@@ -145,7 +145,7 @@ pub(super) fn seals(judge: &mut Judge<'_>) {
 }
 
 /// Rows in quarantine are counted, and those lost are told.
-pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
+pub(super) fn quarantine(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let there = judge.scan.quarantined;
     if there != metadata.quarantined_records {
         let what = format!(
@@ -167,7 +167,7 @@ pub(super) fn quarantine(judge: &mut Judge<'_>, metadata: &Metadata) {
 }
 
 /// What repairs and new exports of a day have put aside.
-pub(super) fn asides(judge: &mut Judge<'_>) {
+pub(super) fn asides(judge: &mut Verdict<'_>) {
     for (folder, kind, words) in [
         (layout::DAMAGED, K::Aside, "put aside by repairs; remove them when nobody needs them"),
         (

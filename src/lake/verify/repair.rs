@@ -100,7 +100,7 @@ impl Bench<'_> {
         if todo.is_empty() {
             if let Some(Ok(metadata)) = &self.scan.metadata {
                 self.dataset.metadata = metadata.clone();
-                self.dataset.unsettled = false;
+                self.dataset.needs_recovery = false;
                 self.dataset.retain_versions()?;
             }
             return Ok(retain);

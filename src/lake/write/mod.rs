@@ -5,6 +5,6 @@
 //! writer    one open file a partition, within one memory budget
 //! ```
 
-pub(crate) mod gather;
 pub(crate) mod route;
+pub(crate) mod scatter;
 pub(crate) mod writer;

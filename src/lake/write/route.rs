@@ -1,9 +1,9 @@
 //! Which rows of a batch belong to which partition.
 //!
 //! ```text
-//! time column ─▶ milliseconds ─▶ local calendar ─▶ unit (day number, hour number, …)
-//! all rows in one unit      the batch as it is
-//! a long run of equal unit  a slice, nothing copied
+//! time column ─▶ milliseconds ─▶ local calendar ─▶ key (day number, hour number, …)
+//! all rows in one key      the batch as it is
+//! a long run of equal key  a slice, nothing copied
 //! short runs                `take`, those between two long ones together, so that rows keep their order
 //! ```
 //!
@@ -41,14 +41,14 @@ pub(crate) struct Router {
     zone: Tz,
 }
 
-/// Per unit its rows in a batch, as runs of a start and a length, in ascending order.
+/// Per key its rows in a batch, as runs of a start and a length, in ascending order.
 pub(crate) type Runs = BTreeMap<i64, Vec<(usize, usize)>>;
 
 /// Where the rows of a batch belong.
 pub(crate) struct Routed {
     pub(crate) runs: Runs,
     /// Rows without a folder, and the value of their time.
-    pub(crate) homeless: Vec<(usize, Option<i64>)>,
+    pub(crate) unroutable: Vec<(usize, Option<i64>)>,
 }
 
 impl Router {
@@ -88,49 +88,49 @@ impl Router {
 
     /// Finds the partition of each row.
     pub(crate) fn route(&self, batch: &RecordBatch) -> Result<Routed> {
-        if let Some(unit) = self.only_unit(batch.column(self.column)) {
+        if let Some(key) = self.only_key(batch.column(self.column)) {
             return Ok(Routed {
-                runs: Runs::from([(unit, vec![(0, batch.num_rows())])]),
-                homeless: Vec::new(),
+                runs: Runs::from([(key, vec![(0, batch.num_rows())])]),
+                unroutable: Vec::new(),
             });
         }
-        let units = self.units(batch.column(self.column))?;
+        let keys = self.keys(batch.column(self.column))?;
         let mut runs: Vec<(usize, usize)> = Vec::new();
-        for (row, unit) in units.iter().enumerate() {
+        for (row, key) in keys.iter().enumerate() {
             match runs.last_mut() {
-                Some((start, len)) if units[*start].ok() == unit.ok() => *len += 1,
+                Some((start, len)) if keys[*start].ok() == key.ok() => *len += 1,
                 _ => runs.push((row, 1)),
             }
         }
-        let mut routed = Routed { runs: Runs::new(), homeless: Vec::new() };
+        let mut routed = Routed { runs: Runs::new(), unroutable: Vec::new() };
         for (start, len) in runs {
-            if let Ok(unit) = units[start] {
-                routed.runs.entry(unit).or_default().push((start, len));
+            if let Ok(key) = keys[start] {
+                routed.runs.entry(key).or_default().push((start, len));
             } else {
-                routed.homeless.extend((start..start + len).map(|row| (row, units[row].err().flatten())));
+                routed.unroutable.extend((start..start + len).map(|row| (row, keys[row].err().flatten())));
             }
         }
         Ok(routed)
     }
 
-    /// The unit that all rows have, where the least and the greatest time tell it: milliseconds without nulls, in UTC.
+    /// The key that all rows have, where the least and the greatest time tell it: milliseconds without nulls, in UTC.
     /// In other zones a clock that is set back could lead to another day and back in between.
-    fn only_unit(&self, column: &ArrayRef) -> Option<i64> {
+    fn only_key(&self, column: &ArrayRef) -> Option<i64> {
         if self.zone != Tz::UTC || *column.data_type() != DataType::Int64 || column.null_count() > 0 {
             return None;
         }
         let values = column.as_primitive::<Int64Type>().values();
         let least = values.iter().copied().min()?;
         let greatest = values.iter().copied().max()?;
-        let unit = self.unit(least, false)?;
-        (self.unit(greatest, false)? == unit).then_some(unit)
+        let key = self.key(least, false)?;
+        (self.key(greatest, false)? == key).then_some(key)
     }
 
-    /// The unit of each row, or the time that has none.
-    fn units(&self, column: &ArrayRef) -> Result<Vec<Result<i64, Option<i64>>>> {
-        let mut units = Vec::with_capacity(column.len());
+    /// The key of each row, or the time that has none.
+    fn keys(&self, column: &ArrayRef) -> Result<Vec<Result<i64, Option<i64>>>> {
+        let mut keys = Vec::with_capacity(column.len());
         let mut push = |ms: Option<i64>, local: bool| {
-            units.push(ms.and_then(|ms| self.unit(ms, local)).ok_or(ms));
+            keys.push(ms.and_then(|ms| self.key(ms, local)).ok_or(ms));
         };
         macro_rules! each {
             ($kind:ty, $value:ident => $ms:expr, $local:expr) => {
@@ -158,20 +158,20 @@ impl Router {
                     .at("column", &self.column_name));
             }
         }
-        Ok(units)
+        Ok(keys)
     }
 
-    fn unit(&self, ms: i64, local: bool) -> Option<i64> {
+    fn key(&self, ms: i64, local: bool) -> Option<i64> {
         unit_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
     }
 }
 
-/// Cuts a batch by partition: units in their order, each with its rows in one or more pieces.
+/// Cuts a batch by partition: keys in their order, each with its rows in one or more pieces.
 pub(crate) fn cut(batch: &RecordBatch, runs: &Runs) -> Result<Vec<(i64, RecordBatch)>> {
     let mut parts = Vec::with_capacity(runs.len());
-    for (unit, runs) in runs {
+    for (key, runs) in runs {
         for rows in pieces(runs) {
-            parts.push((*unit, rows.of(batch)?));
+            parts.push((*key, rows.of(batch)?));
         }
     }
     Ok(parts)
@@ -216,7 +216,7 @@ pub(crate) fn folder_of(depth: Depth, zone: Tz, ms: i64) -> Option<String> {
     depth.folder(unit_of(depth, zone, ms)?).ok().map(|(folder, _)| folder)
 }
 
-/// The unit of a time, milliseconds since 1970.
+/// The key of a time, milliseconds since 1970.
 fn unit_of(depth: Depth, zone: Tz, ms: i64) -> Option<i64> {
     let local_ms = if zone == Tz::UTC {
         ms
@@ -250,7 +250,7 @@ mod tests {
 
     fn folder(router: &Router, time: &str) -> String {
         let ms = time.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-        router.depth.folder(router.unit(ms, false).unwrap()).unwrap().0
+        router.depth.folder(router.key(ms, false).unwrap()).unwrap().0
     }
 
     #[test]
@@ -273,13 +273,13 @@ mod tests {
     #[test]
     fn times_without_a_folder_are_told() {
         let utc = router(Depth::Day, Tz::UTC);
-        assert!(utc.unit(FIRST_DAY * DAY_MS, false).is_some());
-        assert!(utc.unit(FIRST_DAY * DAY_MS - 1, false).is_none());
-        assert!(utc.unit(END_DAY * DAY_MS - 1, false).is_some());
-        assert!(utc.unit(END_DAY * DAY_MS, false).is_none());
+        assert!(utc.key(FIRST_DAY * DAY_MS, false).is_some());
+        assert!(utc.key(FIRST_DAY * DAY_MS - 1, false).is_none());
+        assert!(utc.key(END_DAY * DAY_MS - 1, false).is_some());
+        assert!(utc.key(END_DAY * DAY_MS, false).is_none());
         for extreme in [i64::MIN, i64::MAX] {
-            assert!(utc.unit(extreme, false).is_none());
-            assert!(router(Depth::Hour, Tz::Europe__Berlin).unit(extreme, false).is_none());
+            assert!(utc.key(extreme, false).is_none());
+            assert!(router(Depth::Hour, Tz::Europe__Berlin).key(extreme, false).is_none());
         }
     }
 }

@@ -94,7 +94,7 @@ pub(crate) struct Writer {
     closed: Vec<ClosedFile>,
     memory: usize,
     /// Files that were measured while threads were at work on them.
-    unsettled: BTreeSet<i64>,
+    unmeasured: BTreeSet<i64>,
     clock: u64,
     files_made: u64,
     rolls: RollReasons,
@@ -134,7 +134,7 @@ impl Writer {
             open: HashMap::new(),
             closed: Vec::new(),
             memory: 0,
-            unsettled: BTreeSet::new(),
+            unmeasured: BTreeSet::new(),
             clock: 0,
             files_made: 0,
             rolls: RollReasons::default(),
@@ -148,7 +148,7 @@ impl Writer {
     }
 
     /// Writes rows of one partition.
-    pub(crate) fn write(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
+    pub(crate) fn write(&mut self, key: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
         let mut start = 0;
         while start < batch.num_rows() {
             let len = STEP_ROWS.min(batch.num_rows() - start);
@@ -156,7 +156,7 @@ impl Writer {
                 positions: facts.positions.map(|(p, o)| (&p[start..start + len], &o[start..start + len])),
                 rowtime: facts.rowtime.map(|t| &t[start..start + len]),
             };
-            self.write_step(unit, &batch.slice(start, len), &cut)?;
+            self.write_step(key, &batch.slice(start, len), &cut)?;
             start += len;
         }
         Ok(())
@@ -175,21 +175,21 @@ impl Writer {
     }
 
     /// Memory for rows of so many partitions until they are written.
-    pub(crate) fn gather_budget(&self, partitions: usize) -> usize {
+    pub(crate) fn scatter_budget(&self, partitions: usize) -> usize {
         let most = self.config.budget / 2;
         if self.is_too_wide(partitions) { most } else { most.min(GATHER) }
     }
 
     /// Ends the row group of a partition's file, which keeps no encoders then.
-    pub(crate) fn park(&mut self, unit: i64) -> Result<()> {
-        let Some(file) = self.open.get_mut(&unit) else { return Ok(()) };
+    pub(crate) fn flush_partition(&mut self, key: i64) -> Result<()> {
+        let Some(file) = self.open.get_mut(&key) else { return Ok(()) };
         file.flush(&self.pool)?;
-        self.measure(unit);
+        self.measure(key);
         Ok(())
     }
 
-    fn write_step(&mut self, unit: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
-        if !self.open.contains_key(&unit) {
+    fn write_step(&mut self, key: i64, batch: &RecordBatch, facts: &RowFacts<'_>) -> Result<()> {
+        if !self.open.contains_key(&key) {
             while self.open.len() >= self.max_open {
                 self.close_oldest()?;
             }
@@ -202,10 +202,10 @@ impl Writer {
                     other => break other?,
                 }
             };
-            self.open.insert(unit, file);
+            self.open.insert(key, file);
         }
         self.clock += 1;
-        let Some(file) = self.open.get_mut(&unit) else {
+        let Some(file) = self.open.get_mut(&key) else {
             return Err(Error::new(Kind::Bug, "a file that was just opened is gone"));
         };
         file.write(batch, &self.config.schema, &self.pool, &self.waiting)?;
@@ -215,16 +215,16 @@ impl Writer {
         let most = if self.pool.has_workers() { WAITING.min(self.config.budget / 8) } else { 0 };
         self.pool.work_until(|| self.waiting.load(Ordering::Relaxed) <= most);
         // What was measured while threads were at work on it is more by now.
-        for unit in std::mem::take(&mut self.unsettled) {
-            self.measure(unit);
+        for key in std::mem::take(&mut self.unmeasured) {
+            self.measure(key);
         }
-        self.measure(unit);
-        if let Some(file) = self.open.get_mut(&unit) {
+        self.measure(key);
+        if let Some(file) = self.open.get_mut(&key) {
             if file.bytes() as u64 >= self.config.target_bytes {
-                self.close(unit, Roll::Size, None)?;
+                self.close(key, Roll::Size, None)?;
             } else if file.group_rows() >= GROUP_ROWS || file.size >= GROUP_BYTES {
                 file.flush(&self.pool)?;
-                self.measure(unit);
+                self.measure(key);
             }
         }
         self.relieve()
@@ -239,10 +239,10 @@ impl Writer {
         }
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
-            let Some((&unit, file)) = largest else { return Ok(()) };
+            let Some((&key, file)) = largest else { return Ok(()) };
             if file.group_rows() >= SMALL_ROWS || file.size >= SMALL_BYTES {
                 file.flush(&self.pool)?;
-                self.measure(unit);
+                self.measure(key);
             } else {
                 self.close_oldest()?;
             }
@@ -251,16 +251,16 @@ impl Writer {
     }
 
     fn close_oldest(&mut self) -> Result<()> {
-        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(unit, _)| *unit);
-        oldest.map_or(Ok(()), |unit| self.close(unit, Roll::Memory, None))
+        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used).map(|(key, _)| *key);
+        oldest.map_or(Ok(()), |key| self.close(key, Roll::Memory, None))
     }
 
     /// Estimates a file's memory anew.
-    fn measure(&mut self, unit: i64) {
-        let Some(file) = self.open.get_mut(&unit) else { return };
+    fn measure(&mut self, key: i64) {
+        let Some(file) = self.open.get_mut(&key) else { return };
         let before = file.memory;
         if file.measure(self.leaves.len(), self.codec_bytes) {
-            self.unsettled.insert(unit);
+            self.unmeasured.insert(key);
         }
         self.memory = self.memory - before + file.memory;
     }
@@ -275,10 +275,10 @@ impl Writer {
         Ok(file)
     }
 
-    fn close(&mut self, unit: i64, why: Roll, positions: Option<&str>) -> Result<()> {
-        let Some(file) = self.open.remove(&unit) else { return Ok(()) };
+    fn close(&mut self, key: i64, why: Roll, positions: Option<&str>) -> Result<()> {
+        let Some(file) = self.open.remove(&key) else { return Ok(()) };
         self.memory -= file.memory;
-        self.closed.push(file.close(unit, positions, &self.pool)?);
+        self.closed.push(file.close(key, positions, &self.pool)?);
         match why {
             Roll::Size => self.rolls.size += 1,
             Roll::Memory => self.rolls.memory += 1,
@@ -290,25 +290,25 @@ impl Writer {
     /// Closes every file and gives all that were finished since the last time, in the order of their partitions.
     /// `positions` goes into the footers that are written now.
     pub(crate) fn finish(&mut self, positions: Option<&str>) -> Result<(Vec<ClosedFile>, RollReasons)> {
-        let mut units: Vec<i64> = self.open.keys().copied().collect();
-        units.sort_unstable();
+        let mut keys: Vec<i64> = self.open.keys().copied().collect();
+        keys.sort_unstable();
         // All at once, so that the threads are busy while this one waits for the disk.
         for file in self.open.values_mut() {
             file.begin_flush(&self.pool)?;
         }
-        for unit in units {
-            self.close(unit, Roll::Commit, positions)?;
+        for key in keys {
+            self.close(key, Roll::Commit, positions)?;
         }
         let mut files = std::mem::take(&mut self.closed);
-        files.sort_by(|a, b| (a.unit, &a.staged).cmp(&(b.unit, &b.staged)));
+        files.sort_by(|a, b| (a.key, &a.staged).cmp(&(b.key, &b.staged)));
         Ok((files, std::mem::take(&mut self.rolls)))
     }
 
     /// Makes sure that there is a file, so that a table without rows is one with columns.
-    pub(crate) fn ensure_file(&mut self, unit: i64) -> Result<()> {
+    pub(crate) fn ensure_file(&mut self, key: i64) -> Result<()> {
         if self.open.is_empty() && self.closed.is_empty() {
             let file = self.begin()?;
-            self.open.insert(unit, file);
+            self.open.insert(key, file);
         }
         Ok(())
     }

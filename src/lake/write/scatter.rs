@@ -18,7 +18,7 @@ use crate::{Error, Kind, Result};
 
 /// What is kept.
 #[derive(Default)]
-pub(crate) struct Gather {
+pub(crate) struct ScatterBuffer {
     batches: Vec<RecordBatch>,
     /// Per partition its rows in the order in which they came: batch, row.
     rows: BTreeMap<i64, Vec<(u32, u32)>>,
@@ -26,7 +26,7 @@ pub(crate) struct Gather {
     bytes: usize,
 }
 
-impl Gather {
+impl ScatterBuffer {
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -51,8 +51,8 @@ impl Gather {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let number = narrow(self.batches.len());
         let mut rows = 0;
-        for (unit, runs) in runs {
-            let places = self.rows.entry(*unit).or_default();
+        for (key, runs) in runs {
+            let places = self.rows.entry(*key).or_default();
             for (start, len) in runs {
                 places.extend((*start..start + len).map(|row| (number, narrow(row))));
                 rows += len;
@@ -64,14 +64,14 @@ impl Gather {
     }
 
     /// Hands everything on, a batch a partition, in their order.
-    pub(crate) fn pour(&mut self, mut on: impl FnMut(i64, RecordBatch) -> Result<()>) -> Result<()> {
+    pub(crate) fn drain(&mut self, mut on: impl FnMut(i64, RecordBatch) -> Result<()>) -> Result<()> {
         let Self { batches, rows, .. } = std::mem::take(self);
         let all: Vec<&RecordBatch> = batches.iter().collect();
-        for (unit, places) in rows {
+        for (key, places) in rows {
             let places: Vec<_> = places.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
             let part = interleave_record_batch(&all, &places)
                 .map_err(|e| Error::new(Kind::Bug, format!("rows cannot be put together: {e}")))?;
-            on(unit, part)?;
+            on(key, part)?;
         }
         Ok(())
     }
@@ -93,22 +93,22 @@ mod tests {
             let array: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
             RecordBatch::try_from_iter([("V", array)]).unwrap()
         };
-        let mut gather = Gather::default();
-        assert!(gather.is_empty());
+        let mut scatter = ScatterBuffer::default();
+        assert!(scatter.is_empty());
         // Row 2 of the first one belongs to nobody.
-        gather.add(&batch(0..5), &Runs::from([(7, vec![(0, 2)]), (-1, vec![(3, 2)])]));
-        gather.add(&batch(10..13), &Runs::from([(7, vec![(0, 1), (2, 1)]), (9, vec![(1, 1)])]));
-        assert_eq!((gather.rows(), gather.partitions()), (7, 3));
-        assert!(gather.bytes() > 7 * 8);
-        let mut poured = Vec::new();
-        gather
-            .pour(|unit, part| {
-                poured.push((unit, part.column(0).as_primitive::<Int64Type>().values().to_vec()));
+        scatter.add(&batch(0..5), &Runs::from([(7, vec![(0, 2)]), (-1, vec![(3, 2)])]));
+        scatter.add(&batch(10..13), &Runs::from([(7, vec![(0, 1), (2, 1)]), (9, vec![(1, 1)])]));
+        assert_eq!((scatter.rows(), scatter.partitions()), (7, 3));
+        assert!(scatter.bytes() > 7 * 8);
+        let mut drained = Vec::new();
+        scatter
+            .drain(|key, part| {
+                drained.push((key, part.column(0).as_primitive::<Int64Type>().values().to_vec()));
                 Ok(())
             })
             .unwrap();
-        assert_eq!(poured, [(-1, vec![3, 4]), (7, vec![0, 1, 10, 12]), (9, vec![11])]);
-        assert!(gather.is_empty());
-        assert_eq!(gather.bytes(), 0);
+        assert_eq!(drained, [(-1, vec![3, 4]), (7, vec![0, 1, 10, 12]), (9, vec![11])]);
+        assert!(scatter.is_empty());
+        assert_eq!(scatter.bytes(), 0);
     }
 }

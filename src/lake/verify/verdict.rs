@@ -24,12 +24,12 @@ use crate::lake::manifest::schema;
 /// All findings, unsorted.
 pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
     let mut judge =
-        Judge { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
+        Verdict { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
     judge.all();
     judge.found
 }
 
-pub(super) struct Judge<'a> {
+pub(super) struct Verdict<'a> {
     pub(super) feed: &'a Feed,
     pub(super) scan: &'a Scan,
     pub(super) found: Vec<Finding>,
@@ -38,7 +38,7 @@ pub(super) struct Judge<'a> {
     pub(super) held: Held,
 }
 
-impl Judge<'_> {
+impl Verdict<'_> {
     fn all(&mut self) {
         if self.scan.is_link {
             self.damage(
