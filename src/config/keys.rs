@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, OnStart, Theme, url};
+use super::{Config, MetadataPlace, OnStart, Theme, url};
 use crate::feed::duration::{format_duration, parse_duration};
 use crate::feed::{Problem, nearest};
 
@@ -84,11 +84,19 @@ macro_rules! key {
     };
 }
 
+/// Where metadata and seals are.
+const METADATA: &[(&str, MetadataPlace)] =
+    &[("folder", MetadataPlace::Folder), ("apart", MetadataPlace::Apart)];
+
 /// Every key, section by section.
 pub(super) const KEYS: &[Key] = &[
     key!("paths.lake", folder lake),
     key!("paths.feeds", folder feeds),
     key!("paths.logs", folder logs),
+    key!("lake.metadata", Text, |c| word(METADATA, c.lake.metadata), |c, v| put(
+        &mut c.lake.metadata,
+        choice(v, METADATA)
+    )),
     key!("server.url", Text, |c| c.server.url.clone(), |c, v| put(&mut c.server.url, url::parse(v))),
     key!("server.username", Text, |c| c.server.username.clone().unwrap_or_default(), |c, v| {
         c.server.username = Some(username(v)?);

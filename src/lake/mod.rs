@@ -44,6 +44,7 @@ use crate::pool::Pool;
 pub use file::footer::{Footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use fs::{Faults, Op};
+pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
 pub use manifest::offsets::{OffsetRuns, PartitionRuns};
 pub use manifest::schema::{RunInfo, TableSchema};
@@ -73,7 +74,13 @@ pub struct Lake {
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fs::Fs::default(), seal_after: None, metadata_apart: None, pool: Arc::new(Pool::new(1)) }
+        Self {
+            root: root.into(),
+            fs: fs::Fs::default(),
+            seal_after: None,
+            metadata_apart: None,
+            pool: Arc::new(Pool::new(1)),
+        }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.

@@ -132,7 +132,7 @@ impl Faults for AfterIntent {
             return Ok(());
         }
         // The folder is synced after the record is in place: that is the first change refused.
-        if path.ends_with("_staging") && op == Op::SyncDir && path.join("intent.json").exists() {
+        if path.ends_with("staging") && op == Op::SyncDir && path.join("intent.json").exists() {
             self.0.store(true, SeqCst);
         }
         Ok(())
@@ -150,7 +150,7 @@ fn unfinished(built: &Built) {
     appender.commit(commit_after(&THIRD)).unwrap_err();
     drop(appender);
     drop(dataset);
-    assert!(built.dir.join("_staging/intent.json").exists());
+    assert!(books(&built.dir).join("staging/intent.json").exists());
 }
 
 /// The file again with another entry in its footer, or with rows that repeat.
@@ -358,7 +358,7 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("staging is opened to all", WrongMode, |b| {
-        mode(&b.dir.join("_staging"), 0o777);
+        mode(&books(&b.dir).join("staging"), 0o777);
         b.same()
     }),
     case!("the dataset's folder is opened to all", WrongMode, |b| {
@@ -371,13 +371,13 @@ pub const CASES: &[Case] = &[
     }),
     case!("the same, and a staged file is gone", BrokenCommit, |b| {
         unfinished(b);
-        let staged = fs::read_dir(b.dir.join("_staging/three")).unwrap().next().unwrap().unwrap();
+        let staged = fs::read_dir(books(&b.dir).join("staging/three")).unwrap().next().unwrap().unwrap();
         fs::remove_file(staged.path()).unwrap();
         b.same()
     }),
     case!("a run was killed while it wrote", LeftoverStaging, |b| {
-        fs::create_dir(b.dir.join("_staging/three")).unwrap();
-        fs::write(b.dir.join("_staging/three/000000.parquet"), "PAR1 half").unwrap();
+        fs::create_dir(books(&b.dir).join("staging/three")).unwrap();
+        fs::write(books(&b.dir).join("staging/three/000000.parquet"), "PAR1 half").unwrap();
         b.same()
     }),
     case!("somebody seals a day by hand", WrongSeal, |b| {
@@ -387,7 +387,7 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("a quarantine file is removed", QuarantineCount, |b| {
-        fs::remove_dir_all(b.dir.join("_quarantine")).unwrap();
+        fs::remove_dir_all(books(&b.dir).join("quarantine")).unwrap();
         b.same()
     }),
 ];

@@ -59,15 +59,8 @@ pub(crate) enum Room {
 }
 
 impl Room {
-    const ALL: [Self; 7] = [
-        Self::Data,
-        Self::Books,
-        Self::Staging,
-        Self::Quarantine,
-        Self::Bin,
-        Self::Damaged,
-        Self::Seals,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Data, Self::Books, Self::Staging, Self::Quarantine, Self::Bin, Self::Damaged, Self::Seals];
 
     /// Its name in an intent; in the books that of its folder.
     pub(crate) fn word(self) -> &'static str {
@@ -341,8 +334,7 @@ impl Places {
     pub(crate) fn belongs(&self, name: &str) -> bool {
         // The logs of table formats are theirs.
         matches!(name, METADATA | "_delta_log" | "metadata")
-            || self.is_old
-                && [OLD_LOCK, OLD_STAGING, OLD_QUARANTINE, OLD_BIN, OLD_DAMAGED].contains(&name)
+            || self.is_old && [OLD_LOCK, OLD_STAGING, OLD_QUARANTINE, OLD_BIN, OLD_DAMAGED].contains(&name)
             || self.site == Site::Inside && name == BOOKS
     }
 }
@@ -395,6 +387,40 @@ fn commit_seq(path: &Path) -> Option<u64> {
     }
     let bytes = fs::read_capped(path, 256 << 20).ok().flatten()?;
     serde_json::from_slice::<Known>(&bytes).ok().map(|known| known.commit_seq)
+}
+
+/// The metadata and the lock file of the dataset in `dataset_dir`: what changes when somebody writes it.
+pub fn watched(dataset_dir: &Path) -> (PathBuf, PathBuf) {
+    let Ok(places) = Places::find(dataset_dir) else {
+        return (dataset_dir.join(METADATA), dataset_dir.into());
+    };
+    let [lock, old] = places.locks();
+    let lock = if old.exists() { old } else { lock };
+    (places.metadata, lock)
+}
+
+/// Where the books of the dataset in `dataset_dir` are, when that is not the lake's `_lakehand/`; and whether the
+/// dataset's folder is of the layout of before.
+///
+/// # Errors
+/// [`Kind::Io`] when a folder cannot be looked at.
+pub fn books_of(dataset_dir: &Path) -> Result<(Option<PathBuf>, bool)> {
+    let places = Places::find(dataset_dir)?;
+    let is_old = places.is_old();
+    Ok(((places.site != Site::Lake).then_some(places.books), is_old))
+}
+
+/// Whether the file system of the folder `path` can exchange two folders in one step. It is tried, in a folder that is
+/// removed again.
+///
+/// # Errors
+/// [`Kind::Io`] when no folder can be made there.
+pub fn can_exchange_folders(path: &Path) -> Result<bool> {
+    let scratch = tempfile::Builder::new()
+        .prefix("_lakehand-doctor")
+        .tempdir_in(path)
+        .map_err(|e| Error::io("make a folder in", path, e))?;
+    Fs::default().can_exchange(scratch.path())
 }
 
 #[cfg(test)]

@@ -233,7 +233,8 @@ impl Dataset {
             }
             fs.rename(&left, &previous)?;
             for entry in fs::list(&previous)?.into_iter().filter(|entry| entry.is_dir) {
-                for file in fs::list(&entry.path)?.into_iter().filter(|f| layout::has_parquet_ending(&f.name)) {
+                for file in fs::list(&entry.path)?.into_iter().filter(|f| layout::has_parquet_ending(&f.name))
+                {
                     let aside = Place::aside(Room::Bin, &file.name).path;
                     fs.rename(&file.path, &entry.path.join(aside))?;
                 }

@@ -63,6 +63,35 @@ pub struct Recovery {
     pub moved_metadata: Option<PathBuf>,
 }
 
+impl Recovery {
+    /// What was done, a sentence each.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(commit) = &self.finished_commit {
+            told.push(format!("finished commit {commit}, which an earlier run had decided"));
+        }
+        if self.thrown_files > 0 {
+            told.push(format!(
+                "threw away {} files ({} bytes) that an earlier run had not committed",
+                self.thrown_files, self.thrown_bytes
+            ));
+        }
+        if let Some(books) = &self.migrated_to {
+            told.push(format!(
+                "moved lock, staging, quarantine, replaced and damaged files out of the dataset's folder to {}",
+                books.display()
+            ));
+        }
+        if let Some(metadata) = &self.moved_metadata {
+            told.push(format!("moved the metadata to {}, as lake.metadata says", metadata.display()));
+        }
+        if let Some(why) = &self.rebuilt_metadata {
+            told.push(format!("rebuilt the metadata from the files' footers: {why}"));
+        }
+        told
+    }
+}
+
 impl Dataset {
     /// Makes the folders, takes the lock, finishes or forgets what an earlier run left, reads the metadata.
     ///

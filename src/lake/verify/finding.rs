@@ -171,7 +171,9 @@ impl fmt::Display for Repair {
             Self::Recount => f.write_str("count the files anew and write the metadata"),
             Self::Rebuild => f.write_str("rebuild the metadata from the footers"),
             Self::Finish => f.write_str("finish the commit"),
-            Self::GiveUp => f.write_str("give the commit up and move its staged files to damaged/ in _lakehand/"),
+            Self::GiveUp => {
+                f.write_str("give the commit up and move its staged files to damaged/ in _lakehand/")
+            }
             Self::EmptyStaging => {
                 f.write_str("empty staging: its rows were not committed and are read again")
             }

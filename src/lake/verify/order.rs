@@ -8,7 +8,7 @@ use super::finding::{FindingKind as K, Repair, Severity};
 use super::scan::{DataFile, Scan};
 use super::verdict::Verdict;
 use crate::feed::{Feed, Partitioning};
-use crate::lake::layout::{self, Places, Room, Depth};
+use crate::lake::layout::{self, Depth, Places, Room};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::write::route;
 
@@ -224,7 +224,8 @@ pub(super) fn books(judge: &mut Verdict<'_>) {
         judge.find(K::OldLayout, Severity::Leftover, "", what.into(), Some(Repair::Migrate));
     }
     if let Some(stale) = &places.stale_metadata {
-        let what = format!("the metadata in {} is newer and is the one that counts", places.metadata.display());
+        let what =
+            format!("the metadata in {} is newer and is the one that counts", places.metadata.display());
         judge.damage(K::TwoMetadata, &places.shown(stale), what, Some(Repair::Migrate));
     }
 }

@@ -91,8 +91,9 @@ impl Bench<'_> {
             }
             return Ok(modes);
         }
-        let unfinished =
-            |f: &Finding| matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging | Repair::Migrate));
+        let unfinished = |f: &Finding| {
+            matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging | Repair::Migrate))
+        };
         if let Some(first) = todo.iter().find(|f| unfinished(f)) {
             self.unfinished(first)?;
             return Ok(vec![first.clone()]);
