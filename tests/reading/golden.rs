@@ -1,4 +1,4 @@
-//! The text for each engine, for plain datasets and odd ones, as `golden/<engine>.txt` holds it. `LAKEHAND_GOLDEN=write`
+//! The text for each engine, for plain datasets and odd ones, as `golden/<engine>.txt` holds it. `UPDATE=1`
 //! writes it anew; `scripts/read-lines` runs it.
 
 use std::path::Path;
@@ -125,14 +125,14 @@ fn the_text_of_each_engine_is_as_it_was_looked_at() {
             }
         }
         let path = folder.join(format!("{word}.txt"));
-        if std::env::var_os("LAKEHAND_GOLDEN").is_some_and(|value| value == "write") {
+        if std::env::var_os("UPDATE").is_some() {
             std::fs::write(&path, &text).unwrap();
         }
         if std::fs::read_to_string(&path).unwrap_or_default() != text {
             wrong.push(word);
         }
     }
-    assert!(wrong.is_empty(), "changed: {wrong:?}; LAKEHAND_GOLDEN=write writes them, git diff shows them");
+    assert!(wrong.is_empty(), "changed: {wrong:?}; UPDATE=1 writes them, git diff shows them");
 }
 
 #[test]

@@ -32,9 +32,9 @@ fn readme_shows_what_the_command_prints() {
     const END: &str = "<!-- end of lakehand read -->\n";
     let (before, rest) = readme.split_once(BEGIN).expect("README has the mark of its block");
     let (shown, after) = rest.split_once(END).expect("README has the mark of its block's end");
-    if std::env::var_os("LAKEHAND_GOLDEN").is_some_and(|value| value == "write") {
+    if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", block())).unwrap();
     } else {
-        assert_eq!(shown, block(), "LAKEHAND_GOLDEN=write writes README's block anew");
+        assert_eq!(shown, block(), "UPDATE=1 writes README's block anew");
     }
 }
