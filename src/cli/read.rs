@@ -60,7 +60,9 @@ pub(super) fn run(start: &Start, args: &ReadArgs) -> Result<Exit> {
 fn facts(lake: &Lake, feed: &Feed) -> Result<Dataset> {
     let dir = lake.dataset_dir(feed)?;
     let dir = std::path::absolute(&dir).map_err(|e| {
-        Error::new(Kind::Io, format!("cannot tell where the lake is: {e}")).at("folder", dir.display()).because(e)
+        Error::new(Kind::Io, format!("cannot tell where the lake is: {e}"))
+            .at("folder", dir.display())
+            .because(e)
     })?;
     let metadata = read_metadata(&dir)?.ok_or_else(|| nothing_yet(feed, &dir))?;
     let dataset = metadata.facts(feed, &dir)?;

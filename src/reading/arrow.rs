@@ -24,7 +24,8 @@ pub(super) fn pyarrow(dataset: &Dataset, condition: Option<&Condition>) -> Resul
         imports.push(DATASET);
     }
     arguments.push("format=\"parquet\"".to_owned());
-    let filter = condition.map_or(String::new(), |condition| format!("filter={}", condition.python("ds.field")));
+    let filter =
+        condition.map_or(String::new(), |condition| format!("filter={}", condition.python("ds.field")));
     Ok(format!(
         "{}\n\n{schema}df = ds.dataset({}).to_table({filter})\n",
         imports.join("\n"),

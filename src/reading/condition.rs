@@ -136,8 +136,11 @@ impl Days {
 
 fn inside(flag: &str, day: NaiveDate, level: Level, one: NaiveDate, other: NaiveDate) -> Error {
     let unit = level.name();
-    Error::new(Kind::Usage, format!("{flag} {day} lies inside of a folder: this dataset has one for each {unit}"))
-        .next(format!("use {flag} {one} or {flag} {other}, and compare the time of the rows for the rest"))
+    Error::new(
+        Kind::Usage,
+        format!("{flag} {day} lies inside of a folder: this dataset has one for each {unit}"),
+    )
+    .next(format!("use {flag} {one} or {flag} {other}, and compare the time of the rows for the rest"))
 }
 
 /// A level of folders: how deep they go, as far as days are concerned.

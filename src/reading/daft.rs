@@ -17,6 +17,7 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result
         schema = format!("schema = {}\n", dict(&columns(&dataset.columns, Words::Daft)?));
         arguments.push("schema=schema".to_owned());
     }
-    let filter = condition.map_or(String::new(), |condition| format!(".where({})", condition.python("daft.col")));
+    let filter =
+        condition.map_or(String::new(), |condition| format!(".where({})", condition.python("daft.col")));
     Ok(format!("import daft\n{import}\n{schema}df = daft.read_parquet({}){filter}\n", arguments.join(", ")))
 }

@@ -60,8 +60,7 @@ impl Dataset {
     /// Files of the dataset may differ in their columns: one came or went, or a change of types was accepted.
     pub(super) fn has_evolved(&self) -> bool {
         let first = self.columns.first().map(|column| column.since.as_str());
-        let differs =
-            |column: &Column| Some(column.since.as_str()) != first || column.gone_since.is_some();
+        let differs = |column: &Column| Some(column.since.as_str()) != first || column.gone_since.is_some();
         self.changed_types() || self.columns.iter().any(differs)
     }
 

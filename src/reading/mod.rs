@@ -179,4 +179,3 @@ pub fn code(dataset: &Dataset, engine: Engine, language: Language, days: Days) -
 fn where_clause(condition: Option<&Condition>, sql: impl Fn(&Condition) -> String) -> String {
     condition.map(|condition| format!("\nWHERE {}", sql(condition))).unwrap_or_default()
 }
-

@@ -18,6 +18,7 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result
         schema = format!("schema = {}\n", dict(&columns(&dataset.columns, Words::Polars)?));
         arguments.push("schema=schema, missing_columns=\"insert\", extra_columns=\"ignore\"".to_owned());
     }
-    let filter = condition.map_or(String::new(), |condition| format!(".filter({})", condition.python("pl.col")));
+    let filter =
+        condition.map_or(String::new(), |condition| format!(".filter({})", condition.python("pl.col")));
     Ok(format!("import polars as pl\n\n{schema}df = pl.scan_parquet({}){filter}\n", arguments.join(", ")))
 }

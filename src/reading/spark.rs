@@ -24,7 +24,11 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> String
     let mut read = "spark.read".to_owned();
     for (name, value) in options(dataset) {
         let value = quote::python(&value);
-        read += &if name == "path" { format!(".parquet({value})") } else { format!(".option(\"{name}\", {value})") };
+        read += &if name == "path" {
+            format!(".parquet({value})")
+        } else {
+            format!(".option(\"{name}\", {value})")
+        };
     }
     if let Some(condition) = condition {
         read += &format!(".where({})", quote::python(&condition.sql()));

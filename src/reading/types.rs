@@ -55,7 +55,8 @@ fn without_metadata(text: &str) -> String {
             rest = after_braces(&rest[MARK.len()..]);
             continue;
         }
-        let step = if quoted && c == '\\' { rest.chars().take(2).map(char::len_utf8).sum() } else { c.len_utf8() };
+        let step =
+            if quoted && c == '\\' { rest.chars().take(2).map(char::len_utf8).sum() } else { c.len_utf8() };
         quoted ^= c == '"';
         out.push_str(&rest[..step]);
         rest = &rest[step..];
@@ -224,18 +225,17 @@ mod tests {
             .into(),
         );
         let kind = DataType::List(Field::new("element", item, true).into());
-        let column = Column {
-            name: "X".into(),
-            arrow_type: kind.to_string(),
-            since: "1.0".into(),
-            gone_since: None,
-        };
+        let column =
+            Column { name: "X".into(), arrow_type: kind.to_string(), since: "1.0".into(), gone_since: None };
         let word = |words| columns(std::slice::from_ref(&column), words).unwrap()[0].1.clone();
         assert_eq!(
             word(Words::PyArrow),
             "pa.list_(pa.struct([(\"M\", pa.map_(pa.string(), pa.decimal128(12, 2))), (\"T\", pa.timestamp(\"us\", \"UTC\"))]))"
         );
-        assert!(word(Words::Polars).contains("pl.List(pl.Struct({\"key\": pl.String, \"value\": pl.Decimal(12, 2)}))"));
+        assert!(
+            word(Words::Polars)
+                .contains("pl.List(pl.Struct({\"key\": pl.String, \"value\": pl.Decimal(12, 2)}))")
+        );
         assert!(word(Words::Daft).contains("DataType.map(DataType.string(), DataType.decimal128(12, 2))"));
     }
 

@@ -22,7 +22,10 @@ fn it_prints_code_for_what_the_lake_holds() {
     assert!(text.contains("hive_types = {'year': INT, 'month': INT, 'day': INT}"), "{text}");
     // The second export of a table is its second version, the one to read.
     let text = project.ok(&["read", "t", "--with", "polars"]).out;
-    assert!(text.contains("/version=v2/*.parquet\"") && text.contains("# table payment_method_totals, version v2"));
+    assert!(
+        text.contains("/version=v2/*.parquet\"")
+            && text.contains("# table payment_method_totals, version v2")
+    );
     let sql = project.ok(&["read", "s", "--sql", "--from", "2025-01-01", "--to", "2025-12-31"]).out;
     assert!(sql.starts_with("-- ") && sql.trim_end().ends_with("WHERE year = 2025;"), "{sql}");
     let json = project.ok(&["read", "s", "--json", "--with", "spark"]).json().remove(0);
@@ -57,7 +60,9 @@ fn what_cannot_be_read_is_refused_with_what_to_do() {
     for feed in ["payments", "totals"] {
         let empty = project.run(&["read", feed]);
         assert_eq!(empty.code, 1);
-        assert!(empty.err.contains("in the lake yet") && empty.err.contains(&format!("export --feed {feed}")));
+        assert!(
+            empty.err.contains("in the lake yet") && empty.err.contains(&format!("export --feed {feed}"))
+        );
     }
     assert_eq!(project.run(&["read", "payments", "--with", "excel"]).code, 2);
     assert_eq!(project.run(&["read", "payments", "--from", "yesterday"]).code, 2);

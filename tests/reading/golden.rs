@@ -65,7 +65,12 @@ fn evolved() -> Dataset {
     dataset.schema_version = "1.2".into();
     dataset.columns[1].gone_since = Some("1.2".into());
     dataset.columns.push(column("CURRENCY", "Utf8", "1.1", None));
-    dataset.columns.push(column("TAGS", "List(Struct(\"K\": Utf8, \"V\": Float64), field: 'element')", "1.1", None));
+    dataset.columns.push(column(
+        "TAGS",
+        "List(Struct(\"K\": Utf8, \"V\": Float64), field: 'element')",
+        "1.1",
+        None,
+    ));
     dataset
 }
 
@@ -158,7 +163,10 @@ fn sql_is_refused_for_engines_without_it() {
         let made = code(&stream(), engine, Language::Sql, Days::default());
         if !engine.has_sql() {
             let error = made.unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("duckdb, spark, datafusion, clickhouse"), "{error}");
+            assert!(
+                error.contains(name) && error.contains("duckdb, spark, datafusion, clickhouse"),
+                "{error}"
+            );
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::golden::stream;
 
 /// The block that README shows: what each engine is given, without the imports, its folder as README's lake has it.
 fn block() -> String {
-    let dataset = lakehand::reading::Dataset { folder: "data_lake/streams/payment_stream".into(), ..stream() };
+    let dataset =
+        lakehand::reading::Dataset { folder: "data_lake/streams/payment_stream".into(), ..stream() };
     let mut text = String::from("```python\n");
     for (_, name, engine) in Engine::ALL {
         let body = code(&dataset, engine, Language::Python, Days::default()).unwrap().body;

@@ -137,7 +137,10 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
         runs(&metadata.runs, &mut lines);
     }
     if let Some(Ok(code)) = metadata.and_then(|_| app.code(key, app.engine)) {
-        section(&mut lines, &format!("Read it with {}: Y copies this, W chooses the engine", app.engine.name()));
+        section(
+            &mut lines,
+            &format!("Read it with {}: Y copies this, W chooses the engine", app.engine.name()),
+        );
         let text = code.text();
         lines.extend(text.lines().map(|line| DetailLine::Text(escaped(line), Tone::Plain)));
     }
