@@ -6,8 +6,8 @@ use super::{Dataset, quote, where_clause};
 use crate::Result;
 
 pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> Result<String> {
-    // Its patterns have no way to write these as themselves.
-    if dataset.folder.contains(['*', '?', '{', '}']) {
+    // Its patterns have no way to write these as themselves, and behind a quote it sees no columns in the folders' names.
+    if dataset.folder.contains(['*', '?', '{', '}', '"']) {
         return Err(quote::is_a_pattern(&dataset.folder, "ClickHouse"));
     }
     let files = quote::sql_backslash(&dataset.files(str::to_owned));

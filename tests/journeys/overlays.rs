@@ -5,7 +5,7 @@ use lakehand::export::Trigger;
 use lakehand::feed::FeedKind;
 use lakehand::ksql::describe::{SourceKind, SourceName};
 
-use crate::support::{Desk, catalog, start, stream};
+use crate::support::{Desk, catalog, metadata, start, stream};
 
 #[test]
 fn help_is_searched_from_the_first_keystroke_and_runs_what_it_found() {

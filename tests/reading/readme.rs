@@ -6,6 +6,9 @@ use lakehand::reading::{Days, Engine, Language, code};
 
 use crate::golden::stream;
 
+const BEGIN: &str = "<!-- lakehand read -->\n";
+const END: &str = "<!-- end of lakehand read -->\n";
+
 /// The block that README shows: what each engine is given, without the imports, its folder as README's lake has it.
 fn block() -> String {
     let dataset =
@@ -29,8 +32,6 @@ fn is_import(line: &str) -> bool {
 fn readme_shows_what_the_command_prints() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(&path).unwrap();
-    const BEGIN: &str = "<!-- lakehand read -->\n";
-    const END: &str = "<!-- end of lakehand read -->\n";
     let (before, rest) = readme.split_once(BEGIN).expect("README has the mark of its block");
     let (shown, after) = rest.split_once(END).expect("README has the mark of its block's end");
     if std::env::var_os("UPDATE").is_some() {
