@@ -391,7 +391,7 @@ pub const ACTIONS: &[ActionInfo] = &[
     row(
         Action::CopyCode,
         "copy-code",
-        "code",
+        "",
         "copy the code that reads the dataset, for the engine chosen last",
         &["Y"],
         &[Feeds, Detail, Partitions],

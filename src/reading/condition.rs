@@ -227,6 +227,8 @@ fn between(level: Level, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Opti
     let lower = first.map(|first| first + i32::from(low.is_some()));
     let upper = last.map(|last| last - i32::from(high.is_some()));
     let whole = match (lower, upper) {
+        // There is no folder before the first month or after the last; years have no such ends, and a day is one folder.
+        (Some(13..), None) | (None, Some(..=0)) if level == Level::Month => None,
         (Some(lower), Some(upper)) if lower > upper => None,
         (Some(lower), Some(upper)) if lower == upper => is(Equal, lower),
         (lower, upper) => all([lower.and_then(|n| is(AtLeast, n)), upper.and_then(|n| is(AtMost, n))]),

@@ -121,7 +121,8 @@ fn themes_mouse_and_the_end() {
 fn one_key_copies_the_code_that_reads_the_dataset_for_the_engine_that_was_chosen() {
     let mut desk = Desk::new(vec![stream("payments"), stream("refunds")]);
     desk.press("Y").sees("there is no dataset to read");
-    let held = |feed: &str, metadata| Message::Dataset { feed: feed.into(), metadata: Ok(metadata), usage: None };
+    let held =
+        |feed: &str, metadata| Message::Dataset { feed: feed.into(), metadata: Ok(metadata), usage: None };
     desk.tell(held("refunds", None));
     desk.tell(held("payments", Some(metadata(&[("year=2025/month=01/day=15", 5000, 4096)]))));
     let copied = |desk: &mut Desk| {
@@ -132,7 +133,10 @@ fn one_key_copies_the_code_that_reads_the_dataset_for_the_engine_that_was_chosen
     desk.take();
     desk.press("Y").sees("copied: how DuckDB reads payments").reads("copied: how DuckDB reads payments");
     let text = copied(&mut desk);
-    assert!(text.contains("import duckdb") && text.contains("'/data_lake/streams/payments/year=*/"), "{text}");
+    assert!(
+        text.contains("import duckdb") && text.contains("'/data_lake/streams/payments/year=*/"),
+        "{text}"
+    );
     // The menu has a letter for each engine, and the choice stays.
     desk.press("W").reads("Read payments with").reads("pyarrow").press("p");
     desk.sees("copied: how Polars reads payments");

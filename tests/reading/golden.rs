@@ -77,7 +77,8 @@ fn evolved() -> Dataset {
 /// Each case: its name, the dataset, the days.
 fn cases() -> Vec<(&'static str, Dataset, Days)> {
     let all = Days::default();
-    let quoted = "/la ke/it's \"here\"/streams/pay\\ment";
+    let quoted = "/la ke/it's/streams/payment";
+    let both = "/it's \"here\"/streams/pay\\ment";
     let hours = Dataset {
         partition_columns: ["year", "month", "day", "hour"].map(str::to_owned).to_vec(),
         span: Some(("year=2025/month=01/day=15/hour=07".into(), "year=2025/month=01/day=15/hour=08".into())),
@@ -94,7 +95,8 @@ fn cases() -> Vec<(&'static str, Dataset, Days)> {
         ("types were changed", Dataset { schema_version: "2.0".into(), ..stream() }, all),
         ("a table with several versions", table(), all),
         ("metadata apart", Dataset { metadata: MetadataPlace::Apart, ..stream() }, all),
-        ("quotes in the path", Dataset { folder: quoted.into(), ..stream() }, all),
+        ("a quote in the path", Dataset { folder: quoted.into(), ..stream() }, all),
+        ("both quotes and a backslash in the path", Dataset { folder: both.into(), ..stream() }, all),
         ("a pattern in the path", Dataset { folder: "/a[1]*/{b,c}?/pay".into(), ..stream() }, all),
         (
             "names that would end a comment or a string",
