@@ -32,7 +32,8 @@ pub(super) fn lines(dataset: &Dataset, engine: Engine, language: Language, days:
     ));
     let comment = language.comment();
     // One line each: a name from outside must not end the comment.
-    lines.iter().map(|line| format!("{comment} {}\n", escape_controls(line))).collect()
+    let lines = lines.iter().map(|line| format!("{comment} {}", escape_controls(line)));
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 fn what(dataset: &Dataset) -> String {
