@@ -9,6 +9,7 @@
 //! After an error nothing more is taken: what was not committed is thrown away with the value.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, RecordBatch};
@@ -22,6 +23,7 @@ use super::gather::Gather;
 use super::metadata::{ColumnInfo, FileFacts, RunRecord};
 use super::offsets::{OffsetRuns, doubled, each_run};
 use super::open_file::{ClosedFile, RowFacts, text};
+use super::present::View;
 use super::quarantine::Quarantine;
 use super::report::{Committed, Quarantined, WriterStats};
 use super::route::{Routed, Router, cut};
@@ -40,8 +42,8 @@ pub struct Appender<'a> {
     columns: Vec<ColumnInfo>,
     /// Indices of ROWTIME, ROWPARTITION and ROWOFFSET in a batch.
     meta: [usize; 3],
-    /// Indices of the columns that files have; `None`: all.
-    kept: Option<Vec<usize>>,
+    /// The rows as the files hold them.
+    view: View,
     router: Router,
     gather: Gather,
     writer: Writer,
@@ -77,8 +79,6 @@ impl<'a> Appender<'a> {
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let prepared = Prepared::new(dataset, schema, &run, None)?;
-        let indices = dataset.file_indices(schema);
-        let kept = (indices.len() < schema.arrow.fields().len()).then_some(indices);
         // Whatever ends this value, the next use of the dataset first looks at what was left.
         dataset.unsettled = true;
         Ok(Self {
@@ -87,7 +87,7 @@ impl<'a> Appender<'a> {
             run,
             columns: prepared.columns,
             meta,
-            kept,
+            view: prepared.view,
             router,
             gather: Gather::default(),
             writer: prepared.writer,
@@ -138,7 +138,7 @@ impl<'a> Appender<'a> {
             };
             self.quarantine.add(&bad)?;
         }
-        self.writer.look(&self.project(batch)?, runs.len());
+        self.writer.look(runs.len(), || self.view.of(batch))?;
         if self.gather.is_empty() && !Writer::is_scattered(runs.len()) {
             return cut(batch, &runs)?.into_iter().try_for_each(|(unit, part)| self.write_part(unit, &part));
         }
@@ -150,10 +150,10 @@ impl<'a> Appender<'a> {
 
     /// Writes rows of one partition.
     fn write_part(&mut self, unit: i64, part: &RecordBatch) -> Result<()> {
-        let projected = self.project(part)?;
+        let shown = self.view.of(part)?;
         let (partitions, offsets, rowtime) = self.meta_of(part)?;
         let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-        self.writer.write(unit, &projected, &facts)
+        self.writer.write(unit, &shown, &facts)
     }
 
     /// Writes the rows that wait.
@@ -165,17 +165,6 @@ impl<'a> Appender<'a> {
             // Its encoders make room for those of the next one.
             if wide { self.writer.park(unit) } else { Ok(()) }
         })
-    }
-
-    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.kept.as_ref().map_or_else(
-            || Ok(batch.clone()),
-            |kept| {
-                batch
-                    .project(kept)
-                    .map_err(|e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}")))
-            },
-        )
     }
 
     /// Kafka partition, offset and ROWTIME of each row.
@@ -262,6 +251,7 @@ impl<'a> Appender<'a> {
         done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, at.now, &mut moves)?;
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
@@ -310,6 +300,7 @@ impl Drop for Appender<'_> {
 /// What appender and snapshot begin with.
 pub(crate) struct Prepared {
     pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) view: View,
     pub(crate) writer: Writer,
     pub(crate) quarantine: Quarantine,
     pub(crate) commit_id: String,
@@ -322,19 +313,19 @@ impl Prepared {
         run: &RunInfo,
         version: Option<String>,
     ) -> Result<Self> {
-        let file_schema = dataset.file_schema(schema)?;
-        let file_columns = schema::file_columns(&file_schema, &schema.columns_types);
         let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
-        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns)
+        let view = View::new(&dataset.feed, known, schema);
+        let file_columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
         let limits = &dataset.limits;
         let seq = dataset.metadata.commit_seq + 1;
         let commit_id = layout::commit_id(seq, &run.id);
         let config = FileConfig {
-            schema: file_schema,
+            schema: Arc::clone(view.schema()),
             compression: dataset.feed.compression,
             zstd_level: limits.zstd_level,
-            classic_encodings: limits.classic_encodings,
+            encodings: limits.encodings,
             file_mode: dataset.feed.visibility.file_mode(),
             target_bytes: limits.target_file_bytes.max(1),
             min_free_bytes: limits.min_free_bytes,
@@ -355,10 +346,10 @@ impl Prepared {
             version,
         };
         let staging = dataset.staging(&run.id)?;
-        let (fs, pool) = (dataset.committer.fs.clone(), std::sync::Arc::clone(&dataset.pool));
+        let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));
         let writer = Writer::new(fs, pool, staging, config, facts)?;
         let quarantine = Self::quarantine(dataset, run, seq)?;
-        Ok(Self { columns, writer, quarantine, commit_id })
+        Ok(Self { columns, view, writer, quarantine, commit_id })
     }
 
     /// The quarantine of commit number `seq`.

@@ -5,6 +5,7 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      ├ present                   rows as files hold them: types that every reader knows
 //!      ├ gather                    scattered rows wait until there are enough for each partition
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
@@ -37,9 +38,11 @@ mod lock;
 mod metadata;
 mod offsets;
 mod open_file;
+mod present;
 mod preview;
 mod properties;
 mod quarantine;
+mod readers;
 mod rebuild;
 mod replace;
 mod replaced;
@@ -60,6 +63,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::feed::Encodings;
 use crate::pool::Pool;
 
 pub use appender::{Appender, Commit};
@@ -70,12 +74,14 @@ pub use fsops::{Faults, Op};
 pub use lock::{Holder, lock_holder};
 pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
 pub use offsets::{OffsetRuns, PartitionRuns};
+pub use present::KSQL_TYPE;
 pub use preview::{Grid, preview};
+pub use readers::{Trouble, troubles};
 pub use replace::Replacer;
 pub use replaced::{ReplacedSet, replaced};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use retention::RemovedPartition;
-pub use schema::{RunInfo, TableSchema};
+pub use schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
 pub use snapshot::Snapshot;
 pub use undo::{Bundle, Undone, undo_preview};
 pub use usage::{Amount, PartitionUsage, usage};
@@ -144,8 +150,8 @@ pub struct Limits {
     pub min_free_bytes: u64,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
-    /// Files for old readers: no DELTA encodings.
-    pub classic_encodings: bool,
+    /// How columns are encoded.
+    pub encodings: Encodings,
 }
 
 impl Default for Limits {
@@ -155,7 +161,7 @@ impl Default for Limits {
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Portable,
         }
     }
 }

@@ -23,11 +23,12 @@ use super::footer::{FooterFacts, read_footer};
 use super::metadata::{ColumnInfo, Metadata};
 use super::offsets::{OffsetRuns, doubled, each_run};
 use super::open_file::{RowFacts, text};
+use super::present::View;
 use super::report::{Committed, WriterStats};
 use super::route::{Router, cut};
 use super::runs::Runs;
 use super::writer::Writer;
-use super::{Dataset, RunInfo, TableSchema, fsops, layout, seal};
+use super::{Dataset, RunInfo, TableSchema, fsops, layout, schema, seal};
 use crate::feed::FeedKind;
 use crate::{Error, Kind, Result};
 
@@ -41,7 +42,8 @@ pub struct Replacer<'a> {
     run: RunInfo,
     columns: Vec<ColumnInfo>,
     meta: [usize; 3],
-    kept: Vec<usize>,
+    /// The rows as the files hold them.
+    view: View,
     router: Router,
     writer: Writer,
     seen: OffsetRuns,
@@ -144,7 +146,6 @@ impl<'a> Replacer<'a> {
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let prepared = Prepared::new(dataset, schema, &run, None)?;
-        let kept = dataset.file_indices(schema);
         let prefix = dataset.day_prefix(day);
         dataset.unsettled = true;
         Ok(Self {
@@ -153,7 +154,7 @@ impl<'a> Replacer<'a> {
             run,
             columns: prepared.columns,
             meta,
-            kept,
+            view: prepared.view,
             router,
             writer: prepared.writer,
             seen: OffsetRuns::default(),
@@ -175,7 +176,6 @@ impl<'a> Replacer<'a> {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
-        let bug = |e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}"));
         for (unit, part) in cut(batch, &self.router.route(batch)?.runs)? {
             let (folder, _) = self.router.depth().folder(unit)?;
             if !is_below(&folder, &self.prefix) {
@@ -201,10 +201,10 @@ impl<'a> Replacer<'a> {
             .map_err(|(partition, (offset, twice))| {
                 if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
             })?;
-            let projected = part.project(&self.kept).map_err(bug)?;
-            self.writer.look(&projected, 1);
+            let shown = self.view.of(&part)?;
+            self.writer.look(1, || Ok(shown.clone()))?;
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(unit, &projected, &facts)?;
+            self.writer.write(unit, &shown, &facts)?;
         }
         Ok(())
     }
@@ -244,6 +244,7 @@ impl<'a> Replacer<'a> {
         self.count(&mut next, &mut moves, &mut done, now)?;
         let facts = self.writer.facts();
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&facts.schema_version);
         next.last_export = next.last_export.max(Some(now));

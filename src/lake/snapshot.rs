@@ -13,10 +13,11 @@ use super::appender::{Prepared, duration_ms, move_quarantine, run_record, same_c
 use super::commit::Move;
 use super::metadata::ColumnInfo;
 use super::open_file::RowFacts;
+use super::present::View;
 use super::quarantine::Quarantine;
 use super::report::{Committed, Quarantined, WriterStats};
 use super::writer::Writer;
-use super::{Dataset, RunInfo, TableSchema, layout};
+use super::{Dataset, RunInfo, TableSchema, layout, schema};
 use crate::{Error, Kind, Result};
 
 /// The one partition of a snapshot.
@@ -29,6 +30,7 @@ pub struct Snapshot<'a> {
     run: RunInfo,
     columns: Vec<ColumnInfo>,
     version: u32,
+    view: View,
     writer: Writer,
     quarantine: Option<Quarantine>,
     commit_id: String,
@@ -52,6 +54,7 @@ impl<'a> Snapshot<'a> {
             run,
             columns: prepared.columns,
             version,
+            view: prepared.view,
             writer: prepared.writer,
             quarantine: Some(prepared.quarantine),
             commit_id: prepared.commit_id,
@@ -63,10 +66,15 @@ impl<'a> Snapshot<'a> {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.usable()?;
         same_columns(&self.schema, batch)?;
-        self.writer.look(batch, 1);
-        let result = self.writer.write(UNIT, batch, &RowFacts::default());
+        let result = self.take(batch);
         self.failed = result.is_err();
         result
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        let shown = self.view.of(batch)?;
+        self.writer.look(1, || Ok(shown.clone()))?;
+        self.writer.write(UNIT, &shown, &RowFacts::default())
     }
 
     /// Puts a row aside; it becomes visible when the snapshot is published.
@@ -127,6 +135,7 @@ impl<'a> Snapshot<'a> {
         next.current_version = Some(self.version);
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
