@@ -199,7 +199,7 @@ fn the_footer_says_what_the_file_holds() {
     };
     assert_eq!(
         value("lakehand.encodings"),
-        r#"{"AMOUNT":"dictionary","NAME":"dictionary","ROWOFFSET":"plain","ROWPARTITION":"dictionary","ROWTIME":"plain"}"#
+        r#"{"AMOUNT":"dictionary","NAME":"dictionary","ROWOFFSET":"dictionary","ROWPARTITION":"dictionary","ROWTIME":"plain"}"#
     );
     assert!(metadata.file_metadata().created_by().unwrap().starts_with("lakehand version "));
     let group = metadata.row_group(0);
