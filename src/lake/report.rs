@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::schema::ColumnChange;
+use crate::lake::manifest::schema::ColumnChange;
 
 /// What a commit brought.
 #[derive(Debug, Clone, PartialEq, Default)]
