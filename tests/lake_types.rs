@@ -158,6 +158,7 @@ fn columns_that_come_and_go_are_told_once_with_their_day() {
     let wide = metadata.columns.last().unwrap();
     let started = Some(run("r").started);
     assert_eq!((wide.since_at, wide.gone_since.as_deref(), wide.gone_at), (started, Some("1.1"), started));
+    drop(dataset);
     let mut dataset = open(root.path(), &stream_feed());
     let mut appender = dataset.appender(&schema(), run("r6")).unwrap();
     appender.write(&typed(&[(0, 5, T0)])).unwrap();
