@@ -305,6 +305,22 @@ pub const CASES: &[Case] = &[
         fs::remove_file(b.dir.join("_metadata.json")).unwrap();
         b.same()
     }),
+    case!("a folder of another program holds Parquet files", Stranger, |b| {
+        fs::create_dir(b.dir.join("_backup")).unwrap();
+        mode(&b.dir.join("_backup"), 0o750);
+        copied(&b.file(0), &b.dir.join("_backup/x.parquet"));
+        b.same()
+    }),
+    case!("an older copy of the metadata lies apart", TwoMetadata, |b| {
+        let apart = books(&b.dir).join("metadata.json");
+        fs::write(&apart, &b.old_metadata).unwrap();
+        mode(&apart, 0o640);
+        b.same()
+    }),
+    case!("the lock is in the dataset's folder, as before version 0.2", OldLayout, |b| {
+        fs::rename(books(&b.dir).join("lock"), b.dir.join("_lock")).unwrap();
+        b.same()
+    }),
     case!("the metadata is cut", BadMetadata, |b| {
         fs::write(b.dir.join("_metadata.json"), &b.old_metadata[..80]).unwrap();
         b.same()

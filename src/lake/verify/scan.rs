@@ -228,7 +228,10 @@ impl Scan {
         self.see_one(places, &places.room(Room::Staging), Place::new(Room::Staging, ""))?;
         for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals] {
             self.see_one(places, &places.room(room), Place::new(room, ""))?;
-            self.walk_room(places, room, "", 0)?;
+            // Nothing is read through a link.
+            if std::fs::symlink_metadata(places.room(room)).is_ok_and(|found| found.is_dir()) {
+                self.walk_room(places, room, "", 0)?;
+            }
         }
         for folder in migrate::sealed(&places.room(Room::Seals))? {
             self.sealed.insert(folder.to_string_lossy().into_owned());

@@ -131,7 +131,8 @@ impl Verdict<'_> {
         for entry in scan.entries.iter().filter(|e| e.is_link && !files.contains(&e.path)) {
             if entry.place.room != Room::Damaged {
                 let what = "a symbolic link stands in the dataset".into();
-                self.damage(K::Link, &entry.path, what, Some(Repair::MoveAside));
+                let repair = (!entry.place.path.is_empty()).then_some(Repair::MoveAside);
+                self.damage(K::Link, &entry.path, what, repair);
             }
         }
     }
