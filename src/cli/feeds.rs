@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Start, client, runtime, say, say_json};
+use super::{Start, client, runtime, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::plan;

@@ -179,6 +179,9 @@ impl<'a> Snapshot<'a> {
             let (from, to) = (self.dataset.staged(&staged)?, Place::data(folder));
             moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
             self.dataset.commit(&self.commit_id, moves, next)?;
+            for gone in &removed {
+                let _ = self.dataset.remove_empty(&gone.path);
+            }
             removed
         };
         done.removed_versions = versions(&removed);

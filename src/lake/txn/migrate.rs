@@ -23,8 +23,17 @@ pub(super) fn migrate(committer: &mut Committer) -> Result<()> {
     for (name, room) in places::old_rooms() {
         let old = data.join(name);
         if fs::is_real_dir(&old)? {
-            carry(fs, &old, &places.books.join(room.word()), room, mode)?;
-            fs.remove_empty_dir(&old)?;
+            let new = places.books.join(room.word());
+            rename_inside(fs, &old, room)?;
+            // At once, so that whoever reads meanwhile finds all of it at one place.
+            if fs.remove_empty_dir(&new)? {
+                fs.rename(&old, &new)?;
+                fs.sync_dir(&places.books)?;
+                fs.sync_dir(&data)?;
+            } else {
+                carry(fs, &old, &new, room, mode)?;
+                fs.remove_empty_dir(&old)?;
+            }
         }
     }
     let staging = places::old_staging(&data);
@@ -43,6 +52,19 @@ pub(super) fn migrate(committer: &mut Committer) -> Result<()> {
     fs.sync_dir(&data)?;
     committer.places = Places::find(&data)?;
     Ok(())
+}
+
+/// Gives Parquet files, where they lie, the names that they have in `room`.
+fn rename_inside(fs: &Fs, folder: &Path, room: Room) -> Result<()> {
+    for entry in fs::list(folder)? {
+        let name = Place::aside(room, &entry.name).path;
+        if entry.is_dir {
+            rename_inside(fs, &entry.path, room)?;
+        } else if name != entry.name {
+            fs.rename(&entry.path, &free(folder, &name)?)?;
+        }
+    }
+    fs.sync_dir(folder)
 }
 
 /// Moves what is in a folder to another one, folders first, and gives Parquet files the names they have there.
