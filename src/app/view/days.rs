@@ -165,7 +165,7 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
         }
         for (why, text) in told {
             let (meaning, tone) = match why {
-                Why::Quarantined => ("their rows are in _quarantine/, each with its reason", Tone::Plain),
+                Why::Quarantined => ("their rows are in quarantine, each with its reason", Tone::Plain),
                 Why::Unexplained => (
                     "in no file: a filter, a marker of a transaction, retention of another day, or a loss. C checks the dataset",
                     Tone::Warn,

@@ -11,7 +11,8 @@ use chrono::{Days, NaiveDate};
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::fs;
-use crate::lake::layout::{self, Leaf};
+use crate::lake::layout::{self, Leaf, Place, Room};
+use crate::lake::manifest::metadata::Metadata;
 use crate::lake::txn::commit::Move;
 use crate::{Error, Kind, Result};
 
@@ -58,11 +59,15 @@ impl Dataset {
     }
 
     fn surplus_versions(&self) -> Result<Vec<Leaf>> {
-        let current = self.metadata.current_version;
+        let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
+        self.versions_beyond(keep, self.metadata.current_version)
+    }
+
+    /// The folders of versions that the metadata names, without the newest `keep` and without `current`.
+    pub(crate) fn versions_beyond(&self, keep: usize, current: Option<u32>) -> Result<Vec<Leaf>> {
         let mut versions: Vec<u32> =
             self.metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
         versions.sort_unstable_by(|a, b| b.cmp(a));
-        let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
         let due = versions.split_off(keep.min(versions.len()));
         let surplus = |leaf: &Leaf| {
             layout::version_of(&leaf.path).is_some_and(|v| due.contains(&v) && Some(v) != current)
@@ -76,6 +81,29 @@ impl Dataset {
         }
         let mut next = self.metadata.clone();
         let mut moves = Vec::new();
+        let mut removed = self.leave(due, &mut next, &mut moves)?;
+        if !moves.is_empty() {
+            next.total();
+            self.check_lock()?;
+            let seq = next.commit_seq;
+            self.commit(&format!("{seq:06}-retention"), moves, next)?;
+            self.committer.clear_staging()?;
+        }
+        for partition in &removed {
+            self.remove_empty(&partition.path)?;
+        }
+        // A folder that only held what is not ours, or nothing, was not removed by us.
+        removed.retain(|partition| partition.files > 0);
+        Ok(removed)
+    }
+
+    /// The moves by which partitions leave the data, and the metadata without them.
+    pub(crate) fn leave(
+        &self,
+        due: Vec<Leaf>,
+        next: &mut Metadata,
+        moves: &mut Vec<Move>,
+    ) -> Result<Vec<RemovedPartition>> {
         let mut removed = Vec::new();
         for leaf in due {
             let known = next.partitions.iter().position(|partition| partition.path == leaf.path);
@@ -86,16 +114,20 @@ impl Dataset {
                 .partition(|file| layout::is_ours(&file.name) && !file.is_dir && !file.is_link);
             let whole = foreign.is_empty() && !ours.is_empty() && !self.has_hidden(&leaf)?;
             let bytes = ours.iter().map(|file| file.bytes).sum();
-            let trash = |n: usize| format!("{}/trash/{n:06}", layout::STAGING);
+            let trash = |n: usize| Place::trash(format_args!("{n:06}"));
             if whole {
-                moves.push(Move { from: leaf.path.clone(), to: trash(moves.len()), bytes, rows: records });
+                let from = Place::data(&leaf.path);
+                moves.push(Move { from, to: trash(moves.len()), bytes, rows: records });
             } else {
                 for file in &ours {
-                    let from = format!("{}/{}", leaf.path, file.name);
+                    let from = Place::data(format!("{}/{}", leaf.path, file.name));
                     moves.push(Move { from, to: trash(moves.len()), bytes: file.bytes, rows: 0 });
                 }
-                if let Some(from) = self.mark_of(&leaf.path)? {
-                    moves.push(Move { from, to: trash(moves.len()), bytes: 0, rows: 0 });
+            }
+            for (from, bytes) in self.marks_of(&leaf.path)? {
+                // With the folder goes what lies in it.
+                if !whole || from.room != Room::Data {
+                    moves.push(Move { from, to: trash(moves.len()), bytes, rows: 0 });
                 }
             }
             for (from, bytes) in self.replaced_copies(&leaf.path)? {
@@ -109,18 +141,6 @@ impl Dataset {
                 path: leaf.path,
             });
         }
-        if !moves.is_empty() {
-            next.total();
-            self.check_lock()?;
-            let seq = next.commit_seq;
-            self.commit(&format!("{seq:06}-retention"), moves, next)?;
-            self.committer.clear_staging()?;
-        }
-        for partition in &removed {
-            self.remove_empty(&partition.path)?;
-        }
-        // A folder that only held what is not ours, or nothing, was not removed by us.
-        removed.retain(|partition| partition.files > 0);
         Ok(removed)
     }
 
