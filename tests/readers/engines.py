@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from values import Rounded
+
 Instant = int | datetime
 """A ROWTIME: a number in datasets that were made before it was a timestamp, until their schema is accepted."""
 Span = tuple[int, int, int, int]
@@ -253,15 +255,13 @@ class Delta(PyArrow):
     lazy = True
 
     def __init__(self, code: str, names: list[str]) -> None:
-        import pyarrow as pa
-        from deltalake import DeltaTable, convert_to_deltalake
+        from deltalake import DeltaTable, Field, Schema, convert_to_deltalake
 
         # Its log goes into the folder, so it gets a copy.
         folder = Path(tempfile.mkdtemp(prefix="delta-", dir=os.environ["READER_HOME"]), "table")
         shutil.copytree(code, folder)
-        days = [(name, pa.int32()) for name in ("year", "month", "day")]
-        stream = any(folder.glob("year=*"))
-        parts = {"partition_by": pa.schema(days), "partition_strategy": "hive"} if stream else {}
+        days = Schema([Field(name, "integer") for name in ("year", "month", "day")])
+        parts = {"partition_by": days, "partition_strategy": "hive"} if any(folder.glob("year=*")) else {}
         convert_to_deltalake(str(folder), **parts)
         self.names, self.data = names, DeltaTable(str(folder)).to_pyarrow_dataset()
 
@@ -347,7 +347,7 @@ class Hyparquet(Engine):
         run = subprocess.run(["node", script, *files], capture_output=True, text=True)
         if run.returncode != 0:
             raise RuntimeError(run.stderr.strip())
-        self.read = json.loads(run.stdout, object_hook=_tagged)
+        self.read = json.loads(run.stdout, object_hook=_tagged, parse_float=Rounded)
 
     def rows(self) -> list[dict[str, Any]]:
         return [{name: row.get(name) for name in self.names} for row in self.read]

@@ -14,6 +14,10 @@ MILLISECOND = timedelta(milliseconds=1)
 MIDNIGHT = datetime(1970, 1, 1)
 
 
+class Rounded(float):
+    """A DECIMAL of a reader whose language has none: it may be a double."""
+
+
 def is_null(value: Any) -> bool:
     """None, and what pandas has instead of it. ksqlDB has no NaN."""
     if value is None or type(value).__name__ in ("NaTType", "NAType"):
@@ -59,10 +63,10 @@ def _bytes(value: Any, _: Type) -> str:
 
 def _decimal(value: Any, _: Type) -> str:
     """A DECIMAL of more than 38 digits is a text in the lake by default."""
-    if isinstance(value, float):
+    if isinstance(value, float) and not isinstance(value, Rounded):
         raise TypeError("digits may be lost")
-    exact = Decimal(value if isinstance(value, (int, Decimal)) else str(value))
-    return format(exact, "f").rstrip("0").rstrip(".") if "." in format(exact, "f") else format(exact, "f")
+    digits = format(Decimal(value if isinstance(value, (int, Decimal)) else str(value)), "f")
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 def _date(value: Any, _: Type) -> str:
