@@ -131,7 +131,9 @@ class Polars(Engine):
         import polars as pl
 
         count = self.data.select(pl.len()).collect().item()
-        frame = self.data.select(
+        small = [name for name, kind in self.data.collect_schema().items() if kind == pl.Int32]
+        # The sum of an Int32 is one, and wraps.
+        frame = self.data.with_columns(pl.col(small).cast(pl.Int64)).select(
             *(pl.col(c).sum().alias("sum " + c) for c in sums),
             *(pl.col(c).drop_nulls().n_unique().alias("distinct " + c) for c in distinct),
         ).collect()
@@ -247,6 +249,23 @@ class PyArrow(Engine):
 
         kind, time = self.data.schema.field("ROWTIME").type, pc.field("ROWTIME")
         return self._where((time >= pa.scalar(low, kind)) & (time < pa.scalar(high, kind)))
+
+
+class ClickHouse(PyArrow):
+    """ClickHouse has one type for texts and bytes, and calls both a text in Arrow."""
+
+    def __init__(self, code: str, names: list[str]) -> None:
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+
+        super().__init__(code, names)
+        table = self.data.to_table()
+        for at, column in enumerate(table.columns):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                table = table.set_column(at, table.column_names[at], column.cast(pa.binary()))
+        self.data = ds.dataset(table)
 
 
 class Delta(PyArrow):
@@ -373,7 +392,7 @@ ENGINES: dict[str, type[Engine]] = {
     "spark": Spark,
     "datafusion": DataFusion,
     "daft": Daft,
-    "clickhouse": PyArrow,
+    "clickhouse": ClickHouse,
     "iceberg": Iceberg,
     "delta": Delta,
     "hyparquet": Hyparquet,

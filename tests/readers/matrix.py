@@ -16,7 +16,7 @@ import lines
 import report
 from compare import Verdict, compare
 from datasets import Dataset
-from environments import Reader, prepare
+from environments import READERS, Reader, prepare
 from expected import refusal
 
 HERE = Path(__file__).parent
@@ -32,11 +32,11 @@ def run(root: Path, binary: Path, readers: list[Reader], write: bool) -> int:
     work = root / "target" / "readers"
     with ThreadPoolExecutor(2) as pool:
         making = pool.submit(datasets.make, binary, work / "lakes", ())
-        environments = prepare(readers, work)
+        environments = prepare([READERS[0], *readers], work)
         said("environments", since)
         made = making.result()
     said(f"{len(made)} datasets", since)
-    hollow(made, environments, work)
+    hollow(made, environments[READERS[0].name][0])
     verdicts: list[Verdict] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for reader, seconds, found in pool.map(lambda r: ask(r, made, environments[r.name], binary), readers):
@@ -71,9 +71,8 @@ def is_expected(verdict: Verdict) -> bool:
     return verdict.status == "refused" and known.words in verdict.words
 
 
-def hollow(made: list[Dataset], environments: dict[str, Any], work: Path) -> None:
-    """Beside the lake of each stream a copy in which only some days can be read."""
-    python = next(python for name, (python, _, _) in environments.items() if "pyarrow" in name)
+def hollow(made: list[Dataset], python: Path) -> None:
+    """Beside the lake of each stream a copy in which only some days can be read; `python` has pyarrow."""
     for dataset in made:
         if not dataset.table:
             copy = hollow_root(dataset)
