@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use lake_support::*;
 use lakehand::Kind;
-use lakehand::lake::check::{Options, check};
+use lakehand::lake::verify::{Options, check};
 use lakehand::lake::{Commit, Dataset, Faults, Lake, Op};
 
 /// From the operation with a given number on, everything that needs room or permission is refused in one way.

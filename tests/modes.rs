@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use lake_support::*;
 use lakehand::feed::{Feed, Visibility};
-use lakehand::lake::check::{Options, repair};
+use lakehand::lake::verify::{Options, repair};
 use lakehand::lake::{Dataset, Faults, Lake, Op, Quarantined};
 
 /// Before each change, looks at everything below the dataset: what the change before it left.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lake_support::*;
-use lakehand::lake::check::{Options, check};
+use lakehand::lake::verify::{Options, check};
 use lakehand::lake::{Commit, Committed, Dataset, Lake, PartitionState, completeness};
 
 const HOUR: Duration = Duration::from_secs(3600);

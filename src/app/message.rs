@@ -11,7 +11,7 @@ use super::state::Tab;
 use crate::export::Event;
 use crate::feed::{Catalog, Change, Problem};
 use crate::ksql::describe::SourceName;
-use crate::lake::check::{Finding, Report};
+use crate::lake::verify::{Finding, Report};
 use crate::lake::{DayState, Metadata, Owner, PartitionUsage, ReplacedSet};
 use crate::log::{Month, MonthLog, Record};
 use crate::{Error, Result};

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{self, Catalog, Feed, FeedPaths};
 use crate::headless::Exit;
-use crate::lake::check::{self, Finding, Options, Report, Severity};
+use crate::lake::verify::{self, Finding, Options, Report, Severity};
 use crate::lake::{Lake, Limits, Owner};
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
         }
     }
     if args.feeds.is_empty() {
-        for name in check::without_feed(&lake, &feeds)? {
+        for name in verify::without_feed(&lake, &feeds)? {
             totals.notes += 1;
             if args.json {
                 say_json(&json!({ "event": "without-feed", "dataset": name }));
@@ -118,10 +118,10 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     };
     let (done, report) = if args.repair {
         let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
-        let repaired = check::repair(lake, feed, limits, options, owner)?;
+        let repaired = verify::repair(lake, feed, limits, options, owner)?;
         (repaired.done, repaired.left)
     } else {
-        (Vec::new(), check::check(lake, feed, options, &owner)?)
+        (Vec::new(), verify::check(lake, feed, options, &owner)?)
     };
     for finding in &done {
         totals.repaired += 1;

@@ -5,7 +5,8 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
-//!      ├ gather                    scattered rows wait until there are enough for each partition
+//!      ├ present                   rows as files hold them: types that every reader knows
+//!      ├ scatter                   scattered rows wait until there are enough for each partition
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
 //!      │        ├ open_file         one file, from its first row to its footer
@@ -17,42 +18,21 @@
 //!   replaced  what such swaps put aside, and undo: the files of before back in their places
 //!   check     the disk against its records, and repair    completeness   what is held of each day
 //!
-//!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fsops
+//!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fs
 //! ```
 //!
 //! The only user of parquet. Blocking code: no tokio, no network. Time is passed in.
 
-mod appender;
-pub mod check;
-mod commit;
-mod completeness;
-mod dataset;
-mod encoder;
-mod encoding;
-mod footer;
-mod fsops;
-mod gather;
-mod layout;
-mod lock;
-mod metadata;
-mod offsets;
-mod open_file;
-mod preview;
-mod properties;
-mod quarantine;
-mod rebuild;
-mod replace;
-mod replaced;
+pub(crate) mod file;
+pub(crate) mod fs;
+pub(crate) mod layout;
+pub(crate) mod manifest;
+pub(crate) mod ops;
 mod report;
-mod retention;
-mod route;
-mod runs;
-mod schema;
-mod seal;
-mod snapshot;
-mod undo;
-mod usage;
-mod writer;
+pub(crate) mod stats;
+pub(crate) mod txn;
+pub mod verify;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,31 +40,34 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::feed::Encodings;
 use crate::pool::Pool;
 
-pub use appender::{Appender, Commit};
-pub use completeness::{DayState, Gap, PartitionState, Why, completeness};
-pub use dataset::{Dataset, Recovery};
-pub use footer::{Footer, read_footer};
-pub use fsops::{Faults, Op};
-pub use lock::{Holder, lock_holder};
-pub use metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
-pub use offsets::{OffsetRuns, PartitionRuns};
-pub use preview::{Grid, preview};
-pub use replace::Replacer;
-pub use replaced::{ReplacedSet, replaced};
+pub use file::footer::{Footer, read_footer};
+pub use file::preview::{Grid, preview};
+pub use file::readers::{Trouble, troubles};
+pub use fs::{Faults, Op};
+pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use manifest::offsets::{OffsetRuns, PartitionRuns};
+pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
+pub use ops::append::{Appender, Commit};
+pub use ops::replace::Replacer;
+pub use ops::replaced::{ReplacedSet, replaced};
+pub use ops::retention::RemovedPartition;
+pub use ops::snapshot::Snapshot;
+pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
-pub use retention::RemovedPartition;
-pub use schema::{RunInfo, TableSchema};
-pub use snapshot::Snapshot;
-pub use undo::{Bundle, Undone, undo_preview};
-pub use usage::{Amount, PartitionUsage, usage};
+pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
+pub use stats::usage::{Amount, PartitionUsage, usage};
+pub use txn::dataset::{Dataset, Recovery};
+pub use txn::lock::{Holder, lock_holder};
+pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
 #[derive(Clone)]
 pub struct Lake {
     root: PathBuf,
-    fs: fsops::Fs,
+    fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
     pool: Arc<Pool>,
 }
@@ -92,12 +75,12 @@ pub struct Lake {
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fsops::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
+        Self { root: root.into(), fs: fs::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
     pub fn with_faults(root: impl Into<PathBuf>, faults: Arc<dyn Faults>) -> Self {
-        Self { fs: fsops::Fs::with_faults(faults), ..Self::new(root) }
+        Self { fs: fs::Fs::with_faults(faults), ..Self::new(root) }
     }
 
     /// The same lake, which seals a partition of a stream when the lake is complete this long beyond its end.
@@ -123,7 +106,7 @@ impl Lake {
         Ok(self.root.join(kind).join(name))
     }
 
-    fn fs(&self) -> &fsops::Fs {
+    fn fs(&self) -> &fs::Fs {
         &self.fs
     }
 
@@ -144,8 +127,8 @@ pub struct Limits {
     pub min_free_bytes: u64,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
-    /// Files for old readers: no DELTA encodings.
-    pub classic_encodings: bool,
+    /// How columns are encoded.
+    pub encodings: Encodings,
 }
 
 impl Default for Limits {
@@ -155,7 +138,7 @@ impl Default for Limits {
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Portable,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::work::{Reply, Teller};
 use crate::app::{Days, Message};
 use crate::error::Result;
 use crate::feed::Feed;
-use crate::lake::check::{self, Options};
+use crate::lake::verify::{self, Options};
 use crate::lake::{self, Dataset, Lake, Limits, Owner};
 use crate::log::{Level, Record};
 use crate::ui::terminal::contained;
@@ -43,7 +43,7 @@ pub(super) fn check(lake: &Lake, feeds: Vec<(String, Result<Feed>)>, deep: bool,
     for (name, feed) in feeds {
         // A panic is this check's failure, and not one that is under way for ever.
         let report = contained(|| {
-            feed.and_then(|feed| check::check(lake, &feed, Options { deep }, &owner("lakehand: check")))
+            feed.and_then(|feed| verify::check(lake, &feed, Options { deep }, &owner("lakehand: check")))
         })
         .flatten();
         teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: None, report });
@@ -62,7 +62,7 @@ pub(super) fn repair(
         let mended = contained(|| {
             let feed = feed?;
             let owner = owner("lakehand: repair");
-            let repaired = check::repair(lake, &feed, limits.clone(), Options { deep }, owner)?;
+            let repaired = verify::repair(lake, &feed, limits.clone(), Options { deep }, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
                 let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lakehand::feed::Feed;
-use lakehand::lake::check::FindingKind as K;
+use lakehand::lake::verify::FindingKind as K;
 use lakehand::lake::{Dataset, Faults, Lake, Op, Quarantined};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

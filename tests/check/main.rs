@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use damages::{CASES, Case, Data};
 use lake_support::*;
-use lakehand::lake::check::{FindingKind, Options, Report, Severity, check, repair};
+use lakehand::lake::verify::{FindingKind, Options, Report, Severity, check, repair};
 use lakehand::lake::{Dataset, Lake};
 
 /// What is not a note.

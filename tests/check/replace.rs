@@ -4,7 +4,7 @@ use std::fs;
 
 use chrono::NaiveDate;
 use lakehand::Kind;
-use lakehand::lake::check::{FindingKind, Options, check, repair};
+use lakehand::lake::verify::{FindingKind, Options, check, repair};
 use lakehand::lake::{Dataset, Lake};
 
 use crate::damages::{Built, build};

@@ -5,7 +5,7 @@ use std::fs;
 
 use chrono::NaiveDate;
 use lakehand::Kind;
-use lakehand::lake::check::{FindingKind, Options, check};
+use lakehand::lake::verify::{FindingKind, Options, check};
 use lakehand::lake::{Dataset, Lake, Undone, completeness, read_metadata, replaced, undo_preview};
 
 use crate::damages::{Built, build};
@@ -83,7 +83,7 @@ fn rows_that_only_the_new_export_had_are_told_and_not_claimed() {
     let victim = data_files(&built.dir).remove(0);
     fs::remove_file(built.dir.join(&victim)).unwrap();
     let lake = Lake::new(&built.root);
-    lakehand::lake::check::repair(&lake, &built.feed, limits(), Options::default(), owner()).unwrap();
+    lakehand::lake::verify::repair(&lake, &built.feed, limits(), Options::default(), owner()).unwrap();
     let fewer = rows(&built.dir);
     again(&built, "again", &all(&built));
     let done = undo(&built).unwrap();
@@ -191,7 +191,7 @@ fn a_day_that_lacks_rows_is_not_sealed() {
     let built = build(root.path(), false);
     let lost = data_files(&built.dir).remove(0);
     fs::remove_file(built.dir.join(lost)).unwrap();
-    lakehand::lake::check::repair(
+    lakehand::lake::verify::repair(
         &Lake::new(&built.root),
         &built.feed,
         limits(),

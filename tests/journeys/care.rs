@@ -3,7 +3,7 @@
 use lakehand::app::{Days, Effect, Message, Overlay, Setup, view};
 use lakehand::export::Trigger;
 use lakehand::feed::{FeedKind, Place};
-use lakehand::lake::check::{Finding, FindingKind, Repair, Report, Severity};
+use lakehand::lake::verify::{Finding, FindingKind, Repair, Report, Severity};
 use lakehand::lake::{DayState, Gap, Metadata, PartitionState, ReplacedSet, Why};
 use lakehand::{Error, Kind};
 

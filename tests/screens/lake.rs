@@ -16,7 +16,7 @@ use lakehand::export::event::What;
 use lakehand::export::{Event, Finished, Outcome, Progress, Stage, Trigger};
 use lakehand::feed::{Catalog, Entry, EntryState, Place, parse_feed};
 use lakehand::ksql::describe::{SourceKind, SourceName};
-use lakehand::lake::check::{Finding, FindingKind, Repair, Report, Severity};
+use lakehand::lake::verify::{Finding, FindingKind, Repair, Report, Severity};
 use lakehand::lake::{
     Amount, DayState, Gap, Metadata, Owner, PartitionState, PartitionUsage, ReplacedSet, Why,
 };

@@ -20,7 +20,7 @@ use crate::app::state::{App, Tab};
 use crate::app::view::text::{count, files as of_files, findings, one_line, size};
 use crate::app::view::{FeedState, Tone};
 use crate::feed::{FeedKind, StorageMode};
-use crate::lake::check::{Finding, Report, Severity};
+use crate::lake::verify::{Finding, Report, Severity};
 use crate::lake::{DayState, ReplacedSet};
 
 /// What is known of the days of the open dataset.

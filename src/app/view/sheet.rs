@@ -5,7 +5,7 @@ use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
 use crate::app::tabs::care::Checked;
-use crate::lake::check::{Finding, Severity};
+use crate::lake::verify::{Finding, Severity};
 
 /// A window over the lines.
 #[derive(Debug, Clone, PartialEq, Default)]

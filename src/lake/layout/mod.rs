@@ -1,0 +1,297 @@
+//! Names and paths of the lake.
+//!
+//! ```text
+//! streams/<dataset>/year=2025/month=01/day=15/hour=07/data_2025011507_<commit>_<n>.parquet
+//! tables/<dataset>/version=v2/snapshot_20250116_120000.parquet, …_1.parquet, …_2.parquet
+//! <dataset>/_metadata.json  _lock  _staging/  _quarantine/          skipped by every reader: they begin with `_`
+//! ```
+//!
+//! `<commit>` is the number of the dataset's commit and the beginning of the run's id, so a name is never used twice and
+//! tells which run made the file. Pure functions over names; the only thing it reads from disk is a list of folders.
+
+use std::path::{Component, Path, PathBuf};
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+
+use crate::feed::{DatePart, Feed, FeedKind, Partitioning};
+use crate::lake::fs::{self, Entry};
+use crate::{Error, Kind, Result};
+
+pub(crate) const METADATA: &str = "_metadata.json";
+pub(crate) const STAGING: &str = "_staging";
+pub(crate) const QUARANTINE: &str = "_quarantine";
+/// Where a repair puts what does not belong into the data.
+pub(crate) const DAMAGED: &str = "_damaged";
+/// Where the files lie that a day exported again has replaced.
+pub(crate) const REPLACED: &str = "_replaced";
+/// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
+pub(crate) const SUCCESS: &str = "_SUCCESS";
+/// Below staging: what the next step removes.
+pub(crate) const TRASH: &str = "_staging/trash";
+
+/// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.
+pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
+    let name = feed.dataset();
+    let plain = !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with(['_', '.'])
+        && !name.chars().any(|c| c == '/' || c == '\\' || c.is_control());
+    if !plain {
+        return Err(Error::new(Kind::Feed, "the source's name cannot be the name of a folder")
+            .at("source", &feed.source)
+            .at("feed", &feed.name)
+            .next("make a stream or table in ksqlDB with a plain name over it, and export that"));
+    }
+    let kind = match feed.kind {
+        FeedKind::Stream => "streams",
+        FeedKind::Table => "tables",
+    };
+    Ok((kind, name))
+}
+
+/// The name of a level of date folders.
+pub(crate) fn date_part(part: DatePart) -> &'static str {
+    match part {
+        DatePart::Year => "year",
+        DatePart::Month => "month",
+        DatePart::Day => "day",
+        DatePart::Hour => "hour",
+    }
+}
+
+/// The names of the folder columns, outermost first.
+pub(crate) fn partition_columns(partitioning: &Partitioning) -> Vec<String> {
+    match partitioning {
+        Partitioning::Date { columns, .. } => columns.iter().map(|c| date_part(*c).to_owned()).collect(),
+        Partitioning::Version => vec!["version".to_owned()],
+    }
+}
+
+/// How deep date folders go. A partition is a number of such units, counted on the local calendar:
+/// hours or days since 1970, months since the year 0, years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    Year,
+    Month,
+    Day,
+    Hour,
+}
+
+impl Depth {
+    /// The depth of `columns`, which are a prefix of year, month, day, hour.
+    pub(crate) fn of(columns: &[DatePart]) -> Self {
+        match columns.last() {
+            Some(DatePart::Hour) => Self::Hour,
+            Some(DatePart::Month) => Self::Month,
+            Some(DatePart::Year) => Self::Year,
+            Some(DatePart::Day) | None => Self::Day,
+        }
+    }
+
+    /// The date on which partition `unit` begins, and its hour.
+    fn begin(self, unit: i64) -> Option<(NaiveDate, i64)> {
+        let epoch = NaiveDate::default();
+        let days = |days: i64| i32::try_from(days).ok().and_then(NaiveDate::from_epoch_days);
+        match self {
+            Self::Year => i32::try_from(unit).ok().and_then(|year| epoch.with_year(year)).map(|d| (d, 0)),
+            Self::Month => {
+                let year = i32::try_from(unit.div_euclid(12)).ok()?;
+                let month = u32::try_from(unit.rem_euclid(12)).ok()? + 1;
+                NaiveDate::from_ymd_opt(year, month, 1).map(|d| (d, 0))
+            }
+            Self::Day => days(unit).map(|d| (d, 0)),
+            Self::Hour => days(unit.div_euclid(24)).map(|d| (d, unit.rem_euclid(24))),
+        }
+    }
+
+    /// The folder of partition `unit` below the dataset, and the digits that its files carry.
+    pub(crate) fn folder(self, unit: i64) -> Result<(String, String)> {
+        let (date, hour) = self
+            .begin(unit)
+            .ok_or_else(|| Error::new(Kind::Bug, "a partition without a date").at("unit", unit))?;
+        let (y, m, d) = (date.year(), date.month(), date.day());
+        Ok(match self {
+            Self::Year => (format!("year={y:04}"), format!("{y:04}")),
+            Self::Month => (format!("year={y:04}/month={m:02}"), format!("{y:04}{m:02}")),
+            Self::Day => (format!("year={y:04}/month={m:02}/day={d:02}"), format!("{y:04}{m:02}{d:02}")),
+            Self::Hour => (
+                format!("year={y:04}/month={m:02}/day={d:02}/hour={hour:02}"),
+                format!("{y:04}{m:02}{d:02}{hour:02}"),
+            ),
+        })
+    }
+}
+
+/// The first day after the partition at `path`, as its folder names say; `None` when they are not date folders.
+pub(crate) fn end_of(path: &str) -> Option<NaiveDate> {
+    let mut parts = path.split('/');
+    let mut number = |name: &str| -> Option<Option<u32>> {
+        let Some(part) = parts.next() else { return Some(None) };
+        let digits = part.strip_prefix(name)?.strip_prefix('=')?;
+        Some(Some(digits.parse().ok()?))
+    };
+    let year = i32::try_from(number("year")??).ok()?;
+    let month = number("month")?;
+    let day = if month.is_some() { number("day")? } else { None };
+    let begin = NaiveDate::from_ymd_opt(year, month.unwrap_or(1), day.unwrap_or(1))?;
+    match (month, day) {
+        (None, _) => begin.checked_add_months(Months::new(12)),
+        (Some(_), None) => begin.checked_add_months(Months::new(1)),
+        (Some(_), Some(_)) => begin.checked_add_days(Days::new(1)),
+    }
+}
+
+/// The number in `version=v12`.
+pub(crate) fn version_of(path: &str) -> Option<u32> {
+    path.strip_prefix("version=v")?.parse().ok()
+}
+
+/// The folder of a version.
+pub(crate) fn version_folder(version: u32) -> String {
+    format!("version=v{version}")
+}
+
+/// `data_20250115_000042-1f2e3d4c_1.parquet`
+pub(crate) fn data_file(digits: &str, commit: &str, n: u64) -> String {
+    format!("data_{digits}_{commit}_{n}.parquet")
+}
+
+/// `snapshot_20250116_120000.parquet`, then `…_1.parquet`, `…_2.parquet`
+pub(crate) fn snapshot_file(taken: DateTime<Utc>, n: u64) -> String {
+    let stamp = taken.format("%Y%m%d_%H%M%S");
+    if n == 0 { format!("snapshot_{stamp}.parquet") } else { format!("snapshot_{stamp}_{n}.parquet") }
+}
+
+/// The id of commit number `seq` of run `run`: `000042-1f2e3d4c`.
+pub(crate) fn commit_id(seq: u64, run: &str) -> String {
+    format!("{seq:06}-{}", run_word(run))
+}
+
+/// The number in a commit's id.
+pub(crate) fn commit_seq(id: &str) -> Option<u64> {
+    id.split_once('-')?.0.parse().ok()
+}
+
+/// Up to eight letters and digits of a run's id, fit for a file name.
+pub(crate) fn run_word(run: &str) -> String {
+    let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    if word.is_empty() { "run".to_owned() } else { word.to_ascii_lowercase() }
+}
+
+/// Made by this program, by its name.
+pub(crate) fn is_ours(name: &str) -> bool {
+    (name.starts_with("data_") || name.starts_with("snapshot_")) && has_parquet_ending(name)
+}
+
+/// Ends with `.parquet`.
+pub(crate) fn has_parquet_ending(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|e| e == "parquet")
+}
+
+/// A path of an intent, made safe: relative, and down only.
+pub(crate) fn inside(dir: &Path, relative: &str) -> Result<PathBuf> {
+    let path = Path::new(relative);
+    let plain = !relative.is_empty() && path.components().all(|c| matches!(c, Component::Normal(_)));
+    if plain {
+        Ok(dir.join(path))
+    } else {
+        Err(Error::new(Kind::Damaged, "a record of the dataset names a path outside of it")
+            .at("path", relative)
+            .at("dataset", dir.display()))
+    }
+}
+
+/// A folder that holds data, below a dataset.
+pub(crate) struct Leaf {
+    /// Relative, with `/`.
+    pub(crate) path: String,
+    /// What is in it.
+    pub(crate) files: Vec<Entry>,
+}
+
+/// Every folder below the dataset that holds files or is the end of a path, bookkeeping left out, sorted by path.
+pub(crate) fn leaves(dir: &Path) -> Result<Vec<Leaf>> {
+    fn walk(dir: &Path, path: &str, depth: usize, found: &mut Vec<Leaf>) -> Result<()> {
+        let mut files = Vec::new();
+        let mut folders = 0;
+        for entry in fs::list(dir)? {
+            if entry.name.starts_with(['_', '.']) {
+                continue;
+            }
+            if entry.is_dir && depth < 8 {
+                folders += 1;
+                let below =
+                    if path.is_empty() { entry.name.clone() } else { format!("{path}/{}", entry.name) };
+                walk(&entry.path, &below, depth + 1, found)?;
+            } else {
+                files.push(entry);
+            }
+        }
+        if !path.is_empty() && (folders == 0 || !files.is_empty()) {
+            found.push(Leaf { path: path.to_owned(), files });
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    walk(dir, "", 0, &mut found)?;
+    found.sort_by(|a, b| path_order(&a.path).cmp(&path_order(&b.path)));
+    Ok(found)
+}
+
+/// By path, versions by their number.
+pub(crate) fn path_order(path: &str) -> (u32, &str) {
+    (version_of(path).unwrap_or(0), path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_and_digits_at_every_depth() {
+        let day = i64::from(NaiveDate::from_ymd_opt(2025, 1, 5).unwrap().to_epoch_days());
+        let cases = [
+            (Depth::Year, 2025, "year=2025", "2025"),
+            (Depth::Month, 2025 * 12, "year=2025/month=01", "202501"),
+            (Depth::Day, day, "year=2025/month=01/day=05", "20250105"),
+            (Depth::Hour, day * 24 + 7, "year=2025/month=01/day=05/hour=07", "2025010507"),
+            (Depth::Year, 7, "year=0007", "0007"),
+        ];
+        for (depth, unit, folder, digits) in cases {
+            assert_eq!(depth.folder(unit).unwrap(), (folder.to_owned(), digits.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_partition_is_read_from_its_path() {
+        let date = |y, m, d| NaiveDate::from_ymd_opt(y, m, d);
+        assert_eq!(end_of("year=2024"), date(2025, 1, 1));
+        assert_eq!(end_of("year=2024/month=02"), date(2024, 3, 1));
+        assert_eq!(end_of("year=2024/month=02/day=29"), date(2024, 3, 1));
+        assert_eq!(end_of("year=2024/month=02/day=28/hour=23"), date(2024, 2, 29));
+        assert_eq!(end_of("year=2024/month=13"), None);
+        assert_eq!(end_of("version=v2"), None);
+        assert_eq!(end_of(""), None);
+    }
+
+    #[test]
+    fn paths_of_records_stay_inside() {
+        let dir = Path::new("/lake/streams/x");
+        assert!(inside(dir, "year=2025/data_1.parquet").is_ok());
+        for bad in ["", "/etc/passwd", "../y", "a/../../b"] {
+            assert_eq!(inside(dir, bad).unwrap_err().kind(), Kind::Damaged, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_files_and_commits() {
+        let id = commit_id(42, "1f2e-3d4c-9999");
+        assert_eq!(id, "000042-1f2e3d4c");
+        assert_eq!(commit_seq(&id), Some(42));
+        assert_eq!(commit_id(1, "/../"), "000001-run");
+        assert_eq!(data_file("20250115", &id, 1), "data_20250115_000042-1f2e3d4c_1.parquet");
+        let taken = "2025-01-16T12:00:00Z".parse().unwrap();
+        assert_eq!(snapshot_file(taken, 0), "snapshot_20250116_120000.parquet");
+        assert_eq!(snapshot_file(taken, 2), "snapshot_20250116_120000_2.parquet");
+    }
+}

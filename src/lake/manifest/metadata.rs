@@ -1,0 +1,334 @@
+//! `_metadata.json`: what a dataset holds, for people and for the next run.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::{Error, Kind, Result};
+
+/// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// The dataset: the source's name in lower case.
+    pub source: String,
+    /// `stream` or `table`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// `append`, `overwrite` or `ignore`.
+    pub storage_mode: String,
+    /// `parquet`.
+    pub format: String,
+    /// `date` or `version`.
+    pub partitioning: String,
+    /// When the last commit was made.
+    pub last_export: Option<DateTime<Utc>>,
+    /// Rows: of all partitions of a stream, of the current version of a table.
+    pub total_records: u64,
+    /// Size of all files in MiB (1,048,576 bytes), three digits.
+    pub total_size_mb: f64,
+    /// Every partition, sorted by path.
+    pub partitions: Vec<PartitionInfo>,
+    /// `1.0`; rises with the columns.
+    pub schema_version: String,
+    /// When the dataset was made.
+    pub created_at: DateTime<Utc>,
+
+    /// Size of all files, bytes.
+    #[serde(default)]
+    pub total_bytes: u64,
+    /// Number of all files.
+    #[serde(default)]
+    pub total_files: u64,
+    /// Streams: per Kafka partition the offset that is read next.
+    #[serde(default)]
+    pub positions: BTreeMap<i32, i64>,
+    /// Tables: the version that readers should take.
+    #[serde(default)]
+    pub current_version: Option<u32>,
+    /// The way by which the source was read last: `offsets`, `mirror`, `idle`, `table`.
+    #[serde(default)]
+    pub read_way: Option<String>,
+    /// The instant through which the lake is known to be complete.
+    #[serde(default)]
+    pub complete_through: Option<DateTime<Utc>>,
+    /// The last run reached the end of the source as it then was.
+    #[serde(default)]
+    pub caught_up: bool,
+    /// When the source was last looked at, new rows or not.
+    #[serde(default)]
+    pub checked_at: Option<DateTime<Utc>>,
+    /// Columns of the files, those that the source no longer has included.
+    #[serde(default)]
+    pub columns: Vec<ColumnInfo>,
+    /// Names of the folders' columns, outermost first.
+    #[serde(default)]
+    pub partition_columns: Vec<String>,
+    /// Streams: the zone in which a day begins.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// Streams: the column that gives the partition's time; `None` is ROWTIME.
+    #[serde(default)]
+    pub timestamp_column: Option<String>,
+    /// Number of the last commit.
+    #[serde(default)]
+    pub commit_seq: u64,
+    /// Rows put into `_quarantine/` so far.
+    #[serde(default)]
+    pub quarantined_records: u64,
+    /// The last 20 runs that committed something, oldest first.
+    #[serde(default)]
+    pub runs: Vec<RunRecord>,
+    /// Fields that this version does not know; kept as they are.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One partition folder.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PartitionInfo {
+    /// Below the dataset: `year=2025/month=01/day=15`, `version=v2`.
+    pub path: String,
+    /// Rows.
+    pub records: u64,
+    /// Size in MiB (1,048,576 bytes), three digits.
+    pub size_mb: f64,
+    /// Size, bytes.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Number of files.
+    #[serde(default)]
+    pub files: u64,
+    /// Smallest ROWTIME, where known.
+    #[serde(default)]
+    pub first_time: Option<DateTime<Utc>>,
+    /// Largest ROWTIME, where known.
+    #[serde(default)]
+    pub last_time: Option<DateTime<Utc>>,
+    /// Streams: per Kafka partition the first and the last offset in the folder.
+    #[serde(default)]
+    pub offsets: BTreeMap<i32, [i64; 2]>,
+    /// Since when it is sealed: a `_SUCCESS` file lies in the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_at: Option<DateTime<Utc>>,
+    /// Since when it is open again, after late rows or a new export of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reopened_at: Option<DateTime<Utc>>,
+    /// Rows that were in the folder and are not any more, as a repair of damage or the undo of a new export has noted them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_records: u64,
+}
+
+/// A column of the dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnInfo {
+    /// Its name in the files.
+    pub name: String,
+    /// Its type as ksqlDB spells it.
+    pub ksql_type: String,
+    /// Its Arrow type.
+    pub arrow_type: String,
+    /// The `schema_version` that brought it.
+    pub since: String,
+    /// When the run began that brought it; `None` in what earlier versions of the program wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_at: Option<DateTime<Utc>>,
+    /// The `schema_version` under which the source was first seen without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_since: Option<String>,
+    /// When the run began that saw the source without it; `None` as long as it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<DateTime<Utc>>,
+}
+
+/// One run, summed over its commits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Its id.
+    pub id: String,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it committed last.
+    pub ended: DateTime<Utc>,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Files.
+    pub files: u64,
+    /// `ended` minus `started`.
+    pub duration_ms: u64,
+    /// Why its files were closed.
+    pub rolls: crate::lake::RollReasons,
+    /// Rows quarantined.
+    pub quarantined: u64,
+    /// `complete` when it reached the end that it had set itself, else `partial`.
+    pub outcome: String,
+}
+
+/// Largest `_metadata.json` that is read: ten years of hours need a tenth of it.
+const CAP: u64 = 256 << 20;
+/// Runs that are remembered.
+const RUNS: usize = 20;
+
+/// The metadata of the dataset in `dataset_dir`, without taking its lock; `None` where there is none.
+/// `Kind::Damaged` when it cannot be understood.
+pub fn read_metadata(dataset_dir: &Path) -> Result<Option<Metadata>> {
+    let path = dataset_dir.join(layout::METADATA);
+    let Some(bytes) = fs::read_capped(&path, CAP)? else { return Ok(None) };
+    let metadata = serde_json::from_slice(&bytes).map_err(|e| {
+        Error::new(Kind::Damaged, format!("the metadata cannot be understood: {e}"))
+            .at("file", path.display())
+            .next("the next export rebuilds it from the files' footers")
+    })?;
+    Ok(Some(metadata))
+}
+
+/// Bytes as MiB with three digits.
+pub(crate) fn mib(bytes: u64) -> f64 {
+    (bytes as f64 / 1_048_576.0 * 1000.0).round() / 1000.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Milliseconds since 1970 as a time, where the calendar has it.
+fn time(ms: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(ms)
+}
+
+impl Metadata {
+    /// That of a dataset without data.
+    pub(crate) fn fresh(feed: &Feed, now: DateTime<Utc>) -> Self {
+        let mut metadata = Self {
+            source: feed.dataset(),
+            kind: String::new(),
+            storage_mode: String::new(),
+            format: "parquet".to_owned(),
+            partitioning: String::new(),
+            last_export: None,
+            total_records: 0,
+            total_size_mb: 0.0,
+            partitions: Vec::new(),
+            schema_version: "1.0".to_owned(),
+            created_at: now,
+            total_bytes: 0,
+            total_files: 0,
+            positions: BTreeMap::new(),
+            current_version: None,
+            read_way: None,
+            complete_through: None,
+            caught_up: false,
+            checked_at: None,
+            columns: Vec::new(),
+            partition_columns: Vec::new(),
+            timezone: None,
+            timestamp_column: None,
+            commit_seq: 0,
+            quarantined_records: 0,
+            runs: Vec::new(),
+            other: Map::new(),
+        };
+        metadata.describe(feed);
+        metadata
+    }
+
+    /// Takes over what the feed says; the partitioning only as long as there is no data that has another.
+    pub(crate) fn describe(&mut self, feed: &Feed) {
+        let word = |text: &str| text.to_owned();
+        self.kind = word(if feed.kind == FeedKind::Stream { "stream" } else { "table" });
+        self.storage_mode = word(match feed.storage_mode {
+            StorageMode::Append => "append",
+            StorageMode::Overwrite => "overwrite",
+            StorageMode::Ignore => "ignore",
+        });
+        if !self.partitions.is_empty() && !self.partition_columns.is_empty() {
+            return;
+        }
+        self.partition_columns = layout::partition_columns(&feed.partitioning);
+        (self.timezone, self.timestamp_column) = match &feed.partitioning {
+            Partitioning::Date { timezone, timestamp_column, .. } => {
+                (Some(timezone.name().to_owned()), timestamp_column.clone())
+            }
+            Partitioning::Version => (None, None),
+        };
+        self.partitioning = word(if self.timezone.is_some() { "date" } else { "version" });
+    }
+
+    /// The text of the file.
+    pub(crate) fn text(&self) -> Result<String> {
+        serde_json::to_string_pretty(self)
+            .map(|text| text + "\n")
+            .map_err(|e| Error::new(Kind::Bug, format!("the metadata cannot be written: {e}")))
+    }
+
+    /// Counts a file in partition `path`.
+    pub(crate) fn add_file(&mut self, path: &str, file: &FileFacts) {
+        let found = self
+            .partitions
+            .binary_search_by(|partition| layout::path_order(&partition.path).cmp(&layout::path_order(path)));
+        let at = found.unwrap_or_else(|at| {
+            let path = path.to_owned();
+            self.partitions.insert(at, PartitionInfo { path, ..PartitionInfo::default() });
+            at
+        });
+        let partition = &mut self.partitions[at];
+        partition.records += file.rows;
+        partition.bytes += file.bytes;
+        partition.files += 1;
+        partition.size_mb = mib(partition.bytes);
+        if let Some([first, last]) = file.rowtime {
+            partition.first_time = partition.first_time.into_iter().chain(time(first)).min();
+            partition.last_time = partition.last_time.into_iter().chain(time(last)).max();
+        }
+        for (kafka, [first, last]) in &file.offsets {
+            let held = partition.offsets.entry(*kafka).or_insert([*first, *last]);
+            *held = [held[0].min(*first), held[1].max(*last)];
+        }
+    }
+
+    /// Sums the partitions up.
+    pub(crate) fn total(&mut self) {
+        let counted = |partition: &&PartitionInfo| {
+            self.kind != "table" || layout::version_of(&partition.path) == self.current_version
+        };
+        self.total_records = self.partitions.iter().filter(counted).map(|p| p.records).sum();
+        self.total_bytes = self.partitions.iter().map(|p| p.bytes).sum();
+        self.total_files = self.partitions.iter().map(|p| p.files).sum();
+        self.total_size_mb = mib(self.total_bytes);
+    }
+
+    /// Adds a commit to its run.
+    pub(crate) fn note_run(&mut self, record: RunRecord) {
+        match self.runs.iter_mut().find(|run| run.id == record.id) {
+            Some(run) => {
+                run.ended = record.ended;
+                run.duration_ms = record.duration_ms;
+                run.rows += record.rows;
+                run.bytes += record.bytes;
+                run.files += record.files;
+                run.quarantined += record.quarantined;
+                run.rolls.add(record.rolls);
+                run.outcome = record.outcome;
+            }
+            None => self.runs.push(record),
+        }
+        let surplus = self.runs.len().saturating_sub(RUNS);
+        self.runs.drain(..surplus);
+    }
+}
+
+/// What one file adds to its partition.
+pub(crate) struct FileFacts {
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) rowtime: Option<[i64; 2]>,
+    pub(crate) offsets: Vec<(i32, [i64; 2])>,
+}

@@ -1,0 +1,420 @@
+//! Rows of a stream on their way into the lake.
+//!
+//! ```text
+//! write       guard: each (ROWPARTITION, ROWOFFSET) once, none below the committed position
+//!             route by time, one open file a partition
+//! commit      close the files; files, quarantine, positions and counts become visible together
+//! ```
+//!
+//! After an error nothing more is taken: what was not committed is thrown away with the value.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
+use arrow::datatypes::{Int32Type, Int64Type};
+use chrono::{DateTime, Utc};
+
+use crate::lake::file::footer::FooterFacts;
+use crate::lake::file::open_file::{ClosedFile, RowFacts, text};
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
+use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
+use crate::lake::manifest::schema;
+use crate::lake::ops::quarantine::Quarantine;
+use crate::lake::report::{Committed, Quarantined, WriterStats};
+use crate::lake::txn::commit::Move;
+use crate::lake::write::present::View;
+use crate::lake::write::route::{Routed, Router, cut};
+use crate::lake::write::scatter::ScatterBuffer;
+use crate::lake::write::writer::{FileConfig, Writer};
+use crate::lake::{Dataset, RunInfo, TableSchema};
+use crate::{Error, Kind, Result};
+
+/// Runs of offsets that are remembered of what was not yet committed.
+const SEEN_RUNS: usize = 65_536;
+
+/// Takes the rows of a stream and commits them with their position. Dropped without a commit, it leaves nothing.
+pub struct Appender<'a> {
+    dataset: &'a mut Dataset,
+    schema: TableSchema,
+    run: RunInfo,
+    columns: Vec<ColumnInfo>,
+    /// Indices of ROWTIME, ROWPARTITION and ROWOFFSET in a batch.
+    meta: [usize; 3],
+    /// The rows as the files hold them.
+    view: View,
+    router: Router,
+    scatter: ScatterBuffer,
+    writer: Writer,
+    quarantine: Quarantine,
+    seen: OffsetRuns,
+    commit_id: String,
+    failed: bool,
+}
+
+/// Up to where the rows handed over reach.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Per Kafka partition the offset to read next: one above every row written or quarantined.
+    pub positions: BTreeMap<i32, i64>,
+    /// The instant through which the lake is complete with this commit, where it is known.
+    pub complete_through: Option<DateTime<Utc>>,
+    /// The end that the run had set itself is reached.
+    pub complete: bool,
+    /// The time of the commit.
+    pub now: DateTime<Utc>,
+}
+
+impl<'a> Appender<'a> {
+    pub(crate) fn new(dataset: &'a mut Dataset, schema: &TableSchema, run: RunInfo) -> Result<Self> {
+        let column = |name: &'static str, wanted: &DataType| match schema.arrow.column_with_name(name) {
+            Some((at, field)) if field.data_type() == wanted => Ok(at),
+            _ => Err(Error::new(Kind::Bug, format!("the rows of a stream come without {name} as {wanted}"))),
+        };
+        let meta = [
+            column("ROWTIME", &DataType::Int64)?,
+            column("ROWPARTITION", &DataType::Int32)?,
+            column("ROWOFFSET", &DataType::Int64)?,
+        ];
+        let router = Router::new(&dataset.feed, &schema.arrow)?;
+        let prepared = Prepared::new(dataset, schema, &run, None)?;
+        // Whatever ends this value, the next use of the dataset first looks at what was left.
+        dataset.needs_recovery = true;
+        Ok(Self {
+            dataset,
+            schema: schema.clone(),
+            run,
+            columns: prepared.columns,
+            meta,
+            view: prepared.view,
+            router,
+            scatter: ScatterBuffer::default(),
+            writer: prepared.writer,
+            quarantine: prepared.quarantine,
+            seen: OffsetRuns::default(),
+            commit_id: prepared.commit_id,
+            failed: false,
+        })
+    }
+
+    /// Writes a batch: its schema is that of the run, ROWTIME, ROWPARTITION and ROWOFFSET included.
+    ///
+    /// `Kind::Garbled` for a row that came before, `Kind::DiskFull` at the floor. After an error only `abandon` is left.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.usable()?;
+        let result = self.take(batch);
+        self.failed = result.is_err();
+        result
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        same_columns(&self.schema, batch)?;
+        let (partitions, offsets, _) = self.meta_of(batch)?;
+        let (seen, known) = (&mut self.seen, &self.dataset.metadata.positions);
+        each_run(partitions, offsets, |partition, first, last| {
+            if known.get(&partition).is_some_and(|next| first < *next) {
+                return Err(first);
+            }
+            seen.insert(partition, first, last, SEEN_RUNS)
+        })
+        .map_err(|(partition, offset)| doubled(partition, offset))?;
+        let Routed { runs, unroutable } = self.router.route(batch)?;
+        for (row, ms) in unroutable {
+            let (partitions, offsets, _) = self.meta_of(batch)?;
+            let reason = match ms {
+                None => "the time of the partition is null".to_owned(),
+                Some(ms) => format!(
+                    "the time of the partition, {ms} ms since 1970, is outside of the years 1 to 9999"
+                ),
+            };
+            let bad = Quarantined {
+                partition: Some(partitions[row]),
+                offset: Some(offsets[row]),
+                path: self.router.column_name(),
+                reason: &reason,
+                raw: b"",
+                time: self.run.started,
+            };
+            self.quarantine.add(&bad)?;
+        }
+        self.writer.look(runs.len(), || self.view.of(batch))?;
+        if self.scatter.is_empty() && !Writer::is_scattered(runs.len()) {
+            return cut(batch, &runs)?.into_iter().try_for_each(|(key, part)| self.write_part(key, &part));
+        }
+        // What comes behind rows that wait, waits too: rows of a partition keep their order.
+        self.scatter.add(batch, &runs);
+        let budget = self.writer.scatter_budget(self.scatter.partitions());
+        if self.scatter.bytes() >= budget { self.drain_scattered() } else { Ok(()) }
+    }
+
+    /// Writes rows of one partition.
+    fn write_part(&mut self, key: i64, part: &RecordBatch) -> Result<()> {
+        let shown = self.view.of(part)?;
+        let (partitions, offsets, rowtime) = self.meta_of(part)?;
+        let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
+        self.writer.write(key, &shown, &facts)
+    }
+
+    /// Writes the rows that wait.
+    fn drain_scattered(&mut self) -> Result<()> {
+        let mut scatter = std::mem::take(&mut self.scatter);
+        let wide = self.writer.is_too_wide(scatter.partitions());
+        scatter.drain(|key, part| {
+            self.write_part(key, &part)?;
+            // Its encoders make room for those of the next one.
+            if wide { self.writer.flush_partition(key) } else { Ok(()) }
+        })
+    }
+
+    /// Kafka partition, offset and ROWTIME of each row.
+    fn meta_of<'b>(&self, batch: &'b RecordBatch) -> Result<(&'b [i32], &'b [i64], &'b [i64])> {
+        let [rowtime, partition, offset] = self.meta.map(|at| batch.column(at));
+        if [rowtime, partition, offset].iter().any(|column| column.null_count() > 0) {
+            return Err(Error::new(Kind::Garbled, "a row came without ROWTIME, ROWPARTITION or ROWOFFSET"));
+        }
+        Ok((
+            partition.as_primitive::<Int32Type>().values(),
+            offset.as_primitive::<Int64Type>().values(),
+            rowtime.as_primitive::<Int64Type>().values(),
+        ))
+    }
+
+    /// Puts a row aside; it becomes visible with the next commit.
+    pub fn quarantine(&mut self, bad: &Quarantined<'_>) -> Result<()> {
+        self.usable()?;
+        let result = self.quarantine.add(bad);
+        self.failed = result.is_err();
+        result
+    }
+
+    /// What the writer holds now.
+    pub fn stats(&self) -> WriterStats {
+        let numbers = self.writer.numbers();
+        WriterStats {
+            rows: numbers.rows + self.scatter.rows(),
+            memory: numbers.memory + self.scatter.bytes(),
+            quarantined: self.quarantine.rows(),
+            ..numbers
+        }
+    }
+
+    /// Makes everything written so far part of the lake, with its position, or nothing of it. The appender goes on.
+    pub fn commit(&mut self, at: Commit) -> Result<Committed> {
+        self.usable()?;
+        // Before anything is closed: at the floor the appender stays as it is.
+        self.dataset.check_ready()?;
+        let result = self.finish(at);
+        self.failed = result.is_err();
+        result
+    }
+
+    fn finish(&mut self, at: Commit) -> Result<Committed> {
+        for (partition, [_, last]) in self.seen.hulls() {
+            if at.positions.get(&partition).is_none_or(|next| *next <= last) {
+                return Err(Error::new(
+                    Kind::Bug,
+                    format!(
+                        "the commit's position of Kafka partition {partition} is not above offset {last}"
+                    ),
+                ));
+            }
+        }
+        self.drain_scattered()?;
+        let mut next = self.dataset.metadata.clone();
+        next.describe(&self.dataset.feed);
+        self.dataset.advance(&mut next, at.positions)?;
+        let (files, rolls) = self.writer.finish(Some(&text(&next.positions)?))?;
+        let mut moves = Vec::with_capacity(files.len() + 1);
+        let mut counts: HashMap<i64, u64> = HashMap::new();
+        let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
+        for file in &files {
+            let n = counts.entry(file.key).or_insert(0);
+            *n += 1;
+            let (folder, digits) = self.router.depth().folder(file.key)?;
+            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
+            let from = self.dataset.relative(&file.staged)?;
+            moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
+            next.add_file(&folder, &file.facts());
+            done.count(file);
+            if done.partitions.last() != Some(&folder) {
+                done.partitions.push(folder);
+            }
+        }
+        for folder in &done.partitions {
+            if self.dataset.reopen(folder, &self.commit_id, &mut next, &mut moves, at.now)? {
+                done.reopened.push(folder.clone());
+            }
+        }
+        let fresh = Prepared::quarantine(self.dataset, &self.run, next.commit_seq + 1)?;
+        let quarantine = std::mem::replace(&mut self.quarantine, fresh);
+        done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, at.now, &mut moves)?;
+        next.quarantined_records += done.quarantined;
+        next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
+        next.columns.clone_from(&self.columns);
+        next.schema_version.clone_from(&self.writer.facts().schema_version);
+        next.read_way = Some(self.run.way.clone());
+        next.complete_through = next.complete_through.max(at.complete_through);
+        next.caught_up = at.complete;
+        // A clock that was put back does not take these back.
+        next.checked_at = next.checked_at.max(Some(at.now));
+        next.last_export = next.last_export.max(Some(at.now));
+        next.total();
+        done.duration_ms = duration_ms(&self.run, at.now);
+        next.note_run(run_record(&self.run, &done, at.now, at.complete));
+        done.positions.clone_from(&next.positions);
+        let commit = std::mem::take(&mut self.commit_id);
+        self.dataset.commit(&commit, moves, next)?;
+        if !done.reopened.is_empty() {
+            self.dataset.empty_trash();
+        }
+        self.dataset.needs_recovery = true;
+        self.seen = OffsetRuns::default();
+        self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
+        let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
+        self.writer.set_facts(facts);
+        Ok(done)
+    }
+
+    /// Throws away what was not committed.
+    pub fn abandon(self) -> Result<()> {
+        self.dataset.recover_if_needed()
+    }
+
+    fn usable(&self) -> Result<()> {
+        if self.failed {
+            return Err(Error::new(Kind::Bug, "rows were handed to an appender that had failed"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Appender<'_> {
+    fn drop(&mut self) {
+        // At worst the next start does the same.
+        let _ = self.dataset.recover_if_needed();
+    }
+}
+
+/// What appender and snapshot begin with.
+pub(crate) struct Prepared {
+    pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) view: View,
+    pub(crate) writer: Writer,
+    pub(crate) quarantine: Quarantine,
+    pub(crate) commit_id: String,
+}
+
+impl Prepared {
+    pub(crate) fn new(
+        dataset: &Dataset,
+        schema: &TableSchema,
+        run: &RunInfo,
+        version: Option<String>,
+    ) -> Result<Self> {
+        let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
+        let view = View::new(&dataset.feed, known, schema);
+        let file_columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
+            .map_err(|e| e.at("feed", &dataset.feed.name))?;
+        let limits = &dataset.limits;
+        let seq = dataset.metadata.commit_seq + 1;
+        let commit_id = layout::commit_id(seq, &run.id);
+        let config = FileConfig {
+            schema: Arc::clone(view.schema()),
+            compression: dataset.feed.compression,
+            zstd_level: limits.zstd_level,
+            encodings: limits.encodings,
+            file_mode: dataset.feed.visibility.file_mode(),
+            target_bytes: limits.target_file_bytes.max(1),
+            min_free_bytes: limits.min_free_bytes,
+            // Measured: what the encoders really take is up to 1.6 times what they report, with several threads and so
+            // several arenas of the allocator more; the rest is for rows that are being decoded and routed.
+            budget: limits.memory_bytes / 5 * 2,
+        };
+        let facts = FooterFacts {
+            dataset: dataset.metadata.source.clone(),
+            source: run.source.clone(),
+            server: run.server.clone(),
+            run: run.id.clone(),
+            started: run.started.to_rfc3339(),
+            commit: commit_id.clone(),
+            ksql_schema: schema.ksql.clone(),
+            columns: text(&file_columns)?,
+            schema_version,
+            version,
+        };
+        let staging = dataset.staging(&run.id)?;
+        let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));
+        let writer = Writer::new(fs, pool, staging, config, facts)?;
+        let quarantine = Self::quarantine(dataset, run, seq)?;
+        Ok(Self { columns, view, writer, quarantine, commit_id })
+    }
+
+    /// The quarantine of commit number `seq`.
+    fn quarantine(dataset: &Dataset, run: &RunInfo, seq: u64) -> Result<Quarantine> {
+        let staged = dataset.staging(&run.id)?.join(format!("quarantine_{seq:06}.jsonl"));
+        let mode = dataset.feed.visibility.file_mode();
+        Ok(Quarantine::new(dataset.committer.fs.clone(), staged, mode))
+    }
+}
+
+/// Adds the quarantine's file to the moves; gives its rows.
+pub(crate) fn move_quarantine(
+    dataset: &Dataset,
+    quarantine: Quarantine,
+    commit: &str,
+    now: DateTime<Utc>,
+    moves: &mut Vec<Move>,
+) -> Result<u64> {
+    let Some((staged, bytes, rows)) = quarantine.finish()? else { return Ok(0) };
+    let to = format!("{}/{}_{commit}.jsonl", layout::QUARANTINE, now.format("%Y%m%d"));
+    moves.push(Move { from: dataset.relative(&staged)?, to, bytes, rows });
+    Ok(rows)
+}
+
+/// The batch has the columns of the run.
+pub(crate) fn same_columns(schema: &TableSchema, batch: &RecordBatch) -> Result<()> {
+    if batch.schema_ref().fields() == schema.arrow.fields() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Bug, "a batch has other columns than its run"))
+}
+
+pub(crate) fn duration_ms(run: &RunInfo, now: DateTime<Utc>) -> u64 {
+    u64::try_from((now - run.started).num_milliseconds()).unwrap_or(0)
+}
+
+pub(crate) fn run_record(run: &RunInfo, done: &Committed, now: DateTime<Utc>, complete: bool) -> RunRecord {
+    RunRecord {
+        id: run.id.clone(),
+        started: run.started,
+        ended: now,
+        rows: done.rows,
+        bytes: done.bytes,
+        files: done.files,
+        duration_ms: done.duration_ms,
+        rolls: done.rolls,
+        quarantined: done.quarantined,
+        outcome: if complete { "complete" } else { "partial" }.to_owned(),
+    }
+}
+
+impl Committed {
+    /// Adds a file.
+    pub(crate) fn count(&mut self, file: &ClosedFile) {
+        self.rows += file.rows;
+        self.bytes += file.bytes;
+        self.files += 1;
+    }
+}
+
+impl ClosedFile {
+    /// What it adds to its partition.
+    pub(crate) fn facts(&self) -> FileFacts {
+        FileFacts { rows: self.rows, bytes: self.bytes, rowtime: self.rowtime, offsets: self.offsets.clone() }
+    }
+}

@@ -1,0 +1,367 @@
+//! A day exported again: its rows are read once more and take the place of the files that are there.
+//!
+//! ```text
+//! write     rows below the committed positions; those of other partitions are left out
+//! swap      every offset that the old files held must have come again, then in one commit:
+//!           the mark goes, old files move to `_replaced/<commit>/…`, new ones come, the metadata counts them
+//! ```
+//!
+//! Positions do not change. What an earlier swap of the same day had put aside goes with the next one, or with the day
+//! when retention removes it; until then `undo` takes the swap back.
+
+use std::collections::HashMap;
+
+use arrow::array::RecordBatch;
+use arrow::array::cast::AsArray;
+use arrow::datatypes::DataType;
+use arrow::datatypes::{Int32Type, Int64Type};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
+
+use crate::feed::FeedKind;
+use crate::lake::file::footer::{FooterFacts, read_footer};
+use crate::lake::file::open_file::{RowFacts, text};
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
+use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
+use crate::lake::manifest::runs::Runs;
+use crate::lake::manifest::schema;
+use crate::lake::ops::append::{Prepared, duration_ms, run_record, same_columns};
+use crate::lake::ops::seal;
+use crate::lake::report::{Committed, WriterStats};
+use crate::lake::txn::commit::Move;
+use crate::lake::write::present::View;
+use crate::lake::write::route::{Router, cut};
+use crate::lake::write::writer::Writer;
+use crate::lake::{Dataset, RunInfo, TableSchema};
+use crate::{Error, Kind, Result};
+
+/// Runs of offsets that are remembered.
+const SEEN_RUNS: usize = 1 << 20;
+
+/// Takes the rows of one day again. Dropped without a swap, it leaves nothing.
+pub struct Replacer<'a> {
+    dataset: &'a mut Dataset,
+    schema: TableSchema,
+    run: RunInfo,
+    columns: Vec<ColumnInfo>,
+    meta: [usize; 3],
+    /// The rows as the files hold them.
+    view: View,
+    router: Router,
+    writer: Writer,
+    seen: OffsetRuns,
+    commit_id: String,
+    /// `year=2025/month=01/day=15`, or what of it the dataset's folders have.
+    prefix: String,
+    failed: bool,
+}
+
+impl Dataset {
+    /// Begins to take the rows of `day` again. `Kind::Schema` when a column changed its type.
+    pub fn replacer(&mut self, schema: &TableSchema, run: RunInfo, day: NaiveDate) -> Result<Replacer<'_>> {
+        self.begin(FeedKind::Stream, schema)?;
+        Replacer::new(self, schema, run, day)
+    }
+
+    /// The folder of a day, or the longer partition in which it lies: `year=2025/month=01`.
+    pub fn day_prefix(&self, day: NaiveDate) -> String {
+        prefix_of(&self.metadata, day)
+    }
+
+    /// ROWTIMEs among which those of the day are, `[from, until)`, milliseconds; `None` when another column tells the day.
+    pub fn day_span(&self, day: NaiveDate) -> Option<[i64; 2]> {
+        if self.metadata.timestamp_column.is_some() {
+            return None;
+        }
+        let zone = seal::zone_of(&self.metadata);
+        let begin = match self.metadata.partition_columns.len() {
+            0 | 1 => day.with_ordinal(1)?,
+            2 => day.with_day(1)?,
+            _ => day,
+        };
+        // The clock may be put forward or back around midnight: rows too many are left out by their folder.
+        let margin = if zone == chrono_tz::Tz::UTC { 0 } else { 2 * 3_600_000 };
+        let from = seal::begin_of(begin, zone)?.timestamp_millis() - margin;
+        let until = seal::end_of(&self.day_prefix(day), zone)?.timestamp_millis() + margin;
+        Some([from, until])
+    }
+
+    /// The first offset per Kafka partition that the lake holds, or held, of a day.
+    pub fn first_offsets(&self, day: NaiveDate) -> Vec<(i32, i64)> {
+        let prefix = self.day_prefix(day);
+        let mut first = std::collections::BTreeMap::new();
+        for partition in self.metadata.partitions.iter().filter(|p| is_below(&p.path, &prefix)) {
+            for (kafka, [offset, _]) in &partition.offsets {
+                let held = first.entry(*kafka).or_insert(*offset);
+                *held = (*held).min(*offset);
+            }
+        }
+        first.into_iter().collect()
+    }
+
+    /// Copies of a partition that swaps have put aside: as an intent names them, with their size.
+    pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(String, u64)>> {
+        let mut copies = Vec::new();
+        for entry in crate::lake::ops::replaced::commits(self.dir())? {
+            let copy = format!("{}/{}/{path}", layout::REPLACED, entry.name);
+            if let Some(bytes) = fs::size_of(&layout::inside(self.dir(), &copy)?)? {
+                copies.push((copy, bytes));
+            }
+        }
+        Ok(copies)
+    }
+}
+
+/// A row came that the lake is yet to read: with a swap it would be there, and come again with the next export.
+fn not_yet_read(partition: i32, offset: i64) -> Error {
+    Error::new(Kind::Garbled, "a row came from beyond what was exported, and was not asked for")
+        .at("ROWPARTITION", partition)
+        .at("ROWOFFSET", offset)
+        .next("nothing is changed; the read is tried again")
+}
+
+/// The folder of a day, or the longer partition in which it lies.
+pub(crate) fn prefix_of(metadata: &Metadata, day: NaiveDate) -> String {
+    let parts = [
+        format!("year={:04}", day.year()),
+        format!("month={:02}", day.month()),
+        format!("day={:02}", day.day()),
+    ];
+    let depth = metadata.partition_columns.len().clamp(1, 3);
+    parts[..depth].join("/")
+}
+
+/// `path` is the partition `prefix` or lies in it.
+pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl<'a> Replacer<'a> {
+    fn new(dataset: &'a mut Dataset, schema: &TableSchema, run: RunInfo, day: NaiveDate) -> Result<Self> {
+        let column = |name: &'static str, wanted: &DataType| match schema.arrow.column_with_name(name) {
+            Some((at, field)) if field.data_type() == wanted => Ok(at),
+            _ => Err(Error::new(Kind::Bug, format!("the rows of a stream come without {name} as {wanted}"))),
+        };
+        let meta = [
+            column("ROWTIME", &DataType::Int64)?,
+            column("ROWPARTITION", &DataType::Int32)?,
+            column("ROWOFFSET", &DataType::Int64)?,
+        ];
+        let router = Router::new(&dataset.feed, &schema.arrow)?;
+        let prepared = Prepared::new(dataset, schema, &run, None)?;
+        let prefix = dataset.day_prefix(day);
+        dataset.needs_recovery = true;
+        Ok(Self {
+            dataset,
+            schema: schema.clone(),
+            run,
+            columns: prepared.columns,
+            meta,
+            view: prepared.view,
+            router,
+            writer: prepared.writer,
+            seen: OffsetRuns::default(),
+            commit_id: prepared.commit_id,
+            prefix,
+            failed: false,
+        })
+    }
+
+    /// Writes the rows of the batch that are of the day.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        if self.failed {
+            return Err(Error::new(Kind::Bug, "rows were handed to a swap that had failed"));
+        }
+        let result = self.take(batch);
+        self.failed = result.is_err();
+        result
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        same_columns(&self.schema, batch)?;
+        for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
+            let (folder, _) = self.router.depth().folder(key)?;
+            if !is_below(&folder, &self.prefix) {
+                continue;
+            }
+            let [rowtime, partition, offset] = self.meta.map(|at| part.column(at));
+            if [rowtime, partition, offset].iter().any(|column| column.null_count() > 0) {
+                return Err(Error::new(
+                    Kind::Garbled,
+                    "a row came without ROWTIME, ROWPARTITION or ROWOFFSET",
+                ));
+            }
+            let partitions = partition.as_primitive::<Int32Type>().values();
+            let offsets = offset.as_primitive::<Int64Type>().values();
+            let rowtime = rowtime.as_primitive::<Int64Type>().values();
+            let (seen, known) = (&mut self.seen, &self.dataset.metadata.positions);
+            each_run(partitions, offsets, |partition, first, last| {
+                if known.get(&partition).is_none_or(|next| last >= *next) {
+                    return Err((last, false));
+                }
+                seen.insert(partition, first, last, SEEN_RUNS).map_err(|offset| (offset, true))
+            })
+            .map_err(|(partition, (offset, twice))| {
+                if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
+            })?;
+            let shown = self.view.of(&part)?;
+            self.writer.look(1, || Ok(shown.clone()))?;
+            let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
+            self.writer.write(key, &shown, &facts)?;
+        }
+        Ok(())
+    }
+
+    /// What the writer holds now.
+    pub fn stats(&self) -> WriterStats {
+        self.writer.numbers()
+    }
+
+    /// Puts the new files in the place of the old ones. `Kind::Incomplete`, and nothing changes, when a row that the lake
+    /// holds did not come again.
+    pub fn swap(mut self, now: DateTime<Utc>) -> Result<Committed> {
+        self.dataset.check_ready()?;
+        let leaves: Vec<_> = layout::leaves(self.dataset.dir())?
+            .into_iter()
+            .filter(|leaf| is_below(&leaf.path, &self.prefix))
+            .collect();
+        let mut next = self.dataset.metadata.clone();
+        next.describe(&self.dataset.feed);
+        let mut moves = Vec::new();
+        for leaf in &leaves {
+            for file in &leaf.files {
+                if !layout::is_ours(&file.name) || file.is_link || file.is_dir {
+                    continue;
+                }
+                self.compare(&file.path)?;
+                let from = format!("{}/{}", leaf.path, file.name);
+                let to = format!("{}/{}/{from}", layout::REPLACED, self.commit_id);
+                moves.push(Move { from, to, bytes: file.bytes, rows: 0 });
+            }
+            for (from, bytes) in self.dataset.replaced_copies(&leaf.path)? {
+                let to = format!("{}/copy_{}_{:06}", layout::TRASH, self.commit_id, moves.len());
+                moves.push(Move { from, to, bytes, rows: 0 });
+            }
+        }
+        let mut done = Committed { id: self.commit_id.clone(), ..Committed::default() };
+        self.count(&mut next, &mut moves, &mut done, now)?;
+        let facts = self.writer.facts();
+        next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
+        next.columns.clone_from(&self.columns);
+        next.schema_version.clone_from(&facts.schema_version);
+        next.last_export = next.last_export.max(Some(now));
+        next.total();
+        done.positions.clone_from(&next.positions);
+        done.duration_ms = duration_ms(&self.run, now);
+        next.note_run(run_record(&self.run, &done, now, true));
+        self.dataset.commit(&self.commit_id, moves, next)?;
+        self.dataset.empty_trash();
+        self.dataset.tidy_replaced();
+        Ok(done)
+    }
+
+    /// New files get their places, and the metadata counts them instead of the old ones.
+    fn count(
+        &mut self,
+        next: &mut Metadata,
+        moves: &mut Vec<Move>,
+        done: &mut Committed,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
+        self.writer.set_facts(facts);
+        let (files, rolls) = self.writer.finish(Some(&text(&next.positions)?))?;
+        done.rolls = rolls;
+        let before: Vec<_> =
+            next.partitions.iter().filter(|p| is_below(&p.path, &self.prefix)).cloned().collect();
+        for partition in &before {
+            if self.dataset.reopen(&partition.path, &self.commit_id, next, moves, now)? {
+                done.reopened.push(partition.path.clone());
+            }
+        }
+        let reopened = done.reopened.clone();
+        next.partitions.retain(|p| !is_below(&p.path, &self.prefix));
+        let mut counts: HashMap<i64, u64> = HashMap::new();
+        for file in &files {
+            let n = counts.entry(file.key).or_insert(0);
+            *n += 1;
+            let (folder, digits) = self.router.depth().folder(file.key)?;
+            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
+            let from = self.dataset.relative(&file.staged)?;
+            moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
+            next.add_file(&folder, &file.facts());
+            done.count(file);
+            if done.partitions.last() != Some(&folder) {
+                done.partitions.push(folder);
+            }
+        }
+        for partition in &mut next.partitions {
+            if reopened.contains(&partition.path) {
+                partition.reopened_at = Some(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every offset of the old file has come again; a file that cannot be read says nothing.
+    fn compare(&self, path: &std::path::Path) -> Result<()> {
+        let footer = match read_footer(path) {
+            Ok(footer) => footer,
+            Err(e) if e.kind() == Kind::Damaged => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        for (partition, old) in footer.offsets.partitions() {
+            let empty = crate::lake::PartitionRuns::default();
+            let new = self.seen.partitions().get(partition).unwrap_or(&empty);
+            let mut came = Runs::default();
+            for run in &new.runs {
+                came.add(*run);
+            }
+            let missing: Vec<[i64; 2]> = if old.hull || new.hull {
+                if new.rows < old.rows { old.runs.clone() } else { Vec::new() }
+            } else {
+                old.runs.iter().flat_map(|run| came.missing(*run)).collect()
+            };
+            if let Some([first, last]) = missing.first() {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!(
+                        "Kafka partition {partition}: offsets {first}..={last} are in the lake, and did not come again: the \
+                         log no longer holds them, or they no longer decode"
+                    ),
+                )
+                .at("file", path.display())
+                .next("nothing was changed: the lake's files are the better copy"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Throws it away.
+    pub fn abandon(self) -> Result<()> {
+        self.dataset.recover_if_needed()
+    }
+}
+
+impl Dataset {
+    /// Removes folders of swaps of which nothing is left. They are no harm: errors wait for the next swap.
+    pub(crate) fn tidy_replaced(&self) {
+        fn tidy(fs: &fs::Fs, path: &std::path::Path) {
+            for entry in fs::list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
+                tidy(fs, &entry.path);
+                let _ = fs.remove_empty_dir(&entry.path);
+            }
+        }
+        tidy(&self.committer.fs, &self.dir().join(layout::REPLACED));
+    }
+}
+
+impl Drop for Replacer<'_> {
+    fn drop(&mut self) {
+        // At worst the next start does the same.
+        self.dataset.needs_recovery = true;
+        let _ = self.dataset.recover_if_needed();
+    }
+}

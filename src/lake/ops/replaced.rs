@@ -1,0 +1,127 @@
+//! What new exports of a day, and undos of them, have put aside: `_replaced/<commit>/<partition>/…`.
+//!
+//! It stays until the day is exported again, until retention removes the day, or until an operator forgets it; nothing
+//! else removes it. Forgetting is a commit: the folders move to the trash in staging in one step, so that no undo ever
+//! finds half of a set.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::Result;
+use crate::lake::Dataset;
+use crate::lake::file::footer::read_footer;
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::lake::txn::commit::Move;
+
+/// The files of one partition that one commit has put aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReplacedSet {
+    /// The commit that put them aside.
+    pub commit: String,
+    /// Where they were: `year=2025/month=01/day=15`.
+    pub partition: String,
+    /// When, as the folder's time tells.
+    pub at: Option<DateTime<Utc>>,
+    /// Files.
+    pub files: u64,
+    /// Their size, bytes.
+    pub bytes: u64,
+    /// Their rows, as far as footers can be read.
+    pub rows: u64,
+}
+
+/// Every set in the dataset in `dataset_dir`, by partition, the oldest first. Takes no lock.
+pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
+    let mut sets = Vec::new();
+    for commit in commits(dataset_dir)? {
+        if !commit.is_dir {
+            continue;
+        }
+        for leaf in layout::leaves(&commit.path)? {
+            let ours = leaf.files.iter().filter(|file| is_data(file));
+            let mut set = ReplacedSet {
+                commit: commit.name.clone(),
+                at: changed(&commit.path.join(&leaf.path)),
+                partition: leaf.path.clone(),
+                files: 0,
+                bytes: 0,
+                rows: 0,
+            };
+            for file in ours {
+                set.files += 1;
+                set.bytes += file.bytes;
+                let rows = read_footer(&file.path).map_or(0, |footer| footer.rows);
+                set.rows = set.rows.saturating_add(rows);
+            }
+            if set.files > 0 {
+                sets.push(set);
+            }
+        }
+    }
+    sets.sort_by(|a, b| {
+        let key = |set: &ReplacedSet| (set.partition.clone(), layout::commit_seq(&set.commit));
+        key(a).cmp(&key(b))
+    });
+    Ok(sets)
+}
+
+/// The folders of commits that put something aside. A link in their place is followed by nobody.
+pub(crate) fn commits(dataset_dir: &Path) -> Result<Vec<fs::Entry>> {
+    let folder = dataset_dir.join(layout::REPLACED);
+    if fs::is_real_dir(&folder)? { fs::list(&folder) } else { Ok(Vec::new()) }
+}
+
+/// A regular file that this program made, by its name.
+pub(crate) fn is_data(file: &fs::Entry) -> bool {
+    layout::is_ours(&file.name) && !file.is_dir && !file.is_link
+}
+
+fn changed(path: &Path) -> Option<DateTime<Utc>> {
+    std::fs::metadata(path).ok()?.modified().ok().map(DateTime::from)
+}
+
+impl Dataset {
+    /// Throws these sets away, all of them or none; gives those that were there.
+    pub fn forget_replaced(&mut self, sets: &[ReplacedSet]) -> Result<Vec<ReplacedSet>> {
+        self.recover_if_needed()?;
+        let mut gone = Vec::new();
+        let mut moves = Vec::new();
+        for set in replaced(self.dir())? {
+            if !sets.iter().any(|known| (&known.commit, &known.partition) == (&set.commit, &set.partition)) {
+                continue;
+            }
+            let from = format!("{}/{}/{}", layout::REPLACED, set.commit, set.partition);
+            let bytes = fs::size_of(&layout::inside(self.dir(), &from)?)?.unwrap_or(0);
+            let to = format!("{}/forget_{:06}", layout::TRASH, moves.len());
+            moves.push(Move { from, to, bytes, rows: set.rows });
+            gone.push(set);
+        }
+        if moves.is_empty() {
+            return Ok(gone);
+        }
+        // Room is what this makes: the floor of free space does not hold it up.
+        self.check_lock()?;
+        let next = self.metadata.clone();
+        let seq = next.commit_seq;
+        self.commit(&format!("{seq:06}-forget"), moves, next)?;
+        self.committer.clear_staging()?;
+        self.tidy_replaced();
+        Ok(gone)
+    }
+
+    /// The id of a commit that puts files aside and makes none: no set has it yet.
+    pub(crate) fn undo_id(&self) -> Result<(u64, String)> {
+        let entries = fs::list(&self.dir().join(layout::REPLACED))?;
+        let taken: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
+        let mut seq = self.metadata.commit_seq + 1;
+        loop {
+            let id = layout::commit_id(seq, "undo");
+            if !taken.contains(&id) {
+                return Ok((seq, id));
+            }
+            seq += 1;
+        }
+    }
+}

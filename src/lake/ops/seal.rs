@@ -1,0 +1,139 @@
+//! Sealed partitions: `_SUCCESS` says to whoever waits for a day that the day is complete.
+//!
+//! ```text
+//!          the lake is complete `seal_after` beyond the partition's end
+//!  open ───────────────────────────────────────────────────────────────▶ sealed    `_SUCCESS`, sealed_at
+//!    ▲                                                                      │
+//!    └────────────── reopened_at ◀── a late row, or a new export of the day ┘
+//! ```
+//!
+//! The mark comes with a commit, after every row that the lake knew of. It goes with the commit that brings a late row,
+//! before that row can be seen: a reader that saw the mark and then reads the folder never misses rows without the mark
+//! having gone. "Complete" is the watermark (`complete_through`): the instant at which the log's ends were asked for.
+//! Feeds read the idle way have no such instant, and so no seals.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+
+use crate::Result;
+use crate::feed::FeedKind;
+use crate::lake::Dataset;
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
+use crate::lake::txn::commit::Move;
+
+impl Dataset {
+    /// Seals the partitions that are complete by the rule of the lake (see [`crate::lake::Lake::sealing_after`]); gives their
+    /// paths.
+    pub fn seal(&mut self, now: DateTime<Utc>) -> Result<Vec<String>> {
+        self.recover_if_needed()?;
+        let Some(after) = self.seal_after.and_then(|after| TimeDelta::from_std(after).ok()) else {
+            return Ok(Vec::new());
+        };
+        let Some(through) = self.metadata.complete_through.filter(|_| self.metadata.caught_up) else {
+            return Ok(Vec::new());
+        };
+        if self.feed.kind != FeedKind::Stream {
+            return Ok(Vec::new());
+        }
+        let mut next = self.metadata.clone();
+        let zone = zone_of(&next);
+        let mut sealed = Vec::new();
+        // A day that is known to lack rows is not complete, however far the lake is.
+        let may_be = |p: &&mut PartitionInfo| p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0;
+        for partition in next.partitions.iter_mut().filter(may_be) {
+            let due = end_of(&partition.path, zone).and_then(|end| end.checked_add_signed(after));
+            if due.is_some_and(|due| due <= through) {
+                partition.sealed_at = Some(now);
+                partition.reopened_at = None;
+                sealed.push(partition.path.clone());
+            }
+        }
+        if sealed.is_empty() {
+            return Ok(sealed);
+        }
+        self.check_ready()?;
+        let moves = self.stage_marks(&sealed)?;
+        let seq = next.commit_seq;
+        self.commit(&format!("{seq:06}-seal"), moves, next)?;
+        self.committer.clear_staging()?;
+        Ok(sealed)
+    }
+
+    fn stage_marks(&mut self, folders: &[String]) -> Result<Vec<Move>> {
+        self.needs_recovery = true;
+        let staged = self.staging("seal")?;
+        let fs = &self.committer.fs;
+        let mut moves = Vec::new();
+        for folder in folders {
+            // A mark that somebody else has put there is the same mark.
+            if self.mark_of(folder)?.is_some() {
+                continue;
+            }
+            let path = staged.join(format!("{:06}", moves.len()));
+            fs.create(&path, self.feed.visibility.file_mode())?.sync()?;
+            let (from, to) = (self.relative(&path)?, format!("{folder}/{}", layout::SUCCESS));
+            moves.push(Move { from, to, bytes: 0, rows: 0 });
+        }
+        Ok(moves)
+    }
+
+    /// The mark in a partition's folder, as an intent names it; `None` where there is none.
+    pub(crate) fn mark_of(&self, folder: &str) -> Result<Option<String>> {
+        let mark = format!("{folder}/{}", layout::SUCCESS);
+        Ok(fs::size_of(&layout::inside(self.dir(), &mark)?)?.map(|_| mark))
+    }
+
+    /// Opens a sealed partition again with the commit of `moves`: the mark goes before anything comes. Gives whether
+    /// it was sealed.
+    pub(crate) fn reopen(
+        &self,
+        folder: &str,
+        commit: &str,
+        next: &mut Metadata,
+        moves: &mut Vec<Move>,
+        now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let mark = self.mark_of(folder)?;
+        let known = next.partitions.iter_mut().find(|p| p.path == folder);
+        let recorded = known.is_some_and(|partition| {
+            let was = partition.sealed_at.take().is_some();
+            if was || mark.is_some() {
+                partition.reopened_at = Some(now);
+            }
+            was
+        });
+        let marked = mark.is_some();
+        if let Some(from) = mark {
+            let bytes = fs::size_of(&layout::inside(self.dir(), &from)?)?.unwrap_or(0);
+            let to = format!("{}/seal_{commit}_{:06}", layout::TRASH, moves.len());
+            moves.insert(0, Move { from, to, bytes, rows: 0 });
+        }
+        Ok(recorded || marked)
+    }
+
+    /// Removes what a commit has put into the trash. What cannot be removed now goes with the next start.
+    pub(crate) fn empty_trash(&self) {
+        let _ = self.committer.fs.remove_tree(&self.dir().join(layout::TRASH));
+    }
+}
+
+/// The zone in which the dataset's days begin.
+pub(crate) fn zone_of(metadata: &Metadata) -> Tz {
+    metadata.timezone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC)
+}
+
+/// The instant at which a partition's last day ends in its zone.
+pub(crate) fn end_of(path: &str, zone: Tz) -> Option<DateTime<Utc>> {
+    begin_of(layout::end_of(path)?, zone)
+}
+
+/// The instant at which a day begins in a zone.
+pub(crate) fn begin_of(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    // Where a clock is put forward at midnight, the day begins an hour later.
+    let local = zone.from_local_datetime(&midnight);
+    let later = || zone.from_local_datetime(&(midnight + TimeDelta::hours(1))).latest();
+    local.latest().or_else(later).map(|end| end.with_timezone(&Utc))
+}

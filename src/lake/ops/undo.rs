@@ -1,0 +1,403 @@
+//! A new export of a day taken back: the files that it had put aside get their places again.
+//!
+//! ```text
+//! _replaced/<commit>/year=…/day=15/data_…   ──▶  year=…/day=15/data_…        the files of before
+//! year=…/day=15/data_…                      ──▶  _replaced/<undo>/year=…     those of the new export: an undo can be undone
+//! year=…/day=15/_SUCCESS                    ──▶  trash                       the day is sealed again by its rule
+//! ```
+//!
+//! One commit, as any other. A file of the day stays where it is when it came after the new export and holds no row of
+//! those that come back: late rows are not given up. Rows that leave and do not come back are counted as not there
+//! (`lost_records`), so that nothing claims the day to be whole. Positions do not change.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::feed::FeedKind;
+use crate::lake::Dataset;
+use crate::lake::file::footer::{Footer, read_footer};
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata};
+use crate::lake::manifest::runs::Runs;
+use crate::lake::manifest::schema;
+use crate::lake::ops::replace::{is_below, prefix_of};
+use crate::lake::ops::replaced::{commits, is_data};
+use crate::lake::txn::commit::Move;
+use crate::{Error, Kind, Result};
+
+/// Some files, summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bundle {
+    /// Files.
+    pub files: u64,
+    /// Rows, as far as footers can be read.
+    pub rows: u64,
+    /// Size, bytes.
+    pub bytes: u64,
+}
+
+/// What an undo did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Undone {
+    /// The commit that is taken back.
+    pub commit: String,
+    /// The commit that took it back; under its name the files of the new export lie in `_replaced/`. Empty in a preview.
+    pub id: String,
+    /// The folder of the day, or the longer partition in which it lies.
+    pub partition: String,
+    /// Files that get their places again.
+    pub back: Bundle,
+    /// Files that go to `_replaced/`.
+    pub aside: Bundle,
+    /// Files of late rows, which stay.
+    pub stay: Bundle,
+    /// Rows that leave and do not come back.
+    pub lost: u64,
+    /// Partitions that were sealed and are open again.
+    pub reopened: Vec<String>,
+}
+
+impl Undone {
+    /// What was done, in words; of a preview what would be.
+    pub fn sentence(&self) -> String {
+        let some = |bundle: &Bundle| {
+            format!(
+                "{} rows in {} file{}",
+                bundle.rows,
+                bundle.files,
+                if bundle.files == 1 { "" } else { "s" }
+            )
+        };
+        let (come, go) =
+            if self.id.is_empty() { ("would come back", "would go") } else { ("are back", "went") };
+        let mut text = format!(
+            "{}: {} {come}, which commit {} had replaced; {} {go} to _replaced/",
+            self.partition,
+            some(&self.back),
+            self.commit,
+            some(&self.aside)
+        );
+        if self.stay.files > 0 {
+            text += &format!("; {} came later and stay", some(&self.stay));
+        }
+        if self.lost > 0 {
+            text += &format!("; {} rows that only the new export has are then not in the lake", self.lost);
+        }
+        text
+    }
+}
+
+/// A file of the day.
+struct File {
+    /// Its partition.
+    leaf: String,
+    /// As an intent names it.
+    from: String,
+    name: String,
+    bytes: u64,
+    /// `None`: it cannot be read.
+    footer: Option<Footer>,
+}
+
+/// What is to be done.
+struct Plan {
+    commit: String,
+    prefix: String,
+    back: Vec<File>,
+    aside: Vec<File>,
+    stay: Vec<File>,
+    /// By partition.
+    lost: BTreeMap<String, u64>,
+}
+
+/// What an undo of `day` would do; nothing is changed, and no lock is taken. `commit` chooses among several sets.
+pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) -> Result<Undone> {
+    match read_metadata(dataset_dir)? {
+        Some(metadata) => Ok(Plan::new(dataset_dir, &metadata, day, commit)?.told()),
+        None => {
+            Err(Error::new(Kind::Usage, "nothing of the feed was exported yet: there is nothing to undo"))
+        }
+    }
+}
+
+impl Dataset {
+    /// Takes the last new export of `day` back, or that of `commit`. `Kind::Usage` when there is none.
+    pub fn undo(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
+        self.recover_if_needed()?;
+        self.check_ready()?;
+        let plan = Plan::new(self.dir(), &self.metadata, day, commit)?;
+        let (seq, id) = self.undo_id()?;
+        let mut next = self.metadata.clone();
+        next.describe(&self.feed);
+        next.commit_seq = seq;
+        let mut moves = Vec::new();
+        let mut done = Undone { id: id.clone(), ..plan.told() };
+        let mode = self.feed.visibility.file_mode();
+        for file in &plan.back {
+            // It may have been put aside under another visibility.
+            self.committer.fs.set_mode(&layout::inside(self.dir(), &file.from)?, mode)?;
+        }
+        for file in &plan.aside {
+            let to = format!("{}/{id}/{}", layout::REPLACED, file.from);
+            moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows: 0 });
+        }
+        for file in &plan.back {
+            let to = file.place();
+            let rows = file.footer.as_ref().map_or(0, |footer| footer.rows);
+            moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows });
+        }
+        let before: Vec<PartitionInfo> =
+            next.partitions.iter().filter(|p| is_below(&p.path, &plan.prefix)).cloned().collect();
+        for partition in &before {
+            if self.reopen(&partition.path, &id, &mut next, &mut moves, now)? {
+                done.reopened.push(partition.path.clone());
+            }
+        }
+        plan.count(&mut next, &before, &done.reopened, now);
+        self.commit(&id, moves, next)?;
+        self.empty_trash();
+        self.tidy_replaced();
+        for partition in &before {
+            self.remove_empty(&partition.path)?;
+        }
+        Ok(done)
+    }
+}
+
+impl Plan {
+    fn new(dir: &Path, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
+        if metadata.kind == FeedKind::Table.word() {
+            return Err(Error::new(
+                Kind::Usage,
+                "a table has versions and no days: there is nothing to undo",
+            ));
+        }
+        let prefix = prefix_of(metadata, day);
+        let (commit, back) = chosen(dir, &prefix, commit)?;
+        fit(metadata, &back)?;
+        let mut held: BTreeMap<i32, Runs> = BTreeMap::new();
+        let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
+        for (partition, told) in
+            back.iter().filter_map(|f| f.footer.as_ref()).flat_map(|f| f.offsets.partitions())
+        {
+            let runs = held.entry(*partition).or_default();
+            told.runs.iter().for_each(|run| runs.add(*run));
+            let rows: &mut u64 = rows.entry(*partition).or_insert(0);
+            *rows = rows.saturating_add(told.rows);
+        }
+        let present = layout::leaves(dir)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
+        let (mut aside, mut stay) = (Vec::new(), Vec::new());
+        for file in present.flat_map(|leaf| files("", leaf)) {
+            let late = file.footer.as_ref().is_some_and(|footer| {
+                let touches = |partition: &i32, runs: &[[i64; 2]]| {
+                    held.get(partition).is_some_and(|held| runs.iter().any(|run| held.covered(*run) > 0))
+                };
+                footer.commit.as_deref() != Some(&commit)
+                    && !footer
+                        .offsets
+                        .partitions()
+                        .iter()
+                        .any(|(partition, told)| touches(partition, &told.runs))
+            });
+            if late { stay.push(file) } else { aside.push(file) }
+        }
+        let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
+        plan.free(dir)?;
+        plan.lose(&held, &rows);
+        Ok(plan)
+    }
+
+    /// Nothing but what leaves stands where the files come back.
+    fn free(&self, dir: &Path) -> Result<()> {
+        for file in &self.back {
+            let place = file.place();
+            if fs::size_of(&layout::inside(dir, &place)?)?.is_some() {
+                return Err(Error::new(
+                    Kind::Damaged,
+                    "a file of the set that is to come back is in its place already",
+                )
+                .at("file", place)
+                .next("nothing was changed; `lakehand check` tells what is wrong"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the rows that leave and do not come back.
+    fn lose(&mut self, held: &BTreeMap<i32, Runs>, rows: &BTreeMap<i32, u64>) {
+        let told = self.back.iter().chain(&self.aside).filter_map(|file| file.footer.as_ref());
+        let inexact = told.flat_map(|footer| footer.offsets.partitions()).any(|(_, told)| told.hull);
+        if inexact {
+            // Hulls do not tell which offsets they hold: only the numbers can be compared.
+            let back: u64 = rows.values().sum();
+            let leave: u64 = self.aside.iter().filter_map(|file| file.footer.as_ref()).map(|f| f.rows).sum();
+            if leave > back {
+                self.lost.insert(self.prefix.clone(), leave - back);
+            }
+            return;
+        }
+        for file in &self.aside {
+            let Some(footer) = &file.footer else { continue };
+            for (partition, told) in footer.offsets.partitions() {
+                let covered = |run: &[i64; 2]| held.get(partition).map_or(0, |held| held.covered(*run));
+                let lost = told.rows.saturating_sub(told.runs.iter().map(covered).sum());
+                if lost > 0 {
+                    *self.lost.entry(file.leaf.clone()).or_insert(0) += lost;
+                }
+            }
+        }
+    }
+
+    /// The partitions of the day, counted anew.
+    fn count(&self, next: &mut Metadata, before: &[PartitionInfo], reopened: &[String], now: DateTime<Utc>) {
+        next.partitions.retain(|partition| !is_below(&partition.path, &self.prefix));
+        for file in self.stay.iter().chain(&self.back) {
+            // What another program wrote is not counted, as ever.
+            let Some(footer) = file.footer.as_ref().filter(|footer| footer.commit.is_some()) else {
+                continue;
+            };
+            let offsets = footer.offsets.hulls().collect();
+            let facts = FileFacts { rows: footer.rows, bytes: file.bytes, rowtime: footer.rowtime, offsets };
+            next.add_file(&file.leaf, &facts);
+        }
+        let mut lost = self.lost.clone();
+        // Rows that were known to be missing, and do not come back with these files either, are missing still.
+        let kept = bundle(&self.aside).rows.saturating_sub(self.lost.values().sum());
+        let mut gained = bundle(&self.back).rows.saturating_sub(kept);
+        for known in before.iter().filter(|known| known.lost_records > 0) {
+            let found = gained.min(known.lost_records);
+            gained -= found;
+            *lost.entry(known.path.clone()).or_insert(0) += known.lost_records - found;
+        }
+        for (path, lost) in lost.iter().filter(|(_, lost)| **lost > 0) {
+            match next.partitions.iter_mut().find(|partition| is_below(&partition.path, path)) {
+                Some(partition) => partition.lost_records += lost,
+                None => next.partitions.push(PartitionInfo {
+                    path: path.clone(),
+                    lost_records: *lost,
+                    ..PartitionInfo::default()
+                }),
+            }
+        }
+        for partition in next.partitions.iter_mut().filter(|p| is_below(&p.path, &self.prefix)) {
+            let known = before.iter().find(|known| known.path == partition.path);
+            partition.reopened_at = known.and_then(|known| known.reopened_at);
+            if reopened.contains(&partition.path) {
+                partition.reopened_at = Some(now);
+            }
+        }
+        next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        next.total();
+    }
+
+    fn told(&self) -> Undone {
+        Undone {
+            commit: self.commit.clone(),
+            partition: self.prefix.clone(),
+            back: bundle(&self.back),
+            aside: bundle(&self.aside),
+            stay: bundle(&self.stay),
+            lost: self.lost.values().sum(),
+            ..Undone::default()
+        }
+    }
+}
+
+impl File {
+    /// Where it belongs.
+    fn place(&self) -> String {
+        format!("{}/{}", self.leaf, self.name)
+    }
+}
+
+/// The set of the day that was put aside last, or that of `commit`.
+fn chosen(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
+    let mut sets = Vec::new();
+    for entry in commits(dir)?.into_iter().filter(|entry| entry.is_dir) {
+        let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
+        let below = format!("{}/{}/", layout::REPLACED, entry.name);
+        let files: Vec<File> = leaves.flat_map(|leaf| files(&below, leaf)).collect();
+        if !files.is_empty() {
+            sets.push((entry.name, files));
+        }
+    }
+    sets.sort_by_key(|(commit, _)| layout::commit_seq(commit));
+    let names: Vec<String> = sets.iter().map(|(commit, _)| commit.clone()).collect();
+    let found = match commit {
+        Some(wanted) => sets.into_iter().find(|(commit, _)| commit == wanted),
+        None => sets.pop(),
+    };
+    found.ok_or_else(|| match (commit, names.as_slice()) {
+        (Some(wanted), [_, ..]) => {
+            Error::new(Kind::Usage, format!("commit {wanted} has replaced nothing of {prefix}"))
+                .next(format!("there is {}", names.join(", ")))
+        }
+        _ => Error::new(Kind::Usage, format!("nothing of {prefix} was replaced: there is nothing to undo"))
+            .next("`lakehand feeds show NAME --days` names the days that were exported again"),
+    })
+}
+
+/// The data files of a folder, with their footers.
+fn files(below: &str, leaf: layout::Leaf) -> impl Iterator<Item = File> {
+    let below = below.to_owned();
+    leaf.files.into_iter().filter(is_data).map(move |entry| File {
+        from: format!("{below}{}/{}", leaf.path, entry.name),
+        leaf: leaf.path.clone(),
+        bytes: entry.bytes,
+        footer: read_footer(&entry.path).ok(),
+        name: entry.name,
+    })
+}
+
+/// The files of a set can be read beside the others, and hold nothing that would be read again.
+fn fit(metadata: &Metadata, back: &[File]) -> Result<()> {
+    let (major, _) = schema::parse_version(&metadata.schema_version);
+    for file in back {
+        let Some(footer) = file.footer.as_ref().filter(|footer| footer.commit.is_some()) else {
+            return Err(Error::new(Kind::Damaged, "a file of the set cannot be read: it is not put back")
+                .at("file", &file.from)
+                .next("nothing was changed: the files that are in the lake are the better copy"));
+        };
+        let version = footer.schema_version.as_deref().unwrap_or(&metadata.schema_version);
+        if schema::parse_version(version).0 != major {
+            return Err(Error::new(
+                Kind::Schema,
+                format!(
+                    "the files of before were written under schema {version}, and the dataset is at {}: a column has \
+                     changed its type in between",
+                    metadata.schema_version
+                ),
+            )
+            .at("file", &file.from)
+            .next("nothing was changed: the day stays as it was exported last"));
+        }
+        let next = |partition| metadata.positions.get(&partition).copied().unwrap_or(0);
+        if let Some((partition, [_, last])) = footer.offsets.hulls().find(|(p, [_, last])| *last >= next(*p))
+        {
+            return Err(Error::new(
+                Kind::Damaged,
+                format!(
+                    "a file of the set holds offset {last} of Kafka partition {partition}, and the next export would read it \
+                     again from {}",
+                    next(partition)
+                ),
+            )
+            .at("file", &file.from)
+            .next("nothing was changed; `lakehand check --repair` sets the positions right"));
+        }
+    }
+    Ok(())
+}
+
+fn bundle(files: &[File]) -> Bundle {
+    let mut sum = Bundle::default();
+    for file in files {
+        sum.files += 1;
+        sum.rows = sum.rows.saturating_add(file.footer.as_ref().map_or(0, |footer| footer.rows));
+        sum.bytes += file.bytes;
+    }
+    sum
+}

@@ -1,0 +1,4 @@
+//! What is held of each day, and how large it is.
+
+pub(crate) mod completeness;
+pub(crate) mod usage;

@@ -1,0 +1,331 @@
+//! One dataset, held by a lock for as long as the value lives.
+//!
+//! Every way in goes through `recover_if_needed`: an unfinished commit is finished, staging is emptied, the metadata is
+//! read, or rebuilt where it is lost. It runs at `open` and again after anything has failed, so that there is one path
+//! for a crash and for an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::feed::{Feed, FeedKind};
+use crate::lake::fs::{self, Fs};
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::manifest::rebuild;
+use crate::lake::manifest::schema::{self, TableSchema};
+use crate::lake::txn::commit::{Committer, Intent, Move};
+use crate::lake::txn::lock::Lock;
+use crate::lake::write::present::View;
+use crate::lake::{Appender, Lake, Limits, Owner, RunInfo, Snapshot};
+use crate::pool::Pool;
+use crate::{Error, Kind, Result};
+
+/// Mode of staging: nobody else has business there.
+const STAGING_MODE: u32 = 0o700;
+/// Mode of the lake's own folders, where they have to be made.
+const LAKE_MODE: u32 = 0o755;
+
+/// A dataset that no other process writes. The lock goes with the value, or with the process.
+pub struct Dataset {
+    pub(crate) feed: Feed,
+    pub(crate) limits: Limits,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) committer: Committer,
+    pub(crate) metadata: Metadata,
+    recovery: Recovery,
+    lock: Lock,
+    owner: Owner,
+    /// Something failed half way: what is on disk is to be settled before anything else.
+    pub(crate) needs_recovery: bool,
+    /// How long after its end a partition is sealed; `None`: never.
+    pub(crate) seal_after: Option<std::time::Duration>,
+}
+
+/// What start-up found and did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recovery {
+    /// The commit that a run before had decided and not finished, now finished.
+    pub finished_commit: Option<String>,
+    /// Staging files that no commit had named, thrown away.
+    pub thrown_files: u64,
+    /// Their size, bytes.
+    pub thrown_bytes: u64,
+    /// Why `_metadata.json` was rebuilt from the footers, where it was.
+    pub rebuilt_metadata: Option<String>,
+}
+
+impl Dataset {
+    /// Makes the folders, takes the lock, finishes or forgets what an earlier run left, reads the metadata.
+    ///
+    /// `Kind::Locked` names who holds it; `Kind::Damaged` says what on disk is not as recorded.
+    pub fn open(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
+        let mut dataset = Self::hold(lake, feed, limits, owner)?;
+        dataset.recovery = dataset.recover()?;
+        Ok(dataset)
+    }
+
+    /// Makes the folders and takes the lock; what is on disk is still to be settled.
+    pub(crate) fn hold(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
+        let fs = lake.fs().clone();
+        let (kind, name) = layout::dataset_parts(feed)?;
+        make_root(&fs, lake.root())?;
+        fs.make_dir(&lake.root().join(kind), LAKE_MODE)?;
+        let dir = lake.root().join(kind).join(name);
+        fs.make_dir(&dir, feed.visibility.dir_mode())?;
+        fs.set_mode(&dir, feed.visibility.dir_mode())?;
+        let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
+        Ok(Self {
+            feed: feed.clone(),
+            limits,
+            pool: Arc::clone(lake.pool()),
+            committer: Committer { fs, dir, visibility: feed.visibility },
+            metadata: Metadata::fresh(feed, owner.since),
+            recovery: Recovery::default(),
+            lock,
+            owner,
+            needs_recovery: true,
+            seal_after: lake.seal_after,
+        })
+    }
+
+    /// What start-up found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
+    }
+
+    /// What the dataset holds.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.committer.dir
+    }
+
+    /// Something was exported before: `storage_mode: ignore` then does nothing.
+    pub fn has_data(&self) -> bool {
+        !self.metadata.partitions.is_empty()
+    }
+
+    /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
+    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
+        self.begin(FeedKind::Stream, schema)?;
+        Appender::new(self, schema, run)
+    }
+
+    /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
+    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
+        self.begin(FeedKind::Table, schema)?;
+        Snapshot::new(self, schema, run)
+    }
+
+    /// There was nothing new: the metadata says so, and no file is made. Positions may advance over offsets that hold
+    /// no row, and never go back.
+    pub fn note_caught_up(
+        &mut self,
+        positions: &BTreeMap<i32, i64>,
+        through: Option<DateTime<Utc>>,
+        way: &str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        self.recover_if_needed()?;
+        self.lock.check()?;
+        let mut next = self.metadata.clone();
+        next.describe(&self.feed);
+        self.advance(&mut next, positions.clone())?;
+        next.read_way = Some(way.to_owned());
+        next.complete_through = next.complete_through.max(through);
+        next.caught_up = true;
+        next.checked_at = next.checked_at.max(Some(now));
+        self.committer.write_metadata(&next.text()?)?;
+        self.metadata = next;
+        Ok(())
+    }
+
+    /// Takes the source's columns as they now are: `schema_version` rises to the next whole number. Gives the new one.
+    /// Files of before keep their columns.
+    pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
+        self.recover_if_needed()?;
+        self.lock.check()?;
+        // Types of before hold no longer, nor does the way in which they were written.
+        let view = View::new(&self.feed, &[], schema);
+        let columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let mut next = self.metadata.clone();
+        next.describe(&self.feed);
+        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns, now);
+        next.checked_at = next.checked_at.max(Some(now));
+        self.committer.write_metadata(&next.text()?)?;
+        self.metadata = next;
+        Ok(self.metadata.schema_version.clone())
+    }
+
+    /// Recovers, where something may be unfinished.
+    pub(crate) fn recover_if_needed(&mut self) -> Result<()> {
+        if self.needs_recovery { self.recover().map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Finishes or forgets what is unfinished, and reads the metadata.
+    fn recover(&mut self) -> Result<Recovery> {
+        let mut found = Recovery::default();
+        self.lock.check()?;
+        let Committer { fs, dir, .. } = &self.committer;
+        let staging = dir.join(layout::STAGING);
+        fs.make_dir(&staging, STAGING_MODE)?;
+        fs.set_mode(&staging, STAGING_MODE)?;
+        if let Some(intent) = self.committer.left_behind()? {
+            self.committer.finish(&intent)?;
+            found.finished_commit = Some(intent.commit);
+        }
+        (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;
+        (self.metadata, found.rebuilt_metadata) = self.load()?;
+        self.needs_recovery = false;
+        Ok(found)
+    }
+
+    /// The metadata, and why it had to be rebuilt if it had.
+    fn load(&self) -> Result<(Metadata, Option<String>)> {
+        let Committer { fs, dir, .. } = &self.committer;
+        let why = match read_metadata(dir) {
+            // Rows without positions: the next export would begin again and double them.
+            Ok(Some(lost))
+                if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
+            {
+                "it names partitions and no positions".to_owned()
+            }
+            Ok(Some(metadata)) => return Ok((metadata, None)),
+            Ok(None) => "it was not there".to_owned(),
+            Err(e) if e.kind() == Kind::Damaged => {
+                let aside =
+                    format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
+                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
+                fs.rename(&dir.join(layout::METADATA), &dir.join(aside))?;
+                self.committer.write_metadata(&metadata.text()?)?;
+                return Ok((metadata, Some(e.what().to_owned())));
+            }
+            Err(e) => return Err(e),
+        };
+        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
+        if metadata.partitions.is_empty() {
+            return Ok((metadata, None));
+        }
+        self.committer.write_metadata(&metadata.text()?)?;
+        Ok((metadata, Some(why)))
+    }
+
+    pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
+        self.recover_if_needed()?;
+        if self.feed.kind != kind {
+            return Err(Error::new(Kind::Bug, "streams are appended to, tables are taken as snapshots")
+                .at("feed", &self.feed.name));
+        }
+        schema::refuse_folder_names(&schema.arrow).map_err(|e| e.at("feed", &self.feed.name))?;
+        let wanted = Metadata::fresh(&self.feed, self.owner.since);
+        let layout = |m: &Metadata| {
+            let zone = m.timezone.clone().unwrap_or_else(|| "UTC".to_owned());
+            format!(
+                "{} by {} in {zone}",
+                m.partition_columns.join("/"),
+                m.timestamp_column.as_deref().unwrap_or("ROWTIME")
+            )
+        };
+        let known = self.has_data() && !self.metadata.partition_columns.is_empty();
+        if known && layout(&self.metadata) != layout(&wanted) {
+            return Err(Error::new(
+                Kind::Feed,
+                format!("the data is in folders {}, and the feed now says {}", layout(&self.metadata), layout(&wanted)),
+            )
+            .at("feed", &self.feed.name)
+            .next("give the feed its old partitioning back, or move the dataset's folder away to export it anew"));
+        }
+        Ok(())
+    }
+
+    /// Moves positions forward.
+    pub(crate) fn advance(&self, metadata: &mut Metadata, positions: BTreeMap<i32, i64>) -> Result<()> {
+        for (partition, next) in positions {
+            let known = metadata.positions.entry(partition).or_insert(next);
+            if next < *known {
+                return Err(Error::new(
+                    Kind::Bug,
+                    format!(
+                        "the position of Kafka partition {partition} would go back from {known} to {next}"
+                    ),
+                )
+                .at("feed", &self.feed.name));
+            }
+            *known = next;
+        }
+        Ok(())
+    }
+
+    /// The folder of a run in staging, made.
+    pub(crate) fn staging(&self, run: &str) -> Result<PathBuf> {
+        let Committer { fs, dir, .. } = &self.committer;
+        let staging = dir.join(layout::STAGING);
+        fs.make_dir(&staging, STAGING_MODE)?;
+        let folder = staging.join(layout::run_word(run));
+        fs.make_dir(&folder, STAGING_MODE)?;
+        Ok(folder)
+    }
+
+    /// The lock is still ours.
+    pub(crate) fn check_lock(&self) -> Result<()> {
+        self.lock.check()
+    }
+
+    /// Nothing may be committed: the disk is too full, or the lock is gone.
+    pub(crate) fn check_ready(&self) -> Result<()> {
+        self.lock.check()?;
+        self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
+    }
+
+    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
+    /// next `recover_if_needed` finds out.
+    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
+        let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
+        self.needs_recovery = true;
+        self.committer.decide(&intent)?;
+        self.committer.finish(&intent).map_err(|e| match e.kind() {
+            Kind::Damaged => e,
+            _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
+        })?;
+        self.metadata = metadata;
+        self.needs_recovery = false;
+        Ok(())
+    }
+
+    /// When this holder took the dataset.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.owner.since
+    }
+
+    /// `path` as an intent names it.
+    pub(crate) fn relative(&self, path: &Path) -> Result<String> {
+        path.strip_prefix(&self.committer.dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(
+            || Error::new(Kind::Bug, "a staged file outside of the dataset").at("file", path.display()),
+        )
+    }
+}
+
+/// The lake's own folder may be missing with those above it, and may be a link to where the disk is.
+fn make_root(fs: &Fs, root: &Path) -> Result<()> {
+    if root.is_dir() {
+        // An earlier run may have made it and been killed before the sync. What we may not read, we did not make.
+        return match fs.sync_dir(fs::parent(root)) {
+            Err(e) if is_denied(&e) => Ok(()),
+            other => other,
+        };
+    }
+    make_root(fs, fs::parent(root))?;
+    fs.make_dir(root, LAKE_MODE).map(|_| ())
+}
+
+fn is_denied(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::PermissionDenied)
+}

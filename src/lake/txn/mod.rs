@@ -1,0 +1,10 @@
+//! What readers see changes here and nowhere else.
+//!
+//! ```text
+//! lock       one holder a dataset            dataset    open, recover, the state that operations work on
+//! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
+//! ```
+
+pub(crate) mod commit;
+pub(crate) mod dataset;
+pub(crate) mod lock;

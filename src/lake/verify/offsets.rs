@@ -1,0 +1,76 @@
+//! Offsets over all files of a stream: which are held twice, and which holes lie between those held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scan::Scan;
+use crate::lake::layout;
+use crate::lake::manifest::runs::{Runs, length};
+
+/// The offsets that the files hold together.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) by_partition: BTreeMap<i32, Runs>,
+    /// Kafka partitions of which some file tells only the hull: not every offset is known.
+    pub(crate) inexact: BTreeSet<i32>,
+}
+
+/// A file that holds rows of others.
+pub(crate) struct Overlap {
+    /// Its place in the scan.
+    pub(crate) file: usize,
+    /// How many of its rows others hold.
+    pub(crate) doubled: u64,
+    /// All of its rows are held by others.
+    pub(crate) whole: bool,
+}
+
+/// Takes every file that is not in `without`; files whose name is that of their commit first, so that of a file and its
+/// copy the copy is found.
+pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>, Held) {
+    let mut order: Vec<_> = (0..scan.files.len()).filter(|at| !without.contains(at)).collect();
+    order.sort_by_key(|at| {
+        let file = &scan.files[*at];
+        let commit = file.footer.as_ref().ok().and_then(|footer| footer.commit.as_deref()).unwrap_or("");
+        let named = file.name.contains(&format!("_{commit}_"));
+        (!named, layout::commit_seq(commit), file.relative())
+    });
+    let (mut held, mut found) = (Held::default(), Vec::new());
+    for at in order {
+        let Ok(footer) = &scan.files[at].footer else { continue };
+        let (mut rows, mut doubled) = (0, 0);
+        for (partition, offsets) in footer.offsets.partitions() {
+            if offsets.hull {
+                held.inexact.insert(*partition);
+                continue;
+            }
+            let runs = held.by_partition.entry(*partition).or_default();
+            for run in &offsets.runs {
+                rows += length(*run);
+                doubled += runs.covered(*run);
+                runs.add(*run);
+            }
+        }
+        if doubled > 0 {
+            found.push(Overlap { file: at, doubled, whole: doubled == rows && rows == footer.rows });
+        }
+    }
+    (found, held)
+}
+
+impl Held {
+    /// Holes between the offsets held, without those whose rows are in quarantine.
+    pub(crate) fn gaps(&self, scan: &Scan) -> BTreeMap<i32, Vec<[i64; 2]>> {
+        let mut gaps = BTreeMap::new();
+        for (partition, runs) in self.by_partition.iter().filter(|(p, _)| !self.inexact.contains(p)) {
+            let mut bad = Runs::default();
+            for offset in scan.bad_rows.get(partition).into_iter().flatten() {
+                bad.add([*offset, *offset]);
+            }
+            let holes: Vec<_> = runs.holes().flat_map(|hole| bad.missing(hole)).collect();
+            if !holes.is_empty() {
+                gaps.insert(*partition, holes);
+            }
+        }
+        gaps
+    }
+}

@@ -1,0 +1,281 @@
+//! Mends what a check finds.
+//!
+//! Each pass looks anew and mends one layer: first what a stopped run left, then modes, then files and metadata together
+//! in one commit, then surplus versions. A stop at any instant leaves the state before a step or after it, and the next
+//! repair goes on from there. No file with rows is deleted; what does not belong into the data goes to `_damaged/<when>/`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finding::{Finding, FindingKind, Repair, Severity};
+use super::scan::{DataFile, Scan};
+use super::{Options, Report, check, dataset_name, look, report};
+use crate::feed::{Feed, FeedKind};
+use crate::lake::file::footer::Footer;
+use crate::lake::fs;
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo};
+use crate::lake::manifest::rebuild;
+use crate::lake::txn::commit::{Committer, Move};
+use crate::lake::{Dataset, Lake, Limits, Owner};
+use crate::{Error, Kind, Result};
+
+/// More passes than layers: what is then still found cannot be mended.
+const PASSES: usize = 8;
+
+/// What a repair did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repaired {
+    /// Findings that were mended.
+    pub done: Vec<Finding>,
+    /// What a check finds now.
+    pub left: Report,
+}
+
+/// Mends the dataset of `feed`. Takes its lock; `Kind::Locked` says who holds it.
+pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner: Owner) -> Result<Repaired> {
+    let dir = lake.dataset_dir(feed)?;
+    let mut done = Vec::new();
+    match std::fs::symlink_metadata(&dir) {
+        Ok(found) if found.is_dir() => {
+            use std::os::unix::fs::MetadataExt;
+            let (mode, expected) = (found.mode() & 0o7777, feed.visibility.dir_mode());
+            if mode != expected {
+                // Taking the lock mends it.
+                done.push(Finding {
+                    dataset: dataset_name(feed),
+                    kind: FindingKind::WrongMode,
+                    severity: Severity::Damage,
+                    path: String::new(),
+                    what: format!("its mode is {mode:04o} and should be {expected:04o}"),
+                    repair: Some(Repair::SetMode(expected)),
+                });
+            }
+        }
+        _ => return Ok(Repaired { done, left: check(lake, feed, options, &owner)? }),
+    }
+    let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
+    let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
+    for _ in 0..PASSES {
+        let scan = look(lake, feed, options)?;
+        let found = report(feed, &scan);
+        let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
+        if todo.is_empty() {
+            return Ok(Repaired { done, left: found });
+        }
+        done.extend(Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?);
+    }
+    let left = report(feed, &look(lake, feed, options)?);
+    Ok(Repaired { done, left })
+}
+
+/// One pass.
+struct Bench<'a> {
+    dataset: &'a mut Dataset,
+    scan: &'a Scan,
+    stamp: &'a str,
+}
+
+impl Bench<'_> {
+    /// Mends what one pass can; gives what it mended.
+    fn mend(mut self, todo: Vec<Finding>) -> Result<Vec<Finding>> {
+        let (modes, todo): (Vec<_>, Vec<_>) =
+            todo.into_iter().partition(|f| matches!(f.repair, Some(Repair::SetMode(_))));
+        if !modes.is_empty() {
+            for finding in &modes {
+                if let Some(Repair::SetMode(mode)) = finding.repair {
+                    let path = self.dataset.dir().join(&finding.path);
+                    self.dataset.committer.fs.set_mode(&path, mode)?;
+                }
+            }
+            return Ok(modes);
+        }
+        let unfinished =
+            |f: &Finding| matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging));
+        if let Some(first) = todo.iter().find(|f| unfinished(f)) {
+            self.unfinished(first)?;
+            return Ok(vec![first.clone()]);
+        }
+        let (retain, todo): (Vec<_>, Vec<_>) =
+            todo.into_iter().partition(|f| f.repair == Some(Repair::Retain));
+        if todo.is_empty() {
+            if let Some(Ok(metadata)) = &self.scan.metadata {
+                self.dataset.metadata = metadata.clone();
+                self.dataset.needs_recovery = false;
+                self.dataset.retain_versions()?;
+            }
+            return Ok(retain);
+        }
+        self.files_and_metadata(&todo)?;
+        Ok(todo)
+    }
+
+    fn unfinished(&mut self, finding: &Finding) -> Result<()> {
+        let committer = &self.dataset.committer;
+        match finding.repair {
+            Some(Repair::Finish) => match committer.left_behind()? {
+                Some(intent) => committer.finish(&intent),
+                None => Ok(()),
+            },
+            Some(Repair::GiveUp) => self.give_up(),
+            _ => committer.clear_staging().map(|_| ()),
+        }
+    }
+
+    /// Staged files first and the record last: stopped in between, the commit is still one that cannot be finished.
+    fn give_up(&self) -> Result<()> {
+        let fs = &self.dataset.committer.fs;
+        let dir = self.dataset.dir();
+        let staging = dir.join(layout::STAGING);
+        let aside = std::path::Path::new(layout::DAMAGED).join(self.stamp).join("staging");
+        fs.make_dirs(dir, [aside.as_path()], self.dataset.feed.visibility.dir_mode())?;
+        let mut entries = fs::list(&staging)?;
+        entries.sort_by_key(|entry| entry.name == "intent.json");
+        for entry in entries {
+            fs.rename(&entry.path, &dir.join(&aside).join(&entry.name))?;
+        }
+        fs.sync_dir(&dir.join(&aside))?;
+        fs.sync_dir(&staging)
+    }
+
+    /// All moves and the new metadata, in one commit.
+    fn files_and_metadata(&mut self, todo: &[Finding]) -> Result<()> {
+        let mut moves = Vec::new();
+        let mut aside = BTreeSet::new();
+        let mut placed = BTreeMap::new();
+        for finding in todo {
+            let to = match &finding.repair {
+                Some(Repair::MoveAside) => {
+                    aside.insert(finding.path.as_str());
+                    self.free_name(&format!("{}/{}/{}", layout::DAMAGED, self.stamp, finding.path))?
+                }
+                Some(Repair::MoveTo(to)) => {
+                    let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
+                    placed.insert(finding.path.as_str(), folder);
+                    to.clone()
+                }
+                Some(Repair::Unseal) => format!("{}/{:06}", layout::TRASH, moves.len()),
+                _ => continue,
+            };
+            let from = layout::inside(self.dataset.dir(), &finding.path)?;
+            let bytes = fs::size_of(&from)?.ok_or_else(|| {
+                Error::new(Kind::Damaged, "a file went away while it was looked at")
+                    .at("file", from.display())
+            })?;
+            moves.push(Move { from: finding.path.clone(), to, bytes, rows: 0 });
+        }
+        let good = self.good(&aside, &placed);
+        let next = self.metadata(todo, good)?;
+        let fs = self.dataset.committer.fs.clone();
+        fs.make_dir(&self.dataset.dir().join(layout::STAGING), 0o700)?;
+        let seq = next.commit_seq;
+        self.dataset.check_ready()?;
+        self.dataset.commit(&format!("{seq:06}-repair"), moves, next)?;
+        self.dataset.committer.clear_staging()?;
+        for finding in todo {
+            if let Some((folder, _)) = finding.path.rsplit_once('/') {
+                self.dataset.remove_empty(folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Folder, size and footer of every file that stays or gets another place.
+    fn good(&self, aside: &BTreeSet<&str>, placed: &BTreeMap<&str, &str>) -> Vec<(String, u64, Footer)> {
+        let stays = |file: &&DataFile| {
+            !aside.contains(file.relative().as_str()) && !aside.contains(file.folder.as_str())
+        };
+        let files = self.scan.files.iter().filter(stays);
+        files
+            .filter_map(|file| {
+                let footer = file.footer.as_ref().ok().filter(|footer| footer.commit.is_some())?;
+                let folder = placed.get(file.relative().as_str()).copied().unwrap_or(&file.folder);
+                Some((folder.to_owned(), file.bytes, footer.clone()))
+            })
+            .collect()
+    }
+
+    fn metadata(&self, todo: &[Finding], good: Vec<(String, u64, Footer)>) -> Result<Metadata> {
+        match &self.scan.metadata {
+            Some(Ok(known)) if !todo.iter().any(|f| f.repair == Some(Repair::Rebuild)) => {
+                Ok(self.recount(known, &good))
+            }
+            before => {
+                if before.is_some() {
+                    self.keep_metadata()?;
+                }
+                let fresh = Metadata::fresh(&self.dataset.feed, self.dataset.now());
+                rebuild::assemble(self.dataset.dir(), fresh, good)
+            }
+        }
+    }
+
+    /// A copy of the metadata that is about to be replaced.
+    fn keep_metadata(&self) -> Result<()> {
+        let Committer { fs, dir, visibility } = &self.dataset.committer;
+        let Some(bytes) = fs::read_capped(&dir.join(layout::METADATA), 256 << 20)? else { return Ok(()) };
+        let folder = std::path::Path::new(layout::DAMAGED).join(self.stamp);
+        fs.make_dirs(dir, [folder.as_path()], visibility.dir_mode())?;
+        let to = dir.join(&folder).join(layout::METADATA);
+        fs.replace(&to, &dir.join(&folder).join("_metadata.tmp"), &bytes, visibility.file_mode())
+    }
+
+    /// The metadata with its partitions counted anew; rows that are gone are noted.
+    fn recount(&self, known: &Metadata, good: &[(String, u64, Footer)]) -> Metadata {
+        let mut next = known.clone();
+        next.partitions.clear();
+        for (folder, bytes, footer) in good {
+            let offsets = footer.offsets.hulls().collect();
+            next.add_file(
+                folder,
+                &FileFacts { rows: footer.rows, bytes: *bytes, rowtime: footer.rowtime, offsets },
+            );
+            for (partition, [_, last]) in footer.offsets.hulls() {
+                let position = next.positions.entry(partition).or_insert(0);
+                *position = last.saturating_add(1).max(*position);
+            }
+            let seq = footer.commit.as_deref().and_then(layout::commit_seq).unwrap_or(0);
+            next.commit_seq = next.commit_seq.max(seq);
+        }
+        if next.commit_seq > known.commit_seq {
+            rebuild::columns(&mut next, good.iter().map(|(_, _, footer)| footer));
+        }
+        let stream = self.dataset.feed.kind == FeedKind::Stream;
+        for before in &known.partitions {
+            let found = next.partitions.iter().position(|now| now.path == before.path);
+            let left = found.map_or(0, |at| next.partitions[at].records);
+            let lost = before.lost_records + before.records.saturating_sub(left);
+            match found.and_then(|at| next.partitions.get_mut(at)) {
+                Some(now) => {
+                    now.sealed_at = before.sealed_at.filter(|_| self.scan.sealed.contains(&before.path));
+                    now.reopened_at = before.reopened_at;
+                    now.lost_records = if stream { lost } else { 0 };
+                }
+                None if stream && lost > 0 => next.partitions.push(PartitionInfo {
+                    path: before.path.clone(),
+                    lost_records: lost,
+                    offsets: before.offsets.clone(),
+                    ..PartitionInfo::default()
+                }),
+                None => {}
+            }
+        }
+        next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        if !stream {
+            next.current_version = next.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
+        }
+        next.quarantined_records = self.scan.quarantined;
+        next.total();
+        next
+    }
+
+    /// A path below the dataset at which nothing is.
+    fn free_name(&self, path: &str) -> Result<String> {
+        let mut name = path.to_owned();
+        let mut n = 1;
+        while fs::size_of(&layout::inside(self.dataset.dir(), &name)?)?.is_some() {
+            n += 1;
+            name = format!("{path}.{n}");
+        }
+        Ok(name)
+    }
+}
