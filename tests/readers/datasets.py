@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from truth import Truth
@@ -31,27 +31,34 @@ class Dataset:
     def table(self) -> bool:
         return self.truth.table
 
+    @property
+    def metadata(self) -> Path:
+        """Its metadata: in the folder, or apart from it."""
+        apart = self.folder.parents[1] / "_lakehand" / self.folder.parent.name / self.folder.name / "metadata.json"
+        return apart if apart.exists() else self.folder / "_metadata.json"
+
+    @property
+    def apart(self) -> bool:
+        return self.metadata.parent != self.folder
+
     def files(self) -> Path:
         """Where the files are: the folder, or that of a table's current version."""
         if not self.table:
             return self.folder
-        apart = self.root / "data_lake" / "_lakehand" / "tables" / self.folder.name / "metadata.json"
-        metadata = self.folder / "_metadata.json"
-        version = json.loads((apart if apart.exists() else metadata).read_text())["current_version"]
-        return self.folder / f"version=v{version}"
+        return self.folder / f"version=v{json.loads(self.metadata.read_text())['current_version']}"
 
 
 class Lake:
     """A project folder, and the binary that fills its lake."""
 
-    def __init__(self, binary: Path, root: Path, settings: tuple[str, ...] = ()) -> None:
+    def __init__(self, binary: Path, root: Path, settings: str = "") -> None:
         shutil.rmtree(root, ignore_errors=True)
         (root / "feeds" / "active").mkdir(parents=True)
-        self.binary, self.root, self.settings = binary, root, settings
+        (root / "lakehand.toml").write_text(settings)
+        self.binary, self.root = binary, root
 
     def run(self, *arguments: str, server: str = "http://127.0.0.1:1") -> str:
-        settings = [word for setting in self.settings for word in ("--set", setting)]
-        command = [self.binary, "-C", self.root, "--server", server, *settings, *arguments]
+        command = [self.binary, "-C", self.root, "--server", server, *arguments]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if ran.returncode != 0:
             raise RuntimeError(f"lakehand {' '.join(arguments)}: {ran.returncode}\n{ran.stdout}{ran.stderr}")
@@ -82,13 +89,22 @@ def serving(binary: Path, rows: int, *arguments: str) -> Iterator[str]:
             server.terminate()
 
 
-def make(binary: Path, where: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def make(binary: Path, where: Path) -> list[Dataset]:
     """All datasets, below `where`."""
-    makers = (demo, every_type, schema_that_grew, day_again, small_commits, years_end, overwritten_tables)
-    return [dataset for maker in makers for dataset in maker(binary, where / maker.__name__, settings)]
+    makers = (demo, apart, every_type, schema_that_grew, day_again, small_commits, years_end, overwritten_tables)
+    return [dataset for maker in makers for dataset in maker(binary, where / maker.__name__)]
 
 
-def demo(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def apart(binary: Path, root: Path) -> list[Dataset]:
+    """The same with the metadata in a folder of its own, where the binary has that."""
+    known = subprocess.run([binary, "config", "show"], capture_output=True, text=True).stdout
+    if "lake.metadata" not in known:
+        return []
+    made = demo(binary, root, '[lake]\nmetadata = "apart"\n')
+    return [replace(dataset, name=f"{dataset.name}, metadata apart") for dataset in made]
+
+
+def demo(binary: Path, root: Path, settings: str = "") -> list[Dataset]:
     """The eight datasets as `lakehand demo --headless` makes them."""
     lake = Lake(binary, root, settings)
     options = ("--days", str(DAYS), "--seed", "5")
@@ -103,9 +119,9 @@ def demo(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
     return found
 
 
-def every_type(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def every_type(binary: Path, root: Path) -> list[Dataset]:
     """A column of each type, with nulls at every depth."""
-    lake, truth = Lake(binary, root, settings), Truth("EVERY_TYPE", False)
+    lake, truth = Lake(binary, root), Truth("EVERY_TYPE", False)
     lake.feed("every_type", "EVERY_TYPE")
     with serving(binary, 3_000, "--every-type", "--days", "3") as server:
         lake.run("export", "--all", server=server)
@@ -113,9 +129,9 @@ def every_type(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Data
     return [lake.dataset("every type, nulls everywhere", "every_type", truth)]
 
 
-def schema_that_grew(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def schema_that_grew(binary: Path, root: Path) -> list[Dataset]:
     """A column is added, then another: schema 1.2."""
-    lake, truth = Lake(binary, root, settings), Truth("TRANSACTION_FLATTENED", False)
+    lake, truth = Lake(binary, root), Truth("TRANSACTION_FLATTENED", False)
     lake.shipped("transaction_flattened")
     added = ["--add-column", "TRANSACTION_FLATTENED.NOTE", "--add-column", "TRANSACTION_FLATTENED.LOYALTY"]
     for stage in range(3):
@@ -126,9 +142,9 @@ def schema_that_grew(binary: Path, root: Path, settings: tuple[str, ...]) -> lis
     return [lake.dataset("schema 1.2: two columns added", "transaction_flattened", truth)]
 
 
-def day_again(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def day_again(binary: Path, root: Path) -> list[Dataset]:
     """A day is exported again, and once more."""
-    lake, truth = Lake(binary, root, settings), Truth("TRANSACTION_FLATTENED", False)
+    lake, truth = Lake(binary, root), Truth("TRANSACTION_FLATTENED", False)
     lake.shipped("transaction_flattened")
     with serving(binary, 2_000, "--days", "4") as server:
         lake.run("export", "--all", server=server)
@@ -138,9 +154,9 @@ def day_again(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Datas
     return [lake.dataset("a day exported again", "transaction_flattened", truth)]
 
 
-def small_commits(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def small_commits(binary: Path, root: Path) -> list[Dataset]:
     """Many runs, a few rows each."""
-    lake, truth = Lake(binary, root, settings), Truth("TRANSACTION_STREAM", False)
+    lake, truth = Lake(binary, root), Truth("TRANSACTION_STREAM", False)
     lake.shipped("transaction_stream")
     for commit in range(SMALL_COMMITS):
         with serving(binary, 20, "--days", "1", "--new", str(20 * commit)) as server:
@@ -150,9 +166,9 @@ def small_commits(binary: Path, root: Path, settings: tuple[str, ...]) -> list[D
     return [lake.dataset(f"{SMALL_COMMITS} small commits", "transaction_stream", truth)]
 
 
-def years_end(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def years_end(binary: Path, root: Path) -> list[Dataset]:
     """December, and January of the next year."""
-    lake, truth = Lake(binary, root, settings), Truth("TRANSACTION_STREAM_ANONYMIZED", False)
+    lake, truth = Lake(binary, root), Truth("TRANSACTION_STREAM_ANONYMIZED", False)
     lake.shipped("transaction_stream_anonymized")
     with serving(binary, 2_000, "--days", "6", "--start", "2025-12-29") as server:
         lake.run("export", "--all", server=server)
@@ -160,9 +176,9 @@ def years_end(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Datas
     return [lake.dataset("across a year's end", "transaction_stream_anonymized", truth)]
 
 
-def overwritten_tables(binary: Path, root: Path, settings: tuple[str, ...]) -> list[Dataset]:
+def overwritten_tables(binary: Path, root: Path) -> list[Dataset]:
     """A table that was overwritten until its versions have two digits."""
-    lake, truth = Lake(binary, root, settings), Truth("USER_TRANSACTION_SUMMARY", True)
+    lake, truth = Lake(binary, root), Truth("USER_TRANSACTION_SUMMARY", True)
     lake.shipped("user_transaction_summary")
     for version in range(11):
         with serving(binary, 1_000, "--days", "4", "--new", str(100 * version)) as server:

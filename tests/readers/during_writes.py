@@ -29,9 +29,9 @@ STREAM, TABLE = "transaction_flattened", "user_transaction_summary"
 COLUMNS = {STREAM: ["ROWPARTITION", "ROWOFFSET", "TRANSACTION_ID"], TABLE: ["USER_ID", "PAYMENT_METHOD", "TX_COUNT"]}
 
 
-def run(binary: Path, work: Path, environments: dict[str, Any]) -> bool:
-    """Writes and reads at once; whether every read was right."""
-    lake = Lake(binary, work / "lakes" / "during_writes", ("export.keep_versions=1",))
+def run(binary: Path, work: Path, environments: dict[str, Any]) -> tuple[str, bool]:
+    """Writes and reads at once: the figures, and whether every read was right."""
+    lake = Lake(binary, work / "lakes" / "during_writes")
     lake.shipped(STREAM, TABLE)
     readers = [reader for reader in READERS if reader.name.startswith(NAMES) and reader.name in environments]
     stop = threading.Event()
@@ -42,11 +42,12 @@ def run(binary: Path, work: Path, environments: dict[str, Any]) -> bool:
             found = list(pool.map(lambda r: ask(r, lake, binary, environments[r.name]), readers))
             stop.set()
             exports = writes.result()
-    print(f"during {exports} exports:")
+    figures = [f"{len(readers)} readers, {SECONDS} s, {exports} exports of a growing stream, of a day again, and of a table:", ""]
     for reader, seen in zip(readers, found):
-        retries, wrong = seen["retries"], seen["wrong"]
-        print(f"  {reader.name}: {seen['reads']} reads, {retries} begun again, {len(wrong)} wrong {'; '.join(wrong[:3])}")
-    return not any(seen["wrong"] for seen in found)
+        wrong = seen["wrong"]
+        words = f"{seen['reads']} reads, {seen['retries']} begun again, {len(wrong)} wrong"
+        figures.append(f"* {reader.name}: {words}" + "".join(f"; {problem}" for problem in wrong[:3]))
+    return "\n".join(figures) + "\n", not any(seen["wrong"] for seen in found)
 
 
 def write(lake: Lake, server: str, stop: threading.Event) -> int:

@@ -1,10 +1,8 @@
 """The readers, and for each version a virtual environment with its packages."""
 
-import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -54,10 +52,10 @@ READERS = [
     Reader("Spark 3.3.4", "spark", ("pyspark==3.3.4",)),
     Reader("DataFusion 55.0.0", "datafusion", ("datafusion==55.0.0",), ci=True),
     Reader("Daft 0.7.26", "daft", ("daft==0.7.26",), ci=True),
-    Reader("chDB 4.4.0", "clickhouse", ("chdb==4.4.0", "pandas==3.1.1", "pyarrow==26.0.1")),
-    Reader("PyIceberg 0.12.0 add_files", "iceberg", ("pyiceberg[sql-sqlite]==0.12.0", "pyarrow==26.0.1")),
-    Reader("deltalake 1.6.6 convert_to_deltalake", "delta", ("deltalake==1.6.6", "pyarrow==26.0.1")),
-    Reader("hyparquet 1.33.0", "hyparquet", ("hyparquet@1.33.0", "hyparquet-compressors@1.1.2"), npm=True),
+    Reader("chDB 4.4.0", "clickhouse", ("chdb==4.4.0", "pandas==3.1.1", "pyarrow==26.0.1"), ci=True),
+    Reader("PyIceberg 0.12.0 add_files", "iceberg", ("pyiceberg[sql-sqlite]==0.12.0", "pyarrow==26.0.1"), ci=True),
+    Reader("deltalake 1.6.6 convert_to_deltalake", "delta", ("deltalake==1.6.6", "pyarrow==26.0.1"), ci=True),
+    Reader("hyparquet 1.33.0", "hyparquet", ("hyparquet@1.33.0", "hyparquet-compressors@1.1.2"), ci=True, npm=True),
 ]
 
 
@@ -120,12 +118,10 @@ def _spark(reader: Reader, pip: Path, home: Path) -> None:
     unzipped again."""
     _run([pip, "-m", "pip", "--quiet", "download", "--no-cache-dir", "--no-deps", "--dest", home, *reader.packages])
     archive = next(home.glob("pyspark-*.tar.gz"))
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            parts = Path(member.name).parts[1:]
-            if parts[:2] in (("deps", "jars"), ("deps", "bin")) or parts[:1] == ("pyspark",):
-                member.name = os.path.join("spark", *parts)
-                tar.extract(member, home, filter="tar")
+    top = archive.name.removesuffix(".tar.gz")
+    wanted = [f"{top}/{part}" for part in ("deps/bin", "deps/jars", "pyspark")]
+    (home / "spark").mkdir()
+    _run(["tar", "-xzf", archive, "-C", home / "spark", "--strip-components=1", *wanted])
     archive.unlink()
 
 
