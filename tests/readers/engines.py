@@ -251,23 +251,6 @@ class PyArrow(Engine):
         return self._where((time >= pa.scalar(low, kind)) & (time < pa.scalar(high, kind)))
 
 
-class ClickHouse(PyArrow):
-    """ClickHouse has one type for texts and bytes, and calls both a text in Arrow."""
-
-    def __init__(self, code: str, names: list[str]) -> None:
-        import pyarrow as pa
-        import pyarrow.dataset as ds
-
-        super().__init__(code, names)
-        table = self.data.to_table()
-        for at, column in enumerate(table.columns):
-            try:
-                column.validate(full=True)
-            except pa.ArrowInvalid:
-                table = table.set_column(at, table.column_names[at], column.cast(pa.binary()))
-        self.data = ds.dataset(table)
-
-
 class Delta(PyArrow):
     """`convert_to_deltalake` on the folder, then the table by its log."""
 
@@ -392,7 +375,7 @@ ENGINES: dict[str, type[Engine]] = {
     "spark": Spark,
     "datafusion": DataFusion,
     "daft": Daft,
-    "clickhouse": ClickHouse,
+    "clickhouse": PyArrow,
     "iceberg": Iceberg,
     "delta": Delta,
     "hyparquet": Hyparquet,

@@ -27,6 +27,20 @@ KNOWN = [
         "The parameter came with a later version. Until then every read of a dataset that has grown is an error.",
     ),
     Known(
+        "chDB",
+        "every type",
+        "refused",
+        "can't decode byte",
+        "ClickHouse has one type for texts and bytes, and calls BYTES a text when it hands out an Arrow table.",
+    ),
+    Known(
+        "PyIceberg",
+        "every type",
+        "wrong",
+        "ORDERS: ",
+        "It makes an empty list of an ARRAY of STRUCTs that is null.",
+    ),
+    Known(
         "hyparquet",
         "every type",
         "wrong",
