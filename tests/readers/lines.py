@@ -11,9 +11,9 @@ FILES = ("delta", "iceberg", "hyparquet")
 FOLDER = {
     "spark": "from pyspark.sql import SparkSession\ndf = SparkSession.builder.getOrCreate().read.parquet({folder!r})",
     "polars": "import polars as pl\ndf = pl.scan_parquet({folder!r})",
-    "daft": "import daft\ndf = daft.read_parquet({folder!r})",
+    "daft": "import daft\ndf = daft.read_parquet({folder!r} + '/**')",
 }
-"""What reads a dataset's folder as it is, where the metadata is apart."""
+"""What reads a dataset's folder as it is, where the metadata is apart. Daft looks into folders below only when asked."""
 
 
 def code(engine: str, dataset: Dataset, binary: Path, *days: str) -> str:
