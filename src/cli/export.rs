@@ -108,11 +108,13 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
         client,
         lake: Lake::new(&config.paths.lake)
             .sealing_after(export.seal_after)
+            .retaining(super::retention_rules(config))
             .with_threads(threads(export.threads)),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
             min_free_bytes: export.min_free_bytes,
+            shrink_limit: export.shrink_limit,
             zstd_level: export.zstd_level,
             classic_encodings: export.classic_encodings,
         },

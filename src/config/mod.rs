@@ -50,6 +50,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// How exports work.
     pub export: ExportConfig,
+    /// `[retention]`
+    pub retention: RetentionConfig,
     /// What the watcher does.
     pub watch: WatchConfig,
     /// How the screen looks.
@@ -150,6 +152,8 @@ pub struct ExportConfig {
     pub classic_encodings: bool,
     /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
     pub seal_after: Option<Duration>,
+    /// How much smaller than the version before it a snapshot may be, in percent; feeds may name their own.
+    pub shrink_limit: u32,
 }
 
 impl Default for ExportConfig {
@@ -170,6 +174,7 @@ impl Default for ExportConfig {
             zstd_level: 1,
             classic_encodings: false,
             seal_after: None,
+            shrink_limit: 50,
         }
     }
 }
@@ -282,6 +287,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// How data leaves the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long what retention or a newer snapshot has removed stays in the bin.
+    pub grace: Duration,
+    /// Largest share of a dataset's rows that goes at once without a decision, in percent.
+    pub max_share: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(7 * 24 * 3600), max_share: 50 }
+    }
+}
+
 impl Config {
     /// The built-in values for a root folder.
     fn new(root: PathBuf) -> Self {
@@ -295,6 +315,7 @@ impl Config {
             paths,
             server: ServerConfig::default(),
             export: ExportConfig::default(),
+            retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
             screen: ScreenConfig::default(),
             origins: BTreeMap::new(),

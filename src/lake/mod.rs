@@ -44,13 +44,16 @@ use crate::pool::Pool;
 pub use file::footer::{Footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use fs::{Faults, Op};
-pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use manifest::loss::{LossCause, LostRecords};
+pub use manifest::metadata::{
+    ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
+};
 pub use manifest::offsets::{OffsetRuns, PartitionRuns};
 pub use manifest::schema::{RunInfo, TableSchema};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
-pub use ops::retention::RemovedPartition;
+pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
@@ -65,13 +68,20 @@ pub struct Lake {
     root: PathBuf,
     fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
+    retention: RetentionRules,
     pool: Arc<Pool>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fs::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
+        Self {
+            root: root.into(),
+            fs: fs::Fs::default(),
+            seal_after: None,
+            retention: RetentionRules::default(),
+            pool: Arc::new(Pool::new(1)),
+        }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
@@ -83,6 +93,12 @@ impl Lake {
     #[must_use]
     pub fn sealing_after(self, seal_after: Option<std::time::Duration>) -> Self {
         Self { seal_after, ..self }
+    }
+
+    /// The same lake, from which data leaves by these rules.
+    #[must_use]
+    pub fn retaining(self, retention: RetentionRules) -> Self {
+        Self { retention, ..self }
     }
 
     /// Works with so many threads, shared by all datasets of this value and its clones; one without this.
@@ -121,6 +137,8 @@ pub struct Limits {
     pub target_file_bytes: u64,
     /// Free space that stays on the lake's file system, bytes.
     pub min_free_bytes: u64,
+    /// How much smaller than the version before it a snapshot may be where the feed does not tell, percent.
+    pub shrink_limit: u32,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
     /// Files for old readers: no DELTA encodings.
@@ -133,6 +151,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
+            shrink_limit: 50,
             zstd_level: 1,
             classic_encodings: false,
         }

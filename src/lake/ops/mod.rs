@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod append;
+pub(crate) mod loss;
 pub(crate) mod quarantine;
 pub(crate) mod replace;
 pub(crate) mod replaced;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! write      all rows go to one open file, rolled by size
-//! publish    the files get their names in a staged folder; the folder becomes `version=vN` and current with the commit
-//!            then versions beyond `keep_versions` go
+//! publish    held when it has shrunk beyond its limit
+//!            the files get their names in a staged folder; the folder becomes `version=vN` and current with the commit
+//!            then versions beyond `keep_versions` go into the bin
 //! ```
 
 use arrow::array::RecordBatch;
@@ -11,9 +12,10 @@ use chrono::{DateTime, Utc};
 
 use crate::lake::file::open_file::RowFacts;
 use crate::lake::layout;
-use crate::lake::manifest::metadata::ColumnInfo;
+use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use crate::lake::ops::quarantine::Quarantine;
+use crate::lake::ops::replaced::commits;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::Move;
 use crate::lake::write::writer::Writer;
@@ -33,6 +35,7 @@ pub struct Snapshot<'a> {
     writer: Writer,
     quarantine: Option<Quarantine>,
     commit_id: String,
+    doubled_keys: u64,
     failed: bool,
 }
 
@@ -41,7 +44,15 @@ impl<'a> Snapshot<'a> {
         let known = dataset.metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path));
         let on_disk = crate::lake::fs::list(dataset.dir())?;
         let found = on_disk.iter().filter_map(|entry| layout::version_of(&entry.name));
-        let last = known.chain(found).chain(dataset.metadata.current_version).max().unwrap_or(0);
+        // Versions in the bin may come back: their numbers are not used again.
+        let mut in_bin = Vec::new();
+        for commit in commits(dataset.dir())?.into_iter().filter(|entry| entry.is_dir) {
+            in_bin.extend(
+                layout::leaves(&commit.path)?.iter().filter_map(|leaf| layout::version_of(&leaf.path)),
+            );
+        }
+        let current = dataset.metadata.current_version;
+        let last = known.chain(found).chain(current).chain(in_bin).max().unwrap_or(0);
         let version = last
             .checked_add(1)
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
@@ -56,6 +67,7 @@ impl<'a> Snapshot<'a> {
             writer: prepared.writer,
             quarantine: Some(prepared.quarantine),
             commit_id: prepared.commit_id,
+            doubled_keys: 0,
             failed: false,
         })
     }
@@ -78,6 +90,11 @@ impl<'a> Snapshot<'a> {
         result
     }
 
+    /// Notes how many rows had a key that was there already; it becomes part of the metadata.
+    pub fn note_doubled_keys(&mut self, rows: u64) {
+        self.doubled_keys = rows;
+    }
+
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
         let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
@@ -86,7 +103,8 @@ impl<'a> Snapshot<'a> {
 
     /// Makes it the current version, then removes versions beyond `keep_versions`. `rows` is the number of rows that
     /// the reader counted, quarantined ones included; `Kind::Incomplete` when it is another number than came here, and
-    /// then nothing is published.
+    /// then nothing is published. `Kind::Held` when the table has shrunk more than its limit allows: the version before
+    /// stays current until an operator has decided.
     pub fn publish(mut self, now: DateTime<Utc>, rows: u64) -> Result<Committed> {
         self.usable()?;
         let stats = self.stats();
@@ -98,6 +116,7 @@ impl<'a> Snapshot<'a> {
             )
             .at("feed", &self.dataset.feed.name));
         }
+        self.check_shrink(stats.rows, now)?;
         self.dataset.check_ready()?;
         self.writer.ensure_file(UNIT)?;
         let (files, rolls) = self.writer.finish(None)?;
@@ -125,13 +144,15 @@ impl<'a> Snapshot<'a> {
         if let Some(quarantine) = self.quarantine.take() {
             done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, now, &mut moves)?;
         }
+        next.pending_decision = None;
+        next.doubled_keys = self.doubled_keys;
         next.current_version = Some(self.version);
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
-        next.complete_through = next.complete_through.max(Some(self.run.started));
+        next.claim(Some(self.run.started), now);
         next.caught_up = true;
         // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(now));
@@ -141,8 +162,44 @@ impl<'a> Snapshot<'a> {
         next.note_run(run_record(&self.run, &done, now, true));
         self.dataset.commit(&self.commit_id, moves, next)?;
         // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions = self.dataset.retain_versions().unwrap_or_default();
+        done.removed_versions = self.dataset.retain_versions(now).unwrap_or_default();
         Ok(done)
+    }
+
+    /// Holds a snapshot that is much smaller than the current version, unless it was accepted.
+    fn check_shrink(&mut self, rows: u64, now: DateTime<Utc>) -> Result<()> {
+        let metadata = &self.dataset.metadata;
+        let current = metadata.partitions.iter().find(|partition| {
+            layout::version_of(&partition.path).is_some_and(|v| Some(v) == metadata.current_version)
+        });
+        let before = current.map_or(0, |partition| partition.records);
+        let limit = self.dataset.feed.shrink_limit.unwrap_or(self.dataset.limits.shrink_limit);
+        let gone = u128::from(before.saturating_sub(rows));
+        let within = before == 0 || (rows > 0 && gone * 100 <= u128::from(before) * u128::from(limit));
+        let known = metadata.pending_decision.as_ref();
+        if within || known.is_some_and(|known| known.about == "snapshot" && known.accepted) {
+            return Ok(());
+        }
+        let what = format!("the snapshot has {rows} rows, and the current version has {before}");
+        let mut next = metadata.clone();
+        next.pending_decision = Some(PendingDecision {
+            about: "snapshot".to_owned(),
+            since: known.filter(|known| known.about == "snapshot").map_or(now, |known| known.since),
+            what: what.clone(),
+            rows_before: before,
+            rows_after: rows,
+            accepted: false,
+        });
+        self.dataset.put_metadata(next)?;
+        let allowed = if rows == 0 {
+            "a table never becomes empty".to_owned()
+        } else {
+            format!("at most {limit} % fewer")
+        };
+        Err(Error::new(Kind::Held, format!("{what}; without a decision {allowed}")).next(format!(
+            "the current version stays; if the table is right, `lakehand feeds accept-snapshot {}` and export again",
+            self.dataset.feed.name
+        )))
     }
 
     /// Throws it away.

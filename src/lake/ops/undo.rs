@@ -20,6 +20,7 @@ use crate::lake::Dataset;
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
 use crate::lake::layout;
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata};
 use crate::lake::manifest::runs::Runs;
 use crate::lake::manifest::schema;
@@ -290,6 +291,7 @@ impl Plan {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        next.note_partition_losses(LossCause::Undo, now);
         next.total();
     }
 

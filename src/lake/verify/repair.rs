@@ -13,6 +13,7 @@ use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::Footer;
 use crate::lake::fs;
 use crate::lake::layout;
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo};
 use crate::lake::manifest::rebuild;
 use crate::lake::txn::commit::{Committer, Move};
@@ -101,7 +102,8 @@ impl Bench<'_> {
             if let Some(Ok(metadata)) = &self.scan.metadata {
                 self.dataset.metadata = metadata.clone();
                 self.dataset.needs_recovery = false;
-                self.dataset.retain_versions()?;
+                let now = self.dataset.now();
+                self.dataset.retain_versions(now)?;
             }
             return Ok(retain);
         }
@@ -264,6 +266,12 @@ impl Bench<'_> {
             next.current_version = next.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
         }
         next.quarantined_records = self.scan.quarantined;
+        let now = self.dataset.now();
+        // What a wrong clock has said is taken back.
+        next.last_export = next.last_export.map(|at| at.min(now));
+        next.checked_at = next.checked_at.map(|at| at.min(now));
+        next.claim(None, now);
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         next
     }

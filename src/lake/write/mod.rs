@@ -5,6 +5,7 @@
 //! writer    one open file a partition, within one memory budget
 //! ```
 
+pub(crate) mod plausible;
 pub(crate) mod route;
 pub(crate) mod scatter;
 pub(crate) mod writer;
