@@ -16,6 +16,7 @@ mod check;
 mod choose;
 mod config;
 mod days;
+mod decide;
 mod demo;
 mod doctor;
 mod export;

@@ -15,3 +15,4 @@ pub(crate) mod retention;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod undo;
+pub(crate) mod undo_version;

@@ -54,18 +54,19 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         }
         _ => return Ok(Repaired { done, left: check(lake, feed, options, &owner)? }),
     }
+    let now = owner.since;
     let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
     let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
     for _ in 0..PASSES {
         let scan = look(lake, feed, options)?;
-        let found = report(feed, &scan);
+        let found = report(feed, &scan, now);
         let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
         if todo.is_empty() {
             return Ok(Repaired { done, left: found });
         }
         done.extend(Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?);
     }
-    let left = report(feed, &look(lake, feed, options)?);
+    let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })
 }
 
