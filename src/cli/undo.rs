@@ -81,6 +81,11 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
         say_json(&as_json(feed, &done, args.dry_run));
     } else {
         say(&format!("{}: {}", feed.name, done.sentence()));
+        if done.is_of_retention() && args.version.is_none() {
+            say(
+                "raise retention_days in the feed's file: by its rule the next export moves the day into the bin again",
+            );
+        }
     }
     Ok(Exit::Done)
 }

@@ -62,6 +62,11 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// It takes back what retention did: by the same rule the next export would do it again.
+    pub fn is_of_retention(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+
     /// What was done, in words; of a preview what would be.
     pub fn sentence(&self) -> String {
         let some = |bundle: &Bundle| {
