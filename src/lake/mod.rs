@@ -5,6 +5,7 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      ├ present                   rows as files hold them: types that every reader knows
 //!      ├ scatter                   scattered rows wait until there are enough for each partition
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
@@ -39,17 +40,20 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::feed::Encodings;
 use crate::pool::Pool;
 
 pub use file::footer::{Footer, read_footer};
 pub use file::preview::{Grid, preview};
+pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use manifest::facts::nothing_yet;
 pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{
     ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
 pub use manifest::offsets::{OffsetRuns, PartitionRuns};
-pub use manifest::schema::{RunInfo, TableSchema};
+pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
@@ -61,6 +65,7 @@ pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
+pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
 #[derive(Clone)]
@@ -141,8 +146,8 @@ pub struct Limits {
     pub shrink_limit: u32,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
-    /// Files for old readers: no DELTA encodings.
-    pub classic_encodings: bool,
+    /// How columns are encoded.
+    pub encodings: Encodings,
 }
 
 impl Default for Limits {
@@ -153,7 +158,7 @@ impl Default for Limits {
             min_free_bytes: 512 << 20,
             shrink_limit: 50,
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Portable,
         }
     }
 }

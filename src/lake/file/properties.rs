@@ -55,7 +55,7 @@ pub(crate) fn properties(
         (Compression::Zstd(_), Some(level)) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(bad)?),
         _ => Codec::UNCOMPRESSED,
     };
-    let choices = sampler.choices(config.classic_encodings);
+    let choices = sampler.choices(config.encodings);
     let mut words = serde_json::Map::new();
     // `name version x` is the form that parquet-java parses; it ignores statistics of a writer that it cannot parse.
     let mut properties = WriterProperties::builder()
@@ -110,13 +110,14 @@ mod tests {
     use parquet::arrow::ArrowSchemaConverter;
 
     use super::*;
+    use crate::feed::Encodings;
 
     fn config(schema: Arc<Schema>) -> FileConfig {
         FileConfig {
             schema,
             compression: Compression::Zstd(None),
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Compact,
             file_mode: 0o640,
             target_bytes: 1,
             min_free_bytes: 0,

@@ -26,10 +26,12 @@ use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
 use crate::lake::manifest::runs::Runs;
+use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, run_record, same_columns};
 use crate::lake::ops::seal;
 use crate::lake::report::{Committed, WriterStats};
 use crate::lake::txn::commit::Move;
+use crate::lake::write::present::View;
 use crate::lake::write::route::{Router, cut};
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
@@ -45,7 +47,8 @@ pub struct Replacer<'a> {
     run: RunInfo,
     columns: Vec<ColumnInfo>,
     meta: [usize; 3],
-    kept: Vec<usize>,
+    /// The rows as the files hold them.
+    view: View,
     router: Router,
     writer: Writer,
     seen: OffsetRuns,
@@ -148,7 +151,6 @@ impl<'a> Replacer<'a> {
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let prepared = Prepared::new(dataset, schema, &run, None)?;
-        let kept = dataset.file_indices(schema);
         let prefix = dataset.day_prefix(day);
         dataset.needs_recovery = true;
         Ok(Self {
@@ -157,7 +159,7 @@ impl<'a> Replacer<'a> {
             run,
             columns: prepared.columns,
             meta,
-            kept,
+            view: prepared.view,
             router,
             writer: prepared.writer,
             seen: OffsetRuns::default(),
@@ -179,7 +181,6 @@ impl<'a> Replacer<'a> {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
-        let bug = |e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}"));
         for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
             let (folder, _) = self.router.depth().folder(key)?;
             if !is_below(&folder, &self.prefix) {
@@ -205,10 +206,10 @@ impl<'a> Replacer<'a> {
             .map_err(|(partition, (offset, twice))| {
                 if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
             })?;
-            let projected = part.project(&self.kept).map_err(bug)?;
-            self.writer.look(&projected, 1);
+            let shown = self.view.of(&part)?;
+            self.writer.look(1, || Ok(shown.clone()))?;
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(key, &projected, &facts)?;
+            self.writer.write(key, &shown, &facts)?;
         }
         Ok(())
     }
@@ -248,6 +249,7 @@ impl<'a> Replacer<'a> {
         self.count(&mut next, &mut moves, &mut done, now)?;
         let facts = self.writer.facts();
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&facts.schema_version);
         next.last_export = next.last_export.max(Some(now));

@@ -18,6 +18,7 @@ use crate::lake::manifest::rebuild;
 use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move};
 use crate::lake::txn::lock::Lock;
+use crate::lake::write::present::View;
 use crate::lake::{Appender, Lake, Limits, Owner, RetentionRules, RunInfo, Snapshot};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -159,10 +160,12 @@ impl Dataset {
     pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
         self.recover_if_needed()?;
         self.lock.check()?;
-        let columns = schema::file_columns(&self.file_schema(schema)?, &schema.columns_types);
+        // Types of before hold no longer, nor does the way in which they were written.
+        let view = View::new(&self.feed, &[], schema);
+        let columns = schema::file_columns(view.schema(), &schema.columns_types);
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
-        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns);
+        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns, now);
         next.checked_at = next.checked_at.max(Some(now));
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
@@ -248,27 +251,6 @@ impl Dataset {
             .next("give the feed its old partitioning back, or move the dataset's folder away to export it anew"));
         }
         Ok(())
-    }
-
-    /// The columns of the files: those of the batches, without the row's metadata where the feed does not keep it.
-    pub(crate) fn file_schema(&self, schema: &TableSchema) -> Result<arrow::datatypes::SchemaRef> {
-        schema
-            .arrow
-            .project(&self.file_indices(schema))
-            .map(std::sync::Arc::new)
-            .map_err(|e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}")))
-    }
-
-    /// Indices, in the batches, of the columns of the files.
-    pub(crate) fn file_indices(&self, schema: &TableSchema) -> Vec<usize> {
-        let keep_all = self.feed.kind == FeedKind::Table || self.feed.row_metadata;
-        let fields = schema.arrow.fields().iter().enumerate();
-        fields
-            .filter(|(_, f)| {
-                keep_all || !matches!(f.name().as_str(), "ROWTIME" | "ROWPARTITION" | "ROWOFFSET")
-            })
-            .map(|(i, _)| i)
-            .collect()
     }
 
     /// Moves positions forward.

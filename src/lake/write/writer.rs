@@ -20,7 +20,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::feed::Compression;
+use crate::feed::{Compression, Encodings};
 use crate::lake::RollReasons;
 use crate::lake::file::encoder::Waiting;
 use crate::lake::file::encoding::Sampler;
@@ -69,7 +69,7 @@ pub(crate) struct FileConfig {
     pub(crate) schema: SchemaRef,
     pub(crate) compression: Compression,
     pub(crate) zstd_level: i32,
-    pub(crate) classic_encodings: bool,
+    pub(crate) encodings: Encodings,
     pub(crate) file_mode: u32,
     pub(crate) target_bytes: u64,
     pub(crate) min_free_bytes: u64,
@@ -141,10 +141,18 @@ impl Writer {
         })
     }
 
-    /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages.
-    pub(crate) fn look(&mut self, batch: &RecordBatch, partitions: usize) {
-        self.sampler.look(batch);
+    /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages. `rows` gives them as
+    /// files hold them, and is not called once enough was seen.
+    pub(crate) fn look(
+        &mut self,
+        partitions: usize,
+        rows: impl FnOnce() -> Result<RecordBatch>,
+    ) -> Result<()> {
+        if self.sampler.wants_more() {
+            self.sampler.look(&rows()?);
+        }
         self.pages = if Self::is_scattered(partitions) { Pages::Large } else { Pages::Small };
+        Ok(())
     }
 
     /// Writes rows of one partition.
