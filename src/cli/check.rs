@@ -23,7 +23,7 @@ pub(super) struct CheckArgs {
     /// Every feed, archived ones too, and datasets that no feed names
     #[arg(long, conflicts_with = "feeds")]
     all: bool,
-    /// Mend what can be mended; what does not belong into the data goes to `_damaged/`, nothing is deleted
+    /// Mend what can be mended; what does not belong into the data goes to `_lakehand/…/damaged/`, nothing is deleted
     #[arg(long)]
     repair: bool,
     /// Read every row, and not only the footers
@@ -174,9 +174,14 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
             "repair": repair,
         }));
     }
-    let path = if finding.path.is_empty() { String::new() } else { format!("/{}", finding.path) };
+    // What is in the books has a path of its own.
+    let place = match finding.path.as_str() {
+        "" => finding.dataset.clone(),
+        path if path.split('/').any(|part| part.starts_with("_lakehand")) => path.to_owned(),
+        path => format!("{}/{path}", finding.dataset),
+    };
     let word = if repaired { "repaired" } else { finding.severity.word() };
-    say(&format!("{}{path}: {word}: {}: {}", finding.dataset, finding.kind.word(), finding.what));
+    say(&format!("{place}: {word}: {}: {}", finding.kind.word(), finding.what));
     if let (Some(repair), false) = (repair, repaired) {
         say(&format!("    --repair would {repair}"));
     }

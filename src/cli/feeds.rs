@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Start, client, runtime, say, say_json};
+use super::{Start, client, runtime, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::plan;
@@ -76,7 +76,7 @@ pub(super) enum FeedsCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Take a new export of a day back: the files of before come out of _replaced/, those of now go there
+    /// Take a new export of a day back: the files of before come out of the bin, those of now go there
     Undo(super::undo::UndoArgs),
     /// Throw files away that new exports of days have replaced; nothing else removes them before the day is exported again
     Forget(super::undo::ForgetArgs),
@@ -469,6 +469,9 @@ fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit>
         since: Utc::now(),
     };
     let mut dataset = Dataset::open(&Lake::new(&config.paths.lake), &feed, Limits::default(), owner)?;
+    for text in dataset.recovery().told() {
+        say_error(&format!("{}: {text}", feed.name));
+    }
     let positions = dataset.metadata().positions.clone();
     let plan = runtime(1)?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
     let version = dataset.accept_schema(&plan.schema, Utc::now())?;

@@ -22,6 +22,7 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod lake;
 mod read;
 mod screen;
 mod shell;
@@ -83,6 +84,9 @@ enum Command {
     /// Show every setting and where it comes from, or write the annotated default file
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Change how the lake is laid out
+    #[command(subcommand)]
+    Lake(lake::LakeCommand),
     /// Serve eight datasets from an embedded ksqlDB-compatible server and export them
     Demo(demo::DemoArgs),
     /// Print the completion script of a shell
@@ -158,6 +162,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
+        Some(Command::Lake(command)) => lake::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man) => shell::man(),

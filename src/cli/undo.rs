@@ -152,7 +152,12 @@ pub(super) fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Res
     };
     let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
     let lake = lake.clone().retaining(super::retention_rules(config));
-    Dataset::open(&lake, feed, limits, owner)
+    let dataset = Dataset::open(&lake, feed, limits, owner)?;
+    for text in dataset.recovery().told() {
+        say_error(&format!("{}: {text}", feed.name));
+        note(config, &Record::new(Utc::now(), Level::Warn, Some(&feed.name), "recovered").fact("what", text));
+    }
+    Ok(dataset)
 }
 
 /// A line of the export log; that it cannot be written does not undo what was done.

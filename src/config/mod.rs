@@ -16,6 +16,7 @@
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values
 //! are good for; the environment is passed in.
 
+mod edit;
 mod file;
 mod keys;
 pub mod secret;
@@ -30,6 +31,7 @@ use crate::feed::{Encodings, nearest};
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
+pub use edit::write_key;
 use keys::{KEYS, REPLACED};
 pub use secret::Secret;
 
@@ -46,6 +48,8 @@ pub struct Config {
     pub root: PathBuf,
     /// Where things are.
     pub paths: Paths,
+    /// How the lake is laid out.
+    pub lake: LakeConfig,
     /// The ksqlDB server.
     pub server: ServerConfig,
     /// How exports work.
@@ -69,6 +73,23 @@ pub struct Paths {
     pub feeds: PathBuf,
     /// The log; `<lake>/logs` unless it is set.
     pub logs: PathBuf,
+}
+
+/// How the lake is laid out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LakeConfig {
+    /// Where metadata and seals are.
+    pub metadata: MetadataPlace,
+}
+
+/// Where the metadata and the seals of a dataset are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MetadataPlace {
+    /// In the dataset's folder, as `_metadata.json`.
+    #[default]
+    Folder,
+    /// In `_lakehand/`, so that engines that read whole folders find data alone.
+    Apart,
 }
 
 /// The ksqlDB server.
@@ -313,6 +334,7 @@ impl Config {
         Self {
             root,
             paths,
+            lake: LakeConfig::default(),
             server: ServerConfig::default(),
             export: ExportConfig::default(),
             retention: RetentionConfig::default(),

@@ -166,21 +166,7 @@ fn done_text(plan: &Plan, dataset: &Dataset) -> String {
 }
 
 fn report_recovery(context: &Context, dataset: &Dataset) {
-    let recovery = dataset.recovery();
-    let mut found = Vec::new();
-    if let Some(commit) = &recovery.finished_commit {
-        found.push(format!("finished commit {commit}, which an earlier run had decided"));
-    }
-    if recovery.thrown_files > 0 {
-        found.push(format!(
-            "threw away {} files ({} bytes) that an earlier run had not committed",
-            recovery.thrown_files, recovery.thrown_bytes
-        ));
-    }
-    if let Some(why) = &recovery.rebuilt_metadata {
-        found.push(format!("rebuilt _metadata.json from the files' footers: {why}"));
-    }
-    for text in found {
+    for text in dataset.recovery().told() {
         context.emit(What::Recovered { text });
     }
 }

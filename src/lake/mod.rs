@@ -12,7 +12,7 @@
 //!      │        ├ open_file         one file, from its first row to its footer
 //!      │        └ encoder           columns of open files, encoded by the threads of the pool
 //!      ▼
-//!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
+//!   commit               staging ─▶ intent ─▶ renames ─▶ metadata; recovery finishes or forgets
 //!
 //!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files
 //!   replaced  what such swaps put aside, and undo: the files of before back in their places
@@ -47,6 +47,7 @@ pub use file::footer::{Footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::facts::nothing_yet;
 pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{
@@ -65,6 +66,7 @@ pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
+pub use txn::migrate::{Settled, settle};
 pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
@@ -74,6 +76,7 @@ pub struct Lake {
     fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
     retention: RetentionRules,
+    metadata_apart: Option<bool>,
     pool: Arc<Pool>,
 }
 
@@ -85,6 +88,7 @@ impl Lake {
             fs: fs::Fs::default(),
             seal_after: None,
             retention: RetentionRules::default(),
+            metadata_apart: None,
             pool: Arc::new(Pool::new(1)),
         }
     }
@@ -104,6 +108,13 @@ impl Lake {
     #[must_use]
     pub fn retaining(self, retention: RetentionRules) -> Self {
         Self { retention, ..self }
+    }
+
+    /// The same lake, whose metadata and seals are apart from the data, in `_lakehand/`, or in the datasets' folders.
+    /// Without this they stay where they are; new ones are in the folder.
+    #[must_use]
+    pub fn with_metadata_apart(self, apart: bool) -> Self {
+        Self { metadata_apart: Some(apart), ..self }
     }
 
     /// Works with so many threads, shared by all datasets of this value and its clones; one without this.

@@ -39,13 +39,13 @@ fn the_day_is_swapped_and_the_old_files_are_kept_until_the_next_time() {
     assert_eq!(rows(&built.dir), expected(&all(&built)), "the same rows, each once");
     assert_eq!(open(root.path(), &built.feed).metadata().positions, positions, "positions stay");
     sound(&built);
-    let kept = |id: &str| built.dir.join(format!("_replaced/{id}/year=2025/month=01/day=01"));
+    let kept = |id: &str| books(&built.dir).join(format!("bin/{id}/year=2025/month=01/day=01"));
     assert_eq!(fs::read_dir(kept(&done.id)).unwrap().count(), 2, "two files of before");
 
     let second = again(&built, "again2", &all(&built)).unwrap();
     assert_eq!(fs::read_dir(kept(&second.id)).unwrap().count(), 1);
     assert!(
-        !built.dir.join("_replaced").join(&done.id).exists(),
+        !books(&built.dir).join("bin").join(&done.id).exists(),
         "the next swap of the day takes the older copy away"
     );
     sound(&built);
@@ -121,7 +121,7 @@ fn copies_of_a_day_that_retention_took_are_deleted_after_the_grace_period() {
     assert_eq!(removed.len(), 2);
     drop(dataset);
     assert_eq!(data_files(&built.dir).len(), 2);
-    let left = data_files(&built.dir.join("_replaced"));
+    let left = data_files(&books(&built.dir).join("bin"));
     assert!(!left.is_empty(), "nothing is deleted at once");
     sound(&built);
     // The copies have the time of their folder, and the days that of their move: both are long over.

@@ -240,6 +240,12 @@ impl Faults for StopAt {
     }
 }
 
+/// The folder of a dataset's books.
+pub fn books(dataset_dir: &Path) -> PathBuf {
+    let (name, kind) = (dataset_dir.file_name().unwrap(), dataset_dir.parent().unwrap());
+    kind.parent().unwrap().join("_lakehand").join(kind.file_name().unwrap()).join(name)
+}
+
 /// A copy of a folder with all in it.
 pub fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();

@@ -383,11 +383,17 @@ fn report(feed: &str) -> Report {
         finding(
             FindingKind::LeftoverStaging,
             Severity::Leftover,
-            "_staging",
+            "_lakehand/streams/transaction_stream/staging",
             "2 files (81920 bytes) of a run that stopped",
             Some(Repair::EmptyStaging),
         ),
-        finding(FindingKind::Quarantined, Severity::Note, "_quarantine", "3 rows could not be decoded", None),
+        finding(
+            FindingKind::Quarantined,
+            Severity::Note,
+            "_lakehand/streams/transaction_stream/quarantine",
+            "3 rows could not be decoded",
+            None,
+        ),
     ];
     Report {
         dataset: format!("streams/{feed}"),

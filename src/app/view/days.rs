@@ -176,7 +176,7 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
                     "Kafka had removed these records before they were read; some may be of this day",
                     Tone::Bad,
                 ),
-                Why::Quarantined => ("their rows are in _quarantine/, each with its reason", Tone::Plain),
+                Why::Quarantined => ("their rows are in quarantine, each with its reason", Tone::Plain),
                 Why::Unexplained => (
                     "in no file: a filter, a marker of a transaction, retention of another day, or a loss. C checks the dataset",
                     Tone::Warn,

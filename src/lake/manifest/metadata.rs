@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places};
 use crate::lake::manifest::loss::LostRecords;
 use crate::{Error, Kind, Result};
 
@@ -79,7 +79,7 @@ pub struct Metadata {
     /// Number of the last commit.
     #[serde(default)]
     pub commit_seq: u64,
-    /// Rows put into `_quarantine/` so far.
+    /// Rows put into quarantine so far.
     #[serde(default)]
     pub quarantined_records: u64,
     /// Records that are known to be lost, oldest first.
@@ -204,11 +204,15 @@ const CAP: u64 = 256 << 20;
 /// Runs that are remembered.
 const RUNS: usize = 20;
 
-/// The metadata of the dataset in `dataset_dir`, without taking its lock; `None` where there is none.
+/// The metadata of the dataset in `dataset_dir`, in its folder or apart, without taking its lock; `None` where there is none.
 /// `Kind::Damaged` when it cannot be understood.
 pub fn read_metadata(dataset_dir: &Path) -> Result<Option<Metadata>> {
-    let path = dataset_dir.join(layout::METADATA);
-    let Some(bytes) = fs::read_capped(&path, CAP)? else { return Ok(None) };
+    read_metadata_at(&Places::find(dataset_dir)?.metadata)
+}
+
+/// The metadata in this file.
+pub(crate) fn read_metadata_at(path: &Path) -> Result<Option<Metadata>> {
+    let Some(bytes) = fs::read_capped(path, CAP)? else { return Ok(None) };
     let metadata = serde_json::from_slice(&bytes).map_err(|e| {
         Error::new(Kind::Damaged, format!("the metadata cannot be understood: {e}"))
             .at("file", path.display())

@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, RowFacts, text};
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
 use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
 use crate::lake::manifest::schema;
@@ -243,8 +243,8 @@ impl<'a> Appender<'a> {
             let n = counts.entry(file.key).or_insert(0);
             *n += 1;
             let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
-            let from = self.dataset.relative(&file.staged)?;
+            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
+            let from = self.dataset.staged(&file.staged)?;
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
             done.count(file);
@@ -381,8 +381,8 @@ pub(crate) fn move_quarantine(
     moves: &mut Vec<Move>,
 ) -> Result<u64> {
     let Some((staged, bytes, rows)) = quarantine.finish()? else { return Ok(0) };
-    let to = format!("{}/{}_{commit}.jsonl", layout::QUARANTINE, now.format("%Y%m%d"));
-    moves.push(Move { from: dataset.relative(&staged)?, to, bytes, rows });
+    let to = Place::new(Room::Quarantine, format!("{}_{commit}.jsonl", now.format("%Y%m%d")));
+    moves.push(Move { from: dataset.staged(&staged)?, to, bytes, rows });
     Ok(rows)
 }
 

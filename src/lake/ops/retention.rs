@@ -11,8 +11,8 @@
 //! Streams: partitions whose last day is more than `retention_days` before today, by the date in the path; neither the
 //! time of writing nor that of the file counts. Tables: all but the newest `keep_versions`.
 //!
-//! Moving into the bin is a commit like any other: a reader sees a partition whole or not at all, and only files that
-//! this program made are moved. A set in the bin bears the time of its move in its name, so that the grace period
+//! Moving into the bin is a commit like any other, and only files that this program made are moved: file by file, as names
+//! in the bin do not end in `.parquet`. A set in the bin bears the time of its move in its name, so that the grace period
 //! depends on no record and on no time of the file system.
 
 use std::time::Duration;
@@ -21,9 +21,8 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
-use crate::lake::fs;
-use crate::lake::layout::{self, Leaf};
-use crate::lake::manifest::metadata::PendingDecision;
+use crate::lake::layout::{self, Leaf, Place, Room};
+use crate::lake::manifest::metadata::{Metadata, PendingDecision};
 use crate::lake::ops::replaced::{ReplacedSet, commits, is_data, put_aside_at};
 use crate::lake::txn::commit::Move;
 use crate::{Error, Kind, Result};
@@ -121,7 +120,7 @@ impl Dataset {
         due.retain(|leaf| {
             !leaf.files.iter().any(|file| seq_of(&file.name).is_some_and(|seq| seq > before.commit_seq))
         });
-        let in_bin = !commits(self.dir())?.is_empty();
+        let in_bin = !commits(&self.committer.places)?.is_empty();
         if due.is_empty() && !in_bin {
             return self.note_decision(None).map(|()| Vec::new());
         }
@@ -202,11 +201,15 @@ impl Dataset {
     }
 
     fn surplus_versions(&self) -> Result<Vec<Leaf>> {
-        let current = self.metadata.current_version;
+        let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
+        self.versions_beyond(keep, self.metadata.current_version)
+    }
+
+    /// The folders of versions that the metadata names, without the newest `keep` and without `current`.
+    pub(crate) fn versions_beyond(&self, keep: usize, current: Option<u32>) -> Result<Vec<Leaf>> {
         let mut versions: Vec<u32> =
             self.metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
         versions.sort_unstable_by(|a, b| b.cmp(a));
-        let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
         let due = versions.split_off(keep.min(versions.len()));
         let surplus = |leaf: &Leaf| {
             layout::version_of(&leaf.path).is_some_and(|v| due.contains(&v) && Some(v) != current)
@@ -220,38 +223,9 @@ impl Dataset {
         }
         let mut next = self.metadata.clone();
         next.commit_seq += 1;
-        let id = format!("{:06}-{}", next.commit_seq, layout::retained_word(now));
-        let bin = |path: &str| format!("{}/{id}/{path}", layout::REPLACED);
+        let id = retained_id(next.commit_seq, now);
         let mut moves = Vec::new();
-        let mut removed = Vec::new();
-        for leaf in due {
-            let known = next.partitions.iter().position(|partition| partition.path == leaf.path);
-            let records = known.map_or(0, |at| next.partitions.remove(at).records);
-            let (ours, foreign): (Vec<_>, Vec<_>) = leaf.files.iter().partition(|file| is_data(file));
-            let whole = foreign.is_empty() && !ours.is_empty() && !self.has_hidden(&leaf)?;
-            let bytes = ours.iter().map(|file| file.bytes).sum();
-            // The mark goes first: what comes back is sealed again by its rule.
-            if let Some(from) = self.mark_of(&leaf.path)? {
-                let to = format!("{}/mark_{:06}", layout::TRASH, moves.len());
-                moves.push(Move { from, to, bytes: 0, rows: 0 });
-            }
-            if whole {
-                moves.push(Move { from: leaf.path.clone(), to: bin(&leaf.path), bytes, rows: records });
-            } else {
-                for file in &ours {
-                    let from = format!("{}/{}", leaf.path, file.name);
-                    let to = bin(&from);
-                    moves.push(Move { from, to, bytes: file.bytes, rows: 0 });
-                }
-            }
-            removed.push(RemovedPartition {
-                records,
-                files: ours.len() as u64,
-                bytes,
-                foreign: foreign.iter().map(|file| file.name.clone()).collect(),
-                path: leaf.path,
-            });
-        }
+        let mut removed = self.leave(due, &id, &mut next, &mut moves)?;
         if !moves.is_empty() {
             next.total();
             self.check_lock()?;
@@ -266,6 +240,41 @@ impl Dataset {
         Ok(removed)
     }
 
+    /// The moves by which partitions leave the data for the set `id` of the bin, and the metadata without them.
+    pub(crate) fn leave(
+        &self,
+        due: Vec<Leaf>,
+        id: &str,
+        next: &mut Metadata,
+        moves: &mut Vec<Move>,
+    ) -> Result<Vec<RemovedPartition>> {
+        let mut removed = Vec::new();
+        for leaf in due {
+            let known = next.partitions.iter().position(|partition| partition.path == leaf.path);
+            let records = known.map_or(0, |at| next.partitions.remove(at).records);
+            let (ours, foreign): (Vec<_>, Vec<_>) = leaf.files.iter().partition(|file| is_data(file));
+            let bytes = ours.iter().map(|file| file.bytes).sum();
+            // The mark goes first: what comes back is sealed again by its rule.
+            for (from, bytes) in self.marks_of(&leaf.path)? {
+                let to = Place::trash(format_args!("mark_{:06}", moves.len()));
+                moves.push(Move { from, to, bytes, rows: 0 });
+            }
+            for file in &ours {
+                let path = format!("{}/{}", leaf.path, file.name);
+                let to = Place::aside(Room::Bin, &format!("{id}/{path}"));
+                moves.push(Move { from: Place::data(path), to, bytes: file.bytes, rows: 0 });
+            }
+            removed.push(RemovedPartition {
+                records,
+                files: ours.len() as u64,
+                bytes,
+                foreign: foreign.iter().map(|file| file.name.clone()).collect(),
+                path: leaf.path,
+            });
+        }
+        Ok(removed)
+    }
+
     /// Deletes what retention has put into the bin, and copies of days that the feed no longer keeps, once the grace
     /// period is over.
     fn purge_bin(&mut self, now: DateTime<Utc>) -> Result<()> {
@@ -276,7 +285,7 @@ impl Dataset {
         };
         let first_kept = self.first_kept(now.date_naive());
         let mut due = Vec::new();
-        for commit in commits(self.dir())?.into_iter().filter(|entry| entry.is_dir) {
+        for commit in commits(&self.committer.places)?.into_iter().filter(|entry| entry.is_dir) {
             for leaf in layout::leaves(&commit.path)? {
                 let old = layout::end_of(&leaf.path).zip(first_kept).is_some_and(|(end, kept)| end <= kept);
                 let at = put_aside_at(&commit, &leaf.path);
@@ -305,12 +314,6 @@ impl Dataset {
         self.put_metadata(next)
     }
 
-    /// There is more in the folder than `leaves` lists.
-    fn has_hidden(&self, leaf: &Leaf) -> Result<bool> {
-        let hidden = fs::list(&layout::inside(self.dir(), &leaf.path)?)?;
-        Ok(hidden.iter().filter(|entry| entry.name != layout::SUCCESS).count() != leaf.files.len())
-    }
-
     /// Removes the folder and those above it as far as they are empty.
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
         let mut folder = layout::inside(self.dir(), path)?;
@@ -324,6 +327,11 @@ impl Dataset {
         }
         Ok(())
     }
+}
+
+/// The id of a set that retention puts into the bin.
+pub(crate) fn retained_id(seq: u64, now: DateTime<Utc>) -> String {
+    format!("{seq:06}-{}", layout::retained_word(now))
 }
 
 /// The number of the commit that made a data file, by its name: `data_20250115_000042-1f2e3d4c_1.parquet`.

@@ -6,19 +6,30 @@
 //!            the files get their names in a staged folder; the folder becomes `version=vN` and current with the commit
 //!            then versions beyond `keep_versions` go into the bin
 //! ```
+//!
+//! With `keep_versions` 1 whoever lists the table's folder finds one version at every instant: the table's folder is
+//! exchanged with a prepared one that holds the new version alone. Where the file system cannot do that, or something of
+//! others lies in the folder, the old version leaves before the new one comes: a reader may find none for an instant, and
+//! never two. The folder of before stays in the books (`previous/`) until the next overwrite, so that who has opened it
+//! can list it to its end; then it goes into the bin.
+
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
 use crate::lake::file::open_file::RowFacts;
-use crate::lake::layout;
+use crate::lake::fs;
+use crate::lake::layout::places::{Place, Room};
+use crate::lake::layout::{self, Leaf};
 use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
 use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::ops::replaced::commits;
+use crate::lake::ops::retention::{RemovedPartition, retained_id};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
-use crate::lake::txn::commit::Move;
+use crate::lake::txn::commit::{Move, Swap};
 use crate::lake::write::present::View;
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
@@ -49,10 +60,14 @@ impl<'a> Snapshot<'a> {
         let found = on_disk.iter().filter_map(|entry| layout::version_of(&entry.name));
         // Versions in the bin may come back: their numbers are not used again.
         let mut in_bin = Vec::new();
-        for commit in commits(dataset.dir())?.into_iter().filter(|entry| entry.is_dir) {
+        for commit in commits(&dataset.committer.places)?.into_iter().filter(|entry| entry.is_dir) {
             in_bin.extend(
                 layout::leaves(&commit.path)?.iter().filter_map(|leaf| layout::version_of(&leaf.path)),
             );
+        }
+        let previous = dataset.committer.places.previous();
+        if fs::is_real_dir(&previous)? {
+            in_bin.extend(fs::list(&previous)?.iter().filter_map(|entry| layout::version_of(&entry.name)));
         }
         let current = dataset.metadata.current_version;
         let last = known.chain(found).chain(current).chain(in_bin).max().unwrap_or(0);
@@ -140,7 +155,10 @@ impl<'a> Snapshot<'a> {
             ..Committed::default()
         };
         let fs = self.dataset.committer.fs.clone();
-        let staged = self.dataset.staging(&self.run.id)?.join("version");
+        // The folder that may take the place of the table's.
+        let prepared = self.dataset.staging(&self.run.id)?.join("table");
+        let staged = prepared.join(&folder);
+        fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
         for (n, file) in (0..).zip(&files) {
             fs.rename(&file.staged, &staged.join(layout::snapshot_file(self.run.started, n)))?;
@@ -148,8 +166,7 @@ impl<'a> Snapshot<'a> {
             done.count(file);
         }
         fs.sync_dir(&staged)?;
-        let from = self.dataset.relative(&staged)?;
-        let mut moves = vec![Move { from, to: folder, bytes: done.bytes, rows: done.rows }];
+        let mut moves = Vec::new();
         if let Some(quarantine) = self.quarantine.take() {
             done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, now, &mut moves)?;
         }
@@ -170,9 +187,34 @@ impl<'a> Snapshot<'a> {
         next.total();
         done.duration_ms = duration_ms(&self.run, now);
         next.note_run(run_record(&self.run, &done, now, true));
-        self.dataset.commit(&self.commit_id, moves, next)?;
+        let bin = retained_id(next.commit_seq, now);
+        let due = match self.dataset.feed.keep_versions {
+            0 | 1 => self.dataset.versions_beyond(0, None)?,
+            _ => Vec::new(),
+        };
+        let removed = if self.dataset.can_swap(&due)? {
+            let prepared = self.dataset.staged(&prepared)?;
+            let swap = Swap { prepared: prepared.clone(), version: folder, bytes: done.bytes };
+            let removed = self.dataset.leave(due, &bin, &mut next, &mut Vec::new())?;
+            next.total();
+            self.dataset.commit_with(&self.commit_id, moves, Some(swap), next)?;
+            self.dataset.keep_previous(&prepared, &bin);
+            removed
+        } else {
+            // What goes, goes before the new version comes.
+            let removed = self.dataset.leave(due, &bin, &mut next, &mut moves)?;
+            next.total();
+            let (from, to) = (self.dataset.staged(&staged)?, Place::data(folder));
+            moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
+            self.dataset.commit(&self.commit_id, moves, next)?;
+            for gone in &removed {
+                let _ = self.dataset.remove_empty(&gone.path);
+            }
+            removed
+        };
+        done.removed_versions = versions(&removed);
         // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions = self.dataset.retain_versions(now).unwrap_or_default();
+        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
         Ok(done)
     }
 
@@ -222,6 +264,67 @@ impl<'a> Snapshot<'a> {
             return Err(Error::new(Kind::Bug, "rows were handed to a snapshot that had failed"));
         }
         Ok(())
+    }
+}
+
+fn versions(removed: &[RemovedPartition]) -> Vec<u32> {
+    removed.iter().filter(|gone| gone.files > 0).filter_map(|gone| layout::version_of(&gone.path)).collect()
+}
+
+impl Dataset {
+    /// The table's folder holds `due`, versions of ours that go, and nothing of others; and folders can be exchanged.
+    fn can_swap(&self, due: &[Leaf]) -> Result<bool> {
+        if due.is_empty() {
+            return Ok(false);
+        }
+        for entry in fs::list(self.dir())? {
+            let known = entry.name == layout::METADATA && !self.committer.places.is_apart()
+                || due.iter().any(|leaf| leaf.path == entry.name) && entry.is_dir;
+            if !known {
+                return Ok(false);
+            }
+        }
+        for leaf in due {
+            let inside = fs::list(&self.path(&Place::data(&leaf.path))?)?;
+            if !inside.iter().all(|file| layout::is_ours(&file.name) && !file.is_dir && !file.is_link) {
+                return Ok(false);
+            }
+        }
+        let places = &self.committer.places;
+        // What is beside it is not exchanged with what is in it.
+        Ok(!places.books.starts_with(&places.data)
+            && self.committer.fs.can_exchange(&places.room(Room::Staging))?)
+    }
+
+    /// Keeps the table's folder of before, which an exchange has left at `place`, and puts what was kept until now into the
+    /// set `bin` of the bin. It is no harm where that fails: what lies in staging goes with the next start.
+    fn keep_previous(&self, place: &Place, bin: &str) {
+        let (fs, places) = (&self.committer.fs, &self.committer.places);
+        let previous = places.previous();
+        let _ = self.path(place).and_then(|left| {
+            if fs::is_real_dir(&previous)? {
+                let room = places.room(Room::Bin);
+                let (parent, set) = (fs::parent(&room), room.join(bin));
+                let below = set.strip_prefix(parent).unwrap_or(Path::new(bin));
+                fs.make_dirs(parent, [below], self.feed.visibility.dir_mode())?;
+                for entry in fs::list(&previous)?.into_iter().filter(|entry| entry.is_dir) {
+                    fs.rename(&entry.path, &set.join(&entry.name))?;
+                }
+                fs.remove_tree(&previous)?;
+            }
+            if !fs::is_real_dir(&left)? {
+                return Ok(());
+            }
+            fs.rename(&left, &previous)?;
+            for entry in fs::list(&previous)?.into_iter().filter(|entry| entry.is_dir) {
+                for file in fs::list(&entry.path)?.into_iter().filter(|f| layout::has_parquet_ending(&f.name))
+                {
+                    let aside = Place::aside(Room::Bin, &file.name).path;
+                    fs.rename(&file.path, &entry.path.join(aside))?;
+                }
+            }
+            Ok(())
+        });
     }
 }
 

@@ -7,9 +7,12 @@ use chrono::{DateTime, Utc};
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::file::footer::read_footer;
-use crate::lake::layout;
+use crate::lake::fs;
+use crate::lake::layout::places::original_name;
+use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::metadata::FileFacts;
 use crate::lake::ops::replaced::{commits, is_data};
+use crate::lake::ops::retention::retained_id;
 use crate::lake::ops::undo::{Bundle, Undone};
 use crate::lake::txn::commit::Move;
 use crate::{Error, Kind, Result};
@@ -25,30 +28,39 @@ impl Dataset {
         self.recover_if_needed()?;
         self.check_ready()?;
         let folder = layout::version_folder(version);
+        // The bin, and the folder of before the last overwrite.
+        let places = &self.committer.places;
+        let mut rooms: Vec<(Place, String)> = Vec::new();
+        for commit in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
+            rooms.push((Place::new(Room::Bin, &commit.name), commit.name));
+        }
+        if fs::is_real_dir(&places.previous())? {
+            rooms.push((Place::new(Room::Books, "previous"), "previous".to_owned()));
+        }
         let mut found = None;
         let mut there = Vec::new();
-        for commit in commits(self.dir())?.into_iter().filter(|entry| entry.is_dir) {
-            for leaf in layout::leaves(&commit.path)? {
+        for (place, name) in rooms {
+            for leaf in layout::leaves(&self.path(&place)?)? {
                 there.extend(layout::version_of(&leaf.path).map(|version| format!("v{version}")));
                 if leaf.path == folder {
-                    found = Some((commit.name.clone(), leaf));
+                    found = Some((place.clone(), name.clone(), leaf));
                 }
             }
         }
-        let (commit, leaf) = found.ok_or_else(|| {
+        let (place, commit, leaf) = found.ok_or_else(|| {
             let error = Error::new(Kind::Usage, format!("version v{version} is not in the bin"));
             if there.is_empty() { error } else { error.next(format!("there is {}", there.join(", "))) }
         })?;
         let mut next = self.metadata.clone();
         next.commit_seq += 1;
-        let id = format!("{:06}-{}", next.commit_seq, layout::retained_word(now));
+        let id = retained_id(next.commit_seq, now);
         let mut done = Undone { commit, partition: folder.clone(), id: id.clone(), ..Undone::default() };
         let mut moves = Vec::new();
-        for newer in self.metadata.partitions.iter().filter(|p| layout::version_of(&p.path) > Some(version)) {
-            let to = format!("{}/{id}/{}", layout::REPLACED, newer.path);
-            moves.push(Move { from: newer.path.clone(), to, bytes: newer.bytes, rows: newer.records });
-            done.aside.add(newer.files, newer.records, newer.bytes);
-            next.partitions.retain(|known| known.path != newer.path);
+        let is_newer = |leaf: &layout::Leaf| layout::version_of(&leaf.path) > Some(version);
+        let newer = layout::leaves(self.dir())?.into_iter().filter(is_newer).collect();
+        let left = self.leave(newer, &id, &mut next, &mut moves)?;
+        for gone in &left {
+            done.aside.add(gone.files, gone.records, gone.bytes);
         }
         for file in leaf.files.iter().filter(|file| is_data(file)) {
             // What cannot be read does not come back: the error says whether it is damaged or out of reach.
@@ -61,13 +73,19 @@ impl Dataset {
                 offsets: footer.offsets.hulls().collect(),
             };
             next.add_file(&folder, &facts);
+            let from = Place::new(place.room, format!("{}/{folder}/{}", place.path, file.name));
+            self.committer.fs.set_mode(&file.path, self.feed.visibility.file_mode())?;
+            let to = Place::data(format!("{folder}/{}", original_name(&file.name)));
+            moves.push(Move { from, to, bytes: file.bytes, rows: footer.rows });
         }
-        let from = format!("{}/{}/{folder}", layout::REPLACED, done.commit);
-        moves.push(Move { from, to: folder, bytes: done.back.bytes, rows: done.back.rows });
         next.current_version = Some(version);
         next.total();
         self.commit(&id, moves, next)?;
+        self.empty_trash();
         self.tidy_replaced();
+        for gone in &left {
+            self.remove_empty(&gone.path)?;
+        }
         Ok(done)
     }
 }

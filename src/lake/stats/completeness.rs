@@ -3,7 +3,7 @@
 //! | a hole between the offsets of a file | why |
 //! |---|---|
 //! | filled by another file | none: it is not missing |
-//! | its rows are in `_quarantine/` | [`Why::Quarantined`] |
+//! | its rows are in quarantine | [`Why::Quarantined`] |
 //! | Kafka had removed its records before they were read | [`Why::Lost`] |
 //! | anything else | [`Why::Unexplained`]: a filter, a marker of a transaction, retention of another day, or a loss |
 //! | the footer tells only a hull | [`Why::Unknown`]: too many holes to list |

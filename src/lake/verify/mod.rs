@@ -7,7 +7,7 @@
 //! verdict     scan + feed ─▶ findings, pure: each says what is wrong, where, and what would mend it
 //!   ▼
 //! repair    the moves and the new metadata of all findings in one commit; nothing that holds rows is deleted:
-//!           what does not belong into the data goes to `_damaged/<when>/`
+//!           what does not belong into the data goes to `damaged/<when>/` in the books
 //! ```
 //!
 //! A scan takes the dataset's lock where it can, so that a commit that is under way is not taken for damage.
@@ -30,7 +30,7 @@ pub use repair::{Repaired, repair};
 use chrono::{DateTime, Utc};
 
 use crate::feed::Feed;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places};
 use crate::lake::txn::lock::Lock;
 use crate::lake::{Lake, Owner};
 use crate::{Kind, Result};
@@ -71,17 +71,14 @@ impl Report {
 pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Result<Report> {
     let dir = lake.dataset_dir(feed)?;
     let mut unlocked = None;
-    let locked = match std::fs::symlink_metadata(dir.join("_lock")) {
-        Ok(_) => match Lock::take(lake.fs(), &dir, owner, feed.visibility.file_mode()) {
-            Ok(lock) => Some(lock),
-            Err(e) if e.kind() == Kind::Locked => return Err(e),
-            Err(e) => {
-                unlocked = Some(e.what().to_owned());
-                None
-            }
-        },
-        // Nobody has written here yet, or somebody removed the file: nothing to exclude.
-        Err(_) => None,
+    // Where nobody has written yet, or somebody removed the file, there is nothing to exclude.
+    let locked = match Lock::take_as_is(&Places::find(&dir)?, owner) {
+        Ok(lock) => lock,
+        Err(e) if e.kind() == Kind::Locked => return Err(e),
+        Err(e) => {
+            unlocked = Some(e.what().to_owned());
+            None
+        }
     };
     let report = examine(lake, feed, options, owner.since)?;
     drop(locked);
