@@ -26,7 +26,7 @@ use super::words::ZSTD_LEVELS;
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 21] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
