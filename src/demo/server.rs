@@ -108,7 +108,7 @@ impl DemoServer {
             world: World::new(&options),
             count: watch::Sender::new(options.rows),
             rate: watch::Sender::new(options.rate),
-            catalog: RwLock::new(Catalog::pipeline(options.end_helpers)),
+            catalog: RwLock::new(Catalog::pipeline(options.every_type, options.end_helpers)),
             aggregates: Mutex::default(),
             queries: Mutex::default(),
             faults: Faults::default(),
@@ -168,9 +168,10 @@ impl DemoServer {
         lock(&self.state.queries).len()
     }
 
-    /// A new STRING column, null in every row, at the end of `source` (as CREATE OR REPLACE makes one).
+    /// A new STRING column at the end of `source` (as CREATE OR REPLACE makes one): null in the rows that exist from the
+    /// start, and in a table.
     pub fn add_column(&self, source: &str, column: &str) {
-        self.state.catalog_mut().add_column(source, column);
+        self.state.catalog_mut().add_column(source, column, self.state.options.rows);
     }
 
     /// Cuts what is open and frees the port.

@@ -203,15 +203,15 @@ impl Places {
         let name = data.file_name().unwrap_or_default();
         let (books, site) = books(root, kind_dir, data, name)?;
         let mut is_old = there(&data.join(OLD_LOCK))?;
-        let mut room = |old: &str, room: Room| -> Result<PathBuf> {
+        let mut lies = |old: &str, room: Room| -> Result<PathBuf> {
             let old = data.join(old);
             let found = there(&old)?;
             is_old |= found;
             Ok(if found { old } else { books.join(room.word()) })
         };
         let (staging, quarantine) =
-            (room(OLD_STAGING, Room::Staging)?, room(OLD_QUARANTINE, Room::Quarantine)?);
-        let (bin, damaged) = (room(OLD_BIN, Room::Bin)?, room(OLD_DAMAGED, Room::Damaged)?);
+            (lies(OLD_STAGING, Room::Staging)?, lies(OLD_QUARANTINE, Room::Quarantine)?);
+        let (bin, damaged) = (lies(OLD_BIN, Room::Bin)?, lies(OLD_DAMAGED, Room::Damaged)?);
         let (folder, apart) = (data.join(METADATA), books.join(APART));
         let (metadata, stale_metadata) = match (there(&folder)?, there(&apart)?) {
             (true, true) if commit_seq(&apart) > commit_seq(&folder) => (apart, Some(folder)),

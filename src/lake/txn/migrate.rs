@@ -132,9 +132,10 @@ pub(super) fn place_metadata(committer: &mut Committer, apart: Option<bool>) -> 
 
 /// The metadata moves after them: until then the next start moves what is left.
 fn move_seals(fs: &Fs, places: &Places, apart: bool, mode: u32) -> Result<()> {
-    let (from, to) = match apart {
-        true => (places.data.clone(), places.room(Room::Seals)),
-        false => (places.room(Room::Seals), places.data.clone()),
+    let (from, to) = if apart {
+        (places.data.clone(), places.room(Room::Seals))
+    } else {
+        (places.room(Room::Seals), places.data.clone())
     };
     for folder in sealed(&from)? {
         // A partition that is gone bears no mark.
