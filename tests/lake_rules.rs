@@ -174,7 +174,7 @@ fn the_metadata_has_the_names_of_the_contract() {
         ("last_export", "\"2025-02-10T00:00:05Z\""),
         ("total_records", "2"),
         ("schema_version", "\"1.0\""),
-        ("created_at", "\"2025-01-01T00:00:00Z\""),
+        ("created_at", "\"2025-04-11T00:00:00Z\""),
         ("positions", "{\"0\":2}"),
         ("caught_up", "true"),
         ("checked_at", "\"2025-02-10T00:00:05Z\""),

@@ -132,9 +132,11 @@ fn times_in_seconds_hold_the_feed_and_a_few_odd_ones_do_not() {
     assert_eq!(error.kind(), Kind::Feed);
     assert!(error.to_string().contains("6 of 6 times") && error.to_string().contains("ROWTIME"), "{error}");
     assert!(dataset.metadata().positions.is_empty() && data_files(dataset.dir()).is_empty());
+    assert_eq!(dataset.metadata().pending_decision.as_ref().unwrap().about, "times");
 
     let mostly: Vec<Row> = (0..6).map(|o| (0, o, if o == 3 { T0 / 1000 } else { T0 })).collect();
     export(&mut dataset, &mostly, "two");
+    assert!(dataset.metadata().pending_decision.is_none());
     assert_eq!(rows(dataset.dir()), expected(&mostly));
 }
 

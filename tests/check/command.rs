@@ -41,7 +41,9 @@ fn a_damaged_day_is_found_put_aside_and_exported_again() {
     assert!(victim.exists(), "without --repair nothing is changed");
     assert_eq!(project.run(&["check", "totals"]).code, 0, "the other feed is sound");
 
-    let mended = project.ok(&["check", "raw", "--repair"]);
+    // Mended, and rows are lost of which nobody has taken note.
+    let mended = project.run(&["check", "raw", "--repair"]);
+    assert_eq!(mended.code, 6, "{}", mended.out);
     assert!(mended.out.contains("repaired: unreadable"), "{}", mended.out);
     assert!(mended.out.contains(&format!("{lost} rows were lost to damage")), "{}", mended.out);
     assert_eq!(row_count(&dir), 3_000 - lost);

@@ -140,6 +140,9 @@ fn every_finding_that_is_no_note_has_a_damage_that_shows_it() {
         FindingKind::Quarantined,
         FindingKind::Gap,
         FindingKind::Lost,
+        FindingKind::PositionAhead,
+        FindingKind::DoubledKeys,
+        FindingKind::Pending,
         FindingKind::Aside,
         FindingKind::Replaced,
     ];
