@@ -41,7 +41,7 @@ fn the_second_handle_is_told_who_holds_the_dataset() {
     let error = again().err().unwrap();
     assert_eq!(error.kind(), Kind::Locked);
     assert!(
-        error.to_string().contains("lakehand test (process 4711 on here) since 2025-01-01T00:00:00Z"),
+        error.to_string().contains("lakehand test (process 4711 on here) since 2025-04-11T00:00:00Z"),
         "{error}"
     );
     // Another dataset of the lake is free.

@@ -43,6 +43,7 @@ struct Totals {
     leftovers: u64,
     notes: u64,
     repaired: u64,
+    lost: u64,
     failures: Vec<Kind>,
 }
 
@@ -74,7 +75,13 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
         }
     }
     end(args, &totals);
-    Ok(Exit::of_run(false, &totals.failures))
+    Ok(totals.exit())
+}
+
+impl Totals {
+    fn exit(&self) -> Exit {
+        Exit::of_run(false, &self.failures).or_lost(self.lost > 0)
+    }
 }
 
 /// One feed a dataset, archived ones too: their data stays in the lake.
@@ -146,6 +153,7 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
         totals.failures.push(Kind::Damaged);
     }
     totals.datasets += 1;
+    totals.lost += report.lost;
     totals.files += report.files;
     totals.rows += report.rows;
     sum_up(feed, &report, args.json);
@@ -195,16 +203,19 @@ fn sum_up(feed: &Feed, report: &Report, json: bool) {
 }
 
 fn end(args: &CheckArgs, totals: &Totals) {
-    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, failures } = totals;
+    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, lost, .. } = totals;
     if args.json {
         return say_json(&json!({
             "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
-            "notes": notes, "repaired": repaired, "exit": Exit::of_run(false, failures).code(),
+            "notes": notes, "repaired": repaired, "lost": lost, "exit": totals.exit().code(),
         }));
     }
     let mut line = format!(
         "{datasets} datasets, {rows} rows in {files} files: {damage} damaged, {leftovers} left over, {notes} notes"
     );
+    if *lost > 0 {
+        line += &format!(", {lost} records known to be lost");
+    }
     if args.repair {
         line += &format!(", {repaired} repaired");
     } else if damage + leftovers > 0 {

@@ -108,12 +108,14 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
         client,
         lake: Lake::new(&config.paths.lake)
             .sealing_after(export.seal_after)
+            .retaining(super::retention_rules(config))
             .with_metadata_apart(config.lake.metadata == MetadataPlace::Apart)
             .with_threads(threads(export.threads)),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
             min_free_bytes: export.min_free_bytes,
+            shrink_limit: export.shrink_limit,
             zstd_level: export.zstd_level,
             encodings: export.encodings,
         },

@@ -17,6 +17,7 @@ mod check;
 mod choose;
 mod config;
 mod days;
+mod decide;
 mod demo;
 mod doctor;
 mod export;
@@ -37,6 +38,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::headless::Exit;
 use crate::ksql::client::{Auth, Client, ClientOptions};
+use crate::lake::RetentionRules;
 use crate::log::escape_controls;
 
 /// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
@@ -62,7 +64,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or configuration, 3 server unreachable, \
-                          4 locked by another, 5 lake damaged, 130 interrupted.";
+                          4 locked by another, 5 lake damaged, 6 records are known to be lost, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -203,6 +205,11 @@ fn client(config: &Config) -> Result<Client> {
         inactivity_timeout: server.inactivity_timeout,
         max_row_bytes: config.export.max_row_bytes,
     })
+}
+
+/// How data leaves the lake.
+fn retention_rules(config: &Config) -> RetentionRules {
+    RetentionRules { grace: config.retention.grace, max_share: config.retention.max_share }
 }
 
 /// The runtime on which the network lives; jobs and the event loop have threads of their own. One thread does for a

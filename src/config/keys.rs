@@ -146,6 +146,12 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         }
     ),
+    key!("export.shrink_limit", count shrink_limit, 1..=100),
+    key!("retention.grace", retention.grace, "0s"..="3650d"),
+    key!("retention.max_share", Whole, |c| c.retention.max_share.to_string(), |c, v| put(
+        &mut c.retention.max_share,
+        whole(v, 1, 100)
+    )),
     key!("watch.on_start", Text, |c| word(ON_START, c.watch.on_start), |c, v| put(
         &mut c.watch.on_start,
         choice(v, ON_START)

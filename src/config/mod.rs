@@ -54,6 +54,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// How exports work.
     pub export: ExportConfig,
+    /// `[retention]`
+    pub retention: RetentionConfig,
     /// What the watcher does.
     pub watch: WatchConfig,
     /// How the screen looks.
@@ -171,6 +173,8 @@ pub struct ExportConfig {
     pub encodings: Encodings,
     /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
     pub seal_after: Option<Duration>,
+    /// How much smaller than the version before it a snapshot may be, in percent; feeds may name their own.
+    pub shrink_limit: u32,
 }
 
 impl Default for ExportConfig {
@@ -191,6 +195,7 @@ impl Default for ExportConfig {
             zstd_level: 1,
             encodings: Encodings::Portable,
             seal_after: None,
+            shrink_limit: 50,
         }
     }
 }
@@ -303,6 +308,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// How data leaves the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long what retention or a newer snapshot has removed stays in the bin.
+    pub grace: Duration,
+    /// Largest share of a dataset's rows that goes at once without a decision, in percent.
+    pub max_share: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(7 * 24 * 3600), max_share: 50 }
+    }
+}
+
 impl Config {
     /// The built-in values for a root folder.
     fn new(root: PathBuf) -> Self {
@@ -317,6 +337,7 @@ impl Config {
             lake: LakeConfig::default(),
             server: ServerConfig::default(),
             export: ExportConfig::default(),
+            retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
             screen: ScreenConfig::default(),
             origins: BTreeMap::new(),

@@ -49,13 +49,16 @@ pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
 pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::facts::nothing_yet;
-pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use manifest::loss::{LossCause, LostRecords};
+pub use manifest::metadata::{
+    ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
+};
 pub use manifest::offsets::{OffsetRuns, PartitionRuns};
 pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
-pub use ops::retention::RemovedPartition;
+pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
@@ -72,6 +75,7 @@ pub struct Lake {
     root: PathBuf,
     fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
+    retention: RetentionRules,
     metadata_apart: Option<bool>,
     pool: Arc<Pool>,
 }
@@ -83,6 +87,7 @@ impl Lake {
             root: root.into(),
             fs: fs::Fs::default(),
             seal_after: None,
+            retention: RetentionRules::default(),
             metadata_apart: None,
             pool: Arc::new(Pool::new(1)),
         }
@@ -97,6 +102,12 @@ impl Lake {
     #[must_use]
     pub fn sealing_after(self, seal_after: Option<std::time::Duration>) -> Self {
         Self { seal_after, ..self }
+    }
+
+    /// The same lake, from which data leaves by these rules.
+    #[must_use]
+    pub fn retaining(self, retention: RetentionRules) -> Self {
+        Self { retention, ..self }
     }
 
     /// The same lake, whose metadata and seals are apart from the data, in `_lakehand/`, or in the datasets' folders.
@@ -142,6 +153,8 @@ pub struct Limits {
     pub target_file_bytes: u64,
     /// Free space that stays on the lake's file system, bytes.
     pub min_free_bytes: u64,
+    /// How much smaller than the version before it a snapshot may be where the feed does not tell, percent.
+    pub shrink_limit: u32,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
     /// How columns are encoded.
@@ -154,6 +167,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
+            shrink_limit: 50,
             zstd_level: 1,
             encodings: Encodings::Portable,
         }

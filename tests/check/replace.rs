@@ -5,7 +5,7 @@ use std::fs;
 use chrono::NaiveDate;
 use lakehand::Kind;
 use lakehand::lake::verify::{FindingKind, Options, check, repair};
-use lakehand::lake::{Dataset, Lake};
+use lakehand::lake::{BeforeRun, Clock, Dataset, Lake};
 
 use crate::damages::{Built, build};
 use crate::lake_support::*;
@@ -111,7 +111,7 @@ fn a_swap_that_is_stopped_anywhere_is_before_or_after() {
 }
 
 #[test]
-fn retention_takes_the_copies_of_a_day_with_it() {
+fn copies_of_a_day_that_retention_took_are_deleted_after_the_grace_period() {
     let root = tempfile::tempdir().unwrap();
     let mut built = build(root.path(), false);
     again(&built, "again", &all(&built)).unwrap();
@@ -122,6 +122,16 @@ fn retention_takes_the_copies_of_a_day_with_it() {
     drop(dataset);
     assert_eq!(data_files(&built.dir).len(), 2);
     let left = data_files(&books(&built.dir).join("bin"));
-    assert!(left.is_empty(), "{left:?}");
+    assert!(!left.is_empty(), "nothing is deleted at once");
     sound(&built);
+    // The copies have the time of their folder, and the days that of their move: both are long over.
+    let now = chrono::Utc::now() + chrono::TimeDelta::days(8);
+    let mut dataset = open(&built.root, &built.feed);
+    // All of the files are of this run: nothing more goes.
+    let before = BeforeRun { commit_seq: 0, last_export: None };
+    dataset.retain_within(Clock { now, server: Some(now) }, before).unwrap();
+    drop(dataset);
+    let left = data_files(&books(&built.dir).join("bin"));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(data_files(&built.dir).len(), 2);
 }

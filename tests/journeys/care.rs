@@ -192,7 +192,7 @@ fn damaged() -> Report {
         finding(FindingKind::Empty, Severity::Damage, Some(Repair::MoveAside)),
         finding(FindingKind::Gap, Severity::Note, None),
     ];
-    Report { dataset: "streams/payments".into(), findings, files: 3, rows: 300, unlocked: None }
+    Report { dataset: "streams/payments".into(), findings, files: 3, rows: 300, unlocked: None, lost: 0 }
 }
 
 fn checked(report: lakehand::Result<Report>, mended: Option<Vec<Finding>>) -> Message {

@@ -41,6 +41,7 @@ pub fn stream_feed() -> Feed {
         compression: Compression::Zstd(None),
         retention_days: None,
         keep_versions: 1,
+        shrink_limit: None,
         visibility: Visibility::Restricted,
         read: ReadWay::Auto,
         mode: ExportMode::Batch,
@@ -71,7 +72,7 @@ pub fn limits() -> Limits {
 }
 
 pub fn owner() -> Owner {
-    Owner { what: "lakehand test".to_owned(), pid: 4711, host: "here".to_owned(), since: at(T0) }
+    Owner { what: "lakehand test".to_owned(), pid: 4711, host: "here".to_owned(), since: at(T0 + 100 * DAY) }
 }
 
 pub fn open(root: &Path, feed: &Feed) -> Dataset {

@@ -118,6 +118,7 @@ impl Lake {
             duplicates: 0,
             files_open: 0,
             expected: rows,
+            lost: 0,
         };
         let over = |outcome, rows, seconds| {
             What::Finished(Finished {
@@ -394,7 +395,14 @@ fn report(feed: &str) -> Report {
             None,
         ),
     ];
-    Report { dataset: format!("streams/{feed}"), findings, files: 60, rows: 4_204_311, unlocked: None }
+    Report {
+        dataset: format!("streams/{feed}"),
+        findings,
+        files: 60,
+        rows: 4_204_311,
+        lost: 0,
+        unlocked: None,
+    }
 }
 
 /// What the program would answer to an effect.

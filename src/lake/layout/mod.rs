@@ -167,6 +167,18 @@ pub(crate) fn commit_seq(id: &str) -> Option<u64> {
     id.split_once('-')?.0.parse().ok()
 }
 
+/// The word that marks a set in the bin as put there by retention, with the time: `retain20250115T100000Z`.
+pub(crate) fn retained_word(now: DateTime<Utc>) -> String {
+    now.format("retain%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// When retention put a set into the bin, by the id of its commit; `None` for other sets.
+pub(crate) fn retained_at(commit: &str) -> Option<DateTime<Utc>> {
+    let (_, word) = commit.split_once('-')?;
+    let time = chrono::NaiveDateTime::parse_from_str(word, "retain%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc())
+}
+
 /// Up to eight letters and digits of a run's id, fit for a file name.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(8).collect();

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
 use crate::lake::layout::{self, Places};
+use crate::lake::manifest::loss::LostRecords;
 use crate::{Error, Kind, Result};
 
 /// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
@@ -81,12 +82,39 @@ pub struct Metadata {
     /// Rows put into quarantine so far.
     #[serde(default)]
     pub quarantined_records: u64,
+    /// Records that are known to be lost, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_records: Vec<LostRecords>,
+    /// Something that an operator has to decide before it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_decision: Option<PendingDecision>,
+    /// Tables: primary keys that came more than once in the current snapshot; at least so many.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubled_keys: u64,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
     /// Fields that this version does not know; kept as they are.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// What waits for a decision of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingDecision {
+    /// `snapshot` or `retention`.
+    pub about: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What would be done, and why it is not, in words.
+    pub what: String,
+    /// Rows that the dataset has.
+    pub rows_before: u64,
+    /// Rows that it would have.
+    pub rows_after: u64,
+    /// An operator has accepted it: it is done once, by the next export.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
 }
 
 /// One partition folder.
@@ -237,6 +265,9 @@ impl Metadata {
             timestamp_column: None,
             commit_seq: 0,
             quarantined_records: 0,
+            lost_records: Vec::new(),
+            pending_decision: None,
+            doubled_keys: 0,
             runs: Vec::new(),
             other: Map::new(),
         };

@@ -22,6 +22,7 @@ use crate::lake::file::footer::{FooterFacts, read_footer};
 use crate::lake::file::open_file::{RowFacts, text};
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
 use crate::lake::manifest::runs::Runs;
@@ -252,6 +253,7 @@ impl<'a> Replacer<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&facts.schema_version);
         next.last_export = next.last_export.max(Some(now));
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         done.positions.clone_from(&next.positions);
         done.duration_ms = duration_ms(&self.run, now);

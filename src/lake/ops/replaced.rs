@@ -32,6 +32,19 @@ pub struct ReplacedSet {
     pub rows: u64,
 }
 
+impl ReplacedSet {
+    /// The name of a set alone.
+    pub(crate) fn named(commit: &str, partition: &str) -> Self {
+        let (commit, partition) = (commit.to_owned(), partition.to_owned());
+        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0 }
+    }
+
+    /// Retention put it there, and deletes it after its grace period.
+    pub fn is_retained(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+}
+
 /// Every set in the dataset in `dataset_dir`, by partition, the oldest first. Takes no lock.
 pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
     let mut sets = Vec::new();
@@ -43,7 +56,7 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
             let ours = leaf.files.iter().filter(|file| is_data(file));
             let mut set = ReplacedSet {
                 commit: commit.name.clone(),
-                at: changed(&commit.path.join(&leaf.path)),
+                at: put_aside_at(&commit, &leaf.path),
                 partition: leaf.path.clone(),
                 files: 0,
                 bytes: 0,
@@ -76,6 +89,11 @@ pub(crate) fn commits(places: &Places) -> Result<Vec<fs::Entry>> {
 /// A regular file that this program made, by its name.
 pub(crate) fn is_data(file: &fs::Entry) -> bool {
     layout::is_ours(&file.name) && !file.is_dir && !file.is_link
+}
+
+/// When a set was put aside: by its name where retention did it, else by its folder's time.
+pub(crate) fn put_aside_at(commit: &fs::Entry, partition: &str) -> Option<DateTime<Utc>> {
+    layout::retained_at(&commit.name).or_else(|| changed(&commit.path.join(partition)))
 }
 
 fn changed(path: &Path) -> Option<DateTime<Utc>> {

@@ -9,8 +9,10 @@
 //!
 //! The mark comes with a commit, after every row that the lake knew of. It goes with the commit that brings a late row,
 //! before that row can be seen: a reader that saw the mark and then reads the folder never misses rows without the mark
-//! having gone. It lies in the partition's folder, or in the books where the metadata is apart. "Complete" is the watermark (`complete_through`): the instant at which the log's ends were asked for.
-//! Feeds read the idle way have no such instant, and so no seals.
+//! having gone. It lies in the partition's folder, or in the books where the metadata is apart. "Complete" is the
+//! watermark (`complete_through`): the instant at which the log's ends were asked for. The instant needs a second witness
+//! besides this machine's clock: the server's, or the time of a row (see [`crate::export`]). Feeds read the idle way have
+//! no such instant, and so no seals.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -31,7 +33,9 @@ impl Dataset {
         let Some(after) = self.seal_after.and_then(|after| TimeDelta::from_std(after).ok()) else {
             return Ok(Vec::new());
         };
-        let Some(through) = self.metadata.complete_through.filter(|_| self.metadata.caught_up) else {
+        let through =
+            self.metadata.complete_through.filter(|through| self.metadata.caught_up && *through <= now);
+        let Some(through) = through else {
             return Ok(Vec::new());
         };
         if self.feed.kind != FeedKind::Stream {
@@ -41,7 +45,10 @@ impl Dataset {
         let zone = zone_of(&next);
         let mut sealed = Vec::new();
         // A day that is known to lack rows is not complete, however far the lake is.
-        let may_be = |p: &&mut PartitionInfo| p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0;
+        let known = &self.metadata;
+        let may_be = |p: &&mut PartitionInfo| {
+            p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0 && !known.may_lack_records(&p.path)
+        };
         for partition in next.partitions.iter_mut().filter(may_be) {
             let due = end_of(&partition.path, zone).and_then(|end| end.checked_add_signed(after));
             if due.is_some_and(|due| due <= through) {

@@ -21,6 +21,7 @@ use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
 use crate::lake::layout::places::original_name;
 use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata_at};
 use crate::lake::manifest::runs::Runs;
 use crate::lake::manifest::schema;
@@ -62,6 +63,11 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// It takes back what retention did: by the same rule the next export would do it again.
+    pub fn is_of_retention(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+
     /// What was done, in words; of a preview what would be.
     pub fn sentence(&self) -> String {
         let some = |bundle: &Bundle| {
@@ -293,6 +299,7 @@ impl Plan {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        next.note_partition_losses(LossCause::Undo, now);
         next.total();
     }
 

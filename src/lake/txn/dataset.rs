@@ -20,7 +20,7 @@ use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
 use crate::lake::txn::migrate;
 use crate::lake::write::present::View;
-use crate::lake::{Appender, Lake, Limits, Owner, RunInfo, Snapshot};
+use crate::lake::{Appender, Lake, Limits, Owner, RetentionRules, RunInfo, Snapshot};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -43,6 +43,8 @@ pub struct Dataset {
     pub(crate) needs_recovery: bool,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
+    /// How data leaves the dataset.
+    pub(crate) retention: RetentionRules,
     /// Where the metadata is to be; `None`: where it is.
     metadata_apart: Option<bool>,
 }
@@ -128,6 +130,7 @@ impl Dataset {
             owner,
             needs_recovery: true,
             seal_after: lake.seal_after,
+            retention: lake.retention,
             metadata_apart: lake.metadata_apart,
         })
     }
@@ -179,9 +182,15 @@ impl Dataset {
         next.describe(&self.feed);
         self.advance(&mut next, positions.clone())?;
         next.read_way = Some(way.to_owned());
-        next.complete_through = next.complete_through.max(through);
+        next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
+        self.put_metadata(next)
+    }
+
+    /// Replaces the metadata alone: no file comes or goes with it.
+    pub(crate) fn put_metadata(&mut self, next: Metadata) -> Result<()> {
+        self.lock.check()?;
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())

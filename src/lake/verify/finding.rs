@@ -112,6 +112,18 @@ kinds! {
     Gap = "gap",
     /// A repair or an undo has noted that rows are no longer there.
     Lost = "lost",
+    /// The metadata claims that the lake is complete through an instant that is still to come.
+    FutureWatermark = "future-watermark",
+    /// The metadata names a commit, or a look at the source, of a time that is still to come.
+    FutureExport = "future-export",
+    /// A partition is sealed that is not over, or of which records are known to be lost.
+    GroundlessSeal = "groundless-seal",
+    /// The metadata would go on reading beyond the last row that a file holds.
+    PositionAhead = "position-ahead",
+    /// A snapshot has one primary key more than once.
+    DoubledKeys = "doubled-keys",
+    /// Something waits for a decision of the operator.
+    Pending = "pending",
     /// Files that a repair put aside.
     Aside = "aside",
     /// Files that a day exported again has replaced.

@@ -12,6 +12,7 @@
 //!
 //! A scan takes the dataset's lock where it can, so that a commit that is under way is not taken for damage.
 
+mod claims;
 mod counts;
 mod deep;
 mod finding;
@@ -25,6 +26,8 @@ use std::collections::BTreeSet;
 
 pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use repair::{Repaired, repair};
+
+use chrono::{DateTime, Utc};
 
 use crate::feed::Feed;
 use crate::lake::layout::{self, Places};
@@ -51,6 +54,8 @@ pub struct Report {
     pub files: u64,
     /// Rows that their footers count.
     pub rows: u64,
+    /// Records that are known to be lost, of which no operator has taken note.
+    pub lost: u64,
     /// Why the lock could not be taken, where that is so: a commit under way may then look like damage.
     pub unlocked: Option<String>,
 }
@@ -75,15 +80,15 @@ pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Resul
             None
         }
     };
-    let report = examine(lake, feed, options)?;
+    let report = examine(lake, feed, options, owner.since)?;
     drop(locked);
     Ok(Report { unlocked, ..report })
 }
 
 /// The dataset as it lies there.
-fn examine(lake: &Lake, feed: &Feed, options: Options) -> Result<Report> {
+fn examine(lake: &Lake, feed: &Feed, options: Options, now: DateTime<Utc>) -> Result<Report> {
     let scan = look(lake, feed, options)?;
-    Ok(report(feed, &scan))
+    Ok(report(feed, &scan, now))
 }
 
 fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
@@ -94,8 +99,8 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
     Ok(scan)
 }
 
-fn report(feed: &Feed, scan: &Scan) -> Report {
-    let mut findings = verdict::judge(feed, scan);
+fn report(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Report {
+    let mut findings = verdict::judge(feed, scan, now);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
     let footers = scan.files.iter().filter_map(|file| file.footer.as_ref().ok());
     Report {
@@ -103,6 +108,10 @@ fn report(feed: &Feed, scan: &Scan) -> Report {
         findings,
         files: scan.files.len() as u64,
         rows: footers.map(|footer| footer.rows).sum(),
+        lost: match &scan.metadata {
+            Some(Ok(metadata)) => metadata.open_lost_records(),
+            _ => 0,
+        },
         unlocked: None,
     }
 }

@@ -14,6 +14,7 @@ use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::Footer;
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo};
 use crate::lake::manifest::rebuild;
 use crate::lake::txn::commit::{Committer, Move};
@@ -55,18 +56,19 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         }
         _ => return Ok(Repaired { done, left: check(lake, feed, options, &owner)? }),
     }
+    let now = owner.since;
     let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
     let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
     for _ in 0..PASSES {
         let scan = look(lake, feed, options)?;
-        let found = report(feed, &scan);
+        let found = report(feed, &scan, now);
         let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
         if todo.is_empty() {
             return Ok(Repaired { done, left: found });
         }
         done.extend(Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?);
     }
-    let left = report(feed, &look(lake, feed, options)?);
+    let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })
 }
 
@@ -104,7 +106,8 @@ impl Bench<'_> {
             if let Some(Ok(metadata)) = &self.scan.metadata {
                 self.dataset.metadata = metadata.clone();
                 self.dataset.needs_recovery = false;
-                self.dataset.retain_versions()?;
+                let now = self.dataset.now();
+                self.dataset.retain_versions(now)?;
             }
             return Ok(retain);
         }
@@ -289,6 +292,12 @@ impl Bench<'_> {
             next.current_version = next.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
         }
         next.quarantined_records = self.scan.quarantined;
+        let now = self.dataset.now();
+        // What a wrong clock has said is taken back.
+        next.last_export = next.last_export.map(|at| at.min(now));
+        next.checked_at = next.checked_at.map(|at| at.min(now));
+        next.claim(None, now);
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         next
     }

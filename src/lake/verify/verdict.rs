@@ -10,10 +10,12 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
 use super::offsets::{Held, overlaps};
 use super::scan::{DataFile, Intent, Scan};
-use super::{counts, dataset_name, order};
+use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::Footer;
 use crate::lake::layout::{self, Room};
@@ -22,9 +24,9 @@ use crate::lake::manifest::runs::length;
 use crate::lake::manifest::schema;
 
 /// All findings, unsorted.
-pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
+pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
     let mut judge =
-        Verdict { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
+        Verdict { feed, scan, now, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
     judge.all();
     judge.found
 }
@@ -32,6 +34,8 @@ pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
 pub(super) struct Verdict<'a> {
     pub(super) feed: &'a Feed,
     pub(super) scan: &'a Scan,
+    /// The time of the check.
+    pub(super) now: DateTime<Utc>,
     pub(super) found: Vec<Finding>,
     /// Files that a finding takes out of the data.
     pub(super) condemned: BTreeSet<usize>,
@@ -114,6 +118,7 @@ impl Verdict<'_> {
             order::versions(self, metadata);
         }
         counts::compare(self, metadata);
+        claims::compare(self, metadata);
         order::quarantine(self, metadata);
     }
 
