@@ -162,7 +162,7 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     refused(Kind::Damaged, "cannot be read");
     // A copy of it stands in its place.
     fs::write(&file, &whole).unwrap();
-    let place = built.dir.join(file.strip_prefix(&set).unwrap());
+    let place = built.dir.join(file.strip_prefix(&set).unwrap()).with_extension("");
     fs::write(&place, b"x").unwrap();
     refused(Kind::Damaged, "is in its place already");
     fs::remove_file(place).unwrap();
