@@ -29,7 +29,7 @@ use lakehand::lake::{Appender, Commit, Dataset, Lake, Limits, Owner, RunInfo};
 use lakehand::pool::Pool;
 use sets::{Set, T0};
 
-/// Bytes that the intake hands on at once.
+/// Bytes that the chunk reader hands on at once.
 pub const PIECE: usize = 256 << 10;
 
 pub fn at(ms: i64) -> DateTime<Utc> {
@@ -187,7 +187,7 @@ pub fn read_file(
     rows.end().map(|completion| completion.rows)
 }
 
-/// The framed bytes of a set in pieces as the intake hands them on.
+/// The framed bytes of a set in pieces as the chunk reader hands them on.
 pub fn pieces(set: &Set) -> Vec<Bytes> {
     let mut pieces = vec![Bytes::from(set.header())];
     let mut piece = Vec::new();

@@ -4,8 +4,8 @@
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
 //!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
-//!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
-//!        │                   echo     the second query by which `idle` learns of an end
+//!        ├─ stream    rows by offset until the bound; commits as it goes
+//!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all                      rows     bytes -> elements -> batches
 //!        └─ position  which offset comes next, which row was seen already
@@ -16,13 +16,13 @@
 //! but the client, so that a slow disk or server holds up one feed and never the program.
 
 pub mod cancel;
+mod chunk_reader;
 mod context;
 mod day;
 mod decoding;
-mod echo;
+mod end_probe;
 pub mod engine;
 pub mod event;
-mod intake;
 mod job;
 pub mod plan;
 mod position;
@@ -45,5 +45,5 @@ pub use progress::{Progress, Stage};
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
     const LEAST: usize = 16 << 20;
-    (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + decoding::MEMORY).max(LEAST)
+    (memory / concurrency.max(1)).saturating_sub(chunk_reader::MEMORY + decoding::MEMORY).max(LEAST)
 }

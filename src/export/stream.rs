@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use arrow::array::RecordBatch;
 use arrow::compute::filter_record_batch;
 
+use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
-use super::echo::Echo;
+use super::end_probe::EndProbe;
 use super::event::What;
-use super::intake::{Intake, Piece};
 use super::plan::{Plan, PushWay, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
@@ -81,7 +81,7 @@ struct Read<'a> {
     spans: &'a Spans,
     /// `None` for the mirror, which ends by itself.
     way: Option<PushWay>,
-    intake: Intake,
+    chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
     /// The last byte, or the last sign that the server works on our query.
@@ -91,7 +91,7 @@ struct Read<'a> {
     last_asked: Option<Instant>,
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
-    echo: Option<Echo>,
+    end_probe: Option<EndProbe>,
     /// How often the tail was asked for again.
     looks: u32,
 }
@@ -126,7 +126,7 @@ impl<'a> Read<'a> {
             plan,
             spans,
             way,
-            intake: Intake::start(&context.handle, answer),
+            chunk_reader: ChunkReader::start(&context.handle, answer),
             rows,
             sink,
             alive: now,
@@ -134,7 +134,7 @@ impl<'a> Read<'a> {
             last_commit: now,
             last_asked: None,
             processed: None,
-            echo: (way == Some(PushWay::Idle)).then(|| Echo::start(context, &plan.source.name)),
+            end_probe: (way == Some(PushWay::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
         })
     }
@@ -169,7 +169,7 @@ impl<'a> Read<'a> {
             selection,
             self.context.lake.pool(),
         )?;
-        self.intake = Intake::start(&self.context.handle, answer);
+        self.chunk_reader = ChunkReader::start(&self.context.handle, answer);
         self.looks += 1;
         self.alive = Instant::now();
         (self.last_byte, self.last_asked, self.processed) = (self.alive, None, None);
@@ -182,7 +182,7 @@ impl<'a> Read<'a> {
                 return Ok(Stop::Cancelled);
             }
             let wait = if self.sink.fresh { SETTLE } else { NAP };
-            match self.intake.next(wait)? {
+            match self.chunk_reader.next(wait)? {
                 Piece::Data(bytes) => {
                     self.context.progress.received(bytes.len());
                     self.last_byte = Instant::now();
@@ -211,7 +211,7 @@ impl<'a> Read<'a> {
     fn is_done(&mut self) -> Result<bool> {
         match self.way {
             Some(PushWay::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
-            Some(PushWay::Idle) => match self.echo.as_mut().map(Echo::outcome) {
+            Some(PushWay::Idle) => match self.end_probe.as_mut().map(EndProbe::outcome) {
                 Some(Some(Ok(()))) => Ok(self.last_byte.elapsed() >= self.context.options.quiet),
                 Some(Some(Err(error))) => Err(error),
                 _ => Ok(false),

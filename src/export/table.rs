@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 
+use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::event::What;
-use super::intake::{Intake, Piece};
 use super::plan::Plan;
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
@@ -34,14 +34,14 @@ pub(super) fn read(
     let mut rows =
         Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None };
-    let mut intake = Intake::start(&context.handle, answer);
+    let mut chunk_reader = ChunkReader::start(&context.handle, answer);
     let mut last_byte = Instant::now();
     loop {
         if context.cancel.is_cancelled() {
             sink.snapshot.abandon()?;
             return Ok(Stop::Cancelled);
         }
-        match intake.next(NAP)? {
+        match chunk_reader.next(NAP)? {
             Piece::Data(bytes) => {
                 context.progress.received(bytes.len());
                 last_byte = Instant::now();

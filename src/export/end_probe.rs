@@ -1,4 +1,4 @@
-//! A second query over the same stream, for nothing but its end: the `idle` way's only hint of where the end is.
+//! A second query over the same stream, for nothing but its end: the only hint of where the end is for a read of mode `idle`.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use crate::ksql::response::Frames;
 use crate::ksql::statement;
 
 /// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
-pub(super) struct Echo {
+pub(super) struct EndProbe {
     outcome: tokio::sync::oneshot::Receiver<Result<()>>,
     ended: bool,
 }
 
-impl Echo {
+impl EndProbe {
     pub(super) fn start(context: &Context, source: &str) -> Self {
         let (send, outcome) = tokio::sync::oneshot::channel();
         let client = context.client.clone();
