@@ -300,7 +300,7 @@ fn a_day_that_is_asked_for_while_an_export_runs_is_not_left_to_the_next_one() {
                 What::Finished(finished) => {
                     told.push(format!("{:?}", finished.outcome));
                     if asked == 1 {
-                        // The desk hears of the end just after us.
+                        // The engine hears of the end just after us.
                         tokio::time::sleep(Duration::from_millis(300)).await;
                         asked = 2;
                         engine.submit(request()).await;

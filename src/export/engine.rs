@@ -76,7 +76,7 @@ impl Engine {
             program: setup.program,
             clock: setup.clock,
         };
-        let desk = Desk {
+        let actor = EngineActor {
             shared,
             scheduler: Scheduler::new(setup.concurrency),
             waiting: BTreeMap::new(),
@@ -85,7 +85,7 @@ impl Engine {
             commands: commands.downgrade(),
             closed: false,
         };
-        tokio::spawn(desk.run(inbox));
+        tokio::spawn(actor.run(inbox));
         (Self { commands }, outbox)
     }
 
@@ -116,13 +116,13 @@ impl Engine {
     }
 
     async fn send(&self, command: Command) {
-        // The desk outlives its handles unless it was closed and has ended: then there is nothing left to ask for.
+        // The actor outlives its handles unless it was closed and has ended: then there is nothing left to ask for.
         let _ = self.commands.send(command).await;
     }
 }
 
 /// The one owner of the queue.
-struct Desk {
+struct EngineActor {
     shared: Shared,
     scheduler: Scheduler,
     waiting: BTreeMap<String, Request>,
@@ -133,7 +133,7 @@ struct Desk {
     closed: bool,
 }
 
-impl Desk {
+impl EngineActor {
     async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         while let Some(command) = inbox.recv().await {
             match command {

@@ -87,7 +87,7 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
     let now = Now::of(clock);
     let (brain, step) = Brain::start(&paths, &config, catalog, has_data, now);
     let (looked, looks) = mpsc::channel(1);
-    let mut desk = Desk {
+    let mut driver = WatchDriver {
         paths,
         concurrency,
         clock,
@@ -101,13 +101,13 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
         unreadable: None,
         crowded: Vec::new(),
     };
-    desk.greet(step);
+    driver.greet(step);
     let begun = now.steady;
-    let ended = desk.run(Inboxes { events, hints, looks, greetings }, &mut signals).await;
+    let ended = driver.run(Inboxes { events, hints, looks, greetings }, &mut signals).await;
     drop(watcher);
     ended?;
-    desk.totals.elapsed = begun.elapsed();
-    desk.report.end(&desk.totals, Exit::Done);
+    driver.totals.elapsed = begun.elapsed();
+    driver.report.end(&driver.totals, Exit::Done);
     Ok(Exit::Done)
 }
 
@@ -145,7 +145,7 @@ fn start_hand(engine: Engine) -> UnboundedSender<Deed> {
 }
 
 /// The one owner of the state.
-struct Desk {
+struct WatchDriver {
     paths: FeedPaths,
     concurrency: usize,
     clock: fn() -> DateTime<Utc>,
@@ -163,7 +163,7 @@ struct Desk {
     crowded: Vec<String>,
 }
 
-impl Desk {
+impl WatchDriver {
     async fn run(&mut self, inboxes: Inboxes, signals: &mut Signals) -> Result<()> {
         let Inboxes { mut events, mut hints, mut looks, mut greetings } = inboxes;
         loop {

@@ -7,7 +7,7 @@ use lakehand::lake::verify::{Finding, FindingKind, Repair, Report, Severity};
 use lakehand::lake::{DayState, Gap, Metadata, PartitionState, ReplacedSet, Why};
 use lakehand::{Error, Kind};
 
-use crate::support::{Desk, entry, metadata, queued, start, started, stream};
+use crate::support::{Journey, entry, metadata, queued, start, started, stream};
 
 const TENTH: &str = "year=2025/month=01/day=10";
 const ELEVENTH: &str = "year=2025/month=01/day=11";
@@ -62,124 +62,143 @@ fn days(replaced: Vec<ReplacedSet>) -> Message {
 }
 
 /// The partitions of a stream are open.
-fn open(replaced: Vec<ReplacedSet>) -> Desk {
-    let mut desk = Desk::new(vec![stream("payments")]);
-    desk.tell(dataset(held(&[TENTH, ELEVENTH, "year=2025/month=01/day=13"])));
-    desk.press("P").tell(dataset(held(&[TENTH, ELEVENTH, "year=2025/month=01/day=13"])));
+fn open(replaced: Vec<ReplacedSet>) -> Journey {
+    let mut journey = Journey::new(vec![stream("payments")]);
+    journey.tell(dataset(held(&[TENTH, ELEVENTH, "year=2025/month=01/day=13"])));
+    journey.press("P").tell(dataset(held(&[TENTH, ELEVENTH, "year=2025/month=01/day=13"])));
     assert!(
-        desk.take().contains(&Effect::LoadDays("payments".into())),
+        journey.take().contains(&Effect::LoadDays("payments".into())),
         "what is known of the days is asked for"
     );
-    desk.tell(days(replaced));
-    desk
+    journey.tell(days(replaced));
+    journey
 }
 
 #[test]
 fn each_day_bears_a_mark_and_tells_what_is_known_of_it() {
-    let mut desk = open(vec![]);
-    desk.sees("year=2025/month=01/day=10 | 100 | 4.0 KiB | 2").sees("| sealed").sees("| gap 3");
-    desk.sees("offsets 0:10..=119 1:7..=9 · no gap");
-    desk.sees("the lake is complete through 2025-01-15 13:59:00Z");
-    desk.press("j").sees("3 offsets unexplained (0:20..=22), 1 offsets quarantined (0:40..=40)");
-    desk.press("/").write("state:gap").press("enter").sees_no("day=10 |").sees("day=11 | 100").press("esc");
-    desk.press("i").reads("Gaps between them").reads("3 offsets unexplained (0:20..=22): in no file");
-    desk.reads("0: 10 to 119").reads("complete, and not sealed");
+    let mut journey = open(vec![]);
+    journey.sees("year=2025/month=01/day=10 | 100 | 4.0 KiB | 2").sees("| sealed").sees("| gap 3");
+    journey.sees("offsets 0:10..=119 1:7..=9 · no gap");
+    journey.sees("the lake is complete through 2025-01-15 13:59:00Z");
+    journey.press("j").sees("3 offsets unexplained (0:20..=22), 1 offsets quarantined (0:40..=40)");
+    journey
+        .press("/")
+        .write("state:gap")
+        .press("enter")
+        .sees_no("day=10 |")
+        .sees("day=11 | 100")
+        .press("esc");
+    journey.press("i").reads("Gaps between them").reads("3 offsets unexplained (0:20..=22): in no file");
+    journey.reads("0: 10 to 119").reads("complete, and not sealed");
     // Scrolled to its end and back; q closes it and does not end the program.
-    desk.press("G g pagedown q");
-    assert!(desk.app.overlay.is_none());
-    assert!(desk.take().iter().all(|effect| matches!(effect, Effect::LoadDays(_))));
+    journey.press("G g pagedown q");
+    assert!(journey.app.overlay.is_none());
+    assert!(journey.take().iter().all(|effect| matches!(effect, Effect::LoadDays(_))));
     // The lake changes: it is read again.
-    desk.tell(dataset(held(&[TENTH])));
-    assert_eq!(desk.take(), [Effect::LoadDays("payments".into())]);
-    desk.tell(Message::Days { feed: "payments".into(), days: Err(Error::new(Kind::Io, "the disk is gone")) });
-    desk.sees("the disk is gone");
+    journey.tell(dataset(held(&[TENTH])));
+    assert_eq!(journey.take(), [Effect::LoadDays("payments".into())]);
+    journey
+        .tell(Message::Days { feed: "payments".into(), days: Err(Error::new(Kind::Io, "the disk is gone")) });
+    journey.sees("the disk is gone");
 }
 
 #[test]
 fn a_key_exports_a_day_again_after_a_question() {
-    let mut desk = open(vec![]);
-    desk.press("j e")
+    let mut journey = open(vec![]);
+    journey
+        .press("j e")
         .reads("Export 2025-01-11 again?")
         .reads("100 rows in 2 files, 4.0 KiB")
         .reads("_replaced/");
-    desk.reads("payments/year=2025/month=01/day=11").press("enter");
-    assert!(desk.take().is_empty(), "No is what enter means");
-    desk.press("e y");
+    journey.reads("payments/year=2025/month=01/day=11").press("enter");
+    assert!(journey.take().is_empty(), "No is what enter means");
+    journey.press("e y");
     let date = "2025-01-11".parse().unwrap();
-    assert_eq!(desk.take(), [Effect::ExportDay { feed: "payments".into(), day: date }]);
+    assert_eq!(journey.take(), [Effect::ExportDay { feed: "payments".into(), day: date }]);
     // While it runs, another is refused; so is an undo.
-    desk.tell(queued("payments", Trigger::Asked));
-    desk.press("e").sees("payments waits for its turn already");
+    journey.tell(queued("payments", Trigger::Asked));
+    journey.press("e").sees("payments waits for its turn already");
     let (message, _progress) = started("payments");
-    desk.tell(message).press("e").sees("payments is being exported already");
-    desk.press("u");
-    assert!(desk.app.overlay.is_none() && desk.take().is_empty());
+    journey.tell(message).press("e").sees("payments is being exported already");
+    journey.press("u");
+    assert!(journey.app.overlay.is_none() && journey.take().is_empty());
 }
 
 #[test]
 fn a_missing_day_is_exported_again_by_itself_or_from_the_calendar() {
-    let mut desk = open(vec![]);
-    desk.press("j j")
+    let mut journey = open(vec![]);
+    journey
+        .press("j j")
         .sees("missing 2025-01-12")
         .press("e")
         .reads("Export 2025-01-12 again?")
         .reads("holds nothing of it");
-    desk.press("n v").press("e").reads("again?").press("y");
-    let effects = desk.take();
+    journey.press("n v").press("e").reads("again?").press("y");
+    let effects = journey.take();
     assert!(
         matches!(effects.as_slice(), [Effect::ExportDay { feed, .. }] if feed == "payments"),
         "{effects:?}"
     );
-    let mut desk = Desk::new(vec![stream("payments")]);
+    let mut journey = Journey::new(vec![stream("payments")]);
     let far = held(&[TENTH, "year=2025/month=01/day=14"]);
-    desk.tell(dataset(far)).press("P j e").sees("several days are missing here: choose one in the calendar");
-    assert!(desk.take().iter().all(|effect| !matches!(effect, Effect::ExportDay { .. })));
+    journey
+        .tell(dataset(far))
+        .press("P j e")
+        .sees("several days are missing here: choose one in the calendar");
+    assert!(journey.take().iter().all(|effect| !matches!(effect, Effect::ExportDay { .. })));
 }
 
 #[test]
 fn hours_belong_to_their_day_and_a_month_is_one() {
-    let mut desk = Desk::new(vec![stream("payments")]);
+    let mut journey = Journey::new(vec![stream("payments")]);
     let hours = ["year=2025/month=01/day=10/hour=07", "year=2025/month=01/day=10/hour=08"];
-    desk.tell(dataset(held(&hours)))
+    journey
+        .tell(dataset(held(&hours)))
         .press("P e")
         .reads("Export 2025-01-10 again?")
         .reads("200 rows in 4 files");
-    desk.press("n").tell(dataset(held(&["year=2025/month=02"]))).press("e");
-    desk.reads("Export 2025-02-01 again?").reads("payments/year=2025/month=02");
+    journey.press("n").tell(dataset(held(&["year=2025/month=02"]))).press("e");
+    journey.reads("Export 2025-02-01 again?").reads("payments/year=2025/month=02");
 }
 
 #[test]
 fn what_cannot_be_exported_again_is_refused_with_words() {
-    let mut desk = Desk::new(vec![entry("totals", FeedKind::Table, Place::Active, true)]);
+    let mut journey = Journey::new(vec![entry("totals", FeedKind::Table, Place::Active, true)]);
     let mut table = metadata(&[("version=v3", 100, 1000)]);
     table.kind = "table".into();
-    desk.tell(Message::Dataset { feed: "totals".into(), metadata: Ok(Some(table)), usage: None });
-    desk.press("P e").sees("totals is a table: it has versions and no days");
-    desk.press("u i");
-    assert!(desk.app.overlay.is_none());
-    desk.press("esc e").sees("choose a day first: enter opens the dataset");
+    journey.tell(Message::Dataset { feed: "totals".into(), metadata: Ok(Some(table)), usage: None });
+    journey.press("P e").sees("totals is a table: it has versions and no days");
+    journey.press("u i");
+    assert!(journey.app.overlay.is_none());
+    journey.press("esc e").sees("choose a day first: enter opens the dataset");
 
-    let mut desk = Desk::new(vec![stream("payments")]);
-    desk.tell(dataset(metadata(&[(TENTH, 1, 1)]))).press("P e").sees("nothing of payments was exported yet");
-    let mut desk = Desk::new(vec![entry("payments", FeedKind::Stream, Place::Active, false)]);
-    desk.tell(dataset(held(&[TENTH]))).press("P e").sees("payments is disabled: enable it first");
-    let mut desk = Desk::with(Setup { read_only: true, ..Setup::new(start()) }, vec![stream("payments")]);
-    desk.tell(dataset(held(&[TENTH]))).press("P e").sees("read-only: export-day is refused");
-    desk.press("u").sees("read-only: undo-day is refused");
+    let mut journey = Journey::new(vec![stream("payments")]);
+    journey
+        .tell(dataset(metadata(&[(TENTH, 1, 1)])))
+        .press("P e")
+        .sees("nothing of payments was exported yet");
+    let mut journey = Journey::new(vec![entry("payments", FeedKind::Stream, Place::Active, false)]);
+    journey.tell(dataset(held(&[TENTH]))).press("P e").sees("payments is disabled: enable it first");
+    let mut journey =
+        Journey::with(Setup { read_only: true, ..Setup::new(start()) }, vec![stream("payments")]);
+    journey.tell(dataset(held(&[TENTH]))).press("P e").sees("read-only: export-day is refused");
+    journey.press("u").sees("read-only: undo-day is refused");
 }
 
 #[test]
 fn a_key_puts_back_what_was_replaced() {
-    let mut desk = open(vec![]);
-    desk.press("u").sees("nothing of year=2025/month=01/day=10 was replaced: there is nothing to put back");
-    let mut desk = open(vec![set(TENTH)]);
-    desk.sees("replaced now: 90 rows in 3 files, 8.8 KiB; u puts them back");
-    desk.press("e").reads("replaced before goes for good").press("n u");
-    desk.reads("Put back what 2025-01-10 was before?").reads("90 rows in 3 files (8.8 KiB) come back");
-    desk.reads("up to 10 rows fewer").press("y");
+    let mut journey = open(vec![]);
+    journey
+        .press("u")
+        .sees("nothing of year=2025/month=01/day=10 was replaced: there is nothing to put back");
+    let mut journey = open(vec![set(TENTH)]);
+    journey.sees("replaced now: 90 rows in 3 files, 8.8 KiB; u puts them back");
+    journey.press("e").reads("replaced before goes for good").press("n u");
+    journey.reads("Put back what 2025-01-10 was before?").reads("90 rows in 3 files (8.8 KiB) come back");
+    journey.reads("up to 10 rows fewer").press("y");
     let date = "2025-01-10".parse().unwrap();
-    assert_eq!(desk.take(), [Effect::UndoDay { feed: "payments".into(), day: date }]);
-    desk.press("i").reads("000007-again");
+    assert_eq!(journey.take(), [Effect::UndoDay { feed: "payments".into(), day: date }]);
+    journey.press("i").reads("000007-again");
 }
 
 fn finding(kind: FindingKind, severity: Severity, repair: Option<Repair>) -> Finding {
@@ -201,46 +220,49 @@ fn checked(report: lakehand::Result<Report>, mended: Option<Vec<Finding>>) -> Me
 
 #[test]
 fn a_check_shows_findings_and_repairs_them_after_a_question() {
-    let mut desk = Desk::new(vec![stream("payments"), stream("refunds")]);
-    desk.press("C").reads("payments: checking … 0 s");
-    assert_eq!(desk.take(), [Effect::Check { feeds: vec!["payments".into()], deep: false }]);
-    desk.tick(3).reads("checking … 3 s");
-    desk.press("r c d");
+    let mut journey = Journey::new(vec![stream("payments"), stream("refunds")]);
+    journey.press("C").reads("payments: checking … 0 s");
+    assert_eq!(journey.take(), [Effect::Check { feeds: vec!["payments".into()], deep: false }]);
+    journey.tick(3).reads("checking … 3 s");
+    journey.press("r c d");
     assert!(
-        desk.take().is_empty(),
+        journey.take().is_empty(),
         "what is under way is not begun again, and nothing is known to be repaired"
     );
-    desk.tell(checked(Ok(damaged()), None));
-    desk.reads("payments: DAMAGED: 1 finding, 1 note")
+    journey.tell(checked(Ok(damaged()), None));
+    journey
+        .reads("payments: DAMAGED: 1 finding, 1 note")
         .reads("damage: empty in")
         .reads("r would move it to _damaged/");
-    desk.reads("note: gap")
+    journey
+        .reads("note: gap")
         .press("esc")
         .reads("▲ damaged: 1")
         .sees("damaged, 1 finding: C checks again and repairs");
-    desk.press("enter").sees("checked now: damaged, 1 finding; C shows and repairs them").press("esc");
+    journey.press("enter").sees("checked now: damaged, 1 finding; C shows and repairs them").press("esc");
 
-    desk.take();
-    desk.press("C").tell(checked(Ok(damaged()), None)).press("r").reads("Repair it?").press("n");
-    assert!(matches!(desk.app.overlay, Some(Overlay::Sheet(_))), "the findings are in front again");
-    desk.press("r").take();
-    desk.press("y").reads("payments: repairing … 0 s");
-    assert_eq!(desk.take(), [Effect::Repair { feeds: vec!["payments".into()], deep: false }]);
+    journey.take();
+    journey.press("C").tell(checked(Ok(damaged()), None)).press("r").reads("Repair it?").press("n");
+    assert!(matches!(journey.app.overlay, Some(Overlay::Sheet(_))), "the findings are in front again");
+    journey.press("r").take();
+    journey.press("y").reads("payments: repairing … 0 s");
+    assert_eq!(journey.take(), [Effect::Repair { feeds: vec!["payments".into()], deep: false }]);
     let mended = finding(FindingKind::Empty, Severity::Damage, Some(Repair::MoveAside));
-    desk.tell(checked(Ok(Report { files: 2, ..Report::default() }), Some(vec![mended])));
-    assert_eq!(desk.take(), [Effect::LoadDataset("payments".into())]);
-    desk.reads("payments: sound").reads("repaired: empty in").press("r").press("esc").sees_no("damaged");
-    desk.press("C d").take();
-    desk.tell(checked(Err(Error::new(Kind::Locked, "another program holds the dataset")), None));
-    desk.reads("payments: could not be checked").reads("another program holds the dataset");
+    journey.tell(checked(Ok(Report { files: 2, ..Report::default() }), Some(vec![mended])));
+    assert_eq!(journey.take(), [Effect::LoadDataset("payments".into())]);
+    journey.reads("payments: sound").reads("repaired: empty in").press("r").press("esc").sees_no("damaged");
+    journey.press("C d").take();
+    journey.tell(checked(Err(Error::new(Kind::Locked, "another program holds the dataset")), None));
+    journey.reads("payments: could not be checked").reads("another program holds the dataset");
 }
 
 #[test]
 fn every_dataset_is_checked_and_the_worst_comes_first() {
-    let mut desk = Desk::new(vec![stream("archive"), stream("payments"), crate::support::broken("torn")]);
-    desk.press("K").reads("Check of 2 datasets, 0 done");
+    let mut journey =
+        Journey::new(vec![stream("archive"), stream("payments"), crate::support::broken("torn")]);
+    journey.press("K").reads("Check of 2 datasets, 0 done");
     assert_eq!(
-        desk.take(),
+        journey.take(),
         [Effect::Check { feeds: vec!["archive".into(), "payments".into()], deep: false }]
     );
     let sound = Report { dataset: "streams/archive".into(), ..Report::default() };
@@ -251,28 +273,30 @@ fn every_dataset_is_checked_and_the_worst_comes_first() {
         mended: None,
         report: Ok(sound),
     };
-    desk.tell(archive).tell(checked(Ok(damaged()), None));
-    let sheet = view::sheet(&desk.app, (80, 24)).unwrap();
+    journey.tell(archive).tell(checked(Ok(damaged()), None));
+    let sheet = view::sheet(&journey.app, (80, 24)).unwrap();
     assert_eq!(sheet.title, "Check of 2 datasets, 2 done");
     assert!(sheet.lines[0].0.starts_with("payments: DAMAGED"), "{:?}", sheet.lines);
     assert!(sheet.lines.iter().any(|(line, _)| line == "archive: sound"), "{:?}", sheet.lines);
     // A check that ends while something else is in front is told.
-    desk.press("esc C esc")
+    journey
+        .press("esc C esc")
         .tell(checked(Ok(damaged()), None))
         .sees("payments is damaged, 1 finding: C shows them");
 }
 
 #[test]
 fn nothing_is_repaired_read_only_or_while_an_export_runs() {
-    let mut desk = Desk::with(Setup { read_only: true, ..Setup::new(start()) }, vec![stream("payments")]);
-    desk.press("C").tell(checked(Ok(damaged()), None));
-    assert!(view::frame(&desk.app).hints.iter().all(|hint| hint.text != "repair"));
-    desk.take();
-    desk.press("r").sees("read-only: a repair is refused");
-    let mut desk = Desk::new(vec![stream("payments")]);
-    desk.press("C").tell(checked(Ok(damaged()), None)).tell(queued("payments", Trigger::Asked)).take();
-    desk.press("r").sees("payments is being exported: repair it when that is over");
-    assert!(desk.take().is_empty());
+    let mut journey =
+        Journey::with(Setup { read_only: true, ..Setup::new(start()) }, vec![stream("payments")]);
+    journey.press("C").tell(checked(Ok(damaged()), None));
+    assert!(view::frame(&journey.app).hints.iter().all(|hint| hint.text != "repair"));
+    journey.take();
+    journey.press("r").sees("read-only: a repair is refused");
+    let mut journey = Journey::new(vec![stream("payments")]);
+    journey.press("C").tell(checked(Ok(damaged()), None)).tell(queued("payments", Trigger::Asked)).take();
+    journey.press("r").sees("payments is being exported: repair it when that is over");
+    assert!(journey.take().is_empty());
 }
 
 /// For the random walk: days of a feed, with numbers at the edge.
