@@ -145,10 +145,10 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
 }
 
 /// Does one thing to several feeds; one that fails does not stop the others.
-fn each(names: &[String], deed: impl Fn(&str) -> Result<String>) -> Result<Exit> {
+fn each(names: &[String], change: impl Fn(&str) -> Result<String>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for name in names {
-        match deed(name) {
+        match change(name) {
             Ok(text) => say(&text),
             Err(error) if names.len() == 1 => return Err(error.at("feed", name)),
             Err(error) => {

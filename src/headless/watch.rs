@@ -96,7 +96,7 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
         recorder,
         totals: Totals::default(),
         looked,
-        deeds: start_hand(engine),
+        commands: start_hand(engine),
         held: Some(BTreeMap::new()),
         unreadable: None,
         crowded: Vec::new(),
@@ -120,28 +120,28 @@ struct Inboxes {
 }
 
 /// What the engine is asked.
-enum Deed {
+enum Command {
     Submit(Box<Request>),
     Cancel(String),
     CancelAll,
     Close,
 }
 
-/// Carries deeds to the engine in their order. The loop must not wait for the engine, which may wait for the loop to take
+/// Carries commands to the engine in their order. The loop must not wait for the engine, which may wait for the loop to take
 /// its events.
-fn start_hand(engine: Engine) -> UnboundedSender<Deed> {
-    let (deeds, mut inbox) = mpsc::unbounded_channel();
+fn start_hand(engine: Engine) -> UnboundedSender<Command> {
+    let (commands, mut inbox) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        while let Some(deed) = inbox.recv().await {
-            match deed {
-                Deed::Submit(request) => engine.submit(*request).await,
-                Deed::Cancel(feed) => engine.cancel(&feed).await,
-                Deed::CancelAll => engine.cancel_all().await,
-                Deed::Close => engine.close().await,
+        while let Some(command) = inbox.recv().await {
+            match command {
+                Command::Submit(request) => engine.submit(*request).await,
+                Command::Cancel(feed) => engine.cancel(&feed).await,
+                Command::CancelAll => engine.cancel_all().await,
+                Command::Close => engine.close().await,
             }
         }
     });
-    deeds
+    commands
 }
 
 /// The one owner of the state.
@@ -154,7 +154,7 @@ struct WatchDriver {
     recorder: Recorder,
     totals: Totals,
     looked: Sender<Result<Catalog>>,
-    deeds: UnboundedSender<Deed>,
+    commands: UnboundedSender<Command>,
     /// What waits for the server to be reached for the first time.
     held: Option<BTreeMap<String, Request>>,
     /// Why the folders could not be read the last time.
@@ -192,8 +192,8 @@ impl WatchDriver {
     /// Comes to an end at the next safe point of every export.
     async fn stop(&mut self, mut events: Receiver<Event>, signals: &mut Signals) -> Result<()> {
         self.note(&Note::new(Level::Info, None, "stopping").what("at the next safe point"));
-        self.send(Deed::CancelAll);
-        self.send(Deed::Close);
+        self.send(Command::CancelAll);
+        self.send(Command::Close);
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -252,7 +252,7 @@ impl WatchDriver {
             Greeting::Reached(what) => {
                 self.note(&Note::new(Level::Info, None, "server reached").what(&what));
                 for request in self.held.take().into_iter().flat_map(BTreeMap::into_values) {
-                    self.send(Deed::Submit(Box::new(request)));
+                    self.send(Command::Submit(Box::new(request)));
                 }
             }
             Greeting::Unreachable(error) => {
@@ -295,12 +295,12 @@ impl WatchDriver {
                     let request = Request { feed: *feed, trigger };
                     match &mut self.held {
                         Some(held) => drop(held.insert(request.feed.name.clone(), request)),
-                        None => self.send(Deed::Submit(Box::new(request))),
+                        None => self.send(Command::Submit(Box::new(request))),
                     }
                 }
                 Order::Cancel { feed } => match &mut self.held {
                     Some(held) => drop(held.remove(&feed)),
-                    None => self.send(Deed::Cancel(feed)),
+                    None => self.send(Command::Cancel(feed)),
                 },
             }
         }
@@ -345,9 +345,9 @@ impl WatchDriver {
         self.report.note(note, now);
     }
 
-    fn send(&self, deed: Deed) {
+    fn send(&self, command: Command) {
         // The hand lives as long as this sender.
-        let _ = self.deeds.send(deed);
+        let _ = self.commands.send(command);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::deeds::{self, Deed};
 use super::event_loop::{EngineOrder, Runtime};
+use super::feed_commands::{self, FeedCommand};
 use super::work::{Job, Reply};
 use super::{care, editor, load, server};
 use crate::app::{Effect, Message};
@@ -28,11 +28,11 @@ impl Runtime {
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep } => self.repair(feeds, deep),
             Effect::Cancel(feeds) => feeds.into_iter().for_each(|feed| self.order(EngineOrder::Cancel(feed))),
-            Effect::SetEnabled { feeds, enabled } => self.perform(Deed::SetEnabled { feeds, enabled }),
-            Effect::Archive(feeds) => self.perform(Deed::Archive(feeds)),
-            Effect::Restore(feeds) => self.perform(Deed::Restore(feeds)),
-            Effect::Undo(changes) => self.perform(Deed::Undo(changes)),
-            Effect::Add(new) => self.perform(Deed::Add(new)),
+            Effect::SetEnabled { feeds, enabled } => self.perform(FeedCommand::SetEnabled { feeds, enabled }),
+            Effect::Archive(feeds) => self.perform(FeedCommand::Archive(feeds)),
+            Effect::Restore(feeds) => self.perform(FeedCommand::Restore(feeds)),
+            Effect::Undo(changes) => self.perform(FeedCommand::Undo(changes)),
+            Effect::Add(new) => self.perform(FeedCommand::Add(new)),
             Effect::Edit(path) => self.edit(path),
             Effect::Copy(text) => {
                 if !self.screen.copy(&text) {
@@ -165,9 +165,9 @@ impl Runtime {
         Limits { min_free_bytes: self.config.export.min_free_bytes, ..Limits::default() }
     }
 
-    fn perform(&mut self, deed: Deed) {
+    fn perform(&mut self, command: FeedCommand) {
         let (paths, catalog) = (self.feeds.clone(), self.catalog.clone());
-        self.work.block(None, move |teller| deeds::perform(deed, &paths, &catalog, teller));
+        self.work.block(None, move |teller| feed_commands::perform(command, &paths, &catalog, teller));
     }
 
     fn edit(&mut self, path: PathBuf) {

@@ -37,7 +37,7 @@ fn the_palette_finds_by_letters_and_says_where_a_command_works() {
 }
 
 #[test]
-fn own_keys_hold_in_hints_help_and_deed() {
+fn own_keys_hold_in_hints_help_and_effect() {
     let keymap = Keymap::parse("[feeds]\nexport-now = [\"ctrl-e\"]\n").unwrap();
     let mut journey = Journey::with(Setup { keymap, ..Setup::new(start()) }, vec![stream("payments")]);
     let hints = view::frame(&journey.app).hints;

@@ -3,7 +3,7 @@
 use lakehand::demo::{DemoOptions, Fault};
 use serde_json::Value;
 
-use crate::cases::{Case, Deed, Lasts, ROWS, Read};
+use crate::cases::{Case, Lasts, ROWS, Read, Trouble};
 use crate::support::{Project, Ran, Server, metadata, positions, row_count, wait_until};
 
 /// What must stay zero, and how often it was tried.
@@ -61,8 +61,8 @@ pub(crate) fn of(case: &Case) -> Outcome {
         }
     };
     refuse_legacy();
-    let ran = match &case.deed {
-        Deed::Faults(faults) => {
+    let ran = match &case.trouble {
+        Trouble::Faults(faults) => {
             for fault in faults {
                 match case.lasts {
                     Lasts::Once => server.faults().next_with(pattern, fault.clone()),
@@ -71,13 +71,13 @@ pub(crate) fn of(case: &Case) -> Outcome {
             }
             run(&project, name)
         }
-        Deed::During(deed) => {
+        Trouble::During(trouble) => {
             server.faults().next_with(pattern, Fault::Slow(std::time::Duration::from_millis(2)));
             let child = project.spawn(&["export", "--feed", name, "--json"]);
             wait_until("the query has begun", || server.get().running() > 0);
             // Some rows are on their way.
             std::thread::sleep(std::time::Duration::from_millis(300));
-            deed(server.get());
+            trouble(server.get());
             Ran::of(child.wait_with_output().unwrap())
         }
     };

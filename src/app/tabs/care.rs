@@ -63,7 +63,7 @@ impl Checked {
     }
 }
 
-/// What a deed on a day is about.
+/// What an action on a day is about.
 pub(crate) struct Chosen {
     pub(crate) feed: String,
     pub(crate) day: NaiveDate,
@@ -147,7 +147,7 @@ impl App {
         Ok(Chosen { feed, day, folder })
     }
 
-    /// The deeds on a day.
+    /// The actions on a day.
     pub(crate) fn day_action(&mut self, action: Action) -> Vec<Effect> {
         let chosen = match self.chosen_day() {
             Ok(chosen) => chosen,
@@ -229,7 +229,7 @@ impl App {
             consequence,
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
-            deed: vec![Effect::ExportDay { feed, day }],
+            effects: vec![Effect::ExportDay { feed, day }],
         }
     }
 
@@ -256,7 +256,7 @@ impl App {
             ),
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
-            deed: vec![Effect::UndoDay { feed, day }],
+            effects: vec![Effect::UndoDay { feed, day }],
         }
     }
 
@@ -386,7 +386,7 @@ impl App {
                 .to_owned(),
             targets,
             yes: false,
-            deed: vec![Effect::Repair { feeds: fit, deep }],
+            effects: vec![Effect::Repair { feeds: fit, deep }],
         }));
         Vec::new()
     }
@@ -399,14 +399,14 @@ impl App {
     }
 
     /// After a question about a repair the findings are in front again; a repair that was consented to begins.
-    pub(crate) fn answered(&mut self, deed: Vec<Effect>, yes: bool) -> Vec<Effect> {
-        if let [Effect::Repair { feeds, deep: every_row }] = deed.as_slice() {
+    pub(crate) fn answered(&mut self, effects: Vec<Effect>, yes: bool) -> Vec<Effect> {
+        if let [Effect::Repair { feeds, deep: every_row }] = effects.as_slice() {
             self.overlay = Some(Overlay::Sheet(Sheet::check(feeds.clone())));
             return if yes { self.begin_check(feeds.clone(), *every_row, true) } else { Vec::new() };
         }
         if yes {
             self.feeds.cursor.unmark();
-            return deed;
+            return effects;
         }
         Vec::new()
     }
