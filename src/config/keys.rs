@@ -143,7 +143,7 @@ pub(super) const KEYS: &[Key] = &[
         choice(v, ON_START)
     )),
     key!("watch.rescan", watch.rescan, "1s"..="1d"),
-    key!("watch.settle", watch.settle, "10ms"..="1m"),
+    key!("watch.debounce", watch.debounce, "10ms"..="1m"),
     key!("watch.poll", Switch, |c| c.watch.poll.to_string(), |c, v| put(&mut c.watch.poll, switch(v))),
     key!("screen.theme", Text, |c| word(THEMES, c.screen.theme), |c, v| put(
         &mut c.screen.theme,

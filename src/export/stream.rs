@@ -33,7 +33,7 @@ use crate::ksql::statement::{self, Bound, Rest};
 use crate::lake::{Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
-const SETTLE: Duration = Duration::from_millis(25);
+const LINGER: Duration = Duration::from_millis(25);
 /// How long the job sleeps at most before it looks whether it shall stop.
 const NAP: Duration = Duration::from_millis(200);
 /// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
@@ -181,7 +181,7 @@ impl<'a> Read<'a> {
             if self.context.cancel.is_cancelled() {
                 return Ok(Stop::Cancelled);
             }
-            let wait = if self.sink.fresh { SETTLE } else { NAP };
+            let wait = if self.sink.fresh { LINGER } else { NAP };
             match self.chunk_reader.next(wait)? {
                 Piece::Data(bytes) => {
                     self.context.progress.received(bytes.len());

@@ -1,10 +1,10 @@
 //! `lakehand watch`: watcher, scheduler and worker without a screen, for a service manager.
 //!
 //! ```text
-//! Watcher ─ hints ─▶┐                    ┌─▶ Look    a thread loads the catalogue
-//! looks ─ catalog ─▶│  Brain ── orders ──┼─▶ Export  held until the server was reached once, then to the engine
-//! time ────────────▶┘                    └─▶ Cancel
-//! engine ─ events ─▶ log, standard output; how an export ended ─▶ Brain
+//! Watcher ─ hints ─▶┐                         ┌─▶ Look    a thread loads the catalogue
+//! looks ─ catalog ─▶│  WatchState ── orders ──┼─▶ Export  held until the server was reached once, then to the engine
+//! time ────────────▶┘                         └─▶ Cancel
+//! engine ─ events ─▶ log, standard output; how an export ended ─▶ WatchState
 //! ```
 //!
 //! It ends on SIGINT or SIGTERM only, with 0: that is the normal end of a service. What is safe is committed before; a
@@ -30,7 +30,7 @@ use crate::export::event::{Finished, Outcome, What};
 use crate::export::{Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, ExportMode, Feed, FeedPaths};
 use crate::log::{Level, Record};
-use crate::watch::{Brain, Cause, Change, Ended, Hint, Now, Order, Step, Watcher};
+use crate::watch::{Cause, Change, Ended, Hint, Now, Order, Step, WatchState, Watcher};
 
 /// What the watcher works with.
 pub struct Watching {
@@ -85,13 +85,13 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
     let watcher = Watcher::start(&paths, &config, hint)?;
     let catalog = Catalog::load(&paths)?;
     let now = Now::of(clock);
-    let (brain, step) = Brain::start(&paths, &config, catalog, has_data, now);
+    let (state, step) = WatchState::start(&paths, &config, catalog, has_data, now);
     let (looked, looks) = mpsc::channel(1);
     let mut driver = WatchDriver {
         paths,
         concurrency,
         clock,
-        brain,
+        state,
         report,
         recorder,
         totals: Totals::default(),
@@ -149,7 +149,7 @@ struct WatchDriver {
     paths: FeedPaths,
     concurrency: usize,
     clock: fn() -> DateTime<Utc>,
-    brain: Brain,
+    state: WatchState,
     report: Box<dyn Report>,
     recorder: Recorder,
     totals: Totals,
@@ -168,7 +168,7 @@ impl WatchDriver {
         let Inboxes { mut events, mut hints, mut looks, mut greetings } = inboxes;
         loop {
             let now = Now::of(self.clock);
-            let orders = self.brain.on_time(now);
+            let orders = self.state.on_time(now);
             self.carry_out(orders);
             tokio::select! {
                 event = events.recv() => match event {
@@ -179,11 +179,11 @@ impl WatchDriver {
                     if let Hint::Warning(text) = &hint {
                         self.note(&Note::new(Level::Warn, None, "warning").what(text));
                     }
-                    self.brain.on_hint(&hint, Now::of(self.clock));
+                    self.state.on_hint(&hint, Now::of(self.clock));
                 }
                 Some(catalog) = looks.recv() => self.catalog(catalog),
                 Some(greeting) = greetings.recv() => self.greeting(greeting)?,
-                () = tokio::time::sleep(self.brain.wait(now)) => {}
+                () = tokio::time::sleep(self.state.wait(now)) => {}
                 () = signals.next() => return self.stop(events, signals).await,
             }
         }
@@ -208,8 +208,8 @@ impl WatchDriver {
 
     /// The first step: what is there is not news, but what is broken is.
     fn greet(&mut self, step: Step) {
-        let feeds = self.brain.in_force().count();
-        let enabled = self.brain.in_force().filter(|feed| feed.enabled).count();
+        let feeds = self.state.in_force().count();
+        let enabled = self.state.in_force().filter(|feed| feed.enabled).count();
         let what = format!("{feeds} feeds, {enabled} enabled, in {}", self.paths.active.display());
         self.note(&Note::new(Level::Info, None, "watching").what(&what));
         for change in &step.changes {
@@ -231,13 +231,13 @@ impl WatchDriver {
                     self.note(&note.what(&format!("{why}; what was known stays in force")));
                 }
                 self.unreadable = Some(why);
-                return self.brain.on_look_failed();
+                return self.state.on_look_failed();
             }
         };
         if self.unreadable.take().is_some() {
             self.note(&Note::new(Level::Info, None, "folders readable"));
         }
-        let step = self.brain.on_catalog(catalog, Now::of(self.clock));
+        let step = self.state.on_catalog(catalog, Now::of(self.clock));
         for change in &step.changes {
             self.note(&of_change(change));
         }
@@ -279,7 +279,7 @@ impl WatchDriver {
                 Outcome::Failed(_) => Ended::Failed,
                 Outcome::Cancelled => Ended::Cancelled,
             };
-            self.brain.on_ended(&event.feed, ended, Now::of(self.clock));
+            self.state.on_ended(&event.feed, ended, Now::of(self.clock));
         }
     }
 
@@ -316,15 +316,15 @@ impl WatchDriver {
         if let Err(error) = std::thread::Builder::new().name("look at feeds".into()).spawn(look) {
             let what = format!("cannot start a thread: {error}");
             self.note(&Note::new(Level::Warn, None, "warning").what(&what));
-            self.brain.on_look_failed();
+            self.state.on_look_failed();
         }
     }
 
     /// Says it when feeds that follow their streams, and so never end, leave no room for the others.
     fn see_to_room(&mut self) {
         let follows = |feed: &&Feed| feed.enabled && feed.mode == ExportMode::Follow;
-        let following: Vec<_> = self.brain.in_force().filter(follows).map(|feed| feed.name.clone()).collect();
-        let enabled = self.brain.in_force().filter(|feed| feed.enabled).count();
+        let following: Vec<_> = self.state.in_force().filter(follows).map(|feed| feed.name.clone()).collect();
+        let enabled = self.state.in_force().filter(|feed| feed.enabled).count();
         let crowded = following.len() >= self.concurrency && enabled > self.concurrency;
         if crowded && following != self.crowded {
             let what = format!(

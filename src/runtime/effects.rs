@@ -191,7 +191,7 @@ impl Runtime {
         let mut entries = self.catalog.entries.iter().filter(|entry| entry.name == name);
         let shown = entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next());
         // Of a file that broke, the last good version.
-        let in_force = || self.brain.as_ref()?.in_force().find(|feed| feed.name == name);
+        let in_force = || self.watch_state.as_ref()?.in_force().find(|feed| feed.name == name);
         shown
             .and_then(|entry| entry.feed())
             .or_else(in_force)

@@ -31,7 +31,7 @@ use crate::lake::Lake;
 use crate::ui::hit::HitMap;
 use crate::ui::terminal::{Screen, TerminalEvent};
 use crate::ui::theme::Theme;
-use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
+use crate::watch::{Cause, Change, Ended, Hint, Order, Step, WatchState, Watcher};
 
 /// How often the lake is looked at for what other processes do.
 const LAKE_LOOK: Duration = Duration::from_secs(5);
@@ -64,7 +64,7 @@ pub(super) struct Runtime {
     pub(super) engine: mpsc::UnboundedSender<EngineOrder>,
     /// The feeds as they were last loaded.
     pub(super) catalog: Catalog,
-    pub(super) brain: Option<Brain>,
+    pub(super) watch_state: Option<WatchState>,
     /// When to give up waiting for exports, once the end was asked for.
     pub(super) end: Option<Instant>,
     pub(super) drawn: Option<u64>,
@@ -108,7 +108,7 @@ impl Runtime {
             journal,
             engine: forward(engine),
             catalog: Catalog::default(),
-            brain: None,
+            watch_state: None,
             end: None,
             drawn: None,
             events,
@@ -218,8 +218,8 @@ impl Runtime {
                 Outcome::Failed(_) => Ended::Failed,
                 Outcome::Cancelled => Ended::Cancelled,
             };
-            if let Some(brain) = &mut self.brain {
-                brain.on_ended(&event.feed, ended, now());
+            if let Some(watch_state) = &mut self.watch_state {
+                watch_state.on_ended(&event.feed, ended, now());
             }
             self.look_at_lake = self.look_at_lake.min(Instant::now());
         }
@@ -233,8 +233,8 @@ impl Runtime {
             Reply::Catalog(Err(error)) => self.tell(Message::Failed(error)),
             Reply::Looked(looked) => self.on_look(looked),
             Reply::Watching(started) => {
-                self.catalog = started.brain.catalog().clone();
-                self.brain = Some(started.brain);
+                self.catalog = started.watch_state.catalog().clone();
+                self.watch_state = Some(started.watch_state);
                 self.look_at_lake = Instant::now();
                 let Step { changes, orders } = started.step;
                 // What is there at the start is not news, but what is broken is.
@@ -265,10 +265,10 @@ impl Runtime {
 
     /// What the watch wanted to know; the screen shows it too.
     fn on_look(&mut self, looked: Result<Catalog>) {
-        let Some(brain) = &mut self.brain else { return };
+        let Some(watch_state) = &mut self.watch_state else { return };
         match looked {
             Ok(catalog) => {
-                let step = brain.on_catalog(catalog.clone(), now());
+                let step = watch_state.on_catalog(catalog.clone(), now());
                 if catalog != self.catalog {
                     self.on_catalog(catalog);
                 }
@@ -276,7 +276,7 @@ impl Runtime {
                 self.unreadable = None;
             }
             Err(error) => {
-                brain.on_look_failed();
+                watch_state.on_look_failed();
                 // Said once, and not again at every interval.
                 let why = error.to_string();
                 if self.unreadable.replace(why.clone()).is_none_or(|before| before != why) {
@@ -296,8 +296,8 @@ impl Runtime {
         if let Hint::Warning(text) = hint {
             self.tell(Message::Done { text: text.clone(), undo: Vec::new() });
         }
-        if let Some(brain) = &mut self.brain {
-            brain.on_hint(hint, now());
+        if let Some(watch_state) = &mut self.watch_state {
+            watch_state.on_hint(hint, now());
         }
     }
 
@@ -331,9 +331,10 @@ impl Runtime {
     }
 
     fn tell_schedules(&mut self) {
-        let Some(brain) = &self.brain else { return };
-        let feeds = brain.catalog().active_feeds().filter(|feed| feed.schedule.is_some());
-        let next = feeds.filter_map(|feed| Some((feed.name.clone(), brain.next_run(&feed.name)?))).collect();
+        let Some(watch_state) = &self.watch_state else { return };
+        let feeds = watch_state.catalog().active_feeds().filter(|feed| feed.schedule.is_some());
+        let next =
+            feeds.filter_map(|feed| Some((feed.name.clone(), watch_state.next_run(&feed.name)?))).collect();
         if next != self.schedules {
             self.schedules.clone_from(&next);
             self.tell(Message::Schedules(next));
@@ -369,9 +370,9 @@ impl Runtime {
     fn on_time(&mut self) {
         let instant = Instant::now();
         self.tell(Message::Tick { now: Utc::now() });
-        let due = self.brain.as_ref().is_some_and(|brain| brain.wait(now()).is_zero());
-        if let Some(brain) = self.brain.as_mut().filter(|_| due) {
-            let orders = brain.on_time(now());
+        let due = self.watch_state.as_ref().is_some_and(|watch_state| watch_state.wait(now()).is_zero());
+        if let Some(watch_state) = self.watch_state.as_mut().filter(|_| due) {
+            let orders = watch_state.on_time(now());
             let is_work = !orders.is_empty();
             self.on_orders(orders);
             if is_work {
@@ -412,8 +413,8 @@ impl Runtime {
         if let Some(deadline) = self.app.next_deadline(wall) {
             wake = wake.min(instant + (deadline - wall).to_std().unwrap_or_default());
         }
-        if let Some(brain) = &self.brain {
-            wake = wake.min(instant + brain.wait(now()));
+        if let Some(watch_state) = &self.watch_state {
+            wake = wake.min(instant + watch_state.wait(now()));
         }
         if self.is_dirty() {
             wake = wake.min(self.frames.next());
