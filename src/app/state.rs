@@ -9,7 +9,7 @@ use super::input::Input;
 use super::keymap::Keymap;
 use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
-use super::tabs::care::Checked;
+use super::tabs::maintenance::Checked;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;

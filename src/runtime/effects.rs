@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::event_loop::{EngineOrder, Runtime};
 use super::feed_commands::{self, FeedCommand};
 use super::work::{Job, Reply};
-use super::{care, editor, load, server};
+use super::{editor, load, maintenance, server};
 use crate::app::{Effect, Message};
 use crate::error::{Error, Kind, Result};
 use crate::export::{Request, Trigger};
@@ -92,8 +92,9 @@ impl Runtime {
             }
             Job::Days(feed) => {
                 let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
-                self.work
-                    .block(over, move |teller| teller.say(Message::Days { feed, days: care::days(dir) }));
+                self.work.block(over, move |teller| {
+                    teller.say(Message::Days { feed, days: maintenance::days(dir) })
+                });
             }
             Job::Health => self.work.ask(over, server::health(self.client.clone())),
             Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
@@ -140,7 +141,7 @@ impl Runtime {
         match self.feed(name) {
             Ok(feed) => {
                 let (lake, limits) = (self.lake.clone(), self.limits());
-                self.work.block(None, move |teller| care::undo(&lake, &feed, limits, day, teller));
+                self.work.block(None, move |teller| maintenance::undo(&lake, &feed, limits, day, teller));
             }
             Err(error) => self.tell(Message::Failed(error)),
         }
@@ -148,12 +149,12 @@ impl Runtime {
 
     fn check(&mut self, feeds: Vec<String>, deep: bool) {
         let (lake, feeds) = (self.lake.clone(), self.with_feeds(feeds));
-        self.work.block(None, move |teller| care::check(&lake, feeds, deep, teller));
+        self.work.block(None, move |teller| maintenance::check(&lake, feeds, deep, teller));
     }
 
     fn repair(&mut self, feeds: Vec<String>, deep: bool) {
         let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.with_feeds(feeds));
-        self.work.block(None, move |teller| care::repair(&lake, feeds, &limits, deep, teller));
+        self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, deep, teller));
     }
 
     fn with_feeds(&self, names: Vec<String>) -> Vec<(String, Result<Feed>)> {

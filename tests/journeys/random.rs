@@ -99,8 +99,8 @@ fn message(step: &Step, clock: &mut i64) -> Option<Message> {
                     usage: None,
                 },
                 5 => Message::Dataset { feed, metadata: Ok(None), usage: None },
-                6 => super::care::any_days(feed),
-                _ => super::care::any_check(feed),
+                6 => super::maintenance::any_days(feed),
+                _ => super::maintenance::any_check(feed),
             }
         }
         Step::Tick(millis) => {

@@ -4,7 +4,7 @@ use super::text::{self, ago, count, escaped, one_line};
 use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
-use crate::app::tabs::care::Checked;
+use crate::app::tabs::maintenance::Checked;
 use crate::lake::verify::{Finding, Severity};
 
 /// A window over the lines.

@@ -1,4 +1,4 @@
-//! Care for what the lake holds: days exported again and taken back, datasets checked and mended.
+//! Maintenance of what the lake holds: days exported again and taken back, datasets checked and mended.
 //!
 //! ```text
 //! e, u   on a day     ─▶ refused with words, or a question ─▶ ExportDay, UndoDay

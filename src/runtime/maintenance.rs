@@ -1,4 +1,4 @@
-//! Care for the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
+//! Maintenance of the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
 //!
 //! What changes the lake is written into the log as an export is.
 
