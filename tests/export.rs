@@ -29,10 +29,10 @@ const TABLES: [&str; 4] = [
     "product_purchase_counts",
 ];
 
-fn assert_lake_is_truth(project: &Project, server: &Server) {
-    let truth = server.get().truth();
+fn assert_lake_holds_expected_rows(project: &Project, server: &Server) {
+    let expected = server.get().expected_rows();
     for dataset in STREAMS {
-        let totals = &truth.datasets[&dataset.to_uppercase()];
+        let totals = &expected.datasets[&dataset.to_uppercase()];
         let dir = project.stream(dataset);
         assert_each_offset_once(&dir, totals.rows);
         let files = data_files(&dir);
@@ -45,10 +45,10 @@ fn assert_lake_is_truth(project: &Project, server: &Server) {
         assert_eq!(next, totals.end_offsets, "{dataset}");
     }
     let anonymized = data_files(&project.stream("transaction_stream_anonymized"));
-    let eur = truth.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur;
+    let eur = expected.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur;
     assert_eq!(Some(decimal_sum(&anonymized, "AMOUNT_EUR")), eur);
     for dataset in TABLES {
-        let totals = &truth.datasets[&dataset.to_uppercase()];
+        let totals = &expected.datasets[&dataset.to_uppercase()];
         let dir = project.table(dataset);
         assert_eq!(row_count(&dir), totals.rows, "{dataset}");
         let files = data_files(&dir);
@@ -71,13 +71,13 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
     let project = Project::with_eight_feeds(&server.url());
 
     let first = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     let summary = first.json().pop().unwrap();
     assert_eq!((summary["done"].as_u64(), summary["exit"].as_u64()), (Some(8), Some(0)));
 
     let files_before: Vec<_> = STREAMS.iter().flat_map(|d| data_files(&project.stream(d))).collect();
     let again = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     let files_after: Vec<_> = STREAMS.iter().flat_map(|d| data_files(&project.stream(d))).collect();
     assert_eq!(files_before, files_after, "a run with nothing new makes no file");
     for dataset in STREAMS {
@@ -88,7 +88,7 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
 
     server.get().append(1_000);
     let third = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     assert_eq!(third.finished("transaction_stream")["rows"], 1_000);
     assert_eq!(third.finished("transaction_flattened")["rows"], 1_000);
     assert_eq!(metadata(&project.table("payment_method_totals"))["current_version"], 3);
@@ -143,7 +143,7 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
     let server = Server::start(DemoOptions { rows: 2_000, end_helpers: false, ..DemoOptions::default() });
     let project = Project::on(&server.url());
     project.feed("black", "stream", "TRANSACTION_STREAM_BLACKLISTED", "");
-    let rows = server.get().truth().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
+    let rows = server.get().expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
     assert!(rows > 0);
 
     project.ok(&["export", "--feed", "black"]);
@@ -156,7 +156,10 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
     assert!(shown.out.contains("CREATE STREAM") && shown.out.contains("LAKEHAND_END"), "{}", shown.out);
     server.get().append(2_000);
     project.ok(&["export", "--feed", "black"]);
-    assert_each_offset_once(&dir, server.get().truth().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows);
+    assert_each_offset_once(
+        &dir,
+        server.get().expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows,
+    );
     assert_eq!(metadata(&dir)["read_way"], "offsets");
     assert!(metadata(&dir)["complete_through"].is_string());
     let again = project.ok(&["feeds", "prepare", "black", "--yes"]);
@@ -217,7 +220,7 @@ fn renamed_excluded_and_without_row_metadata() {
     assert_eq!(row_count(&dir), 200);
     assert_eq!(
         Some(decimal_sum(&files, "betrag")),
-        server.get().truth().datasets["TRANSACTION_FLATTENED"].amount
+        server.get().expected_rows().datasets["TRANSACTION_FLATTENED"].amount
     );
     assert!(files.iter().all(|f| f.parent().unwrap().ends_with("year=2025/month=01")), "{files:?}");
     project.ok(&["export", "--feed", "slim"]);

@@ -127,7 +127,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("export.zstd_level", count zstd_level, 1..=22),
     key!("export.encodings", Text, |c| c.export.encodings.to_string(), |c, v| put(
         &mut c.export.encodings,
-        choice(v, Encodings::WORDS)
+        choice(v, Encodings::KEYWORDS)
     )),
     key!(
         "export.seal_after",

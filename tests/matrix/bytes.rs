@@ -149,28 +149,29 @@ async fn cut_at(server: &DemoServer, feed: &Feed, way: Way, at: u64) -> (Totals,
     let path = if way == Way::TablePullLegacy { "POST /query\n" } else { "POST /query-stream\n" };
     server.faults().next_with(path, Fault::CutAfterBytes(at));
     let done = export(&server.url(), &lake, feed).await;
-    let truth = server.truth().datasets[&feed.source.to_uppercase()].rows;
+    let expected = server.expected_rows().datasets[&feed.source.to_uppercase()].rows;
     let held = || {
         if way == Way::StreamPush {
             let seen = positions(&dir);
             (seen.len() as u64, seen.values().sum::<usize>() as u64 - seen.len() as u64)
         } else {
             let rows = row_count(&dir);
-            (rows.min(truth), rows.saturating_sub(truth))
+            (rows.min(expected), rows.saturating_sub(expected))
         }
     };
     let (rows, doubled) = held();
     let caught_up = read_metadata(&dir).unwrap().is_some_and(|m| m.caught_up);
     totals.doubled += doubled;
-    totals.claims += u64::from((done || caught_up) && rows < truth);
-    let partial_table = way != Way::StreamPush && rows > 0 && rows < truth;
+    totals.claims += u64::from((done || caught_up) && rows < expected);
+    let partial_table = way != Way::StreamPush && rows > 0 && rows < expected;
     let again = export(&server.url(), &lake, feed).await;
     let (last, doubled) = held();
     totals.doubled += doubled;
-    totals.lost += truth - last;
-    let fine = again && last == truth && !partial_table && totals.claims + totals.doubled == 0;
-    let complaint = (!fine)
-        .then(|| format!("done {done}, caught up {caught_up}, {rows} of {truth} rows; then {last}, {again}"));
+    totals.lost += expected - last;
+    let fine = again && last == expected && !partial_table && totals.claims + totals.doubled == 0;
+    let complaint = (!fine).then(|| {
+        format!("done {done}, caught up {caught_up}, {rows} of {expected} rows; then {last}, {again}")
+    });
     (totals, complaint)
 }
 
