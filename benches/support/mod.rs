@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use lakehand::Result;
 use lakehand::export::rows::{Rows, Sink};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Types, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
 };
 use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
@@ -52,7 +52,7 @@ pub fn feed(compression: Compression) -> Feed {
         retention_days: None,
         keep_versions: 1,
         visibility: Visibility::Shared,
-        read: ReadWay::Auto,
+        read: ReadMode::Auto,
         mode: ExportMode::Batch,
         schedule: None,
         rename: std::collections::BTreeMap::new(),

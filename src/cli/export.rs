@@ -214,7 +214,7 @@ fn show_plan(feed: &Feed, plan: &Plan, columns: &[FileColumn], encodings: Encodi
             "event": "plan",
             "feed": feed.name,
             "source": plan.source.name,
-            "way": plan.reading.way(),
+            "way": plan.reading.read_mode(),
             "text": plan.reading.text(),
             "expected": plan.reading.expected(),
             "columns": columns.iter().map(|column| json!({

@@ -116,7 +116,7 @@ impl Context {
         let _ = self.events.blocking_send(event);
     }
 
-    pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
+    pub(super) fn committed(&self, committed: &Committed, read_mode: &str, complete: bool) {
         // One without rows is no progress: else a server that breaks off before the first row is asked for ever.
         if committed.rows + committed.quarantined > 0 {
             self.commits.set(self.commits.get() + 1);
@@ -132,7 +132,7 @@ impl Context {
             self.emit(What::Columns { changes: committed.columns.clone(), text: words.join("; ") });
         }
         self.emit(What::Committed {
-            facts: facts(committed, way, complete),
+            facts: facts(committed, read_mode, complete),
             rows: committed.rows,
             bytes: committed.bytes,
             files: usize::try_from(committed.files).unwrap_or(usize::MAX),
@@ -172,12 +172,12 @@ pub(super) enum Stop {
 }
 
 /// Facts of a commit, for the log.
-fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
+fn facts(committed: &Committed, read_mode: &str, complete: bool) -> Vec<(String, String)> {
     let mut facts = vec![
         ("rows".to_owned(), committed.rows.to_string()),
         ("bytes".to_owned(), committed.bytes.to_string()),
         ("files".to_owned(), committed.files.to_string()),
-        ("way".to_owned(), way.to_owned()),
+        ("way".to_owned(), read_mode.to_owned()),
         ("complete".to_owned(), complete.to_string()),
         ("duration_ms".to_owned(), committed.duration_ms.to_string()),
     ];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Chunk, Client, Query, Way};
+use crate::ksql::client::{Chunk, Client, Query, QueryKind};
 use crate::ksql::response::Frames;
 use crate::ksql::statement;
 
@@ -18,7 +18,7 @@ impl EndProbe {
     pub(super) fn start(context: &Context, source: &str) -> Self {
         let (send, outcome) = tokio::sync::oneshot::channel();
         let client = context.client.clone();
-        let query = Query { sql: statement::count_pull_sql(source), way: Way::StreamPull };
+        let query = Query { sql: statement::count_pull_sql(source), kind: QueryKind::StreamPull };
         let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
         context.handle.spawn(async move {
             // Nobody waiting any more means that the read is over.

@@ -77,15 +77,15 @@ fn attempt(context: &Context) -> Result<Outcome> {
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
-        way: plan.reading.way().to_owned(),
+        way: plan.reading.read_mode().to_owned(),
         source: plan.source.name.clone(),
         server: context.client.options().url.clone(),
     };
     let stop = match &plan.reading {
-        Reading::Nothing { spans, way } => {
+        Reading::Nothing { spans, read_mode } => {
             // Even with no rows the schema is looked at: a change is better seen on a quiet day.
             drop(dataset.appender(&plan.schema, run)?);
-            dataset.note_caught_up(&positions, spans.asked, way, context.now())?;
+            dataset.note_caught_up(&positions, spans.asked, read_mode, context.now())?;
             Stop::Complete
         }
         Reading::Table { queries } => {

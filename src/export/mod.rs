@@ -3,7 +3,7 @@
 //! ```text
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
-//!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
+//!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files
 //!        ├─ stream    rows by offset until the bound; commits as it goes
 //!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day

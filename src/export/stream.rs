@@ -20,13 +20,13 @@ use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::end_probe::EndProbe;
 use super::event::What;
-use super::plan::{Plan, PushWay, Reading, Spans};
+use super::plan::{Plan, PushEnd, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Query, Way};
+use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
 use crate::ksql::statement::{self, Bound, Rest};
@@ -43,14 +43,14 @@ const JUDGE_FROM: u64 = 10_000;
 
 /// Reads and commits; gives back how it ended.
 pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
-    let (query, spans, way) = match &plan.reading {
-        Reading::Push { query, spans, way } => (query, spans, Some(*way)),
+    let (query, spans, end) = match &plan.reading {
+        Reading::Push { query, spans, end } => (query, spans, Some(*end)),
         Reading::Mirror { query, spans } => (query, spans, None),
         Reading::Table { .. } | Reading::Nothing { .. } => {
             return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
         }
     };
-    let mut read = Read::open(context, plan, query, spans, way, target)?;
+    let mut read = Read::open(context, plan, query, spans, end, target)?;
     let outcome = read.pump_twice();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
@@ -80,7 +80,7 @@ struct Read<'a> {
     plan: &'a Plan,
     spans: &'a Spans,
     /// `None` for the mirror, which ends by itself.
-    way: Option<PushWay>,
+    end: Option<PushEnd>,
     chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
@@ -102,14 +102,14 @@ impl<'a> Read<'a> {
         plan: &'a Plan,
         query: &Query,
         spans: &'a Spans,
-        way: Option<PushWay>,
+        end: Option<PushEnd>,
         target: Target<'a>,
     ) -> Result<Self> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
         let rows =
             Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
-        let open = way != Some(PushWay::Offsets);
+        let open = end != Some(PushEnd::Offsets);
         let sink = StreamSink {
             context,
             target,
@@ -125,7 +125,7 @@ impl<'a> Read<'a> {
             context,
             plan,
             spans,
-            way,
+            end,
             chunk_reader: ChunkReader::start(&context.handle, answer),
             rows,
             sink,
@@ -134,7 +134,7 @@ impl<'a> Read<'a> {
             last_commit: now,
             last_asked: None,
             processed: None,
-            end_probe: (way == Some(PushWay::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
+            end_probe: (end == Some(PushEnd::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
         })
     }
@@ -147,7 +147,7 @@ impl<'a> Read<'a> {
             let stop = self.pump()?;
             let bounds = self.sink.positions.missing_bounds();
             let came = self.sink.rows + self.sink.bad > before;
-            if stop != Stop::Complete || self.way != Some(PushWay::Offsets) || bounds.is_empty() {
+            if stop != Stop::Complete || self.end != Some(PushEnd::Offsets) || bounds.is_empty() {
                 return Ok(stop);
             }
             if self.looks > 0 && !came {
@@ -161,7 +161,7 @@ impl<'a> Read<'a> {
     fn look_again(&mut self, bounds: &[Bound]) -> Result<()> {
         let Plan { source, selection, .. } = self.plan;
         let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
-        let query = Query { sql, way: Way::StreamPush };
+        let query = Query { sql, kind: QueryKind::StreamPush };
         let answer = self.context.wait_for(self.context.client.open(&query))?;
         self.rows = Rows::new(
             answer.framing,
@@ -209,14 +209,14 @@ impl<'a> Read<'a> {
     }
 
     fn is_done(&mut self) -> Result<bool> {
-        match self.way {
-            Some(PushWay::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
-            Some(PushWay::Idle) => match self.end_probe.as_mut().map(EndProbe::outcome) {
+        match self.end {
+            Some(PushEnd::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
+            Some(PushEnd::Idle) => match self.end_probe.as_mut().map(EndProbe::outcome) {
                 Some(Some(Ok(()))) => Ok(self.last_byte.elapsed() >= self.context.options.quiet),
                 Some(Some(Err(error))) => Err(error),
                 _ => Ok(false),
             },
-            Some(PushWay::Follow) | None => Ok(false),
+            Some(PushEnd::Follow) | None => Ok(false),
         }
     }
 
@@ -275,7 +275,7 @@ impl<'a> Read<'a> {
     fn check_alive(&self) -> Result<()> {
         let limit = self.context.options.inactivity;
         let silent = self.alive.elapsed();
-        if self.way == Some(PushWay::Follow) || silent < limit {
+        if self.end == Some(PushEnd::Follow) || silent < limit {
             return Ok(());
         }
         let missing: Vec<_> =
@@ -292,7 +292,7 @@ impl<'a> Read<'a> {
     /// The transport ended although we did not close.
     fn judge_end(&mut self) -> Result<Stop> {
         self.rows.flush(&mut self.sink)?;
-        if self.way == Some(PushWay::Offsets) && self.sink.positions.reached() {
+        if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
             return Ok(Stop::Complete);
         }
         let fresh = Rows::new(
@@ -302,7 +302,7 @@ impl<'a> Read<'a> {
             self.context.lake.pool(),
         )?;
         let completion = std::mem::replace(&mut self.rows, fresh).end()?;
-        match (self.way, completion.mark) {
+        match (self.end, completion.mark) {
             (None, Mark::QueryCompleted) => Ok(Stop::Complete),
             (None, mark) => Err(Error::new(Kind::Garbled, format!("the pull over the mirror ended with {mark:?}"))),
             (Some(_), _) => Err(Error::new(
@@ -327,13 +327,13 @@ impl<'a> Read<'a> {
         self.sink.judge(true)?;
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
-        // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
+        // "Complete" speaks of the instant at which the ends were asked for; reads without such an instant claim none.
         let complete_through = if complete { self.spans.asked } else { None };
         self.context.progress.enter(Stage::Committing);
         let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
         self.context.progress.enter(Stage::Reading);
         if let Some(committed) = committed {
-            self.context.committed(&committed, self.plan.reading.way(), complete);
+            self.context.committed(&committed, self.plan.reading.read_mode(), complete);
         }
         self.last_commit = Instant::now();
         Ok(())

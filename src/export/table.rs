@@ -75,7 +75,7 @@ pub(super) fn read(
     context.judge_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
     context.progress.enter(Stage::Committing);
     let committed = sink.snapshot.publish(context.now(), sink.rows)?;
-    context.committed(&committed, plan.reading.way(), true);
+    context.committed(&committed, plan.reading.read_mode(), true);
     Ok(Stop::Complete)
 }
 

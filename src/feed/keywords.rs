@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::spec::{
-    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadWay, StorageMode, TimeAs,
+    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, StorageMode, TimeAs,
     Visibility,
 };
 
@@ -34,7 +34,7 @@ keywords!(FeedKind: "stream" = Stream, "table" = Table);
 keywords!(DatePart: "year" = Year, "month" = Month, "day" = Day, "hour" = Hour);
 keywords!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ignore);
 keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
-keywords!(ReadWay: "auto" = Auto, "offsets" = Offsets, "mirror" = Mirror, "idle" = Idle);
+keywords!(ReadMode: "auto" = Auto, "offsets" = Offsets, "mirror" = Mirror, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
 keywords!(TimeAs: "string" = Text, "time" = Time);
 keywords!(DecimalAs: "string" = Text, "decimal256" = Decimal256);

@@ -20,7 +20,7 @@ use super::json::{Fields, Node, Page};
 use super::keywords::ZSTD_LEVELS;
 use super::problem::{Problem, nearest};
 use super::spec::{
-    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadWay, Schedule,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode, Schedule,
     StorageMode, TimeAs, Types, Visibility,
 };
 use crate::log::escape::is_control;
@@ -128,7 +128,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let keep_versions =
         fields.get("keep_versions").map_or(Some(1), |node| page.count(&node, MAX_KEEP_VERSIONS));
     let visibility = fields.get("visibility").map(|node| page.one_of(&node, Visibility::KEYWORDS));
-    let read = fields.get("read").map_or(Some(ReadWay::Auto), |node| page.one_of(&node, ReadWay::KEYWORDS));
+    let read = fields.get("read").map_or(Some(ReadMode::Auto), |node| page.one_of(&node, ReadMode::KEYWORDS));
     let mode =
         fields.get("mode").map_or(Some(ExportMode::Batch), |node| page.one_of(&node, ExportMode::KEYWORDS));
     let storage = fields.get("storage_mode").map(|node| page.one_of(&node, StorageMode::KEYWORDS));
@@ -389,7 +389,7 @@ fn combine(
     fields: &Fields<'_>,
     kind: FeedKind,
     storage: Option<StorageMode>,
-    read: Option<ReadWay>,
+    read: Option<ReadMode>,
     mode: Option<ExportMode>,
     row_metadata: Option<bool>,
 ) {
@@ -415,7 +415,7 @@ fn combine(
         return;
     }
     refuse("retention_days", "is for streams; a table takes keep_versions", None);
-    if read.is_some_and(|read| read != ReadWay::Auto) {
+    if read.is_some_and(|read| read != ReadMode::Auto) {
         refuse("read", "is for streams: a table is read in one way", Some("auto"));
     }
     if mode == Some(ExportMode::Follow) {

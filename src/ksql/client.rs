@@ -78,9 +78,9 @@ pub struct ServerInfo {
     pub status: String,
 }
 
-/// The way in which a query is asked.
+/// How a query is asked, and so on which endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Way {
+pub enum QueryKind {
     /// `EMIT CHANGES` from the earliest offset, on `/query-stream`.
     StreamPush,
     /// A pull over a stream, on `/query-stream`: it ends by itself.
@@ -98,7 +98,7 @@ pub struct Query {
     /// One statement with its semicolon.
     pub sql: String,
     /// How it is asked.
-    pub way: Way,
+    pub kind: QueryKind,
 }
 
 /// The ends of a source's log.
@@ -284,9 +284,9 @@ impl Client {
     /// [`Kind::Unreachable`] without a head in time; what the server says when it refuses, classed.
     pub async fn open(&self, query: &Query) -> Result<Answer> {
         let sql = query.sql.as_str();
-        let (path, framing, body) = match query.way {
+        let (path, framing, body) = match query.kind {
             // One thread: with more, progress is told late, LIMIT overshoots (verified page, trap 1 and section 3).
-            Way::StreamPush => (
+            QueryKind::StreamPush => (
                 "query-stream",
                 Framing::Stream,
                 json!({ "sql": sql, "properties": {
@@ -295,9 +295,11 @@ impl Client {
                     "ksql.streams.commit.interval.ms": 100,
                 }}),
             ),
-            Way::StreamPull => ("query-stream", Framing::Stream, json!({ "sql": sql, "properties": {} })),
-            Way::TablePull => ("query-stream", Framing::Table, json!({ "sql": sql, "properties": {} })),
-            Way::TablePullLegacy => (
+            QueryKind::StreamPull => {
+                ("query-stream", Framing::Stream, json!({ "sql": sql, "properties": {} }))
+            }
+            QueryKind::TablePull => ("query-stream", Framing::Table, json!({ "sql": sql, "properties": {} })),
+            QueryKind::TablePullLegacy => (
                 "query",
                 Framing::LegacyTable,
                 json!({ "ksql": sql, "streamsProperties": { "ksql.endpoint.migrate.query": false } }),
