@@ -60,7 +60,8 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
     let done = if args.dry_run {
         preview
     } else {
-        let done = open(config, &lake, feed, "lakehand feeds undo")?.undo(args.day, commit, Utc::now())?;
+        let done =
+            open(config, &lake, feed, "lakehand feeds undo")?.undo_day(args.day, commit, Utc::now())?;
         let record =
             Record::new(Utc::now(), Level::Info, Some(&feed.name), "undone").fact("what", done.sentence());
         note(config, &record);
