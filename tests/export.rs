@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use lakehand::demo::DemoOptions;
 use lakehand::export::event::What;
-use lakehand::export::{Engine, Options, Request, Setup, Trigger};
+use lakehand::export::{Engine, Event, Options, Outcome, Request, Setup, Trigger, Work};
 use lakehand::feed::parse_feed;
+use lakehand::headless::{Asked, Exit, Output, run};
 use lakehand::ksql::client::{Client, ClientOptions};
 use lakehand::lake::{Lake, Limits};
 use support::{
@@ -278,46 +279,138 @@ fn signal(child: &std::process::Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
+/// Runs an engine; `ask` looks at each event and may ask for more.
+fn run_engine(setup: impl FnOnce() -> Setup, first: Vec<Request>, mut ask: impl FnMut(&Engine, &Event)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (engine, mut events) = Engine::start(setup());
+        first.into_iter().for_each(|request| engine.submit(request));
+        while let Some(event) = events.recv().await {
+            ask(&engine, &event);
+        }
+    });
+}
+
+fn stream_feed(name: &str) -> Feed {
+    let text =
+        format!(r#"{{"feed_name": "{name}", "feed_type": "stream", "ksqldb_source": "transaction_stream"}}"#);
+    parse_feed(&text, name).unwrap()
+}
+
+const DAY: &str = "2025-01-02";
+
+fn request(feed: &Feed, work: Work) -> Request {
+    Request { feed: feed.clone(), trigger: Trigger::Asked, work }
+}
+
 #[test]
-fn a_day_that_is_asked_for_while_an_export_runs_is_not_left_to_the_next_one() {
+fn a_catch_up_that_waits_and_a_day_are_both_exported_as_they_were_asked_for() {
     let server = Server::with_rows(2_000);
     let root = support::scratch();
-    let lake = Lake::new(root.path());
-    let text = r#"{"feed_name": "f", "feed_type": "stream", "ksqldb_source": "transaction_stream"}"#;
-    let feed = parse_feed(text, "f").unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let told = runtime.block_on(async {
-        let (engine, mut events) = Engine::start(setup(&server.url(), lake));
-        let request = || Request { feed: feed.clone(), trigger: Trigger::Asked };
-        engine.submit(request()).await;
-        let mut told = Vec::new();
-        let mut asked = 0;
-        while let Some(event) = events.recv().await {
-            match event.what {
-                What::Started { .. } if asked == 0 => {
-                    asked = 1;
-                    engine.again("f", "2025-01-02".parse().unwrap()).await;
-                    engine.submit(request()).await;
-                }
-                What::Warned { text } => told.push(text),
-                What::Finished(finished) => {
-                    told.push(format!("{:?}", finished.outcome));
-                    if asked == 1 {
-                        // The engine hears of the end just after us.
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                        asked = 2;
-                        engine.submit(request()).await;
-                        engine.close().await;
-                    }
-                }
-                _ => {}
+    let (feed, other) = (stream_feed("f"), stream_feed("other"));
+    let day = Work::Day(DAY.parse().unwrap());
+    // The only place is taken, so that all of these wait side by side.
+    let first = [request(&other, Work::CatchUp), request(&feed, Work::CatchUp), request(&feed, day)];
+    let mut ends = Vec::new();
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        first.into(),
+        |engine, event| {
+            if let What::Finished(finished) = &event.what {
+                ends.push((event.feed.clone(), format!("{:?}", finished.outcome)));
             }
-        }
-        told
+            engine.close();
+        },
+    );
+    let of_feed: Vec<_> = ends.iter().filter(|(feed, _)| feed == "f").map(|(_, text)| text).collect();
+    assert_eq!(of_feed.len(), 2, "{ends:?}");
+    // The second feed of the same dataset has nothing new: it is caught up, and no day was read in its place.
+    assert!(of_feed[0].contains("rows held"), "{ends:?}");
+    assert!(of_feed[1].contains("exported again"), "{ends:?}");
+}
+
+#[test]
+fn a_day_that_is_asked_for_while_an_export_runs_follows_it() {
+    let server = Server::with_rows(2_000);
+    let root = support::scratch();
+    let feed = stream_feed("f");
+    let mut asked = false;
+    let mut ends = Vec::new();
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        vec![request(&feed, Work::CatchUp)],
+        |engine, event| match &event.what {
+            What::Started { .. } if !asked => {
+                asked = true;
+                engine.submit(request(&feed, Work::Day(DAY.parse().unwrap())));
+                engine.close();
+            }
+            What::Finished(finished) => ends.push(format!("{:?}", finished.outcome)),
+            _ => {}
+        },
+    );
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(ends[0].contains("caught up") && ends[1].contains("exported again"), "{ends:?}");
+}
+
+#[test]
+fn what_is_asked_for_on_hearing_of_an_end_is_exported() {
+    let server = Server::with_rows(50);
+    let root = support::scratch();
+    let feed = stream_feed("f");
+    // Often, as the fault was a race between two signs of one end.
+    let mut ends = 0;
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        vec![request(&feed, Work::CatchUp)],
+        |engine, event| {
+            if let What::Finished(finished) = &event.what {
+                assert!(matches!(finished.outcome, Outcome::Done { .. }), "{:?}", finished.outcome);
+                ends += 1;
+                if ends < 20 { engine.submit(request(&feed, Work::CatchUp)) } else { engine.close() }
+            }
+        },
+    );
+    assert_eq!(ends, 20);
+}
+
+/// A clock that panics on the thread of an export.
+fn faulty_clock() -> chrono::DateTime<chrono::Utc> {
+    let export = std::thread::current().name().is_some_and(|name| name.starts_with("export "));
+    assert!(!export, "a panic of an export, as the test asked");
+    chrono::Utc::now()
+}
+
+#[test]
+fn a_feed_whose_export_panics_or_never_reports_has_failed() {
+    let server = Server::with_rows(50);
+    let root = support::scratch();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let asked = || Asked {
+        requests: vec![request(&stream_feed("f"), Work::CatchUp), request(&stream_feed("g"), Work::CatchUp)],
+        invalid: 0,
+        output: Output::Human,
+        clock: chrono::Utc::now,
+    };
+    runtime.block_on(async {
+        let setup = || Setup { clock: faulty_clock, ..setup(&server.url(), Lake::new(root.path())) };
+        let (engine, events) = Engine::start(setup());
+        let (totals, exit) = run(engine, events, asked(), &root.path().join("logs")).await.unwrap();
+        assert_eq!((totals.done, totals.failures.len(), exit), (0, 2, Exit::Failed), "panics");
+        // The events of an engine that is lost: nothing ever comes.
+        let (engine, _events) = Engine::start(setup());
+        let (lost, events) = tokio::sync::mpsc::channel(1);
+        drop(lost);
+        let (totals, exit) = run(engine, events, asked(), &root.path().join("logs")).await.unwrap();
+        assert_eq!((totals.done, totals.failures.len(), exit), (0, 2, Exit::Failed), "silence");
+        let (engine, events) = Engine::start(setup());
+        let none = Asked { requests: vec![], invalid: 1, ..asked() };
+        let (_, exit) = run(engine, events, none, &root.path().join("logs")).await.unwrap();
+        assert_eq!(exit, Exit::Failed, "an invalid feed was asked for");
     });
-    assert_eq!(told[0], "2025-01-02 is not exported again: an export of the feed runs already", "{told:?}");
-    assert!(told[1..].iter().all(|text| !text.contains("exported again")), "{told:?}");
-    assert_eq!(told.len(), 3, "{told:?}");
+    let log = std::fs::read_dir(root.path().join("logs")).unwrap().next().unwrap().unwrap();
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log.matches("ended without telling its outcome").count(), 2, "{log}");
 }
 
 fn setup(url: &str, lake: Lake) -> Setup {

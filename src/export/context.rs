@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::cancel::Cancel;
 use super::event::{Event, What};
 use super::progress::Progress;
+use super::scheduler::Work;
+use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
@@ -60,8 +61,8 @@ pub(super) struct Context {
     pub cancel: Cancel,
     pub progress: Arc<Progress>,
     commits: std::cell::Cell<u64>,
-    /// The day to export again; `None` for an export as ever.
-    pub day: Option<chrono::NaiveDate>,
+    /// What is to be done.
+    pub work: Work,
 }
 
 impl std::ops::Deref for Context {
@@ -75,16 +76,12 @@ impl Context {
     pub(super) fn new(
         shared: Shared,
         feed: Feed,
+        work: Work,
         run: String,
         cancel: Cancel,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0), day: None }
-    }
-
-    /// The same job, for one day that is exported again.
-    pub(super) fn again(self, day: Option<chrono::NaiveDate>) -> Self {
-        Self { day, ..self }
+        Self { shared, feed, work, run, cancel, progress, commits: std::cell::Cell::new(0) }
     }
 
     /// Commits of this job so far.

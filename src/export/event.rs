@@ -116,6 +116,13 @@ pub struct Finished {
     pub elapsed: Duration,
 }
 
+impl Finished {
+    /// The end of an export that did not begin.
+    pub fn unbegun(outcome: Outcome) -> Self {
+        Self { outcome, counters: Progress::default().snapshot(), elapsed: Duration::ZERO }
+    }
+}
+
 /// The outcome of an export.
 #[derive(Debug, Clone)]
 pub enum Outcome {

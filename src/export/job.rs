@@ -7,6 +7,7 @@ use super::context::{Context, Options, Stop, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::plan::{self, Plan, Reading};
 use super::progress::Stage;
+use super::scheduler::Work;
 use super::target::Target;
 use super::{stream, table};
 use crate::error::{Class, Kind, Result};
@@ -14,8 +15,8 @@ use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
 use crate::lake::{Dataset, Owner, RunInfo};
 
-/// Runs the job; the last event is its outcome.
-pub(super) fn run(context: &Context) {
+/// Runs the job and gives its outcome, which the engine tells.
+pub(super) fn run(context: &Context) -> Finished {
     let begun = Instant::now();
     let outcome = match attempts(context) {
         Ok(outcome) => outcome,
@@ -23,8 +24,7 @@ pub(super) fn run(context: &Context) {
         Err(error) => Outcome::Failed(Arc::new(error.at("feed", &context.feed.name))),
     };
     context.progress.enter(Stage::Ended);
-    let finished = Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() };
-    context.emit(What::Finished(finished));
+    Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() }
 }
 
 fn attempts(context: &Context) -> Result<Outcome> {
@@ -67,7 +67,7 @@ fn attempt(context: &Context) -> Result<Outcome> {
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
     }
-    if let Some(day) = context.day {
+    if let Work::Day(day) = context.work {
         return super::day::again(context, &mut dataset, day);
     }
     context.progress.enter(Stage::Planning);

@@ -15,7 +15,6 @@
 //! A job runs on a thread of its own and blocks there; only the network is asynchronous. Nothing is shared between jobs
 //! but the client, so that a slow disk or server holds up one feed and never the program.
 
-pub mod cancel;
 mod chunk_reader;
 mod context;
 mod day;
@@ -34,9 +33,9 @@ mod stream;
 mod table;
 mod target;
 
-pub use cancel::Cancel;
+pub use crate::cancel::Cancel;
 pub use context::Options;
-pub use engine::{Engine, Request, Setup};
+pub use engine::{Engine, Request, Setup, Work};
 pub use event::{Event, Finished, Outcome, Trigger};
 pub use job::host;
 pub use progress::{Progress, Stage};

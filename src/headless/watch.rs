@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedSender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::json::Json;
 use super::note::Note;
@@ -27,7 +27,7 @@ use super::{Exit, Output, Report, Totals};
 use crate::config::WatchConfig;
 use crate::error::{Error, Result};
 use crate::export::event::{Finished, Outcome, What};
-use crate::export::{Engine, Event, Request, Trigger};
+use crate::export::{Engine, Event, Request, Trigger, Work};
 use crate::feed::{Catalog, ExportMode, Feed, FeedPaths};
 use crate::log::{Level, Record};
 use crate::watch::{Cause, Change, Ended, Hint, Now, Order, Step, WatchState, Watcher};
@@ -96,7 +96,7 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
         recorder,
         totals: Totals::default(),
         looked,
-        commands: start_hand(engine),
+        engine,
         held: Some(BTreeMap::new()),
         unreadable: None,
         crowded: Vec::new(),
@@ -119,31 +119,6 @@ struct Inboxes {
     greetings: Receiver<Greeting>,
 }
 
-/// What the engine is asked.
-enum Command {
-    Submit(Box<Request>),
-    Cancel(String),
-    CancelAll,
-    Close,
-}
-
-/// Carries commands to the engine in their order. The loop must not wait for the engine, which may wait for the loop to take
-/// its events.
-fn start_hand(engine: Engine) -> UnboundedSender<Command> {
-    let (commands, mut inbox) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(command) = inbox.recv().await {
-            match command {
-                Command::Submit(request) => engine.submit(*request).await,
-                Command::Cancel(feed) => engine.cancel(&feed).await,
-                Command::CancelAll => engine.cancel_all().await,
-                Command::Close => engine.close().await,
-            }
-        }
-    });
-    commands
-}
-
 /// The one owner of the state.
 struct WatchDriver {
     paths: FeedPaths,
@@ -154,7 +129,7 @@ struct WatchDriver {
     recorder: Recorder,
     totals: Totals,
     looked: Sender<Result<Catalog>>,
-    commands: UnboundedSender<Command>,
+    engine: Engine,
     /// What waits for the server to be reached for the first time.
     held: Option<BTreeMap<String, Request>>,
     /// Why the folders could not be read the last time.
@@ -192,8 +167,8 @@ impl WatchDriver {
     /// Comes to an end at the next safe point of every export.
     async fn stop(&mut self, mut events: Receiver<Event>, signals: &mut Signals) -> Result<()> {
         self.note(&Note::new(Level::Info, None, "stopping").what("at the next safe point"));
-        self.send(Command::CancelAll);
-        self.send(Command::Close);
+        self.engine.cancel_all();
+        self.engine.close();
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -252,7 +227,7 @@ impl WatchDriver {
             Greeting::Reached(what) => {
                 self.note(&Note::new(Level::Info, None, "server reached").what(&what));
                 for request in self.held.take().into_iter().flat_map(BTreeMap::into_values) {
-                    self.send(Command::Submit(Box::new(request)));
+                    self.engine.submit(request);
                 }
             }
             Greeting::Unreachable(error) => {
@@ -292,15 +267,15 @@ impl WatchDriver {
                         Cause::Started | Cause::Changed => Trigger::Changed,
                         Cause::Scheduled | Cause::Resumed => Trigger::Scheduled,
                     };
-                    let request = Request { feed: *feed, trigger };
+                    let request = Request { feed: *feed, trigger, work: Work::CatchUp };
                     match &mut self.held {
                         Some(held) => drop(held.insert(request.feed.name.clone(), request)),
-                        None => self.send(Command::Submit(Box::new(request))),
+                        None => self.engine.submit(request),
                     }
                 }
                 Order::Cancel { feed } => match &mut self.held {
                     Some(held) => drop(held.remove(&feed)),
-                    None => self.send(Command::Cancel(feed)),
+                    None => self.engine.cancel(&feed),
                 },
             }
         }
@@ -343,11 +318,6 @@ impl WatchDriver {
             complain(&error);
         }
         self.report.note(note, now);
-    }
-
-    fn send(&self, command: Command) {
-        // The hand lives as long as this sender.
-        let _ = self.commands.send(command);
     }
 }
 

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::cancel::Cancel;
 use crate::feed::Encodings;
 use crate::pool::Pool;
 
@@ -70,12 +71,20 @@ pub struct Lake {
     fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
     pool: Arc<Pool>,
+    /// Asked by checks and repairs, at points where stopping leaves nothing half done.
+    cancel: Cancel,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fs::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
+        Self {
+            root: root.into(),
+            fs: fs::Fs::default(),
+            seal_after: None,
+            pool: Arc::new(Pool::new(1)),
+            cancel: Cancel::default(),
+        }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
@@ -93,6 +102,12 @@ impl Lake {
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Self { pool: Arc::new(Pool::new(threads)), ..self }
+    }
+
+    /// The same lake, whose checks and repairs end with `Kind::Interrupted` when `cancel` asks them to.
+    #[must_use]
+    pub fn stopped_by(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// Where it is.

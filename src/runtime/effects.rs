@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::event_loop::{EngineOrder, Runtime};
+use super::event_loop::Runtime;
 use super::feed_commands::{self, FeedCommand};
 use super::work::{Job, Reply};
 use super::{editor, load, maintenance, server};
 use crate::app::{Effect, Message};
 use crate::error::{Error, Kind, Result};
-use crate::export::{Request, Trigger};
+use crate::export::{Request, Trigger, Work};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
 use crate::lake::Limits;
@@ -27,7 +27,7 @@ impl Runtime {
             Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep } => self.repair(feeds, deep),
-            Effect::Cancel(feeds) => feeds.into_iter().for_each(|feed| self.order(EngineOrder::Cancel(feed))),
+            Effect::Cancel(feeds) => feeds.iter().for_each(|feed| self.engine.cancel(feed)),
             Effect::SetEnabled { feeds, enabled } => self.perform(FeedCommand::SetEnabled { feeds, enabled }),
             Effect::Archive(feeds) => self.perform(FeedCommand::Archive(feeds)),
             Effect::Restore(feeds) => self.perform(FeedCommand::Restore(feeds)),
@@ -120,7 +120,7 @@ impl Runtime {
     fn export(&mut self, feeds: &[String], trigger: Trigger) {
         for name in feeds {
             match self.feed(name) {
-                Ok(feed) => self.order(EngineOrder::Submit(Box::new(Request { feed, trigger }))),
+                Ok(feed) => self.engine.submit(Request { feed, trigger, work: Work::CatchUp }),
                 Err(error) => self.tell(Message::Failed(error)),
             }
         }
@@ -129,9 +129,7 @@ impl Runtime {
     fn export_day(&mut self, name: &str, day: chrono::NaiveDate) {
         match self.feed(name) {
             Ok(feed) => {
-                self.order(EngineOrder::Again(feed.name.clone(), day));
-                let trigger = Trigger::Asked;
-                self.order(EngineOrder::Submit(Box::new(Request { feed, trigger })));
+                self.engine.submit(Request { feed, trigger: Trigger::Asked, work: Work::Day(day) });
             }
             Err(error) => self.tell(Message::Failed(error)),
         }

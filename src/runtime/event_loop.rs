@@ -21,7 +21,7 @@ use crate::app::{App, Message, ThemeName};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::event::{Outcome, What};
-use crate::export::{Engine, Event, Request, Trigger};
+use crate::export::{self, Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;
 use crate::headless::record::record;
@@ -40,16 +40,6 @@ const LAST_WAIT: Duration = Duration::from_secs(8);
 /// The most that one turn takes of each kind, so that a flood of one does not hold up the others.
 const AT_ONCE: usize = 1024;
 
-/// What is asked of the engine. In a queue of its own: the engine may be slow to take it, the loop may not wait.
-pub(super) enum EngineOrder {
-    Submit(Box<Request>),
-    /// The next export of the feed that is submitted is of this day.
-    Again(String, chrono::NaiveDate),
-    Cancel(String),
-    CancelAll,
-    Close,
-}
-
 /// Everything that the screen is made of.
 pub(super) struct Runtime {
     pub(super) config: Config,
@@ -61,7 +51,7 @@ pub(super) struct Runtime {
     pub(super) screen: Screen,
     pub(super) work: Work,
     pub(super) journal: Journal,
-    pub(super) engine: mpsc::UnboundedSender<EngineOrder>,
+    pub(super) engine: Engine,
     /// The feeds as they were last loaded.
     pub(super) catalog: Catalog,
     pub(super) watch_state: Option<WatchState>,
@@ -106,7 +96,7 @@ impl Runtime {
             screen,
             work: Work::new(answers),
             journal,
-            engine: forward(engine),
+            engine,
             catalog: Catalog::default(),
             watch_state: None,
             end: None,
@@ -323,9 +313,9 @@ impl Runtime {
                         Cause::Started | Cause::Changed => Trigger::Changed,
                         Cause::Scheduled | Cause::Resumed => Trigger::Scheduled,
                     };
-                    self.order(EngineOrder::Submit(Box::new(Request { feed: *feed, trigger })));
+                    self.engine.submit(Request { feed: *feed, trigger, work: export::Work::CatchUp });
                 }
-                Order::Cancel { feed } => self.order(EngineOrder::Cancel(feed)),
+                Order::Cancel { feed } => self.engine.cancel(&feed),
             }
         }
     }
@@ -397,11 +387,6 @@ impl Runtime {
         }
     }
 
-    pub(super) fn order(&self, order: EngineOrder) {
-        // The engine is gone only after it was closed: then there is nothing left to ask for.
-        let _ = self.engine.send(order);
-    }
-
     /// When something is due although nothing comes in.
     fn wake(&self) -> Instant {
         let instant = Instant::now();
@@ -430,8 +415,8 @@ impl Runtime {
         }
         self.exit = exit;
         self.end = Some(Instant::now() + LAST_WAIT);
-        self.order(EngineOrder::CancelAll);
-        self.order(EngineOrder::Close);
+        self.engine.cancel_all();
+        self.engine.close();
         let text = "ending: exports stop at their next safe point; asked again, it ends at once".to_owned();
         self.tell(Message::Done { text, undo: Vec::new() });
     }
@@ -462,23 +447,6 @@ impl Runtime {
     pub(super) fn load_catalog(&mut self) {
         self.restart(Job::Catalog);
     }
-}
-
-/// Hands orders to the engine, one after the other.
-fn forward(engine: Engine) -> mpsc::UnboundedSender<EngineOrder> {
-    let (orders, mut inbox) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(order) = inbox.recv().await {
-            match order {
-                EngineOrder::Submit(request) => engine.submit(*request).await,
-                EngineOrder::Again(feed, day) => engine.again(&feed, day).await,
-                EngineOrder::Cancel(feed) => engine.cancel(&feed).await,
-                EngineOrder::CancelAll => engine.cancel_all().await,
-                EngineOrder::Close => engine.close().await,
-            }
-        }
-    });
-    orders
 }
 
 /// Panics when a test asks a debug build for it.

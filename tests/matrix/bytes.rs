@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lakehand::demo::{DemoOptions, DemoServer, Fault};
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, event::What};
+use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work, event::What};
 use lakehand::feed::{Feed, parse_feed};
 use lakehand::ksql::client::{Chunk, Client, ClientOptions, Query, QueryKind};
 use lakehand::ksql::response::{Frames, Framing};
@@ -73,8 +73,8 @@ fn setup(url: &str, lake: Lake) -> Setup {
 /// One export; gives whether it said that it was done.
 async fn export(url: &str, lake: &Lake, feed: &Feed) -> bool {
     let (engine, mut events) = Engine::start(setup(url, lake.clone()));
-    engine.submit(Request { feed: feed.clone(), trigger: Trigger::Asked }).await;
-    engine.close().await;
+    engine.submit(Request { feed: feed.clone(), trigger: Trigger::Asked, work: Work::CatchUp });
+    engine.close();
     let mut done = false;
     while let Some(event) = events.recv().await {
         if let What::Finished(finished) = event.what {

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
 use crate::lake::layout;
@@ -36,6 +37,8 @@ pub(crate) struct Scan {
     /// Rows in quarantine, and where they came from.
     pub(crate) quarantined: u64,
     pub(crate) bad_rows: BTreeMap<i32, BTreeSet<i64>>,
+    /// Asked between two files whether to stop.
+    pub(super) cancel: Cancel,
 }
 
 /// What a stopped run decided.
@@ -82,7 +85,12 @@ impl DataFile {
 impl Scan {
     /// Looks at the dataset in `dir`. An error is one of the file system: a damaged file is no error.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
-        let mut scan = Self { dir: dir.to_path_buf(), ..Self::default() };
+        Self::stoppable(dir, &Cancel::default())
+    }
+
+    /// The same; `Kind::Interrupted` when `cancel` asks to stop in between.
+    pub(crate) fn stoppable(dir: &Path, cancel: &Cancel) -> Result<Self> {
+        let mut scan = Self { dir: dir.to_path_buf(), cancel: cancel.clone(), ..Self::default() };
         match std::fs::symlink_metadata(dir) {
             Ok(found) if found.is_dir() => scan.see(String::new(), &found),
             Ok(_) => {
@@ -141,6 +149,7 @@ impl Scan {
 
     fn walk(&mut self, path: &str, depth: usize) -> Result<()> {
         for entry in fs::list(&self.dir.join(path))? {
+            self.cancel.check()?;
             let below = join(path, &entry.name);
             match std::fs::symlink_metadata(&entry.path) {
                 Ok(found) => self.see(below.clone(), &found),
