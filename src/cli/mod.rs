@@ -20,6 +20,7 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod presence;
 mod screen;
 mod shell;
 mod undo;

@@ -22,6 +22,7 @@ pub(crate) mod watch;
 pub use exit::Exit;
 pub use json::print_json;
 pub use run::{Asked, Output, Totals, run};
+pub(crate) use signal::cancel_on_signal;
 pub use watch::{Greeting, Watching, watch};
 
 use chrono::{DateTime, Utc};

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use super::event_loop::Runtime;
 use super::feed_commands::{self, FeedCommand};
+use super::maintenance::ToCheck;
 use super::work::{Job, Reply};
 use super::{editor, load, maintenance, server};
 use crate::app::{Effect, Message};
 use crate::error::{Error, Kind, Result};
-use crate::export::{Request, Trigger, Work};
+use crate::export::{Cancel, Request, Trigger, Work};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
 use crate::lake::Limits;
@@ -27,6 +28,7 @@ impl Runtime {
             Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep } => self.repair(feeds, deep),
+            Effect::StopChecks(feeds) => self.stop_checks(&feeds),
             Effect::Cancel(feeds) => feeds.iter().for_each(|feed| self.engine.cancel(feed)),
             Effect::SetEnabled { feeds, enabled } => self.perform(FeedCommand::SetEnabled { feeds, enabled }),
             Effect::Archive(feeds) => self.perform(FeedCommand::Archive(feeds)),
@@ -146,17 +148,28 @@ impl Runtime {
     }
 
     fn check(&mut self, feeds: Vec<String>, deep: bool) {
-        let (lake, feeds) = (self.lake.clone(), self.with_feeds(feeds));
+        let (lake, feeds) = (self.lake.clone(), self.begin_checks(feeds));
         self.work.block(None, move |teller| maintenance::check(&lake, feeds, deep, teller));
     }
 
     fn repair(&mut self, feeds: Vec<String>, deep: bool) {
-        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.with_feeds(feeds));
+        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.begin_checks(feeds));
         self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, deep, teller));
     }
 
-    fn with_feeds(&self, names: Vec<String>) -> Vec<(String, Result<Feed>)> {
-        names.into_iter().map(|name| (name.clone(), self.feed(&name))).collect()
+    /// The feeds with their meaning now, and what each check looks at to know whether it shall stop.
+    fn begin_checks(&mut self, names: Vec<String>) -> Vec<ToCheck> {
+        let mut begun = Vec::new();
+        for name in names {
+            let (feed, cancel) = (self.feed(&name), Cancel::new());
+            self.checks.insert(name.clone(), cancel.clone());
+            begun.push(ToCheck { name, feed, cancel });
+        }
+        begun
+    }
+
+    fn stop_checks(&self, names: &[String]) {
+        names.iter().filter_map(|name| self.checks.get(name)).for_each(Cancel::cancel);
     }
 
     /// What changes of the lake other than exports may use.

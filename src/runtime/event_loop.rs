@@ -21,7 +21,7 @@ use crate::app::{App, Message, ThemeName};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::event::{Outcome, What};
-use crate::export::{self, Engine, Event, Request, Trigger};
+use crate::export::{self, Cancel, Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;
 use crate::headless::record::record;
@@ -55,6 +55,8 @@ pub(super) struct Runtime {
     /// The feeds as they were last loaded.
     pub(super) catalog: Catalog,
     pub(super) watch_state: Option<WatchState>,
+    /// By feed, what the last check or repair looks at to know whether it shall stop.
+    pub(super) checks: BTreeMap<String, Cancel>,
     /// When to give up waiting for exports, once the end was asked for.
     pub(super) end: Option<Instant>,
     pub(super) drawn: Option<u64>,
@@ -99,6 +101,7 @@ impl Runtime {
             engine,
             catalog: Catalog::default(),
             watch_state: None,
+            checks: BTreeMap::new(),
             end: None,
             drawn: None,
             events,
@@ -416,6 +419,7 @@ impl Runtime {
         self.exit = exit;
         self.end = Some(Instant::now() + LAST_WAIT);
         self.engine.cancel_all();
+        self.checks.values().for_each(Cancel::cancel);
         self.engine.close();
         let text = "ending: exports stop at their next safe point; asked again, it ends at once".to_owned();
         self.tell(Message::Done { text, undo: Vec::new() });

@@ -19,6 +19,7 @@ use crate::app::overlays::{Confirm, Overlay, Sheet};
 use crate::app::state::{App, Tab};
 use crate::app::view::text::{count, files as of_files, findings, one_line, size};
 use crate::app::view::{FeedState, Tone};
+use crate::error::Kind;
 use crate::feed::{FeedKind, StorageMode};
 use crate::lake::verify::{Finding, Report, Severity};
 use crate::lake::{DayState, ReplacedSet};
@@ -297,6 +298,18 @@ impl App {
         }
     }
 
+    /// Asks the checks and repairs of a sheet that are under way to stop.
+    pub(crate) fn stop_checks(&mut self, sheet: &Sheet) -> Vec<Effect> {
+        let Sheet::Check { feeds, .. } = sheet else { return Vec::new() };
+        let runs = |feed: &&String| self.checks.get(*feed).is_some_and(|checked| checked.running.is_some());
+        let feeds: Vec<String> = feeds.iter().filter(runs).cloned().collect();
+        if feeds.is_empty() {
+            self.toast("no check is under way".to_owned(), Tone::Warn);
+            return Vec::new();
+        }
+        vec![Effect::StopChecks(feeds)]
+    }
+
     /// A check is over.
     pub(crate) fn set_checked(
         &mut self,
@@ -307,6 +320,13 @@ impl App {
         report: crate::Result<Report>,
     ) -> Vec<Effect> {
         let was_repair = mended.is_some();
+        if report.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted) {
+            // What an earlier check found is still what is known.
+            self.checks.entry(feed.to_owned()).or_default().running = None;
+            let what = if was_repair { "repair" } else { "check" };
+            self.toast(format!("{feed}: the {what} was stopped"), Tone::Warn);
+            return if was_repair { vec![Effect::LoadDataset(feed.to_owned())] } else { Vec::new() };
+        }
         let checked = Checked {
             running: None,
             at: Some(at),
