@@ -50,9 +50,27 @@ impl EndProbe {
 async fn drain(client: &Client, query: &Query, limit: Duration, max_row_bytes: usize) -> Result<()> {
     let mut answer = client.open(query).await?;
     let mut frames = Frames::new(answer.framing, max_row_bytes);
+    // Bytes without rows are no progress.
+    let (mut alive, mut rows, mut known) = (tokio::time::Instant::now(), 0_u64, 0);
     loop {
-        match answer.chunk(limit).await? {
-            Chunk::Data(bytes) => frames.push(&bytes, &mut |_| Ok(()))?,
+        if rows > known {
+            (known, alive) = (rows, tokio::time::Instant::now());
+        }
+        let left = limit.saturating_sub(alive.elapsed()).max(Duration::from_millis(1));
+        match answer.chunk(left).await? {
+            Chunk::Data(bytes) if alive.elapsed() < limit => frames.push(&bytes, &mut |_| {
+                rows += 1;
+                Ok(())
+            })?,
+            Chunk::Data(_) => {
+                return Err(Error::new(
+                    Kind::Incomplete,
+                    format!(
+                        "a pull over the stream, asked for its end, brought no row for {} s",
+                        limit.as_secs()
+                    ),
+                ));
+            }
             Chunk::Idle(silent) => {
                 return Err(Error::new(
                     Kind::Incomplete,

@@ -84,8 +84,10 @@ struct Read<'a> {
     chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
-    /// The last byte, or the last sign that the server works on our query.
+    /// The last new row, or the last sign that the server works on our query.
     alive: Instant,
+    /// Rows that were new, as of `alive`.
+    rows_seen: u64,
     last_byte: Instant,
     last_commit: Instant,
     last_asked: Option<Instant>,
@@ -130,6 +132,7 @@ impl<'a> Read<'a> {
             rows,
             sink,
             alive: now,
+            rows_seen: 0,
             last_byte: now,
             last_commit: now,
             last_asked: None,
@@ -186,14 +189,15 @@ impl<'a> Read<'a> {
                 Piece::Data(bytes) => {
                     self.context.progress.received(bytes.len());
                     self.last_byte = Instant::now();
-                    self.alive = self.last_byte;
                     self.processed = None;
                     self.sink.fresh = true;
                     self.rows.push(&bytes, &mut self.sink)?;
+                    self.look_for_progress()?;
                 }
                 Piece::Quiet => {
                     self.rows.flush(&mut self.sink)?;
                     self.sink.fresh = false;
+                    self.note_new_rows();
                     if self.is_done()? {
                         return Ok(Stop::Complete);
                     }
@@ -272,6 +276,26 @@ impl<'a> Read<'a> {
         }))
     }
 
+    /// Bytes are no progress: whitespace, and rows that were seen before, could keep an export busy without end.
+    fn look_for_progress(&mut self) -> Result<()> {
+        if self.note_new_rows() || self.alive.elapsed() < self.context.options.inactivity / 2 {
+            return Ok(());
+        }
+        // What was decoded ahead may hold new rows.
+        self.rows.flush(&mut self.sink)?;
+        if self.note_new_rows() { Ok(()) } else { self.check_alive() }
+    }
+
+    /// Takes rows that came since the last time for a sign of life; true when there were some.
+    fn note_new_rows(&mut self) -> bool {
+        let rows = self.sink.rows + self.sink.bad;
+        let new = rows > self.rows_seen;
+        if new {
+            (self.rows_seen, self.alive) = (rows, Instant::now());
+        }
+        new
+    }
+
     fn check_alive(&self) -> Result<()> {
         let limit = self.context.options.inactivity;
         let silent = self.alive.elapsed();
@@ -281,9 +305,13 @@ impl<'a> Read<'a> {
         let missing: Vec<_> =
             self.sink.positions.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
         let what = if missing.is_empty() {
-            format!("no row came for {} s, and the end is not known to be reached", silent.as_secs())
+            format!("no new row came for {} s, and the end is not known to be reached", silent.as_secs())
         } else {
-            format!("no row came for {} s, and {} is not delivered yet", silent.as_secs(), missing.join(", "))
+            format!(
+                "no new row came for {} s, and {} is not delivered yet",
+                silent.as_secs(),
+                missing.join(", ")
+            )
         };
         Err(Error::new(Kind::Incomplete, what)
             .next("the read goes on from the last offset; look at the server's load, or raise server.inactivity_timeout"))
@@ -380,11 +408,11 @@ impl Sink for StreamSink<'_> {
         let stats = self.target.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
         // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
-        let homeless = stats.quarantined - aside;
-        if homeless > 0 {
-            self.rows -= homeless;
-            self.bad += homeless;
-            self.context.progress.quarantine(homeless);
+        let unroutable = stats.quarantined - aside;
+        if unroutable > 0 {
+            self.rows -= unroutable;
+            self.bad += unroutable;
+            self.context.progress.quarantine(unroutable);
             self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
             self.judge(false)?;
         }

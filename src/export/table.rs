@@ -35,7 +35,8 @@ pub(super) fn read(
         Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None };
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);
-    let mut last_byte = Instant::now();
+    // Bytes without rows are no progress: whitespace could keep a scan busy without end.
+    let mut alive = (Instant::now(), 0);
     loop {
         if context.cancel.is_cancelled() {
             sink.snapshot.abandon()?;
@@ -44,21 +45,21 @@ pub(super) fn read(
         match chunk_reader.next(NAP)? {
             Piece::Data(bytes) => {
                 context.progress.received(bytes.len());
-                last_byte = Instant::now();
                 rows.push(&bytes, &mut sink)?;
+                if rows.came() > alive.1 {
+                    alive = (Instant::now(), rows.came());
+                }
             }
-            Piece::Quiet if last_byte.elapsed() < context.options.inactivity => {}
-            Piece::Quiet => {
-                return Err(Error::new(
-                    Kind::Incomplete,
-                    format!(
-                        "the answer stopped in the middle: no byte for {} s",
-                        last_byte.elapsed().as_secs()
-                    ),
-                )
-                .next("nothing was published; the scan is tried again"));
-            }
+            Piece::Quiet => {}
             Piece::End => break,
+        }
+        let silent = alive.0.elapsed();
+        if silent >= context.options.inactivity {
+            return Err(Error::new(
+                Kind::Incomplete,
+                format!("the answer stopped in the middle: no row for {} s", silent.as_secs()),
+            )
+            .next("nothing was published; the scan is tried again"));
         }
     }
     rows.flush(&mut sink)?;

@@ -45,7 +45,7 @@ use crate::error::{Error, Kind, Result};
 const V1_JSON: &str = "application/vnd.ksql.v1+json";
 
 /// Bodies of `/ksql` and the like: SHOW QUERIES EXTENDED of a busy server has some hundred kB.
-const MAX_BODY: usize = 64 << 20;
+const MAX_BODY: usize = 16 << 20;
 
 /// How long [`Client::execute`] waits for a statement that the server has taken and not yet done.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);

@@ -229,6 +229,12 @@ fn a_check_shows_findings_and_repairs_them_after_a_question() {
         journey.take().is_empty(),
         "what is under way is not begun again, and nothing is known to be repaired"
     );
+    journey.press("x").reads("x stops it");
+    assert_eq!(journey.take(), [Effect::StopChecks(vec!["payments".into()])]);
+    journey.tell(checked(Err(Error::new(Kind::Interrupted, "stopped on request")), None));
+    journey.reads("payments: not checked").sees("payments: the check was stopped");
+    journey.press("x").sees("no check is under way").press("c");
+    assert_eq!(journey.take(), [Effect::Check { feeds: vec!["payments".into()], deep: false }]);
     journey.tell(checked(Ok(damaged()), None));
     journey
         .reads("payments: DAMAGED: 1 finding, 1 note")
