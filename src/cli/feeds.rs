@@ -185,7 +185,7 @@ fn entry<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry> {
 }
 
 /// The valid feed of that name.
-fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
+pub(super) fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
     entry(catalog, name)?.feed().cloned().ok_or_else(|| {
         Error::new(Kind::Feed, format!("feed {name} is invalid"))
             .next(format!("`lakehand feeds validate {name}` says why"))

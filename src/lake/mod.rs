@@ -48,6 +48,7 @@ pub use file::footer::{Footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use manifest::facts::nothing_yet;
 pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
 pub use manifest::offsets::{OffsetRuns, PartitionRuns};
 pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};

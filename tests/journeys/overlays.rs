@@ -5,7 +5,7 @@ use lakehand::export::Trigger;
 use lakehand::feed::FeedKind;
 use lakehand::ksql::describe::{SourceKind, SourceName};
 
-use crate::support::{Journey, catalog, start, stream};
+use crate::support::{Journey, catalog, metadata, start, stream};
 
 #[test]
 fn help_is_searched_from_the_first_keystroke_and_runs_what_it_found() {
@@ -115,4 +115,42 @@ fn themes_mouse_and_the_end() {
     assert_eq!(journey.app.theme().word(), "light");
     journey.press("m ctrl-z q");
     assert_eq!(journey.take(), [Effect::Mouse(true), Effect::Suspend, Effect::Quit]);
+}
+
+#[test]
+fn one_key_copies_the_code_that_reads_the_dataset_for_the_engine_that_was_chosen() {
+    let mut journey = Journey::new(vec![stream("payments"), stream("refunds")]);
+    journey.press("Y").sees("there is no dataset to read");
+    let held =
+        |feed: &str, metadata| Message::Dataset { feed: feed.into(), metadata: Ok(metadata), usage: None };
+    journey.tell(held("refunds", None));
+    journey.tell(held("payments", Some(metadata(&[("year=2025/month=01/day=15", 5000, 4096)]))));
+    let copied = |journey: &mut Journey| {
+        let effects = journey.take();
+        let [Effect::Copy(text)] = effects.as_slice() else { panic!("{effects:?}") };
+        text.clone()
+    };
+    journey.take();
+    journey.press("Y").sees("copied: how DuckDB reads payments").reads("copied: how DuckDB reads payments");
+    let text = copied(&mut journey);
+    assert!(
+        text.contains("import duckdb") && text.contains("'/data_lake/streams/payments/year=*/"),
+        "{text}"
+    );
+    // The menu has a letter for each engine, and the choice stays.
+    journey.press("W").reads("Read payments with").reads("pyarrow").press("p");
+    journey.sees("copied: how Polars reads payments");
+    assert!(copied(&mut journey).contains("pl.scan_parquet("));
+    journey.press("Y");
+    assert!(copied(&mut journey).contains("pl.scan_parquet("));
+    // The feed's page shows what is copied, and so do the datasets.
+    journey.press("enter").sees("Read it with Polars").sees("import polars as pl");
+    journey.take();
+    journey.press("Y");
+    assert!(copied(&mut journey).contains("pl.scan_parquet("));
+    journey.press("f3 W f").sees("copied: how DataFusion reads payments");
+    assert!(copied(&mut journey).contains("register_parquet"));
+    // What was never exported says so, and nothing is copied.
+    journey.press("f2 j Y").sees("nothing of feed refunds is in the lake yet");
+    assert!(journey.take().iter().all(|effect| !matches!(effect, Effect::Copy(_))));
 }

@@ -138,6 +138,14 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     if let Some(metadata) = metadata.filter(|metadata| !metadata.runs.is_empty()) {
         runs(&metadata.runs, &mut lines);
     }
+    if let Some(Ok(code)) = metadata.and_then(|_| app.code(key, app.engine)) {
+        section(
+            &mut lines,
+            &format!("Read it with {}: Y copies this, W chooses the engine", app.engine.name()),
+        );
+        let text = code.text();
+        lines.extend(text.lines().map(|line| DetailLine::Text(escaped(line), Tone::Plain)));
+    }
     if let Some(plan) = plan.filter(|plan| !plan.queries.is_empty()) {
         section(&mut lines, "Statement");
         lines.extend(plan.queries.iter().map(|query| DetailLine::Text(one_line(query), Tone::Plain)));

@@ -1,5 +1,6 @@
 //! What a dataset holds, as records: `_metadata.json`, columns, offsets; and how to make them anew from the files.
 
+pub(crate) mod facts;
 pub(crate) mod metadata;
 pub(crate) mod offsets;
 pub(crate) mod rebuild;

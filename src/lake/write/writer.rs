@@ -274,12 +274,12 @@ impl Writer {
             self.close_oldest()?;
         }
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
+            let alone = self.wide && self.open.len() == 1;
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&key, file)) = largest else { return Ok(()) };
-            if self.wide && self.open.len() == 1 {
+            if alone {
                 // Another file would take as much for its columns: the row group ends, and the file goes on until what
                 // its footer will say takes too much.
-                let Some(file) = self.open.get_mut(&key) else { return Ok(()) };
                 if file.group_rows() == 0 || file.index > GROUP_LEAST {
                     return self.close(key, Roll::Memory, None);
                 }
