@@ -8,7 +8,7 @@ use std::time::Duration;
 use lakehand::demo::DemoOptions;
 use lakehand::export::event::What;
 use lakehand::export::{Engine, Event, Options, Outcome, Request, Setup, Trigger, Work};
-use lakehand::feed::parse_feed;
+use lakehand::feed::{Feed, parse_feed};
 use lakehand::headless::{Asked, Exit, Output, run};
 use lakehand::ksql::client::{Client, ClientOptions};
 use lakehand::lake::{Lake, Limits};

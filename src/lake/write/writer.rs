@@ -63,6 +63,8 @@ const GROUP_WANTED: usize = 32 << 20;
 /// would be the greatest part of the memory.
 const WIDE_GROUP_ROWS: usize = 16_384;
 
+/// What an export gets at the least, whatever the configuration says.
+const LEAST: usize = 16 << 20;
 /// What reading and decoding take off an export's share of the memory before the lake gets the rest.
 const READING: usize = 28 << 20;
 
@@ -135,7 +137,7 @@ impl Writer {
         let fixed = leaves.saturating_mul(LEAF_EMPTY);
         // `budget` is two fifths of what the export may use: the rest is for what encoders really take beyond what they
         // report, which this cost per column was measured with.
-        let whole = config.budget / 2 * 5;
+        let whole = (config.budget / 2 * 5).max(LEAST);
         if fixed + GROUP_LEAST > whole {
             return Err(too_wide(leaves, fixed + GROUP_LEAST, whole));
         }
