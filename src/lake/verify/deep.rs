@@ -6,25 +6,32 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::scan::{DataFile, Scan};
+use crate::cancel::Cancel;
 use crate::lake::manifest::offsets::{OffsetRuns, each_run};
 
 /// Runs of a file that are kept in memory before only the hull stays.
 const RUNS: usize = 1 << 20;
 
 /// Reads every file that has a footer. A file whose rows cannot be read becomes one that cannot be read.
-pub(super) fn read(scan: &mut Scan) {
+/// `Kind::Interrupted` when somebody asks to stop.
+pub(super) fn read(scan: &mut Scan) -> crate::Result<()> {
+    let cancel = scan.cancel.clone();
     for file in &mut scan.files {
         if file.footer.is_err() {
             continue;
         }
-        match rows(file) {
+        let read = rows(file, &cancel);
+        // A file that was not read to its end is not one that cannot be read.
+        cancel.check()?;
+        match read {
             Err(why) => file.footer = Err(why),
             Ok((rows, offsets)) => compare(file, rows, offsets),
         }
     }
+    Ok(())
 }
 
-fn rows(file: &DataFile) -> Result<(u64, Result<OffsetRuns, String>), String> {
+fn rows(file: &DataFile, cancel: &Cancel) -> Result<(u64, Result<OffsetRuns, String>), String> {
     let bad = |e: &dyn std::fmt::Display| format!("its rows cannot be read: {e}");
     let open = std::fs::File::open(&file.path).map_err(|e| bad(&e))?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(open).map_err(|e| bad(&e))?;
@@ -32,6 +39,9 @@ fn rows(file: &DataFile) -> Result<(u64, Result<OffsetRuns, String>), String> {
     let mut offsets = Ok(OffsetRuns::default());
     let mut count = 0;
     for batch in reader {
+        if cancel.is_cancelled() {
+            break;
+        }
         let batch = batch.map_err(|e| bad(&e))?;
         count += batch.num_rows() as u64;
         let columns = (batch.column_by_name("ROWPARTITION"), batch.column_by_name("ROWOFFSET"));

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Places, Room};
@@ -40,6 +41,8 @@ pub(crate) struct Scan {
     /// Rows in quarantine, and where they came from.
     pub(crate) quarantined: u64,
     pub(crate) bad_rows: BTreeMap<i32, BTreeSet<i64>>,
+    /// Asked between two files whether to stop.
+    pub(super) cancel: Cancel,
 }
 
 /// What a stopped run decided.
@@ -88,7 +91,12 @@ impl DataFile {
 impl Scan {
     /// Looks at the dataset in `dir`. An error is one of the file system: a damaged file is no error.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
-        let mut scan = Self::default();
+        Self::stoppable(dir, &Cancel::default())
+    }
+
+    /// The same; `Kind::Interrupted` when `cancel` asks to stop in between.
+    pub(crate) fn stoppable(dir: &Path, cancel: &Cancel) -> Result<Self> {
+        let mut scan = Self { cancel: cancel.clone(), ..Self::default() };
         match std::fs::symlink_metadata(dir) {
             Ok(found) if found.is_dir() => scan.see(String::new(), dir, Place::data(""), &found),
             Ok(_) => {
@@ -170,6 +178,7 @@ impl Scan {
 
     fn walk(&mut self, places: &Places, path: &str, depth: usize) -> Result<()> {
         for entry in fs::list(&places.data.join(path))? {
+            self.cancel.check()?;
             if path.is_empty() && places.belongs(&entry.name) && entry.name != layout::METADATA {
                 continue;
             }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
-use super::offsets::{Held, overlaps};
+use super::offsets::{HeldOffsets, overlaps};
 use super::scan::{DataFile, Intent, Scan};
 use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
@@ -26,7 +26,7 @@ use crate::lake::manifest::schema;
 /// All findings, unsorted.
 pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
     let mut judge =
-        Verdict { feed, scan, now, found: Vec::new(), condemned: BTreeSet::new(), held: Held::default() };
+        Verdict { feed, scan, now, found: Vec::new(), condemned: BTreeSet::new(), held: HeldOffsets::default() };
     judge.all();
     judge.found
 }
@@ -39,7 +39,7 @@ pub(super) struct Verdict<'a> {
     pub(super) found: Vec<Finding>,
     /// Files that a finding takes out of the data.
     pub(super) condemned: BTreeSet<usize>,
-    pub(super) held: Held,
+    pub(super) held: HeldOffsets,
 }
 
 impl Verdict<'_> {
