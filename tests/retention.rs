@@ -54,7 +54,7 @@ fn days_go_into_the_bin_come_back_and_are_deleted_after_the_grace_period() {
     assert!(sets.iter().all(|set| set.is_retained() && set.at == Some(when)), "{sets:?}");
 
     let day = NaiveDate::from_ymd_opt(2025, 1, 2).unwrap();
-    let done = dataset.undo(day, None, when).unwrap();
+    let done = dataset.undo_day(day, None, when).unwrap();
     assert_eq!((done.back.rows, done.lost), (10, 0));
     assert_eq!(dataset.metadata().total_records, 60);
     assert_eq!(rows(&dir).len(), 60);

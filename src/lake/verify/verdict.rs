@@ -25,8 +25,14 @@ use crate::lake::manifest::schema;
 
 /// All findings, unsorted.
 pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
-    let mut judge =
-        Verdict { feed, scan, now, found: Vec::new(), condemned: BTreeSet::new(), held: HeldOffsets::default() };
+    let mut judge = Verdict {
+        feed,
+        scan,
+        now,
+        found: Vec::new(),
+        condemned: BTreeSet::new(),
+        held: HeldOffsets::default(),
+    };
     judge.all();
     judge.found
 }
