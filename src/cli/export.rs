@@ -173,7 +173,7 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
         };
         match planned.await {
             Ok::<_, Error>((plan, columns)) => {
-                show_plan(feed, &plan, &columns, config.export.encodings, output)
+                show_plan(feed, &plan, &columns, config.export.encodings, output);
             }
             Err(error) => {
                 failures.push(error.kind());
