@@ -37,7 +37,7 @@ fn at_every_instant(
             let _ = Dataset::open(&Lake::with_faults(copy.path(), stop), feed, limits(), owner());
         }
         let dataset = open(copy.path(), feed);
-        let left = std::fs::read_dir(dataset.dir().join("_staging")).unwrap().count();
+        let left = std::fs::read_dir(books(dataset.dir()).join("staging")).unwrap().count();
         assert_eq!(left, 0, "staging is empty after recovery (stop before operation {n})");
         let told = usage(dataset.dir()).unwrap();
         assert!(told.iter().all(PartitionUsage::agrees), "stop before operation {n}: {told:?}");
@@ -50,9 +50,9 @@ fn at_every_instant(
     }
 }
 
-/// Rows in `_quarantine/`.
+/// Rows in quarantine.
 fn quarantined(dir: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir.join("_quarantine")) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(books(dir).join("quarantine")) else { return 0 };
     entries.map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap().lines().count() as u64).sum()
 }
 
@@ -180,12 +180,13 @@ fn a_torn_intent_never_was() {
         let _ = Dataset::open(&lake, &stream_feed(), limits(), owner())
             .and_then(|mut dataset| append(&mut dataset, &all, "r1"));
         let dir = root.path().join("streams/events");
-        let intent = dir.join("_staging/intent.json");
+        let intent = books(&dir).join("staging/intent.json");
         let Ok(whole) = std::fs::read(&intent) else { continue };
         for cut in [0, 1, 16, 17, whole.len() / 2, whole.len() - 1] {
             let copy = tempfile::tempdir().unwrap();
             copy_tree(root.path(), copy.path());
-            std::fs::write(copy.path().join("streams/events/_staging/intent.json"), &whole[..cut]).unwrap();
+            std::fs::write(copy.path().join("_lakehand/streams/events/staging/intent.json"), &whole[..cut])
+                .unwrap();
             let dataset = open(copy.path(), &stream_feed());
             assert_eq!(dataset.recovery().finished_commit, None, "cut after {cut} bytes");
             assert!(data_files(dataset.dir()).is_empty());
@@ -205,7 +206,7 @@ fn decided(root: &Path, all: &[Row]) {
         let lake = Lake::with_faults(root, StopAt::operation(n));
         let _ = Dataset::open(&lake, &stream_feed(), limits(), owner())
             .and_then(|mut dataset| append(&mut dataset, all, "r1"));
-        if root.join("streams/events/_staging/intent.json").exists() {
+        if root.join("_lakehand/streams/events/staging/intent.json").exists() {
             return;
         }
     }
@@ -225,7 +226,7 @@ fn a_decided_commit_is_finished_at_the_next_start() {
 fn a_commit_that_cannot_be_finished_names_the_files() {
     let root = tempfile::tempdir().unwrap();
     decided(root.path(), &days(2, 10));
-    let staged = root.path().join("streams/events/_staging/r1/000001.parquet");
+    let staged = root.path().join("_lakehand/streams/events/staging/r1/000001.parquet.staged");
     std::fs::remove_file(&staged).unwrap();
     let open_again =
         || Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
@@ -248,7 +249,7 @@ fn an_intent_cannot_reach_outside() {
     let hash = body
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let intent = root.path().join("streams/events/_staging/intent.json");
+    let intent = root.path().join("_lakehand/streams/events/staging/intent.json");
     std::fs::write(intent, format!("{hash:016x}\n{body}\n")).unwrap();
     let error = Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
     assert_eq!(error.kind(), Kind::Damaged);
@@ -282,7 +283,7 @@ fn lost_or_damaged_metadata_is_rebuilt_from_the_footers() {
             (after.total_records, after.total_bytes, after.commit_seq, after.schema_version),
             (before.total_records, before.total_bytes, before.commit_seq, before.schema_version.clone())
         );
-        assert_eq!(dir.join("_metadata.json.damaged-20250101T000000Z").exists(), text.is_some());
+        assert_eq!(books(&dir).join("damaged/metadata-20250411T000000Z.json").exists(), text.is_some());
     }
     // A file that is no Parquet file: nothing is guessed.
     std::fs::remove_file(&path).unwrap();

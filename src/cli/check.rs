@@ -24,7 +24,7 @@ pub(super) struct CheckArgs {
     /// Every feed, archived ones too, and datasets that no feed names
     #[arg(long, conflicts_with = "feeds")]
     all: bool,
-    /// Mend what can be mended; what does not belong into the data goes to `_damaged/`, nothing is deleted
+    /// Mend what can be mended; what does not belong into the data goes to `_lakehand/…/damaged/`, nothing is deleted
     #[arg(long)]
     repair: bool,
     /// Read every row, and not only the footers
@@ -44,6 +44,7 @@ struct Totals {
     leftovers: u64,
     notes: u64,
     repaired: u64,
+    lost: u64,
     failures: Vec<Kind>,
     /// A signal ended the run before every dataset was looked at.
     interrupted: bool,
@@ -86,7 +87,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             }
         }
     }
-    let exit = stdout::judge(Exit::of_run(totals.interrupted, &totals.failures));
+    let exit = stdout::judge(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
     end(args, &totals, feeds.len(), exit);
     Ok(exit)
 }
@@ -160,6 +161,7 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
         totals.failures.push(Kind::Damaged);
     }
     totals.datasets += 1;
+    totals.lost += report.lost;
     totals.files += report.files;
     totals.rows += report.rows;
     sum_up(feed, &report, args.json);
@@ -180,9 +182,14 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
             "repair": repair,
         }));
     }
-    let path = if finding.path.is_empty() { String::new() } else { format!("/{}", finding.path) };
+    // What is in the books has a path of its own.
+    let place = match finding.path.as_str() {
+        "" => finding.dataset.clone(),
+        path if path.split('/').any(|part| part.starts_with("_lakehand")) => path.to_owned(),
+        path => format!("{}/{path}", finding.dataset),
+    };
     let word = if repaired { "repaired" } else { finding.severity.word() };
-    say(&format!("{}{path}: {word}: {}: {}", finding.dataset, finding.kind.word(), finding.what));
+    say(&format!("{place}: {word}: {}: {}", finding.kind.word(), finding.what));
     if let (Some(repair), false) = (repair, repaired) {
         say(&format!("    --repair would {repair}"));
     }
@@ -204,16 +211,19 @@ fn sum_up(feed: &Feed, report: &Report, json: bool) {
 }
 
 fn end(args: &CheckArgs, totals: &Totals, asked: usize, exit: Exit) {
-    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, interrupted, .. } = totals;
+    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, interrupted, lost, .. } = totals;
     if args.json {
         return say_json(&json!({
             "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
-            "notes": notes, "repaired": repaired, "interrupted": interrupted, "exit": exit.code(),
+            "notes": notes, "repaired": repaired, "interrupted": interrupted, "lost": lost, "exit": exit.code(),
         }));
     }
     let mut line = format!(
         "{datasets} datasets, {rows} rows in {files} files: {damage} damaged, {leftovers} left over, {notes} notes"
     );
+    if *lost > 0 {
+        line += &format!(", {lost} records known to be lost");
+    }
     if args.repair {
         line += &format!(", {repaired} repaired");
     } else if damage + leftovers > 0 {

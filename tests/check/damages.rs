@@ -132,7 +132,7 @@ impl Faults for AfterIntent {
             return Ok(());
         }
         // The folder is synced after the record is in place: that is the first change refused.
-        if path.ends_with("_staging") && op == Op::SyncDir && path.join("intent.json").exists() {
+        if path.ends_with("staging") && op == Op::SyncDir && path.join("intent.json").exists() {
             self.0.store(true, SeqCst);
         }
         Ok(())
@@ -150,7 +150,7 @@ fn unfinished(built: &Built) {
     appender.commit(commit_after(&THIRD)).unwrap_err();
     drop(appender);
     drop(dataset);
-    assert!(built.dir.join("_staging/intent.json").exists());
+    assert!(books(&built.dir).join("staging/intent.json").exists());
 }
 
 /// The file again with another entry in its footer, or with rows that repeat.
@@ -305,6 +305,22 @@ pub const CASES: &[Case] = &[
         fs::remove_file(b.dir.join("_metadata.json")).unwrap();
         b.same()
     }),
+    case!("a folder of another program holds Parquet files", Stranger, |b| {
+        fs::create_dir(b.dir.join("_backup")).unwrap();
+        mode(&b.dir.join("_backup"), 0o750);
+        copied(&b.file(0), &b.dir.join("_backup/x.parquet"));
+        b.same()
+    }),
+    case!("an older copy of the metadata lies apart", TwoMetadata, |b| {
+        let apart = books(&b.dir).join("metadata.json");
+        fs::write(&apart, &b.old_metadata).unwrap();
+        mode(&apart, 0o640);
+        b.same()
+    }),
+    case!("the lock is in the dataset's folder, as before version 0.2", OldLayout, |b| {
+        fs::rename(books(&b.dir).join("lock"), b.dir.join("_lock")).unwrap();
+        b.same()
+    }),
     case!("the metadata is cut", BadMetadata, |b| {
         fs::write(b.dir.join("_metadata.json"), &b.old_metadata[..80]).unwrap();
         b.same()
@@ -358,7 +374,7 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("staging is opened to all", WrongMode, |b| {
-        mode(&b.dir.join("_staging"), 0o777);
+        mode(&books(&b.dir).join("staging"), 0o777);
         b.same()
     }),
     case!("the dataset's folder is opened to all", WrongMode, |b| {
@@ -371,13 +387,13 @@ pub const CASES: &[Case] = &[
     }),
     case!("the same, and a staged file is gone", BrokenCommit, |b| {
         unfinished(b);
-        let staged = fs::read_dir(b.dir.join("_staging/three")).unwrap().next().unwrap().unwrap();
+        let staged = fs::read_dir(books(&b.dir).join("staging/three")).unwrap().next().unwrap().unwrap();
         fs::remove_file(staged.path()).unwrap();
         b.same()
     }),
     case!("a run was killed while it wrote", LeftoverStaging, |b| {
-        fs::create_dir(b.dir.join("_staging/three")).unwrap();
-        fs::write(b.dir.join("_staging/three/000000.parquet"), "PAR1 half").unwrap();
+        fs::create_dir(books(&b.dir).join("staging/three")).unwrap();
+        fs::write(books(&b.dir).join("staging/three/000000.parquet"), "PAR1 half").unwrap();
         b.same()
     }),
     case!("somebody seals a day by hand", WrongSeal, |b| {
@@ -386,8 +402,23 @@ pub const CASES: &[Case] = &[
         mode(&mark, 0o640);
         b.same()
     }),
+    case!("the lake is complete through an instant to come", FutureWatermark, |b| {
+        b.metadata(|m| m["complete_through"] = json!("2199-01-01T00:00:00Z"));
+        b.same()
+    }),
+    case!("an export was made by a clock years ahead", FutureExport, |b| {
+        b.metadata(|m| m["last_export"] = json!("2199-01-01T00:00:00Z"));
+        b.same()
+    }),
+    case!("a day was sealed before it was over", GroundlessSeal, |b| {
+        let mark = b.dir.join("year=2025/month=01/day=01/_SUCCESS");
+        fs::write(&mark, "").unwrap();
+        mode(&mark, 0o640);
+        b.metadata(|m| m["partitions"][0]["sealed_at"] = json!("2025-01-01T00:00:00Z"));
+        b.same()
+    }),
     case!("a quarantine file is removed", QuarantineCount, |b| {
-        fs::remove_dir_all(b.dir.join("_quarantine")).unwrap();
+        fs::remove_dir_all(books(&b.dir).join("quarantine")).unwrap();
         b.same()
     }),
 ];

@@ -6,7 +6,10 @@
 //!
 //! It knows nothing of datasets, commits or Parquet.
 
-use std::collections::{BTreeSet, HashSet};
+pub(crate) mod device;
+mod exchange;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -32,6 +35,8 @@ pub enum Op {
     SyncDir,
     /// A file or folder gets another name.
     Rename,
+    /// Two folders get each other's name.
+    Exchange,
     /// A file or an empty folder is removed.
     Remove,
 }
@@ -53,6 +58,8 @@ pub(crate) struct Fs {
     faults: Option<Arc<dyn Faults>>,
     /// Folders whose name is known to last: made or found by this process, and synced since.
     lasting: Arc<Mutex<HashSet<PathBuf>>>,
+    /// By mount, whether two folders can exchange their names.
+    exchanges: Arc<Mutex<HashMap<(u64, u64), bool>>>,
 }
 
 /// A file that is being written.

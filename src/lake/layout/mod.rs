@@ -3,11 +3,13 @@
 //! ```text
 //! streams/<dataset>/year=2025/month=01/day=15/hour=07/data_2025011507_<commit>_<n>.parquet
 //! tables/<dataset>/version=v2/snapshot_20250116_120000.parquet, …_1.parquet, …_2.parquet
-//! <dataset>/_metadata.json  _lock  _staging/  _quarantine/          skipped by every reader: they begin with `_`
+//! <dataset>/_metadata.json; everything that is not data lies apart, see `places`
 //! ```
 //!
 //! `<commit>` is the number of the dataset's commit and the beginning of the run's id, so a name is never used twice and
 //! tells which run made the file. Pure functions over names; the only thing it reads from disk is a list of folders.
+
+pub(crate) mod places;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -17,18 +19,11 @@ use crate::feed::{DatePart, Feed, FeedKind, Partitioning};
 use crate::lake::fs::{self, Entry};
 use crate::{Error, Kind, Result};
 
+pub(crate) use places::{Place, Places, Room};
+
 pub(crate) const METADATA: &str = "_metadata.json";
-pub(crate) const STAGING: &str = "_staging";
-pub(crate) const QUARANTINE: &str = "_quarantine";
-/// Where a repair puts what does not belong into the data.
-pub(crate) const DAMAGED: &str = "_damaged";
-/// Where the files lie that a day exported again has replaced.
-pub(crate) const REPLACED: &str = "_replaced";
 /// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
-/// Below staging: what the next step removes.
-pub(crate) const TRASH: &str = "_staging/trash";
-
 /// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.
 pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
     let name = feed.dataset();
@@ -172,14 +167,27 @@ pub(crate) fn commit_seq(id: &str) -> Option<u64> {
     id.split_once('-')?.0.parse().ok()
 }
 
+/// The word that marks a set in the bin as put there by retention, with the time: `retain20250115T100000Z`.
+pub(crate) fn retained_word(now: DateTime<Utc>) -> String {
+    now.format("retain%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// When retention put a set into the bin, by the id of its commit; `None` for other sets.
+pub(crate) fn retained_at(commit: &str) -> Option<DateTime<Utc>> {
+    let (_, word) = commit.split_once('-')?;
+    let time = chrono::NaiveDateTime::parse_from_str(word, "retain%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc())
+}
+
 /// Up to eight letters and digits of a run's id, fit for a file name.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
     if word.is_empty() { "run".to_owned() } else { word.to_ascii_lowercase() }
 }
 
-/// Made by this program, by its name.
+/// Made by this program, by its name; also where it was put aside.
 pub(crate) fn is_ours(name: &str) -> bool {
+    let name = places::original_name(name);
     (name.starts_with("data_") || name.starts_with("snapshot_")) && has_parquet_ending(name)
 }
 

@@ -4,21 +4,20 @@
 //! (the runs, when the source was last looked at) begins anew.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places, Room};
 use crate::lake::manifest::metadata::{FileFacts, Metadata};
 use crate::lake::manifest::schema;
 use crate::{Error, Kind, Result};
 
-/// Fills `metadata`, that of an empty dataset, from the files below `dir`. `Kind::Damaged` names the files that say too
+/// Fills `metadata`, that of an empty dataset, from the files of the dataset. `Kind::Damaged` names the files that say too
 /// little to go on from.
-pub(crate) fn rebuild(dir: &Path, metadata: Metadata) -> Result<Metadata> {
+pub(crate) fn rebuild(places: &Places, metadata: Metadata) -> Result<Metadata> {
     let mut footers = Vec::new();
     let mut wrong = Vec::new();
-    for leaf in layout::leaves(dir)? {
+    for leaf in layout::leaves(&places.data)? {
         for file in leaf.files {
             if !layout::has_parquet_ending(&file.name) {
                 continue;
@@ -45,17 +44,17 @@ pub(crate) fn rebuild(dir: &Path, metadata: Metadata) -> Result<Metadata> {
                 wrong.join("; ")
             ),
         )
-        .at("dataset", dir.display())
+        .at("dataset", places.data.display())
         .next(
             "bring _metadata.json back from a backup, or move these files out of the lake, then export again",
         ));
     }
-    assemble(dir, metadata, footers)
+    assemble(places, metadata, footers)
 }
 
 /// The same from footers that were read already: folder, size of the file, what it says.
 pub(crate) fn assemble(
-    dir: &Path,
+    places: &Places,
     mut metadata: Metadata,
     mut footers: Vec<(String, u64, Footer)>,
 ) -> Result<Metadata> {
@@ -85,7 +84,7 @@ pub(crate) fn assemble(
     metadata.positions = positions;
     metadata.current_version = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
     columns(&mut metadata, footers.iter().map(|(_, _, footer)| footer));
-    for entry in fs::list(&dir.join(layout::QUARANTINE))? {
+    for entry in fs::list(&places.room(Room::Quarantine))? {
         let bytes = fs::read_capped(&entry.path, 1 << 30)?.unwrap_or_default();
         metadata.quarantined_records += memchr::memchr_iter(b'\n', &bytes).count() as u64;
     }

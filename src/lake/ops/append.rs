@@ -12,20 +12,23 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::datatypes::DataType;
 use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::json::WriterBuilder;
+use arrow::json::writer::LineDelimited;
 use chrono::{DateTime, Utc};
 
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, RowFacts, text};
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
+use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, PendingDecision, RunRecord};
 use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
 use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::Move;
+use crate::lake::write::plausible::TimeRange;
 use crate::lake::write::present::View;
 use crate::lake::write::route::{Routed, Router, cut};
 use crate::lake::write::scatter::ScatterBuffer;
@@ -51,6 +54,7 @@ pub struct Appender<'a> {
     writer: Writer,
     quarantine: Quarantine,
     seen: OffsetRuns,
+    times: TimeRange,
     commit_id: String,
     failed: bool,
 }
@@ -80,6 +84,7 @@ impl<'a> Appender<'a> {
             column("ROWOFFSET", &DataType::Int64)?,
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
+        let times = TimeRange::of(&dataset.feed, &router, schema, run.started);
         let prepared = Prepared::new(dataset, schema, &run, None)?;
         // Whatever ends this value, the next use of the dataset first looks at what was left.
         dataset.needs_recovery = true;
@@ -95,6 +100,7 @@ impl<'a> Appender<'a> {
             writer: prepared.writer,
             quarantine: prepared.quarantine,
             seen: OffsetRuns::default(),
+            times,
             commit_id: prepared.commit_id,
             failed: false,
         })
@@ -122,7 +128,9 @@ impl<'a> Appender<'a> {
         })
         .map_err(|(partition, offset)| doubled(partition, offset))?;
         let Routed { runs, unroutable } = self.router.route(batch)?;
-        for (row, ms) in unroutable {
+        self.times.look(&self.router, batch)?;
+        let kept = content(batch, &unroutable)?;
+        for ((row, ms), raw) in unroutable.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
             let (partitions, offsets, _) = self.meta_of(batch)?;
             let reason = match ms {
                 None => "the time of the partition is null".to_owned(),
@@ -135,7 +143,7 @@ impl<'a> Appender<'a> {
                 offset: Some(offsets[row]),
                 path: self.router.column_name(),
                 reason: &reason,
-                raw: b"",
+                raw,
                 time: self.run.started,
             };
             self.quarantine.add(&bad)?;
@@ -212,6 +220,20 @@ impl<'a> Appender<'a> {
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
+        if let Err(error) = self.times.judge(&self.dataset.feed) {
+            // The hold is a state too: it is seen without the log.
+            let mut held = self.dataset.metadata.clone();
+            held.pending_decision = Some(PendingDecision {
+                about: "times".to_owned(),
+                since: at.now,
+                what: error.what().to_owned(),
+                rows_before: held.total_records,
+                rows_after: held.total_records,
+                accepted: false,
+            });
+            self.dataset.put_metadata(held)?;
+            return Err(error);
+        }
         for (partition, [_, last]) in self.seen.hulls() {
             if at.positions.get(&partition).is_none_or(|next| *next <= last) {
                 return Err(Error::new(
@@ -234,8 +256,8 @@ impl<'a> Appender<'a> {
             let n = counts.entry(file.key).or_insert(0);
             *n += 1;
             let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
-            let from = self.dataset.relative(&file.staged)?;
+            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
+            let from = self.dataset.staged(&file.staged)?;
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
             done.count(file);
@@ -257,7 +279,8 @@ impl<'a> Appender<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
-        next.complete_through = next.complete_through.max(at.complete_through);
+        next.claim(at.complete_through, at.now);
+        next.pending_decision = next.pending_decision.filter(|known| known.about != "times");
         next.caught_up = at.complete;
         // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(at.now));
@@ -273,6 +296,7 @@ impl<'a> Appender<'a> {
         }
         self.dataset.needs_recovery = true;
         self.seen = OffsetRuns::default();
+        self.times.clear();
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
         self.writer.set_facts(facts);
@@ -371,9 +395,25 @@ pub(crate) fn move_quarantine(
     moves: &mut Vec<Move>,
 ) -> Result<u64> {
     let Some((staged, bytes, rows)) = quarantine.finish()? else { return Ok(0) };
-    let to = format!("{}/{}_{commit}.jsonl", layout::QUARANTINE, now.format("%Y%m%d"));
-    moves.push(Move { from: dataset.relative(&staged)?, to, bytes, rows });
+    let to = Place::new(Room::Quarantine, format!("{}_{commit}.jsonl", now.format("%Y%m%d")));
+    moves.push(Move { from: dataset.staged(&staged)?, to, bytes, rows });
     Ok(rows)
+}
+
+/// Rows as JSON, one a line, with all their columns.
+fn content(batch: &RecordBatch, rows: &[(usize, Option<i64>)]) -> Result<Vec<u8>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let bug =
+        |e: arrow::error::ArrowError| Error::new(Kind::Bug, format!("a row cannot be written as JSON: {e}"));
+    let indices = rows.iter().map(|(row, _)| u32::try_from(*row).unwrap_or(u32::MAX));
+    let taken =
+        arrow::compute::take_record_batch(batch, &UInt32Array::from_iter_values(indices)).map_err(bug)?;
+    let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(Vec::new());
+    writer.write(&taken).map_err(bug)?;
+    writer.finish().map_err(bug)?;
+    Ok(writer.into_inner())
 }
 
 /// The batch has the columns of the run.

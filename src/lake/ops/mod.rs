@@ -7,6 +7,7 @@
 //! ```
 
 pub(crate) mod append;
+pub(crate) mod loss;
 pub(crate) mod quarantine;
 pub(crate) mod replace;
 pub(crate) mod replaced;
@@ -14,3 +15,4 @@ pub(crate) mod retention;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod undo;
+pub(crate) mod undo_version;

@@ -1,8 +1,8 @@
 //! A new export of a day taken back: the files that it had put aside get their places again.
 //!
 //! ```text
-//! _replaced/<commit>/year=…/day=15/data_…   ──▶  year=…/day=15/data_…        the files of before
-//! year=…/day=15/data_…                      ──▶  _replaced/<undo>/year=…     those of the new export: an undo can be undone
+//! bin/<commit>/year=…/day=15/data_…         ──▶  year=…/day=15/data_…        the files of before
+//! year=…/day=15/data_…                      ──▶  bin/<undo>/year=…           those of the new export: an undo can be undone
 //! year=…/day=15/_SUCCESS                    ──▶  trash                       the day is sealed again by its rule
 //! ```
 //!
@@ -19,8 +19,10 @@ use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata};
+use crate::lake::layout::places::original_name;
+use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::loss::LossCause;
+use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata_at};
 use crate::lake::manifest::runs::Runs;
 use crate::lake::manifest::schema;
 use crate::lake::ops::replace::{is_below, prefix_of};
@@ -44,13 +46,13 @@ pub struct Bundle {
 pub struct Undone {
     /// The commit that is taken back.
     pub commit: String,
-    /// The commit that took it back; under its name the files of the new export lie in `_replaced/`. Empty in a preview.
+    /// The commit that took it back; under its name the files of the new export lie in the bin. Empty in a preview.
     pub id: String,
     /// The folder of the day, or the longer partition in which it lies.
     pub partition: String,
     /// Files that get their places again.
     pub back: Bundle,
-    /// Files that go to `_replaced/`.
+    /// Files that go to the bin.
     pub aside: Bundle,
     /// Files of late rows, which stay.
     pub stay: Bundle,
@@ -61,6 +63,11 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// It takes back what retention did: by the same rule the next export would do it again.
+    pub fn is_of_retention(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+
     /// What was done, in words; of a preview what would be.
     pub fn sentence(&self) -> String {
         let some = |bundle: &Bundle| {
@@ -74,7 +81,7 @@ impl Undone {
         let (come, go) =
             if self.id.is_empty() { ("would come back", "would go") } else { ("are back", "went") };
         let mut text = format!(
-            "{}: {} {come}, which commit {} had replaced; {} {go} to _replaced/",
+            "{}: {} {come}, which commit {} had replaced; {} {go} to the bin",
             self.partition,
             some(&self.back),
             self.commit,
@@ -94,8 +101,9 @@ impl Undone {
 struct File {
     /// Its partition.
     leaf: String,
-    /// As an intent names it.
-    from: String,
+    /// Where it is.
+    from: Place,
+    /// The name that it has in the data.
     name: String,
     bytes: u64,
     /// `None`: it cannot be read.
@@ -115,8 +123,9 @@ struct Plan {
 
 /// What an undo of `day` would do; nothing is changed, and no lock is taken. `commit` chooses among several sets.
 pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) -> Result<Undone> {
-    match read_metadata(dataset_dir)? {
-        Some(metadata) => Ok(Plan::new(dataset_dir, &metadata, day, commit)?.summary()),
+    let places = Places::find(dataset_dir)?;
+    match read_metadata_at(&places.metadata)? {
+        Some(metadata) => Ok(Plan::new(&places, &metadata, day, commit)?.summary()),
         None => {
             Err(Error::new(Kind::Usage, "nothing of the feed was exported yet: there is nothing to undo"))
         }
@@ -128,7 +137,7 @@ impl Dataset {
     pub fn undo_day(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
         self.recover_if_needed()?;
         self.check_ready()?;
-        let plan = Plan::new(self.dir(), &self.metadata, day, commit)?;
+        let plan = Plan::new(&self.committer.places, &self.metadata, day, commit)?;
         let (seq, id) = self.undo_id()?;
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
@@ -138,10 +147,10 @@ impl Dataset {
         let mode = self.feed.visibility.file_mode();
         for file in &plan.back {
             // It may have been put aside under another visibility.
-            self.committer.fs.set_mode(&layout::inside(self.dir(), &file.from)?, mode)?;
+            self.committer.fs.set_mode(&self.path(&file.from)?, mode)?;
         }
         for file in &plan.aside {
-            let to = format!("{}/{id}/{}", layout::REPLACED, file.from);
+            let to = Place::aside(Room::Bin, &format!("{id}/{}", file.from.path));
             moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows: 0 });
         }
         for file in &plan.back {
@@ -168,7 +177,7 @@ impl Dataset {
 }
 
 impl Plan {
-    fn new(dir: &Path, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
+    fn new(places: &Places, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
         if metadata.kind == FeedKind::Table.word() {
             return Err(Error::new(
                 Kind::Usage,
@@ -176,7 +185,7 @@ impl Plan {
             ));
         }
         let prefix = prefix_of(metadata, day);
-        let (commit, back) = choose_set(dir, &prefix, commit)?;
+        let (commit, back) = choose_set(places, &prefix, commit)?;
         check_set_fits(metadata, &back)?;
         let mut held: BTreeMap<i32, Runs> = BTreeMap::new();
         let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
@@ -188,9 +197,9 @@ impl Plan {
             let rows: &mut u64 = rows.entry(*partition).or_insert(0);
             *rows = rows.saturating_add(told.rows);
         }
-        let present = layout::leaves(dir)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
+        let present = layout::leaves(&places.data)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
         let (mut aside, mut stay) = (Vec::new(), Vec::new());
-        for file in present.flat_map(|leaf| list_files("", leaf)) {
+        for file in present.flat_map(|leaf| list_files(None, leaf)) {
             let late = file.footer.as_ref().is_some_and(|footer| {
                 let touches = |partition: &i32, runs: &[[i64; 2]]| {
                     held.get(partition).is_some_and(|held| runs.iter().any(|run| held.covered(*run) > 0))
@@ -205,16 +214,16 @@ impl Plan {
             if late { stay.push(file) } else { aside.push(file) }
         }
         let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
-        plan.check_places_are_free(dir)?;
+        plan.check_places_are_free(places)?;
         plan.count_lost_rows(&held, &rows);
         Ok(plan)
     }
 
     /// Nothing but what leaves stands where the files come back.
-    fn check_places_are_free(&self, dir: &Path) -> Result<()> {
+    fn check_places_are_free(&self, places: &Places) -> Result<()> {
         for file in &self.back {
             let place = file.place();
-            if fs::size_of(&layout::inside(dir, &place)?)?.is_some() {
+            if fs::size_of(&places.path(&place)?)?.is_some() {
                 return Err(Error::new(
                     Kind::Damaged,
                     "a file of the set that is to come back is in its place already",
@@ -296,6 +305,7 @@ impl Plan {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        next.note_partition_losses(LossCause::Undo, now);
         next.total();
     }
 
@@ -314,18 +324,17 @@ impl Plan {
 
 impl File {
     /// Where it belongs.
-    fn place(&self) -> String {
-        format!("{}/{}", self.leaf, self.name)
+    fn place(&self) -> Place {
+        Place::data(format!("{}/{}", self.leaf, self.name))
     }
 }
 
 /// The set of the day that was put aside last, or that of `commit`.
-fn choose_set(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
+fn choose_set(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
     let mut sets = Vec::new();
-    for entry in commits(dir)?.into_iter().filter(|entry| entry.is_dir) {
+    for entry in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
         let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
-        let below = format!("{}/{}/", layout::REPLACED, entry.name);
-        let files: Vec<File> = leaves.flat_map(|leaf| list_files(&below, leaf)).collect();
+        let files: Vec<File> = leaves.flat_map(|leaf| list_files(Some(&entry.name), leaf)).collect();
         if !files.is_empty() {
             sets.push((entry.name, files));
         }
@@ -346,15 +355,18 @@ fn choose_set(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String,
     })
 }
 
-/// The data files of a folder, with their footers.
-fn list_files(below: &str, leaf: layout::Leaf) -> impl Iterator<Item = File> {
-    let below = below.to_owned();
+/// The data files of a folder, with their footers; of one in the bin, what `commit` put there.
+fn list_files(commit: Option<&str>, leaf: layout::Leaf) -> impl Iterator<Item = File> {
+    let commit = commit.map(str::to_owned);
     leaf.files.into_iter().filter(is_data).map(move |entry| File {
-        from: format!("{below}{}/{}", leaf.path, entry.name),
+        from: match &commit {
+            Some(commit) => Place::new(Room::Bin, format!("{commit}/{}/{}", leaf.path, entry.name)),
+            None => Place::data(format!("{}/{}", leaf.path, entry.name)),
+        },
         leaf: leaf.path.clone(),
         bytes: entry.bytes,
         footer: read_footer(&entry.path).ok(),
-        name: entry.name,
+        name: original_name(&entry.name).to_owned(),
     })
 }
 

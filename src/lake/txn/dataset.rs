@@ -12,14 +12,15 @@ use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
 use crate::lake::fs::{self, Fs};
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::rebuild;
 use crate::lake::manifest::schema::{self, TableSchema};
-use crate::lake::txn::commit::{Committer, Intent, Move};
+use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
+use crate::lake::txn::migrate;
 use crate::lake::write::present::View;
-use crate::lake::{Appender, Lake, Limits, Owner, RunInfo, Snapshot};
+use crate::lake::{Appender, Lake, Limits, Owner, RetentionRules, RunInfo, Snapshot};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -42,6 +43,10 @@ pub struct Dataset {
     pub(crate) needs_recovery: bool,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
+    /// How data leaves the dataset.
+    pub(crate) retention: RetentionRules,
+    /// Where the metadata is to be; `None`: where it is.
+    metadata_apart: Option<bool>,
 }
 
 /// What start-up found and did.
@@ -55,6 +60,39 @@ pub struct Recovery {
     pub thrown_bytes: u64,
     /// Why `_metadata.json` was rebuilt from the footers, where it was.
     pub rebuilt_metadata: Option<String>,
+    /// The books were in the dataset's folder, as before version 0.2, and are now here.
+    pub migrated_to: Option<PathBuf>,
+    /// The metadata is now here, as the lake wants it.
+    pub moved_metadata: Option<PathBuf>,
+}
+
+impl Recovery {
+    /// What was done, a sentence each.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(commit) = &self.finished_commit {
+            told.push(format!("finished commit {commit}, which an earlier run had decided"));
+        }
+        if self.thrown_files > 0 {
+            told.push(format!(
+                "threw away {} files ({} bytes) that an earlier run had not committed",
+                self.thrown_files, self.thrown_bytes
+            ));
+        }
+        if let Some(books) = &self.migrated_to {
+            told.push(format!(
+                "moved lock, staging, quarantine, replaced and damaged files out of the dataset's folder to {}",
+                books.display()
+            ));
+        }
+        if let Some(metadata) = &self.moved_metadata {
+            told.push(format!("moved the metadata to {}, as lake.metadata says", metadata.display()));
+        }
+        if let Some(why) = &self.rebuilt_metadata {
+            told.push(format!("rebuilt the metadata from the files' footers: {why}"));
+        }
+        told
+    }
 }
 
 impl Dataset {
@@ -76,18 +114,24 @@ impl Dataset {
         let dir = lake.root().join(kind).join(name);
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
-        let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
+        let places = Places::find(&dir)?;
+        places.make(&fs, feed.visibility.dir_mode())?;
+        let lock = Lock::take(&fs, &places, &owner, feed.visibility.file_mode())?;
+        // Whoever held the lock until now may have moved something.
+        let places = Places::find(&dir)?;
         Ok(Self {
             feed: feed.clone(),
             limits,
             pool: Arc::clone(lake.pool()),
-            committer: Committer { fs, dir, visibility: feed.visibility },
+            committer: Committer { fs, places, visibility: feed.visibility },
             metadata: Metadata::fresh(feed, owner.since),
             recovery: Recovery::default(),
             lock,
             owner,
             needs_recovery: true,
             seal_after: lake.seal_after,
+            retention: lake.retention,
+            metadata_apart: lake.metadata_apart,
         })
     }
 
@@ -103,7 +147,7 @@ impl Dataset {
 
     /// Its folder.
     pub fn dir(&self) -> &Path {
-        &self.committer.dir
+        self.committer.dir()
     }
 
     /// Something was exported before: `storage_mode: ignore` then does nothing.
@@ -138,9 +182,15 @@ impl Dataset {
         next.describe(&self.feed);
         self.advance(&mut next, positions.clone())?;
         next.read_way = Some(way.to_owned());
-        next.complete_through = next.complete_through.max(through);
+        next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
+        self.put_metadata(next)
+    }
+
+    /// Replaces the metadata alone: no file comes or goes with it.
+    pub(crate) fn put_metadata(&mut self, next: Metadata) -> Result<()> {
+        self.lock.check()?;
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())
@@ -172,24 +222,52 @@ impl Dataset {
     fn recover(&mut self) -> Result<Recovery> {
         let mut found = Recovery::default();
         self.lock.check()?;
-        let Committer { fs, dir, .. } = &self.committer;
-        let staging = dir.join(layout::STAGING);
-        fs.make_dir(&staging, STAGING_MODE)?;
-        fs.set_mode(&staging, STAGING_MODE)?;
+        self.make_staging()?;
         if let Some(intent) = self.committer.left_behind()? {
             self.committer.finish(&intent)?;
             found.finished_commit = Some(intent.commit);
         }
         (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;
+        found.migrated_to = self.migrate()?;
+        if migrate::place_metadata(&mut self.committer, self.metadata_apart)? {
+            found.moved_metadata = Some(self.committer.places.metadata.clone());
+        }
         (self.metadata, found.rebuilt_metadata) = self.load()?;
         self.needs_recovery = false;
         Ok(found)
     }
 
+    /// Moves books of before to where they are now. Staging holds nothing that is wanted.
+    fn migrate(&mut self) -> Result<Option<PathBuf>> {
+        if !self.committer.places.is_old() {
+            return Ok(None);
+        }
+        migrate::migrate(&mut self.committer)?;
+        self.lock.forget_old();
+        self.make_staging()?;
+        Ok(Some(self.committer.places.books.clone()))
+    }
+
+    /// Brings books and metadata to their places, as `recover` would.
+    pub(crate) fn settle_places(&mut self) -> Result<()> {
+        self.migrate()?;
+        migrate::place_metadata(&mut self.committer, self.metadata_apart)?;
+        Ok(())
+    }
+
+    /// The folder of staging, made.
+    pub(crate) fn make_staging(&self) -> Result<PathBuf> {
+        let staging = self.committer.places.room(Room::Staging);
+        self.committer.fs.make_dir(&staging, STAGING_MODE)?;
+        self.committer.fs.set_mode(&staging, STAGING_MODE)?;
+        Ok(staging)
+    }
+
     /// The metadata, and why it had to be rebuilt if it had.
     fn load(&self) -> Result<(Metadata, Option<String>)> {
-        let Committer { fs, dir, .. } = &self.committer;
-        let why = match read_metadata(dir) {
+        let Committer { fs, places, visibility } = &self.committer;
+        let fresh = || Metadata::fresh(&self.feed, self.owner.since);
+        let why = match read_metadata_at(&places.metadata) {
             // Rows without positions: the next export would begin again and double them.
             Ok(Some(lost))
                 if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
@@ -199,16 +277,17 @@ impl Dataset {
             Ok(Some(metadata)) => return Ok((metadata, None)),
             Ok(None) => "it was not there".to_owned(),
             Err(e) if e.kind() == Kind::Damaged => {
-                let aside =
-                    format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
-                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
-                fs.rename(&dir.join(layout::METADATA), &dir.join(aside))?;
+                let metadata = rebuild::rebuild(places, fresh())?;
+                let aside = format!("metadata-{}.json", self.owner.since.format("%Y%m%dT%H%M%SZ"));
+                let damaged = places.room(Room::Damaged);
+                fs.make_dir(&damaged, visibility.dir_mode())?;
+                fs.rename(&places.metadata, &damaged.join(aside))?;
                 self.committer.write_metadata(&metadata.text()?)?;
                 return Ok((metadata, Some(e.what().to_owned())));
             }
             Err(e) => return Err(e),
         };
-        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
+        let metadata = rebuild::rebuild(places, fresh())?;
         if metadata.partitions.is_empty() {
             return Ok((metadata, None));
         }
@@ -264,11 +343,8 @@ impl Dataset {
 
     /// The folder of a run in staging, made.
     pub(crate) fn staging(&self, run: &str) -> Result<PathBuf> {
-        let Committer { fs, dir, .. } = &self.committer;
-        let staging = dir.join(layout::STAGING);
-        fs.make_dir(&staging, STAGING_MODE)?;
-        let folder = staging.join(layout::run_word(run));
-        fs.make_dir(&folder, STAGING_MODE)?;
+        let folder = self.make_staging()?.join(layout::run_word(run));
+        self.committer.fs.make_dir(&folder, STAGING_MODE)?;
         Ok(folder)
     }
 
@@ -280,13 +356,24 @@ impl Dataset {
     /// Nothing may be committed: the disk is too full, or the lock is gone.
     pub(crate) fn check_ready(&self) -> Result<()> {
         self.lock.check()?;
-        self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
+        self.committer.fs.check_floor(self.committer.dir(), self.limits.min_free_bytes)
     }
 
     /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
     /// next `recover_if_needed` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
-        let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
+        self.commit_with(commit, moves, None, metadata)
+    }
+
+    /// The same, with an exchange of the dataset's folder after the moves.
+    pub(crate) fn commit_with(
+        &mut self,
+        commit: &str,
+        moves: Vec<Move>,
+        swap: Option<Swap>,
+        metadata: Metadata,
+    ) -> Result<()> {
+        let intent = Intent { commit: commit.to_owned(), moves, swap, metadata: metadata.text()? };
         self.needs_recovery = true;
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
@@ -303,11 +390,14 @@ impl Dataset {
         self.owner.since
     }
 
-    /// `path` as an intent names it.
-    pub(crate) fn relative(&self, path: &Path) -> Result<String> {
-        path.strip_prefix(&self.committer.dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(
-            || Error::new(Kind::Bug, "a staged file outside of the dataset").at("file", path.display()),
-        )
+    /// `path`, which is in staging, as an intent names it.
+    pub(crate) fn staged(&self, path: &Path) -> Result<Place> {
+        self.committer.places.staged(path)
+    }
+
+    /// Where `place` is.
+    pub(crate) fn path(&self, place: &Place) -> Result<PathBuf> {
+        self.committer.places.path(place)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Each pass looks anew and mends one layer: first what a stopped run left, then modes, then files and metadata together
 //! in one commit, then surplus versions. A stop at any instant leaves the state before a step or after it, and the next
-//! repair goes on from there. No file with rows is deleted; what does not belong into the data goes to `_damaged/<when>/`.
+//! repair goes on from there. No file with rows is deleted; what does not belong into the data goes to
+//! `damaged/<when>/` in the books.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +13,12 @@ use super::{Options, Report, check, dataset_name, look, report};
 use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::Footer;
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo};
 use crate::lake::manifest::rebuild;
 use crate::lake::txn::commit::{Committer, Move};
+use crate::lake::txn::migrate;
 use crate::lake::{Dataset, Lake, Limits, Owner};
 use crate::{Error, Kind, Result};
 
@@ -53,6 +56,7 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         }
         _ => return Ok(Repaired { done, left: check(lake, feed, options, &owner)? }),
     }
+    let now = owner.since;
     let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
     let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
     let mut left = None;
@@ -63,7 +67,7 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
             (Err(e), Some(left)) if e.kind() == Kind::Interrupted => return Ok(Repaired { done, left }),
             (Err(e), _) => return Err(e),
         };
-        let found = report(feed, &scan);
+        let found = report(feed, &scan, now);
         let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
         if todo.is_empty() {
             return Ok(Repaired { done, left: found });
@@ -74,7 +78,7 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         left = Some(Report { findings, ..found });
         done.extend(mended);
     }
-    let left = report(feed, &look(lake, feed, options)?);
+    let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })
 }
 
@@ -93,14 +97,15 @@ impl Bench<'_> {
         if !modes.is_empty() {
             for finding in &modes {
                 if let Some(Repair::SetMode(mode)) = finding.repair {
-                    let path = self.dataset.dir().join(&finding.path);
-                    self.dataset.committer.fs.set_mode(&path, mode)?;
+                    let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                    self.dataset.committer.fs.set_mode(&seen.at, mode)?;
                 }
             }
             return Ok(modes);
         }
-        let unfinished =
-            |f: &Finding| matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging));
+        let unfinished = |f: &Finding| {
+            matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging | Repair::Migrate))
+        };
         if let Some(first) = todo.iter().find(|f| unfinished(f)) {
             self.unfinished(first)?;
             return Ok(vec![first.clone()]);
@@ -111,7 +116,8 @@ impl Bench<'_> {
             if let Some(Ok(metadata)) = &self.scan.metadata {
                 self.dataset.metadata = metadata.clone();
                 self.dataset.needs_recovery = false;
-                self.dataset.retain_versions()?;
+                let now = self.dataset.now();
+                self.dataset.retain_versions(now)?;
             }
             return Ok(retain);
         }
@@ -127,24 +133,19 @@ impl Bench<'_> {
                 None => Ok(()),
             },
             Some(Repair::GiveUp) => self.give_up(),
+            Some(Repair::Migrate) => self.dataset.settle_places(),
             _ => committer.clear_staging().map(|_| ()),
         }
     }
 
     /// Staged files first and the record last: stopped in between, the commit is still one that cannot be finished.
     fn give_up(&self) -> Result<()> {
-        let fs = &self.dataset.committer.fs;
-        let dir = self.dataset.dir();
-        let staging = dir.join(layout::STAGING);
-        let aside = std::path::Path::new(layout::DAMAGED).join(self.stamp).join("staging");
-        fs.make_dirs(dir, [aside.as_path()], self.dataset.feed.visibility.dir_mode())?;
-        let mut entries = fs::list(&staging)?;
-        entries.sort_by_key(|entry| entry.name == "intent.json");
-        for entry in entries {
-            fs.rename(&entry.path, &dir.join(&aside).join(&entry.name))?;
-        }
-        fs.sync_dir(&dir.join(&aside))?;
-        fs.sync_dir(&staging)
+        let Committer { fs, places, visibility } = &self.dataset.committer;
+        let (mode, damaged) = (visibility.dir_mode(), places.room(Room::Damaged));
+        fs.make_dir(&damaged, mode)?;
+        fs.make_dir(&damaged.join(self.stamp), mode)?;
+        let to = damaged.join(self.stamp).join("staging");
+        migrate::carry(fs, &places.room(Room::Staging), &to, Room::Damaged, mode)
     }
 
     /// All moves and the new metadata, in one commit.
@@ -153,40 +154,65 @@ impl Bench<'_> {
         let mut aside = BTreeSet::new();
         let mut placed = BTreeMap::new();
         for finding in todo {
-            let to = match &finding.repair {
+            match &finding.repair {
                 Some(Repair::MoveAside) => {
                     aside.insert(finding.path.as_str());
-                    self.free_name(&format!("{}/{}/{}", layout::DAMAGED, self.stamp, finding.path))?
+                    self.move_aside(finding, &mut moves)?;
                 }
                 Some(Repair::MoveTo(to)) => {
                     let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
                     placed.insert(finding.path.as_str(), folder);
-                    to.clone()
+                    moves.push(self.step(Place::data(&finding.path), Place::data(to))?);
                 }
-                Some(Repair::Unseal) => format!("{}/{:06}", layout::TRASH, moves.len()),
-                _ => continue,
-            };
-            let from = layout::inside(self.dataset.dir(), &finding.path)?;
-            let bytes = fs::size_of(&from)?.ok_or_else(|| {
-                Error::new(Kind::Damaged, "a file went away while it was looked at")
-                    .at("file", from.display())
-            })?;
-            moves.push(Move { from: finding.path.clone(), to, bytes, rows: 0 });
+                Some(Repair::Unseal) => {
+                    let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                    let to = Place::trash(format_args!("{:06}", moves.len()));
+                    moves.push(self.step(seen.place.clone(), to)?);
+                }
+                _ => {}
+            }
         }
         let good = self.good(&aside, &placed);
         let next = self.metadata(todo, good)?;
-        let fs = self.dataset.committer.fs.clone();
-        fs.make_dir(&self.dataset.dir().join(layout::STAGING), 0o700)?;
+        self.dataset.make_staging()?;
         let seq = next.commit_seq;
         self.dataset.check_ready()?;
         self.dataset.commit(&format!("{seq:06}-repair"), moves, next)?;
         self.dataset.committer.clear_staging()?;
         for finding in todo {
+            let seen = self.scan.seen(&finding.path).filter(|seen| seen.place.room == Room::Data);
+            let Some(seen) = seen else { continue };
+            if seen.is_dir && finding.repair == Some(Repair::MoveAside) {
+                migrate::remove_hollow(&self.dataset.committer.fs, &seen.at)?;
+            }
             if let Some((folder, _)) = finding.path.rsplit_once('/') {
                 self.dataset.remove_empty(folder)?;
             }
         }
         Ok(())
+    }
+
+    /// A file goes to `damaged/`; of a folder every file in it.
+    fn move_aside(&self, finding: &Finding, moves: &mut Vec<Move>) -> Result<()> {
+        let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+        let mut todo = vec![(seen.place.clone(), seen.is_dir, finding.path.clone())];
+        while let Some((from, is_dir, path)) = todo.pop() {
+            if !is_dir {
+                let to = self.free_name(&Place::aside(Room::Damaged, &format!("{}/{path}", self.stamp)))?;
+                moves.push(self.step(from, to)?);
+                continue;
+            }
+            for entry in fs::list(&self.dataset.path(&from)?)? {
+                let below = |path: &str| format!("{path}/{}", entry.name);
+                todo.push((Place::new(from.room, below(&from.path)), entry.is_dir, below(&path)));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, from: Place, to: Place) -> Result<Move> {
+        let bytes = fs::size_of(&self.dataset.path(&from)?)?.ok_or_else(|| gone(&from.to_string()))?;
+        Ok(Move { from, to, bytes, rows: 0 })
     }
 
     /// Folder, size and footer of every file that stays or gets another place.
@@ -214,19 +240,21 @@ impl Bench<'_> {
                     self.keep_metadata()?;
                 }
                 let fresh = Metadata::fresh(&self.dataset.feed, self.dataset.now());
-                rebuild::assemble(self.dataset.dir(), fresh, good)
+                rebuild::assemble(&self.dataset.committer.places, fresh, good)
             }
         }
     }
 
     /// A copy of the metadata that is about to be replaced.
     fn keep_metadata(&self) -> Result<()> {
-        let Committer { fs, dir, visibility } = &self.dataset.committer;
-        let Some(bytes) = fs::read_capped(&dir.join(layout::METADATA), 256 << 20)? else { return Ok(()) };
-        let folder = std::path::Path::new(layout::DAMAGED).join(self.stamp);
-        fs.make_dirs(dir, [folder.as_path()], visibility.dir_mode())?;
-        let to = dir.join(&folder).join(layout::METADATA);
-        fs.replace(&to, &dir.join(&folder).join("_metadata.tmp"), &bytes, visibility.file_mode())
+        let Committer { fs, places, visibility } = &self.dataset.committer;
+        let Some(bytes) = fs::read_capped(&places.metadata, 256 << 20)? else { return Ok(()) };
+        let damaged = places.room(Room::Damaged);
+        let folder = damaged.join(self.stamp);
+        fs.make_dir(&damaged, visibility.dir_mode())?;
+        fs.make_dir(&folder, visibility.dir_mode())?;
+        let (to, scratch) = (folder.join("metadata.json"), folder.join("metadata.tmp"));
+        fs.replace(&to, &scratch, &bytes, visibility.file_mode())
     }
 
     /// The metadata with its partitions counted anew; rows that are gone are noted.
@@ -274,18 +302,28 @@ impl Bench<'_> {
             next.current_version = next.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
         }
         next.quarantined_records = self.scan.quarantined;
+        let now = self.dataset.now();
+        // What a wrong clock has said is taken back.
+        next.last_export = next.last_export.map(|at| at.min(now));
+        next.checked_at = next.checked_at.map(|at| at.min(now));
+        next.claim(None, now);
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         next
     }
 
-    /// A path below the dataset at which nothing is.
-    fn free_name(&self, path: &str) -> Result<String> {
-        let mut name = path.to_owned();
+    /// A place at which nothing is.
+    fn free_name(&self, place: &Place) -> Result<Place> {
+        let mut free = place.clone();
         let mut n = 1;
-        while fs::size_of(&layout::inside(self.dataset.dir(), &name)?)?.is_some() {
+        while fs::size_of(&self.dataset.path(&free)?)?.is_some() {
             n += 1;
-            name = format!("{path}.{n}");
+            free = Place::new(place.room, format!("{}.{n}", place.path));
         }
-        Ok(name)
+        Ok(free)
     }
+}
+
+fn gone(path: &str) -> Error {
+    Error::new(Kind::Damaged, "a file went away while it was looked at").at("file", path)
 }

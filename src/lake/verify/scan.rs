@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, read_footer};
 use crate::lake::fs;
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::txn::commit::Committer;
+use crate::lake::txn::migrate;
 use crate::{Kind, Result};
 
 /// Everything below one dataset.
 #[derive(Default)]
 pub(crate) struct Scan {
-    pub(crate) dir: PathBuf,
+    /// Where everything is; `None` only in an empty scan.
+    pub(crate) places: Option<Places>,
     /// The dataset's folder is there.
     pub(crate) exists: bool,
     /// A link stands where the folder should.
@@ -26,11 +28,13 @@ pub(crate) struct Scan {
     pub(crate) intent: Intent,
     /// Files in staging, the intent left out, and their bytes.
     pub(crate) staged: (u64, u64),
-    /// Everything with a mode: folders and files, staging's inside left out.
+    /// Everything with a mode: folders and files, the inside of staging left out.
     pub(crate) entries: Vec<Seen>,
+    /// What lies in the dataset's folder and belongs there to nobody; whether readers by `**` find a Parquet file in it.
+    pub(crate) strangers: Vec<(String, bool)>,
     /// What readers take for data.
     pub(crate) files: Vec<DataFile>,
-    /// Folders with a `_SUCCESS` in them.
+    /// Folders that bear a `_SUCCESS`, in them or in the books.
     pub(crate) sealed: BTreeSet<String>,
     /// Folders of versions.
     pub(crate) versions: BTreeSet<u32>,
@@ -54,8 +58,10 @@ pub(crate) enum Intent {
 
 /// An entry of the dataset.
 pub(crate) struct Seen {
-    /// Below the dataset; empty for the dataset itself.
+    /// As a finding shows it: below the dataset, and for the books below the lake; empty for the dataset itself.
     pub(crate) path: String,
+    pub(crate) at: PathBuf,
+    pub(crate) place: Place,
     pub(crate) mode: u32,
     pub(crate) is_dir: bool,
     pub(crate) is_link: bool,
@@ -90,9 +96,9 @@ impl Scan {
 
     /// The same; `Kind::Interrupted` when `cancel` asks to stop in between.
     pub(crate) fn stoppable(dir: &Path, cancel: &Cancel) -> Result<Self> {
-        let mut scan = Self { dir: dir.to_path_buf(), cancel: cancel.clone(), ..Self::default() };
+        let mut scan = Self { cancel: cancel.clone(), ..Self::default() };
         match std::fs::symlink_metadata(dir) {
-            Ok(found) if found.is_dir() => scan.see(String::new(), &found),
+            Ok(found) if found.is_dir() => scan.see(String::new(), dir, Place::data(""), &found),
             Ok(_) => {
                 scan.is_link = true;
                 return Ok(scan);
@@ -101,26 +107,49 @@ impl Scan {
             Err(e) => return Err(crate::Error::io("look at", dir, e)),
         }
         scan.exists = true;
-        scan.metadata = match read_metadata(dir) {
+        let places = Places::find(dir)?;
+        scan.metadata = match read_metadata_at(&places.metadata) {
             Ok(metadata) => metadata.map(Ok),
             Err(e) if e.kind() == Kind::Damaged => Some(Err(e.what().to_owned())),
             Err(e) => return Err(e),
         };
-        scan.look_at_intent()?;
-        scan.walk("", 0)?;
-        scan.read_quarantine()?;
+        scan.places = Some(places.clone());
+        scan.look_at_intent(&places)?;
+        scan.walk(&places, "", 0)?;
+        scan.walk_books(&places)?;
+        scan.read_quarantine(&places)?;
         Ok(scan)
     }
 
-    fn see(&mut self, path: String, found: &std::fs::Metadata) {
-        let (is_dir, is_link) = (found.is_dir(), found.is_symlink());
-        self.entries.push(Seen { path, mode: found.mode() & 0o7777, is_dir, is_link });
+    fn see(&mut self, path: String, at: &Path, place: Place, found: &std::fs::Metadata) {
+        let (is_dir, is_link, mode) = (found.is_dir(), found.is_symlink(), found.mode() & 0o7777);
+        self.entries.push(Seen { path, at: at.to_path_buf(), place, mode, is_dir, is_link });
     }
 
-    fn look_at_intent(&mut self) -> Result<()> {
+    /// A room as findings show it.
+    pub(crate) fn room(&self, room: Room) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.room(room)))
+    }
+
+    /// The metadata as findings show it.
+    pub(crate) fn metadata_path(&self) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.metadata))
+    }
+
+    /// What a finding's path names.
+    pub(crate) fn seen(&self, path: &str) -> Option<&Seen> {
+        self.entries.iter().find(|entry| entry.path == path)
+    }
+
+    /// What is at a place.
+    pub(crate) fn seen_at(&self, place: &Place) -> Option<&Seen> {
+        self.entries.iter().find(|entry| entry.place == *place)
+    }
+
+    fn look_at_intent(&mut self, places: &Places) -> Result<()> {
         let committer = Committer {
             fs: fs::Fs::default(),
-            dir: self.dir.clone(),
+            places: places.clone(),
             visibility: crate::feed::Visibility::Restricted,
         };
         self.intent = match committer.left_behind() {
@@ -133,7 +162,7 @@ impl Scan {
             Err(e) if e.kind() == Kind::Damaged => Intent::Broken(e.what().to_owned()),
             Err(e) => return Err(e),
         };
-        let mut folders = vec![self.dir.join(layout::STAGING)];
+        let mut folders = vec![places.room(Room::Staging)];
         while let Some(folder) = folders.pop() {
             for entry in fs::list(&folder)? {
                 if entry.is_dir {
@@ -147,26 +176,27 @@ impl Scan {
         Ok(())
     }
 
-    fn walk(&mut self, path: &str, depth: usize) -> Result<()> {
-        for entry in fs::list(&self.dir.join(path))? {
+    fn walk(&mut self, places: &Places, path: &str, depth: usize) -> Result<()> {
+        for entry in fs::list(&places.data.join(path))? {
             self.cancel.check()?;
+            if path.is_empty() && places.belongs(&entry.name) && entry.name != layout::METADATA {
+                continue;
+            }
             let below = join(path, &entry.name);
             match std::fs::symlink_metadata(&entry.path) {
-                Ok(found) => self.see(below.clone(), &found),
+                Ok(found) => self.see(below.clone(), &entry.path, Place::data(&below), &found),
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
                 Err(e) => return Err(crate::Error::io("look at", &entry.path, e)),
             }
             let hidden = entry.name.starts_with(['_', '.']);
-            if entry.is_dir {
-                if hidden && entry.name != layout::STAGING {
-                    self.walk_hidden(&below, depth + 1)?;
-                } else if !hidden && depth < 8 {
-                    self.versions.extend(layout::version_of(&below));
-                    self.walk(&below, depth + 1)?;
-                }
-            } else if entry.name == layout::SUCCESS && !path.is_empty() {
+            if entry.is_dir && !hidden && depth < 8 {
+                self.versions.extend(layout::version_of(&below));
+                self.walk(places, &below, depth + 1)?;
+            } else if entry.name == layout::SUCCESS && !entry.is_dir && !path.is_empty() {
                 self.sealed.insert(path.to_owned());
-            } else if !hidden {
+            } else if hidden && !(path.is_empty() && entry.name == layout::METADATA) {
+                self.strangers.push((below, holds_parquet(&entry, 0)?));
+            } else if !hidden && !entry.is_dir {
                 let footer = if entry.is_link {
                     Err("it is a symbolic link".to_owned())
                 } else if entry.bytes == 0 {
@@ -192,27 +222,59 @@ impl Scan {
         Ok(())
     }
 
-    /// Folders that readers skip: their modes count all the same.
-    fn walk_hidden(&mut self, path: &str, depth: usize) -> Result<()> {
-        for entry in fs::list(&self.dir.join(path))? {
-            let below = join(path, &entry.name);
-            if let Ok(found) = std::fs::symlink_metadata(&entry.path) {
-                self.see(below.clone(), &found);
+    /// The books: their modes, what is put aside, seals that are apart.
+    fn walk_books(&mut self, places: &Places) -> Result<()> {
+        if fs::is_real_dir(&places.books)? {
+            let room = |room: Room| places.room(room);
+            let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals].map(room);
+            self.see_one(places, &places.books, Place::new(Room::Books, ""))?;
+            for entry in fs::list(&places.books)?.into_iter().filter(|entry| !rooms.contains(&entry.path)) {
+                self.see_one(places, &entry.path, Place::new(Room::Books, &entry.name))?;
             }
+        }
+        let old_lock = &places.locks()[1];
+        self.see_one(places, old_lock, Place::data(layout::places::OLD_LOCK))?;
+        self.see_one(places, &places.room(Room::Staging), Place::new(Room::Staging, ""))?;
+        for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals] {
+            self.see_one(places, &places.room(room), Place::new(room, ""))?;
+            // Nothing is read through a link.
+            if std::fs::symlink_metadata(places.room(room)).is_ok_and(|found| found.is_dir()) {
+                self.walk_room(places, room, "", 0)?;
+            }
+        }
+        for folder in migrate::sealed(&places.room(Room::Seals))? {
+            self.sealed.insert(folder.to_string_lossy().into_owned());
+        }
+        Ok(())
+    }
+
+    fn see_one(&mut self, places: &Places, path: &Path, place: Place) -> Result<()> {
+        match std::fs::symlink_metadata(path) {
+            Ok(found) => self.see(places.shown(path), path, place, &found),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(crate::Error::io("look at", path, e)),
+        }
+        Ok(())
+    }
+
+    fn walk_room(&mut self, places: &Places, room: Room, below: &str, depth: usize) -> Result<()> {
+        for entry in fs::list(&places.room(room).join(below))? {
+            let path = join(below, &entry.name);
+            self.see_one(places, &entry.path, Place::new(room, &path))?;
             if entry.is_dir && depth < 16 {
-                self.walk_hidden(&below, depth + 1)?;
+                self.walk_room(places, room, &path, depth + 1)?;
             }
         }
         Ok(())
     }
 
-    fn read_quarantine(&mut self) -> Result<()> {
+    fn read_quarantine(&mut self, places: &Places) -> Result<()> {
         #[derive(serde::Deserialize)]
         struct Line {
             partition: Option<i32>,
             offset: Option<i64>,
         }
-        for entry in fs::list(&self.dir.join(layout::QUARANTINE))? {
+        for entry in fs::list(&places.room(Room::Quarantine))? {
             if entry.is_dir || entry.is_link {
                 continue;
             }
@@ -231,6 +293,19 @@ impl Scan {
         }
         Ok(())
     }
+}
+
+/// A Parquet file is in it, or it is one: what a `**` of a reader takes for data.
+fn holds_parquet(entry: &fs::Entry, depth: usize) -> Result<bool> {
+    if !entry.is_dir {
+        return Ok(layout::has_parquet_ending(&entry.name));
+    }
+    for inner in fs::list(&entry.path)? {
+        if depth < 8 && holds_parquet(&inner, depth + 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// `a/b`, or `b` where there is no `a`.

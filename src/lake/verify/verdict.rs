@@ -10,21 +10,29 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
 use super::offsets::{HeldOffsets, overlaps};
 use super::scan::{DataFile, Intent, Scan};
-use super::{counts, dataset_name, order};
+use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::Footer;
-use crate::lake::layout;
+use crate::lake::layout::{self, Room};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::runs::length;
 use crate::lake::manifest::schema;
 
 /// All findings, unsorted.
-pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
-    let mut judge =
-        Verdict { feed, scan, found: Vec::new(), condemned: BTreeSet::new(), held: HeldOffsets::default() };
+pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut judge = Verdict {
+        feed,
+        scan,
+        now,
+        found: Vec::new(),
+        condemned: BTreeSet::new(),
+        held: HeldOffsets::default(),
+    };
     judge.all();
     judge.found
 }
@@ -32,6 +40,8 @@ pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
 pub(super) struct Verdict<'a> {
     pub(super) feed: &'a Feed,
     pub(super) scan: &'a Scan,
+    /// The time of the check.
+    pub(super) now: DateTime<Utc>,
     pub(super) found: Vec<Finding>,
     /// Files that a finding takes out of the data.
     pub(super) condemned: BTreeSet<usize>,
@@ -52,23 +62,26 @@ impl Verdict<'_> {
             return;
         }
         order::modes(self);
+        let staging = self.scan.room(Room::Staging);
         match &self.scan.intent {
             Intent::None => {}
             Intent::Whole(commit) => {
                 let what = format!("commit {commit} was decided and not finished");
                 let repair = Some(Repair::Finish);
-                return self.find(K::UnfinishedCommit, Severity::Leftover, layout::STAGING, what, repair);
+                return self.find(K::UnfinishedCommit, Severity::Leftover, &staging, what, repair);
             }
             Intent::Broken(why) => {
-                return self.damage(K::BrokenCommit, layout::STAGING, why.clone(), Some(Repair::GiveUp));
+                return self.damage(K::BrokenCommit, &staging, why.clone(), Some(Repair::GiveUp));
             }
         }
         if self.scan.staged.0 > 0 {
             let what =
                 format!("{} files ({} bytes) of a run that stopped", self.scan.staged.0, self.scan.staged.1);
             let repair = Some(Repair::EmptyStaging);
-            self.find(K::LeftoverStaging, Severity::Leftover, layout::STAGING, what, repair);
+            self.find(K::LeftoverStaging, Severity::Leftover, &staging, what, repair);
         }
+        order::books(self);
+        order::strangers(self);
         self.files();
         self.hidden_links();
         if self.feed.kind == FeedKind::Stream {
@@ -79,10 +92,10 @@ impl Verdict<'_> {
             None if self.good().next().is_none() => {}
             None => {
                 let what = "there are files, and no metadata names them".into();
-                self.damage(K::NoMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+                self.damage(K::NoMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
             }
             Some(Err(why)) => {
-                self.damage(K::BadMetadata, layout::METADATA, why.clone(), Some(Repair::Rebuild));
+                self.damage(K::BadMetadata, &self.scan.metadata_path(), why.clone(), Some(Repair::Rebuild));
             }
             Some(Ok(metadata)) => self.against(metadata),
         }
@@ -95,11 +108,11 @@ impl Verdict<'_> {
         let kind = if self.feed.kind == FeedKind::Stream { "stream" } else { "table" };
         if metadata.kind != kind || metadata.source != self.feed.dataset() {
             let what = format!("it speaks of the {} {}", metadata.kind, metadata.source);
-            return self.damage(K::OtherMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+            return self.damage(K::OtherMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
         }
         if kind == "stream" && !metadata.partitions.is_empty() && metadata.positions.is_empty() {
             let what = "it names partitions and no positions: the next export would double them".into();
-            return self.damage(K::BadMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+            return self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
         }
         self.columns(metadata);
         if kind == "stream" {
@@ -111,6 +124,7 @@ impl Verdict<'_> {
             order::versions(self, metadata);
         }
         counts::compare(self, metadata);
+        claims::compare(self, metadata);
         order::quarantine(self, metadata);
     }
 
@@ -126,9 +140,10 @@ impl Verdict<'_> {
         let files: BTreeSet<String> = self.scan.files.iter().map(DataFile::relative).collect();
         let scan = self.scan;
         for entry in scan.entries.iter().filter(|e| e.is_link && !files.contains(&e.path)) {
-            if !entry.path.starts_with(layout::DAMAGED) {
+            if entry.place.room != Room::Damaged {
                 let what = "a symbolic link stands in the dataset".into();
-                self.damage(K::Link, &entry.path, what, Some(Repair::MoveAside));
+                let repair = (!entry.place.path.is_empty()).then_some(Repair::MoveAside);
+                self.damage(K::Link, &entry.path, what, repair);
             }
         }
     }
@@ -231,7 +246,7 @@ impl Verdict<'_> {
                 metadata.commit_seq,
                 strays.len()
             );
-            self.damage(K::StaleMetadata, layout::METADATA, what, Some(Repair::Recount));
+            self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
             return true;
         }
         for at in strays {
@@ -276,7 +291,7 @@ impl Verdict<'_> {
             let what = format!(
                 "Kafka partition {partition} would be read again from {next}, and files hold it through {last}"
             );
-            self.damage(K::PositionBehind, layout::METADATA, what, Some(Repair::Recount));
+            self.damage(K::PositionBehind, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
     }
 
