@@ -65,7 +65,7 @@ fn a_loss_is_a_state_with_an_exit_code_until_it_is_acknowledged() {
     assert!(!later["lost_records"][0]["acknowledged_at"].is_null(), "the record stays");
     assert!(!later["complete_through"].is_null());
     let days = project.ok(&["feeds", "show", "raw", "--days", "--json"]).json();
-    let lost = |day: &&serde_json::Value| {
+    let is_lost = |day: &&serde_json::Value| {
         day["gaps"].as_array().is_some_and(|g| g.iter().any(|gap| gap["why"] == "lost"))
     };
     assert!(
