@@ -41,11 +41,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::pool::Pool;
 
-pub use file::footer::{Footer, read_footer};
+pub use file::footer::{Footer, FooterRead, look_at_footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use fs::{Faults, Op};
 pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
-pub use manifest::offsets::{OffsetRuns, PartitionRuns};
+pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{RunInfo, TableSchema};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;

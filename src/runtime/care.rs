@@ -40,10 +40,11 @@ pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, tel
 
 /// Looks at datasets, one after the other.
 pub(super) fn check(lake: &Lake, feeds: Vec<(String, Result<Feed>)>, deep: bool, teller: &Teller) {
+    let options = Options { deep, ..Options::default() };
     for (name, feed) in feeds {
         // A panic is this check's failure, and not one that is under way for ever.
         let report = contained(|| {
-            feed.and_then(|feed| verify::check(lake, &feed, Options { deep }, &owner("lakehand: check")))
+            feed.and_then(|feed| verify::check(lake, &feed, options, &owner("lakehand: check")))
         })
         .flatten();
         teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: None, report });
@@ -58,11 +59,12 @@ pub(super) fn repair(
     deep: bool,
     teller: &Teller,
 ) {
+    let options = Options { deep, ..Options::default() };
     for (name, feed) in feeds {
         let mended = contained(|| {
             let feed = feed?;
             let owner = owner("lakehand: repair");
-            let repaired = verify::repair(lake, &feed, limits.clone(), Options { deep }, owner)?;
+            let repaired = verify::repair(lake, &feed, limits.clone(), options, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
                 let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);

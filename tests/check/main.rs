@@ -28,7 +28,7 @@ fn run_case(case: &Case) -> (Severity, String) {
     let root = tempfile::tempdir().unwrap();
     let lake = Lake::new(root.path());
     let built = damages::build(root.path(), case.table);
-    let options = Options { deep: case.deep };
+    let options = Options { deep: case.deep, ..Options::default() };
     let sound = check(&lake, &built.feed, options, &owner()).unwrap();
     assert_eq!(wrong(&sound), [], "{}: the lake is sound before", case.name);
 
@@ -46,7 +46,7 @@ fn run_case(case: &Case) -> (Severity, String) {
     let mended = repair(&lake, &feed, limits(), options, owner()).unwrap();
     assert!(mended.done.iter().any(|f| f.kind == case.kind), "{}: {:#?}", case.name, mended.done);
     assert_eq!(wrong(&mended.left), [], "{}", case.name);
-    let again = check(&lake, &feed, Options { deep: true }, &owner()).unwrap();
+    let again = check(&lake, &feed, Options { deep: true, ..Options::default() }, &owner()).unwrap();
     assert_eq!(wrong(&again), [], "{}: clean after the repair", case.name);
     let nothing = repair(&lake, &feed, limits(), options, owner()).unwrap();
     assert_eq!(nothing.done, [], "{}: nothing left to do", case.name);
@@ -84,7 +84,12 @@ fn goes_on(lake: &Lake, built: &damages::Built, feed: &lakehand::feed::Feed, lef
     let mut all = left.clone();
     all.extend(&next);
     assert_eq!(lake_support::rows(&built.dir), expected(&all), "{}: the next export", case.name);
-    assert_eq!(wrong(&check(lake, feed, Options { deep: true }, &owner()).unwrap()), [], "{}", case.name);
+    assert_eq!(
+        wrong(&check(lake, feed, Options { deep: true, ..Options::default() }, &owner()).unwrap()),
+        [],
+        "{}",
+        case.name
+    );
 }
 
 /// Every path with its size and mode, the lock left out.

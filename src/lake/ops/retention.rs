@@ -42,7 +42,10 @@ impl Dataset {
                     return Ok(Vec::new());
                 };
                 // The partition ends at the begin of `end`; its last day is the one before.
-                let old = |leaf: &Leaf| layout::end_of(&leaf.path).is_some_and(|end| end <= first_kept);
+                // What lies behind a link is read, and never changed.
+                let old = |leaf: &Leaf| {
+                    !leaf.is_linked && layout::end_of(&leaf.path).is_some_and(|end| end <= first_kept)
+                };
                 layout::leaves(self.dir())?.into_iter().filter(old).collect()
             }
             FeedKind::Table => self.surplus_versions()?,
@@ -65,7 +68,8 @@ impl Dataset {
         let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
         let due = versions.split_off(keep.min(versions.len()));
         let surplus = |leaf: &Leaf| {
-            layout::version_of(&leaf.path).is_some_and(|v| due.contains(&v) && Some(v) != current)
+            let version = layout::version_of(&leaf.path);
+            !leaf.is_linked && version.is_some_and(|v| due.contains(&v) && Some(v) != current)
         };
         Ok(layout::leaves(self.dir())?.into_iter().filter(surplus).collect())
     }
@@ -80,10 +84,8 @@ impl Dataset {
         for leaf in due {
             let known = next.partitions.iter().position(|partition| partition.path == leaf.path);
             let records = known.map_or(0, |at| next.partitions.remove(at).records);
-            let (ours, foreign): (Vec<_>, Vec<_>) = leaf
-                .files
-                .iter()
-                .partition(|file| layout::is_ours(&file.name) && !file.is_dir && !file.is_link);
+            let (ours, foreign): (Vec<_>, Vec<_>) =
+                leaf.files.iter().partition(|file| layout::is_ours(&file.name) && file.is_file);
             let whole = foreign.is_empty() && !ours.is_empty() && !self.has_hidden(&leaf)?;
             let bytes = ours.iter().map(|file| file.bytes).sum();
             let trash = |n: usize| format!("{}/trash/{n:06}", layout::STAGING);
@@ -134,7 +136,9 @@ impl Dataset {
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
         let mut folder = layout::inside(self.dir(), path)?;
         while folder != self.dir() {
-            if folder.exists() && !self.committer.fs.remove_empty_dir(&folder)? {
+            if fs::stat(&folder)?.is_some_and(|stat| stat.is_link)
+                || !self.committer.fs.remove_empty_dir(&folder)?
+            {
                 break;
             }
             if !folder.pop() {

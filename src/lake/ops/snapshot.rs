@@ -9,7 +9,7 @@
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
-use crate::lake::file::open_file::RowFacts;
+use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::layout;
 use crate::lake::manifest::metadata::ColumnInfo;
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
@@ -100,7 +100,9 @@ impl<'a> Snapshot<'a> {
         }
         self.dataset.check_ready()?;
         self.writer.ensure_file(UNIT)?;
-        let (files, rolls) = self.writer.finish(None)?;
+        let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
+        let end = CommitEnd { quarantined, ..CommitEnd::default() };
+        let (files, rolls) = self.writer.finish(end)?;
         let folder = layout::version_folder(self.version);
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
@@ -115,7 +117,10 @@ impl<'a> Snapshot<'a> {
         let staged = self.dataset.staging(&self.run.id)?.join("version");
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
         for (n, file) in (0..).zip(&files) {
-            fs.rename(&file.staged, &staged.join(layout::snapshot_file(self.run.started, n)))?;
+            let path = staged.join(layout::snapshot_file(self.run.started, n));
+            fs.rename(&file.staged, &path)?;
+            let from = self.dataset.relative(&path)?;
+            self.dataset.note_made(&from, file);
             next.add_file(&folder, &file.facts());
             done.count(file);
         }

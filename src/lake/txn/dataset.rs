@@ -11,19 +11,24 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
+use crate::lake::file::open_file::ClosedFile;
 use crate::lake::fs::{self, Fs};
 use crate::lake::layout;
+use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata};
-use crate::lake::manifest::rebuild;
 use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move};
 use crate::lake::txn::lock::Lock;
+use crate::lake::txn::rebuild::{self, Counted};
 use crate::lake::{Appender, Lake, Limits, Owner, RunInfo, Snapshot};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
 /// Mode of staging: nobody else has business there.
 const STAGING_MODE: u32 = 0o700;
+/// Partitions whose files are looked at when a dataset is opened.
+const LAST_PARTITIONS: usize = 8;
 /// Mode of the lake's own folders, where they have to be made.
 const LAKE_MODE: u32 = 0o755;
 
@@ -39,6 +44,8 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) needs_recovery: bool,
+    /// Files of the commit to come, by the path at which they are staged.
+    made: BTreeMap<String, DataFile>,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
 }
@@ -86,6 +93,7 @@ impl Dataset {
             lock,
             owner,
             needs_recovery: true,
+            made: BTreeMap::new(),
             seal_after: lake.seal_after,
         })
     }
@@ -186,31 +194,73 @@ impl Dataset {
     /// The metadata, and why it had to be rebuilt if it had.
     fn load(&self) -> Result<(Metadata, Option<String>)> {
         let Committer { fs, dir, .. } = &self.committer;
-        let why = match read_metadata(dir) {
+        let (why, aside) = match read_metadata(dir) {
             // Rows without positions: the next export would begin again and double them.
             Ok(Some(lost))
-                if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
+                if lost.kind == "stream"
+                    && !lost.partitions.is_empty()
+                    && lost.positions.is_empty()
+                    && lost.ahead.is_empty() =>
             {
-                "it names partitions and no positions".to_owned()
+                ("it names partitions and no positions".to_owned(), false)
             }
-            Ok(Some(metadata)) => return Ok((metadata, None)),
-            Ok(None) => "it was not there".to_owned(),
-            Err(e) if e.kind() == Kind::Damaged => {
-                let aside =
-                    format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
-                let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
-                fs.rename(&dir.join(layout::METADATA), &dir.join(aside))?;
-                self.committer.write_metadata(&metadata.text()?)?;
-                return Ok((metadata, Some(e.what().to_owned())));
-            }
+            Ok(Some(metadata)) => return self.reconcile(metadata),
+            Ok(None) => ("it was not there".to_owned(), false),
+            Err(e) if e.kind() == Kind::Damaged => (e.what().to_owned(), true),
             Err(e) => return Err(e),
         };
-        let metadata = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
-        if metadata.partitions.is_empty() {
-            return Ok((metadata, None));
+        let counted = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
+        if counted.metadata.partitions.is_empty() && !aside {
+            return Ok((counted.metadata, None));
         }
+        if aside {
+            let name = format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
+            fs.rename(&dir.join(layout::METADATA), &dir.join(name))?;
+        }
+        Ok((self.write_counted(counted)?, Some(why)))
+    }
+
+    /// Metadata that can be read, held against its witnesses: the journal, and the names of files in the last partitions.
+    /// Gives what had to be done where they say otherwise.
+    fn reconcile(&self, mut metadata: Metadata) -> Result<(Metadata, Option<String>)> {
+        let dir = &self.committer.dir;
+        let path = self.committer.journal();
+        let standing = journal::standing(&path, metadata.journal)?;
+        let newest = newest_seq(dir, &metadata)?;
+        if standing == Standing::Ahead || newest > metadata.commit_seq {
+            let why =
+                format!("it ended with commit {}, and files of later ones are there", metadata.commit_seq);
+            let counted = rebuild::adopt(dir, &metadata)?;
+            return Ok((self.write_counted(counted)?, Some(why)));
+        }
+        if standing == Standing::Lost {
+            // The metadata is right; of files that no record names, none is made up.
+            let journal = journal::read(&path)?.unwrap_or_default();
+            metadata.journal = journal.mark;
+            self.committer.write_metadata(&metadata.text()?)?;
+        }
+        Ok((metadata, None))
+    }
+
+    /// Writes metadata that was made from files, and a journal that lists them.
+    pub(crate) fn write_counted(&self, counted: Counted) -> Result<Metadata> {
+        let Counted { mut metadata, files } = counted;
+        let commit = CommitRecord {
+            id: format!("{:06}-rebuild", metadata.commit_seq),
+            seq: metadata.commit_seq,
+            at: self.owner.since,
+            positions: metadata.positions.clone(),
+            files: files.len() as u64,
+        };
+        let gone = journal::read(&self.committer.journal())?.unwrap_or_default().gone;
+        let (lines, mark) = journal::lines(None, &Journal::compact(gone, files, commit))?;
+        let Committer { fs, dir, visibility } = &self.committer;
+        let scratch = dir.join(layout::STAGING).join("journal.tmp");
+        fs.make_dir(&dir.join(layout::STAGING), STAGING_MODE)?;
+        fs.replace(&self.committer.journal(), &scratch, lines.text.as_bytes(), visibility.file_mode())?;
+        metadata.journal = Some(mark);
         self.committer.write_metadata(&metadata.text()?)?;
-        Ok((metadata, Some(why)))
+        Ok(metadata)
     }
 
     pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
@@ -301,19 +351,105 @@ impl Dataset {
         self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
     }
 
-    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
-    /// next `recover_if_needed` finds out.
-    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
-        let intent = Intent { commit: commit.to_owned(), moves, metadata: metadata.text()? };
+    /// Notes a finished file, staged at `from`: the commit that moves it lists it so.
+    pub(crate) fn note_made(&mut self, from: &str, file: &ClosedFile) {
+        let made = DataFile {
+            path: String::new(),
+            rows: file.rows,
+            bytes: file.bytes,
+            hash: Some(file.hash),
+            rowtime: file.rowtime,
+            offsets: file.offsets.hulls().collect(),
+            commit: String::new(),
+        };
+        self.made.insert(from.to_owned(), made);
+    }
+
+    /// The commit: `moves` and `metadata` become visible together, and the journal lists what came and went. After an
+    /// error either state may be on disk; the next `recover_if_needed` finds out.
+    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, mut metadata: Metadata) -> Result<()> {
         self.needs_recovery = true;
+        let mut records = self.records(commit, &moves)?;
+        let files = records.iter().filter(|record| matches!(record, Record::Add(_))).count() as u64;
+        records.push(Record::Commit(CommitRecord {
+            id: commit.to_owned(),
+            seq: metadata.commit_seq,
+            at: self.owner.since,
+            positions: metadata.positions.clone(),
+            files,
+        }));
+        metadata.ahead = metadata.ahead.from_positions(&metadata.positions);
+        let (lines, mark) = journal::lines(metadata.journal, &records)?;
+        metadata.journal = Some(mark);
+        let staged = self.committer.stage_metadata(&metadata.text()?)?;
+        let intent = Intent { commit: commit.to_owned(), moves, metadata: staged, journal: lines };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,
             _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
         })?;
         self.metadata = metadata;
+        self.made.clear();
         self.needs_recovery = false;
         Ok(())
+    }
+
+    /// What the moves mean for readers: files that come, and files and folders that go.
+    fn records(&self, commit: &str, moves: &[Move]) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        for step in moves.iter().filter(|step| layout::is_data_path(&step.from)) {
+            if !step.from.ends_with(layout::SUCCESS) {
+                records.push(Record::Remove { path: step.from.clone() });
+            }
+        }
+        let mut known = None;
+        for step in moves.iter().filter(|step| layout::is_data_path(&step.to)) {
+            if step.to.ends_with(layout::SUCCESS) {
+                continue;
+            }
+            let from = layout::inside(self.dir(), &step.from)?;
+            let is_folder = fs::stat(&from)?.is_some_and(|stat| stat.is_dir);
+            let pairs: Vec<(String, String)> = if is_folder {
+                let inside = fs::list(&from)?.into_iter().filter(|entry| entry.is_file);
+                inside
+                    .map(|e| (format!("{}/{}", step.from, e.name), format!("{}/{}", step.to, e.name)))
+                    .collect()
+            } else {
+                vec![(step.from.clone(), step.to.clone())]
+            };
+            for (from, to) in pairs {
+                let file = match self.made.get(&from) {
+                    Some(made) => DataFile { path: to, commit: commit.to_owned(), ..made.clone() },
+                    None => {
+                        let journal = match &mut known {
+                            Some(journal) => journal,
+                            none => {
+                                none.insert(journal::read(&self.committer.journal())?.unwrap_or_default())
+                            }
+                        };
+                        match self.returning(journal, &from, to)? {
+                            Some(file) => file,
+                            None => continue,
+                        }
+                    }
+                };
+                records.push(Record::Add(file));
+            }
+        }
+        Ok(records)
+    }
+
+    /// The record of a file that was in the dataset before, and gets another place; `None` for one that is no data.
+    fn returning(&self, journal: &Journal, from: &str, to: String) -> Result<Option<DataFile>> {
+        let path = layout::inside(self.dir(), from)?;
+        if !layout::has_parquet_ending(&to) {
+            return Ok(None);
+        }
+        let footer = crate::lake::file::footer::read_footer(&path)?;
+        let (folder, name) = to.rsplit_once('/').unwrap_or(("", &to));
+        let bytes = fs::size_of(&path)?.unwrap_or(0);
+        let (folder, name) = (folder.to_owned(), name.to_owned());
+        Ok(Some(rebuild::Present { folder, name, path, bytes, footer }.record(&journal.by_name())))
     }
 
     /// When this holder took the dataset.
@@ -327,6 +463,26 @@ impl Dataset {
             || Error::new(Kind::Bug, "a staged file outside of the dataset").at("file", path.display()),
         )
     }
+}
+
+/// The largest commit number among the names of files in the last partitions, and in the last folder on disk.
+fn newest_seq(dir: &Path, metadata: &Metadata) -> Result<u64> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for partition in metadata.partitions.iter().rev().take(LAST_PARTITIONS) {
+        folders.push(layout::inside(dir, &partition.path)?);
+    }
+    let mut newest = 0;
+    let mut next = Some(dir.to_path_buf());
+    while let Some(folder) = next.take().or_else(|| folders.pop()) {
+        if fs::target(&folder)? != fs::Target::Folder {
+            continue;
+        }
+        let entries = fs::list_target(&folder)?;
+        newest = entries.iter().filter_map(|entry| layout::seq_of_name(&entry.name)).fold(newest, u64::max);
+        let deeper = entries.into_iter().filter(|entry| layout::is_partition_name(&entry.name));
+        next = deeper.last().map(|entry| entry.path);
+    }
+    Ok(newest)
 }
 
 /// The lake's own folder may be missing with those above it, and may be a link to where the disk is.

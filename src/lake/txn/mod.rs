@@ -8,3 +8,4 @@
 pub(crate) mod commit;
 pub(crate) mod dataset;
 pub(crate) mod lock;
+pub(crate) mod rebuild;

@@ -27,6 +27,7 @@ pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use repair::{Repaired, repair};
 
 use crate::feed::Feed;
+use crate::lake::fs;
 use crate::lake::layout;
 use crate::lake::txn::lock::Lock;
 use crate::lake::{Lake, Owner};
@@ -38,6 +39,8 @@ use scan::Scan;
 pub struct Options {
     /// Read every row and not only the footers: finds what bit rot did to pages, and footers that lie.
     pub deep: bool,
+    /// A repair may take more than a tenth of the rows from readers.
+    pub accept_loss: bool,
 }
 
 /// What a check of one dataset found.
@@ -66,8 +69,8 @@ impl Report {
 pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Result<Report> {
     let dir = lake.dataset_dir(feed)?;
     let mut unlocked = None;
-    let locked = match std::fs::symlink_metadata(dir.join("_lock")) {
-        Ok(_) => match Lock::take(lake.fs(), &dir, owner, feed.visibility.file_mode()) {
+    let locked = match fs::stat(&dir.join("_lock"))? {
+        Some(_) => match Lock::take(lake.fs(), &dir, owner, feed.visibility.file_mode()) {
             Ok(lock) => Some(lock),
             Err(e) if e.kind() == Kind::Locked => return Err(e),
             Err(e) => {
@@ -76,7 +79,7 @@ pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Resul
             }
         },
         // Nobody has written here yet, or somebody removed the file: nothing to exclude.
-        Err(_) => None,
+        None => None,
     };
     let report = examine(lake, feed, options)?;
     drop(locked);
@@ -100,7 +103,7 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
 fn report(feed: &Feed, scan: &Scan) -> Report {
     let mut findings = verdict::judge(feed, scan);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
-    let footers = scan.files.iter().filter_map(|file| file.footer.as_ref().ok());
+    let footers = scan.files.iter().filter_map(scan::DataFile::sound);
     Report {
         dataset: dataset_name(feed),
         findings,

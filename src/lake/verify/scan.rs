@@ -1,16 +1,20 @@
 //! What is there. Reads, and judges nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::lake::file::footer::{Footer, read_footer};
-use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
+use crate::lake::fs::{self, Entry, Target};
+use crate::lake::layout::{self, join};
+use crate::lake::manifest::journal::{self, Journal, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::txn::commit::Committer;
+use crate::lake::txn::rebuild::{Present, read_quarantine};
 use crate::{Kind, Result};
+
+/// Levels of folders below a dataset that are looked at.
+const DEEPEST: usize = 8;
 
 /// Everything below one dataset.
 #[derive(Default)]
@@ -35,7 +39,15 @@ pub(crate) struct Scan {
     pub(crate) versions: BTreeSet<u32>,
     /// Rows in quarantine, and where they came from.
     pub(crate) quarantined: u64,
-    pub(crate) bad_rows: BTreeMap<i32, BTreeSet<i64>>,
+    pub(crate) bad_rows: OffsetRanges,
+    /// The journal; none where the dataset has none.
+    pub(crate) journal: Journal,
+    /// How it goes together with the metadata.
+    pub(crate) standing: Option<Standing>,
+    /// Partitions that are links to another place, and whether that place is there.
+    pub(crate) elsewhere: Vec<(String, Target)>,
+    /// Data files that were put aside, and may be put back.
+    pub(crate) replaced: Vec<DataFile>,
 }
 
 /// What a stopped run decided.
@@ -66,13 +78,57 @@ pub(crate) struct DataFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) is_link: bool,
-    /// `Err`: why it cannot be read.
-    pub(crate) footer: std::result::Result<Footer, String>,
+    /// Neither a file nor a link: a pipe, a socket, a device.
+    pub(crate) is_special: bool,
+    /// A folder on the way is a link: it is read, and never changed.
+    pub(crate) is_linked: bool,
+    pub(crate) footer: FooterRead,
     /// What reading the rows showed that the footer does not tell.
     pub(crate) lie: Option<String>,
+    /// How the content differs from what was written.
+    pub(crate) change: Option<String>,
 }
 
 impl DataFile {
+    /// Looks at an entry of `folder`.
+    fn of(folder: &str, entry: Entry, is_linked: bool) -> Self {
+        let footer = if entry.is_link {
+            FooterRead::Damaged("it is a symbolic link".to_owned())
+        } else if !entry.is_file {
+            FooterRead::Damaged("it is no regular file".to_owned())
+        } else if entry.bytes == 0 {
+            FooterRead::Damaged("it is empty".to_owned())
+        } else if !layout::has_parquet_ending(&entry.name) {
+            FooterRead::Damaged("it is no Parquet file".to_owned())
+        } else {
+            look_at_footer(&entry.path)
+        };
+        Self {
+            folder: folder.to_owned(),
+            name: entry.name,
+            path: entry.path,
+            bytes: entry.bytes,
+            is_link: entry.is_link,
+            is_special: !entry.is_file && !entry.is_link && !entry.is_dir,
+            is_linked,
+            footer,
+            lie: None,
+            change: None,
+        }
+    }
+
+    /// The file as it is counted; `None` where it is no data of this program.
+    pub(crate) fn present(&self) -> Option<Present> {
+        let footer = self.sound().filter(|footer| footer.commit.is_some())?.clone();
+        let (folder, name, path) = (self.folder.clone(), self.name.clone(), self.path.clone());
+        Some(Present { folder, name, path, bytes: self.bytes, footer })
+    }
+
+    /// The footer, where it was read.
+    pub(crate) fn sound(&self) -> Option<&Footer> {
+        self.footer.sound()
+    }
+
     /// Below the dataset.
     pub(crate) fn relative(&self) -> String {
         join(&self.folder, &self.name)
@@ -83,14 +139,13 @@ impl Scan {
     /// Looks at the dataset in `dir`. An error is one of the file system: a damaged file is no error.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
         let mut scan = Self { dir: dir.to_path_buf(), ..Self::default() };
-        match std::fs::symlink_metadata(dir) {
-            Ok(found) if found.is_dir() => scan.see(String::new(), &found),
-            Ok(_) => {
+        match fs::stat(dir)? {
+            Some(found) if found.is_dir => scan.see(String::new(), found.mode, true, false),
+            Some(_) => {
                 scan.is_link = true;
                 return Ok(scan);
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(scan),
-            Err(e) => return Err(crate::Error::io("look at", dir, e)),
+            None => return Ok(scan),
         }
         scan.exists = true;
         scan.metadata = match read_metadata(dir) {
@@ -99,14 +154,33 @@ impl Scan {
             Err(e) => return Err(e),
         };
         scan.look_at_intent()?;
-        scan.walk("", 0)?;
-        scan.read_quarantine()?;
+        scan.look_at_journal()?;
+        scan.walk("", fs::list(dir)?, false)?;
+        let quarantine = read_quarantine(dir)?;
+        (scan.quarantined, scan.bad_rows) = (quarantine.rows, quarantine.offsets);
         Ok(scan)
     }
 
-    fn see(&mut self, path: String, found: &std::fs::Metadata) {
-        let (is_dir, is_link) = (found.is_dir(), found.is_symlink());
-        self.entries.push(Seen { path, mode: found.mode() & 0o7777, is_dir, is_link });
+    fn see(&mut self, path: String, mode: u32, is_dir: bool, is_link: bool) {
+        self.entries.push(Seen { path, mode, is_dir, is_link });
+    }
+
+    fn look_at_journal(&mut self) -> Result<()> {
+        let path = layout::journal(&self.dir);
+        let mark = match &self.metadata {
+            Some(Ok(metadata)) => metadata.journal,
+            _ => None,
+        };
+        match journal::read(&path) {
+            Ok(journal) => {
+                self.journal = journal.unwrap_or_default();
+                self.standing = Some(journal::standing(&path, mark)?);
+            }
+            // Something else stands in its place.
+            Err(e) if e.kind() == Kind::Damaged => self.standing = Some(Standing::Lost),
+            Err(e) => return Err(e),
+        }
+        Ok(())
     }
 
     fn look_at_intent(&mut self) -> Result<()> {
@@ -125,7 +199,9 @@ impl Scan {
             Err(e) if e.kind() == Kind::Damaged => Intent::Broken(e.what().to_owned()),
             Err(e) => return Err(e),
         };
-        let mut folders = vec![self.dir.join(layout::STAGING)];
+        let staging = self.dir.join(layout::STAGING);
+        let is_real = fs::stat(&staging)?.is_some_and(|stat| stat.is_dir);
+        let mut folders = if is_real { vec![staging] } else { Vec::new() };
         while let Some(folder) = folders.pop() {
             for entry in fs::list(&folder)? {
                 if entry.is_dir {
@@ -139,92 +215,91 @@ impl Scan {
         Ok(())
     }
 
-    fn walk(&mut self, path: &str, depth: usize) -> Result<()> {
-        for entry in fs::list(&self.dir.join(path))? {
+    fn walk(&mut self, path: &str, entries: Vec<Entry>, is_linked: bool) -> Result<()> {
+        let depth = if path.is_empty() { 0 } else { path.split('/').count() };
+        for entry in entries {
             let below = join(path, &entry.name);
-            match std::fs::symlink_metadata(&entry.path) {
-                Ok(found) => self.see(below.clone(), &found),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(e) => return Err(crate::Error::io("look at", &entry.path, e)),
+            // Modes of another place are its own.
+            if !is_linked {
+                self.see(below.clone(), entry.mode, entry.is_dir, entry.is_link);
             }
             let hidden = entry.name.starts_with(['_', '.']);
-            if entry.is_dir {
+            let leads = if entry.is_link && layout::is_partition_name(&entry.name) {
+                fs::target(&entry.path)?
+            } else {
+                Target::Other
+            };
+            if entry.is_link && leads != Target::Other {
+                self.elsewhere.push((below.clone(), leads));
+                if leads == Target::Nothing {
+                    continue;
+                }
+            }
+            if entry.is_dir || leads == Target::Folder {
                 if hidden && entry.name != layout::STAGING {
                     self.walk_hidden(&below, depth + 1)?;
-                } else if !hidden && depth < 8 {
+                } else if !hidden && depth < DEEPEST {
                     self.versions.extend(layout::version_of(&below));
-                    self.walk(&below, depth + 1)?;
+                    self.walk(&below, fs::list_target(&entry.path)?, is_linked || entry.is_link)?;
                 }
             } else if entry.name == layout::SUCCESS && !path.is_empty() {
                 self.sealed.insert(path.to_owned());
             } else if !hidden {
-                let footer = if entry.is_link {
-                    Err("it is a symbolic link".to_owned())
-                } else if entry.bytes == 0 {
-                    Err("it is empty".to_owned())
-                } else if !layout::has_parquet_ending(&entry.name) {
-                    Err("it is no Parquet file".to_owned())
-                } else {
-                    read_footer(&entry.path).map_err(|e| e.what().to_owned())
-                };
-                let (path, bytes, is_link) = (path.to_owned(), entry.bytes, entry.is_link);
-                let file = DataFile {
-                    folder: path,
-                    name: entry.name,
-                    path: entry.path,
-                    bytes,
-                    is_link,
-                    footer,
-                    lie: None,
-                };
-                self.files.push(file);
+                self.files.push(DataFile::of(path, entry, is_linked));
             }
         }
         Ok(())
     }
 
-    /// Folders that readers skip: their modes count all the same.
+    /// Folders that readers skip: their modes count all the same, and files that may be put back are looked at.
     fn walk_hidden(&mut self, path: &str, depth: usize) -> Result<()> {
         for entry in fs::list(&self.dir.join(path))? {
             let below = join(path, &entry.name);
-            if let Ok(found) = std::fs::symlink_metadata(&entry.path) {
-                self.see(below.clone(), &found);
-            }
-            if entry.is_dir && depth < 16 {
+            self.see(below.clone(), entry.mode, entry.is_dir, entry.is_link);
+            if entry.is_dir && depth < 2 * DEEPEST {
                 self.walk_hidden(&below, depth + 1)?;
+            } else if path.starts_with(layout::REPLACED) && layout::is_ours(&entry.name) {
+                self.replaced.push(DataFile::of(path, entry, false));
             }
         }
         Ok(())
     }
 
-    fn read_quarantine(&mut self) -> Result<()> {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            partition: Option<i32>,
-            offset: Option<i64>,
-        }
-        for entry in fs::list(&self.dir.join(layout::QUARANTINE))? {
-            if entry.is_dir || entry.is_link {
-                continue;
-            }
-            let file = match std::fs::File::open(&entry.path) {
-                Ok(file) => file,
-                Err(e) => return Err(crate::Error::io("open", &entry.path, e)),
-            };
-            for line in BufReader::new(file).split(b'\n') {
-                let line = line.map_err(|e| crate::Error::io("read", &entry.path, e))?;
-                self.quarantined += 1;
-                let line: Option<Line> = serde_json::from_slice(&line).ok();
-                if let Some(Line { partition: Some(partition), offset: Some(offset) }) = line {
-                    self.bad_rows.entry(partition).or_default().insert(offset);
-                }
-            }
-        }
-        Ok(())
+    /// A record of every file that can be counted.
+    pub(crate) fn listed(&self) -> Vec<crate::lake::manifest::data_file::DataFile> {
+        let index = self.journal.by_name();
+        self.files.iter().filter_map(|file| Some(file.present()?.record(&index))).collect()
     }
-}
 
-/// `a/b`, or `b` where there is no `a`.
-pub(crate) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    /// The partition lies behind a link that leads to nothing now.
+    pub(crate) fn is_out_of_reach(&self, partition: &str) -> bool {
+        self.elsewhere.iter().any(|(path, leads)| {
+            let rest = partition.strip_prefix(path.as_str());
+            *leads == Target::Nothing && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// What is not known: a file that could not be read, a partition on a disk that is not there. Nothing is moved or counted
+    /// anew while there is such a thing.
+    pub(crate) fn unknown(&self) -> Option<crate::Error> {
+        let file = self.files.iter().find_map(|file| match &file.footer {
+            FooterRead::Unknown(e) => Some(
+                crate::Error::new(Kind::Io, format!("a file could not be read: {}", e.what()))
+                    .at("file", file.path.display())
+                    .next("nothing was moved; let this program read the file, then repair again"),
+            ),
+            _ => None,
+        });
+        file.or_else(|| {
+            let (path, _) = self.elsewhere.iter().find(|(_, leads)| *leads == Target::Nothing)?;
+            Some(
+                crate::Error::new(
+                    Kind::Io,
+                    "a partition is a link that leads to nothing now: what it holds is unknown",
+                )
+                .at("link", self.dir.join(path).display())
+                .next("nothing was moved; mount the disk to which it leads, or remove the link for good"),
+            )
+        })
+    }
 }

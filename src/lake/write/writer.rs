@@ -25,7 +25,7 @@ use crate::lake::RollReasons;
 use crate::lake::file::encoder::Waiting;
 use crate::lake::file::encoding::Sampler;
 use crate::lake::file::footer::FooterFacts;
-use crate::lake::file::open_file::{ClosedFile, LEAF_BASE, OpenFile, RowFacts};
+use crate::lake::file::open_file::{ClosedFile, CommitEnd, LEAF_BASE, OpenFile, RowFacts};
 use crate::lake::file::properties::{Pages, level, properties};
 use crate::lake::fs::{self, Fs};
 use crate::pool::Pool;
@@ -275,10 +275,11 @@ impl Writer {
         Ok(file)
     }
 
-    fn close(&mut self, key: i64, why: Roll, positions: Option<&str>) -> Result<()> {
+    fn close(&mut self, key: i64, why: Roll, end: Option<&CommitEnd>) -> Result<()> {
         let Some(file) = self.open.remove(&key) else { return Ok(()) };
         self.memory -= file.memory;
-        self.closed.push(file.close(key, positions, &self.pool)?);
+        let number = self.closed.len();
+        self.closed.push(file.close(key, number, end, &self.pool)?);
         match why {
             Roll::Size => self.rolls.size += 1,
             Roll::Memory => self.rolls.memory += 1,
@@ -288,8 +289,9 @@ impl Writer {
     }
 
     /// Closes every file and gives all that were finished since the last time, in the order of their partitions.
-    /// `positions` goes into the footers that are written now.
-    pub(crate) fn finish(&mut self, positions: Option<&str>) -> Result<(Vec<ClosedFile>, RollReasons)> {
+    /// `end` goes into the footers that are written now, with the number of files.
+    pub(crate) fn finish(&mut self, end: CommitEnd) -> Result<(Vec<ClosedFile>, RollReasons)> {
+        let end = CommitEnd { files: self.closed.len() + self.open.len(), ..end };
         let mut keys: Vec<i64> = self.open.keys().copied().collect();
         keys.sort_unstable();
         // All at once, so that the threads are busy while this one waits for the disk.
@@ -297,7 +299,7 @@ impl Writer {
             file.begin_flush(&self.pool)?;
         }
         for key in keys {
-            self.close(key, Roll::Commit, positions)?;
+            self.close(key, Roll::Commit, Some(&end))?;
         }
         let mut files = std::mem::take(&mut self.closed);
         files.sort_by(|a, b| (a.key, &a.staged).cmp(&(b.key, &b.staged)));
