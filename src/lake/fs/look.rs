@@ -23,6 +23,13 @@ pub(crate) struct Entry {
     pub(crate) bytes: u64,
 }
 
+impl Entry {
+    /// A pipe, a socket or a device.
+    pub(crate) fn is_special(&self) -> bool {
+        !self.is_file && !self.is_dir && !self.is_link
+    }
+}
+
 /// What is in a folder, sorted by name; a folder that is not there holds nothing. `Kind::Damaged` when something else
 /// than a folder is there: nothing is read through a link.
 pub(crate) fn list(path: &Path) -> Result<Vec<Entry>> {

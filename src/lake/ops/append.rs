@@ -18,8 +18,10 @@ use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use chrono::{DateTime, Utc};
 
+use crate::feed::FeedKind;
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
+use crate::lake::file::properties::FileConfig;
 use crate::lake::layout;
 use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
 use crate::lake::manifest::offsets::{Seen, doubled};
@@ -29,7 +31,7 @@ use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
 use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
-use crate::lake::write::writer::{FileConfig, Writer};
+use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
@@ -67,6 +69,14 @@ pub struct Commit {
     pub complete: bool,
     /// The time of the commit.
     pub now: DateTime<Utc>,
+}
+
+impl Dataset {
+    /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
+    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
+        self.begin(FeedKind::Stream, schema)?;
+        Appender::new(self, schema, run)
+    }
 }
 
 impl<'a> Appender<'a> {

@@ -9,6 +9,7 @@
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
+use crate::feed::FeedKind;
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::layout;
 use crate::lake::manifest::metadata::ColumnInfo;
@@ -34,6 +35,14 @@ pub struct Snapshot<'a> {
     quarantine: Option<Quarantine>,
     commit_id: String,
     failed: bool,
+}
+
+impl Dataset {
+    /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
+    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
+        self.begin(FeedKind::Table, schema)?;
+        Snapshot::new(self, schema, run)
+    }
 }
 
 impl<'a> Snapshot<'a> {

@@ -21,7 +21,7 @@ use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move};
 use crate::lake::txn::lock::Lock;
 use crate::lake::txn::rebuild::{self, Counted};
-use crate::lake::{Appender, Lake, Limits, Owner, RunInfo, Snapshot};
+use crate::lake::{Lake, Limits, Owner};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -116,18 +116,6 @@ impl Dataset {
     /// Something was exported before: `storage_mode: ignore` then does nothing.
     pub fn has_data(&self) -> bool {
         !self.metadata.partitions.is_empty()
-    }
-
-    /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
-    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
-        self.begin(FeedKind::Stream, schema)?;
-        Appender::new(self, schema, run)
-    }
-
-    /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
-    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
-        self.begin(FeedKind::Table, schema)?;
-        Snapshot::new(self, schema, run)
     }
 
     /// There was nothing new: the metadata says so, and no file is made. Positions may advance over offsets that hold

@@ -68,6 +68,8 @@ pub(crate) struct Seen {
     pub(crate) mode: u32,
     pub(crate) is_dir: bool,
     pub(crate) is_link: bool,
+    /// A pipe, a socket or a device.
+    pub(crate) is_special: bool,
 }
 
 /// A file that readers take for data.
@@ -103,13 +105,14 @@ impl DataFile {
         } else {
             look_at_footer(&entry.path)
         };
+        let is_special = entry.is_special();
         Self {
             folder: folder.to_owned(),
             name: entry.name,
             path: entry.path,
             bytes: entry.bytes,
             is_link: entry.is_link,
-            is_special: !entry.is_file && !entry.is_link && !entry.is_dir,
+            is_special,
             is_linked,
             footer,
             lie: None,
@@ -140,7 +143,13 @@ impl Scan {
     pub(crate) fn of(dir: &Path) -> Result<Self> {
         let mut scan = Self { dir: dir.to_path_buf(), ..Self::default() };
         match fs::stat(dir)? {
-            Some(found) if found.is_dir => scan.see(String::new(), found.mode, true, false),
+            Some(found) if found.is_dir => scan.entries.push(Seen {
+                path: String::new(),
+                mode: found.mode,
+                is_dir: true,
+                is_link: false,
+                is_special: false,
+            }),
             Some(_) => {
                 scan.is_link = true;
                 return Ok(scan);
@@ -161,8 +170,9 @@ impl Scan {
         Ok(scan)
     }
 
-    fn see(&mut self, path: String, mode: u32, is_dir: bool, is_link: bool) {
-        self.entries.push(Seen { path, mode, is_dir, is_link });
+    fn see(&mut self, path: String, entry: &Entry) {
+        let (mode, is_dir, is_link) = (entry.mode, entry.is_dir, entry.is_link);
+        self.entries.push(Seen { path, mode, is_dir, is_link, is_special: entry.is_special() });
     }
 
     fn look_at_journal(&mut self) -> Result<()> {
@@ -221,7 +231,7 @@ impl Scan {
             let below = join(path, &entry.name);
             // Modes of another place are its own.
             if !is_linked {
-                self.see(below.clone(), entry.mode, entry.is_dir, entry.is_link);
+                self.see(below.clone(), &entry);
             }
             let hidden = entry.name.starts_with(['_', '.']);
             let leads = if entry.is_link && layout::is_partition_name(&entry.name) {
@@ -255,7 +265,7 @@ impl Scan {
     fn walk_hidden(&mut self, path: &str, depth: usize) -> Result<()> {
         for entry in fs::list(&self.dir.join(path))? {
             let below = join(path, &entry.name);
-            self.see(below.clone(), entry.mode, entry.is_dir, entry.is_link);
+            self.see(below.clone(), &entry);
             if entry.is_dir && depth < 2 * DEEPEST {
                 self.walk_hidden(&below, depth + 1)?;
             } else if path.starts_with(layout::REPLACED) && layout::is_ours(&entry.name) {

@@ -82,7 +82,7 @@ impl Verdict<'_> {
         self.files();
         self.replaced();
         self.elsewhere();
-        self.hidden_links();
+        self.links_and_specials();
         if self.feed.kind == FeedKind::Stream {
             self.offsets();
             self.folders();
@@ -205,9 +205,15 @@ impl Verdict<'_> {
         }
     }
 
-    fn hidden_links(&mut self) {
+    fn links_and_specials(&mut self) {
         let files: BTreeSet<String> = self.scan.files.iter().map(DataFile::relative).collect();
         let scan = self.scan;
+        let staged = |path: &str| path.starts_with(&format!("{}/", layout::STAGING));
+        let special = |e: &&super::scan::Seen| e.is_special && !files.contains(&e.path) && !staged(&e.path);
+        for entry in scan.entries.iter().filter(special).filter(|e| !e.path.starts_with(layout::DAMAGED)) {
+            let what = "a pipe, a socket or a device stands among the dataset's files".into();
+            self.damage(K::Foreign, &entry.path, what, Some(Repair::MoveAside));
+        }
         let elsewhere = |path: &str| scan.elsewhere.iter().any(|(known, _)| known == path);
         for entry in scan.entries.iter().filter(|e| e.is_link && !files.contains(&e.path)) {
             if elsewhere(&entry.path) || entry.path.starts_with(&format!("{}/", layout::DAMAGED)) {

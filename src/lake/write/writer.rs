@@ -20,13 +20,12 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::feed::Compression;
 use crate::lake::RollReasons;
 use crate::lake::file::encoder::Waiting;
 use crate::lake::file::encoding::Sampler;
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, LEAF_BASE, OpenFile, RowFacts};
-use crate::lake::file::properties::{Pages, level, properties};
+use crate::lake::file::properties::{FileConfig, Pages, level, properties};
 use crate::lake::fs::{self, Fs};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -62,19 +61,6 @@ pub(crate) enum Roll {
     Size,
     Memory,
     Commit,
-}
-
-/// What all files of a run share.
-pub(crate) struct FileConfig {
-    pub(crate) schema: SchemaRef,
-    pub(crate) compression: Compression,
-    pub(crate) zstd_level: i32,
-    pub(crate) classic_encodings: bool,
-    pub(crate) file_mode: u32,
-    pub(crate) target_bytes: u64,
-    pub(crate) min_free_bytes: u64,
-    /// Memory for open files.
-    pub(crate) budget: usize,
 }
 
 /// The open and the finished files.
