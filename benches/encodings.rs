@@ -1,9 +1,10 @@
-//! Whether the rule that chooses encodings (src/lake/encoding.rs) holds: per data set its size and CPU against the two
-//! ways without a rule, dictionaries everywhere (Parquet's default) and nowhere.
+//! Whether the rule that chooses encodings (src/lake/encoding.rs) holds, portable and compact: per data set size and CPU
+//! against the two ways without a rule, dictionaries everywhere (Parquet's default) and nowhere. `whole` lies between the
+//! two: DELTA for whole numbers, text as in the portable way.
 //!
 //! `cargo bench --bench encodings`; without `--bench` (as `cargo test --all-targets` calls it) a few rows only.
 //!
-//! The rule was made with `flat` and `nested`; the other sets were made after it. All three write the same batches with
+//! The rule was made with `flat` and `nested`; the other sets were made after it. All write the same batches with
 //! the same writer into memory: zstd 1, one row group.
 
 mod support;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use lakehand::Result;
-use lakehand::feed::Compression;
+use lakehand::feed::{Compression, DecimalAs, Encodings, Feed, TimeAs, Types};
 use lakehand::lake::Limits;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression as Codec, Encoding, ZstdLevel};
@@ -27,28 +28,38 @@ fn main() -> Result<()> {
     let measured = std::env::args().any(|argument| argument == "--bench");
     let (rows, times) = if measured { (200_000, 5) } else { (1_000, 1) };
     println!("{rows} rows a set; MB and CPU seconds (medians of {times})");
-    println!("set            rule          dictionaries      none              choices");
+    println!("set          portable          whole           compact         dictionaries      none");
     for name in SETS {
         let set = Set::new(name, rows, 1, false);
         let mut kept = Kept::default();
         read(&set, &pieces(&set), &mut kept, &alone())?;
-        let words = chosen(&set)?;
-        let rule = words.iter().fold(base(), |properties, (path, word)| {
-            let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
-            let properties = if word.as_str() == Some("delta, not compressed") {
-                properties.set_column_compression(path.clone(), Codec::UNCOMPRESSED)
-            } else {
+        let [portable, compact] = [chosen(&set, Encodings::Portable)?, chosen(&set, Encodings::Compact)?];
+        let mut whole = compact.clone();
+        whole
+            .values_mut()
+            .filter(|word| word.as_str() == Some("delta length"))
+            .for_each(|word| *word = "plain".into());
+        let rule = |words: &Map<String, Value>| {
+            words.iter().fold(base(), |properties, (path, word)| {
+                let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
+                let properties = if word.as_str() == Some("delta, not compressed") {
+                    properties.set_column_compression(path.clone(), Codec::UNCOMPRESSED)
+                } else {
+                    properties
+                };
+                let encoding = match word.as_str() {
+                    Some("plain") => Encoding::PLAIN,
+                    Some("delta" | "delta, not compressed") => Encoding::DELTA_BINARY_PACKED,
+                    Some("delta length") => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+                    _ => return properties,
+                };
                 properties
-            };
-            let encoding = match word.as_str() {
-                Some("plain") => Encoding::PLAIN,
-                Some("delta" | "delta, not compressed") => Encoding::DELTA_BINARY_PACKED,
-                Some("delta length") => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-                _ => return properties,
-            };
-            properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding)
-        });
-        let ways = [rule, base(), base().set_dictionary_enabled(false)];
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, encoding)
+            })
+        };
+        let ways =
+            [rule(&portable), rule(&whole), rule(&compact), base(), base().set_dictionary_enabled(false)];
         let shown = ways.map(|properties| {
             let properties = properties.build();
             let mut size = 0;
@@ -56,11 +67,11 @@ fn main() -> Result<()> {
             format!("{:7.2} {cpu:6.3}", size as f64 / 1e6)
         });
         let mut counts: Vec<_> = ["dictionary", "plain", "delta", "delta, not compressed", "delta length"]
-            .map(|word| (word, words.values().filter(|chosen| chosen.as_str() == Some(word)).count()))
+            .map(|word| (word, compact.values().filter(|chosen| chosen.as_str() == Some(word)).count()))
             .to_vec();
         counts.retain(|(_, n)| *n > 0);
         let counts: Vec<_> = counts.iter().map(|(word, n)| format!("{n} {word}")).collect();
-        println!("{name:10} {}    {}   {}    {}", shown[0], shown[1], shown[2], counts.join(", "));
+        println!("{name:10} {}   compact: {}", shown.join("   "), counts.join(", "));
     }
     Ok(())
 }
@@ -81,10 +92,13 @@ fn encode(batches: &[RecordBatch], properties: &WriterProperties) -> usize {
 }
 
 /// What the rule chose, as the footer of a file of these rows records it.
-fn chosen(set: &Set) -> Result<Map<String, Value>> {
+fn chosen(set: &Set, encodings: Encodings) -> Result<Map<String, Value>> {
     let folder = tempfile::tempdir().unwrap();
-    let limits = Limits { min_free_bytes: 0, ..Limits::default() };
-    let mut dataset = open(&lake(folder.path(), 1), &feed(Compression::Zstd(None)), limits)?;
+    let limits = Limits { min_free_bytes: 0, encodings, ..Limits::default() };
+    // The types of the batches, which `encode` gets.
+    let types = Types { time: TimeAs::Time, decimal: DecimalAs::Decimal256 };
+    let feed = Feed { types, ..feed(Compression::Zstd(None)) };
+    let mut dataset = open(&lake(folder.path(), 1), &feed, limits)?;
     let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r"))?);
     read(set, &pieces(set), &mut sink, &alone())?;
     sink.commit()?;

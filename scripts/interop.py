@@ -78,9 +78,10 @@ def compare(name, folder, glob, hive, records):
             expect(f"{name} {field.name} duckdb type", duck, text)
             expect(f"{name} {field.name} polars type", polars, pl.Decimal(field.type.precision, field.type.scale))
         elif pa.types.is_timestamp(field.type):
-            expect(f"{name} {field.name} unit", (field.type.unit, field.type.tz), ("us", "UTC"))
+            unit = "ms" if field.name in ("ROWTIME", "WINDOWSTART", "WINDOWEND") else "us"
+            expect(f"{name} {field.name} unit", (field.type.unit, field.type.tz), (unit, "UTC"))
             expect(f"{name} {field.name} duckdb type", duck, "TIMESTAMP WITH TIME ZONE")
-            expect(f"{name} {field.name} polars type", polars, pl.Datetime("us", "UTC"))
+            expect(f"{name} {field.name} polars type", polars, pl.Datetime(unit, "UTC"))
         elif pa.types.is_string(field.type):
             expect(f"{name} {field.name} types", (duck, polars), ("VARCHAR", pl.String))
         elif pa.types.is_int64(field.type):
@@ -108,8 +109,8 @@ def stream(root, folder, total):
     if total is not None and name in ("transaction_stream", "transaction_flattened", "transaction_stream_anonymized"):
         expect(f"{name} against the source", records, total)
     wrong = duckdb.execute(
-        f"select count(*) from {relation} where year != date_part('year', make_timestamp(ROWTIME * 1000)) "
-        f"or day::int != date_part('day', make_timestamp(ROWTIME * 1000))").fetchone()[0]
+        f"select count(*) from {relation} where year != date_part('year', ROWTIME at time zone 'UTC') "
+        f"or day::int != date_part('day', ROWTIME at time zone 'UTC')").fetchone()[0]
     expect(f"{name} rows in the wrong day", wrong, 0)
 
 

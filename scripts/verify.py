@@ -73,6 +73,8 @@ def check_stream(url, folder, stream, upto):
     for file in files_of(folder):
         table = pq.read_table(file, partitioning=None,
                               columns=["ROWPARTITION", "ROWOFFSET", "ROWTIME", "TRANSACTION_ID", "AMOUNT"])
+        at = table.schema.get_field_index("ROWTIME")
+        table = table.set_column(at, "ROWTIME", table.column(at).cast(pa.int64()))
         for p, o, time, key, amount in zip(*[c.to_pylist() for c in table.columns]):
             held[p, o] += 1
             values[p, o] = (time, key, str(amount))

@@ -13,6 +13,7 @@ pub mod ksql;
 pub mod lake;
 pub mod log;
 pub mod pool;
+pub mod reading;
 pub mod runtime;
 pub mod ui;
 pub mod watch;

@@ -149,6 +149,17 @@ password = \"hunter2\"
 [watch]
 on_start = \"knew\"
 ";
+    // A key of before names the one that took its place.
+    let old = problems("[export]\nclassic_encodings = true\n");
+    assert!(
+        old.contains(
+            "line 2, column 1: export.classic_encodings: is a key of before; export.encodings took its place"
+        ) && old.contains("\"portable\" is what true was"),
+        "{old}"
+    );
+    let env = |name: &str| (name == "LAKEHAND_EXPORT_CLASSIC_ENCODINGS").then(|| "true".to_owned());
+    let error = Config::load(root().path(), None, &env, &[]).unwrap_err();
+    assert!(error.what().contains("LAKEHAND_EXPORT_ENCODINGS"), "{error}");
     assert_eq!(
         problems(text),
         "the configuration has 8 problems:

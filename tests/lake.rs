@@ -8,7 +8,7 @@ use std::path::Path;
 
 use lake_support::*;
 use lakehand::Kind;
-use lakehand::feed::{Compression, DatePart, Partitioning};
+use lakehand::feed::{Compression, DatePart, Encodings, Partitioning};
 use lakehand::lake::{Dataset, Lake, Limits, Quarantined, read_footer, read_metadata, usage};
 use parquet::file::reader::FileReader;
 
@@ -199,7 +199,7 @@ fn the_footer_says_what_the_file_holds() {
     };
     assert_eq!(
         value("lakehand.encodings"),
-        r#"{"AMOUNT":"dictionary","NAME":"dictionary","ROWOFFSET":"delta","ROWPARTITION":"dictionary","ROWTIME":"delta"}"#
+        r#"{"AMOUNT":"dictionary","NAME":"dictionary","ROWOFFSET":"dictionary","ROWPARTITION":"dictionary","ROWTIME":"plain"}"#
     );
     assert!(metadata.file_metadata().created_by().unwrap().starts_with("lakehand version "));
     let group = metadata.row_group(0);
@@ -209,15 +209,16 @@ fn the_footer_says_what_the_file_holds() {
 }
 
 #[test]
-fn old_readers_get_files_without_delta_encodings() {
+fn by_default_files_hold_no_delta_encoding() {
     use parquet::basic::Encoding;
     let rows_in: Vec<Row> = (0..2000).map(|i| (0, i, T0 + i)).collect();
-    for (classic, text, number) in [
-        (false, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BINARY_PACKED),
-        (true, Encoding::PLAIN, Encoding::PLAIN),
+    assert_eq!(limits().encodings, Encodings::Portable);
+    for (encodings, text, number) in [
+        (Encodings::Compact, Encoding::DELTA_LENGTH_BYTE_ARRAY, Encoding::DELTA_BINARY_PACKED),
+        (Encodings::Portable, Encoding::PLAIN, Encoding::PLAIN),
     ] {
         let root = tempfile::tempdir().unwrap();
-        export(root.path(), &rows_in, Limits { classic_encodings: classic, ..limits() });
+        export(root.path(), &rows_in, Limits { encodings, ..limits() });
         let dir = root.path().join("streams/events");
         assert_eq!(rows(&dir), expected(&rows_in));
         let file = std::fs::File::open(dir.join(&data_files(&dir)[0])).unwrap();
@@ -227,8 +228,9 @@ fn old_readers_get_files_without_delta_encodings() {
         assert!(used(2).contains(&number), "ROWOFFSET: {:?}", used(2));
         assert!(used(3).contains(&text), "NAME: {:?}", used(3));
         assert!(
-            !classic || (0..5).all(|c| used(c).iter().all(|e| !format!("{e:?}").starts_with("DELTA"))),
-            "classic files hold no DELTA encoding"
+            encodings == Encodings::Compact
+                || (0..5).all(|c| used(c).iter().all(|e| !format!("{e:?}").starts_with("DELTA"))),
+            "portable files hold no DELTA encoding"
         );
     }
 }

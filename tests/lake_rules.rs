@@ -195,7 +195,7 @@ fn the_metadata_has_the_names_of_the_contract() {
     assert_eq!(partition["offsets"].to_string(), r#"{"0":[0,0]}"#);
     assert_eq!(
         value["columns"][3].to_string(),
-        r#"{"arrow_type":"Utf8","ksql_type":"STRING","name":"NAME","since":"1.0"}"#
+        r#"{"arrow_type":"Utf8","ksql_type":"STRING","name":"NAME","since":"1.0","since_at":"2025-02-10T00:00:00Z"}"#
     );
     let first: Vec<&str> = text
         .lines()

@@ -254,6 +254,28 @@ fn a_day_is_exported_again_and_taken_back_and_damage_is_repaired_by_keys() {
 }
 
 #[test]
+fn the_code_that_reads_a_dataset_goes_to_the_clipboard_as_the_command_prints_it() {
+    use base64::Engine as _;
+    let server = Server::with_rows(100);
+    let project = Project::on(&server.url()).set("watch.on_start=none");
+    project.feed("payments", "stream", "transaction_stream", "");
+    project.ok(&["export", "--feed", "payments"]);
+    let mut pty = screen(&project, &[]);
+    // Its rows are shown, so its dataset is known.
+    pty.see("100");
+    for (keys, engine) in [("Y", "duckdb"), ("Wp", "polars")] {
+        pty.keys(keys);
+        let printed = project.ok(&["read", "payments", "--with", engine]).out;
+        let code = base64::engine::general_purpose::STANDARD.encode(printed);
+        pty.get(engine, format!("\x1b]52;c;{code}\x07").as_bytes());
+    }
+    pty.see("copied: how Polars reads payments");
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+}
+
+#[test]
 fn without_a_terminal_it_says_what_to_use() {
     let ran = alone().run(&[]);
     assert_eq!(ran.code, 2);

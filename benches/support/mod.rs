@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use lakehand::Result;
 use lakehand::export::rows::{Rows, Sink};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Types, Visibility,
 };
 use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
@@ -58,6 +58,7 @@ pub fn feed(compression: Compression) -> Feed {
         rename: std::collections::BTreeMap::new(),
         exclude_columns: Vec::new(),
         row_metadata: true,
+        types: Types::default(),
         enabled: true,
         created_at: None,
     }

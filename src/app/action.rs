@@ -92,6 +92,10 @@ pub enum Action {
     CopyError,
     /// Copy the shell command that does the same.
     CopyCommand,
+    /// Copy the code that reads the dataset, for the engine chosen last.
+    CopyCode,
+    /// Choose for which engine, and copy it.
+    ChooseEngine,
 
     /// Rows or bytes.
     ToggleUnit,
@@ -383,6 +387,22 @@ pub const ACTIONS: &[ActionInfo] = &[
         "copy the shell command that does the same",
         &[],
         OF_EXPORTS,
+    ),
+    row(
+        Action::CopyCode,
+        "copy-code",
+        "",
+        "copy the code that reads the dataset, for the engine chosen last",
+        &["Y"],
+        &[Feeds, Detail, Partitions],
+    ),
+    row(
+        Action::ChooseEngine,
+        "choose-engine",
+        "",
+        "choose the engine for which code is copied: DuckDB, Polars, Spark …",
+        &["W"],
+        &[Feeds, Detail, Partitions],
     ),
     row(
         Action::ClearFinished,

@@ -14,6 +14,7 @@
 //! | tabs/ | feeds, detail, partitions, exports, logs: state and answers to actions |
 //! | overlays/ | help, palette, confirm, menu, form, toast |
 //! | perform, prompt | what an action does; the line at the foot |
+//! | code | the code that reads the dataset in front, into the clipboard |
 //! | cursor, filter, input | parts that several of them use |
 //! | view/ | what a frame shows, computed for its window only |
 //!
@@ -21,6 +22,7 @@
 //! escaped in `view`, where it is shown.
 
 pub mod action;
+mod code;
 pub mod cursor;
 pub mod effect;
 pub mod filter;

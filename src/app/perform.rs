@@ -83,6 +83,8 @@ impl App {
             | Action::CopyCommand => {
                 return self.copy_now(action);
             }
+            Action::CopyCode => return self.copy_code(),
+            Action::ChooseEngine => self.open_engines(),
             Action::ShowPartitions => {
                 let feed = self.feed_in_front();
                 return feed.map(|feed| self.open_dataset(&feed)).unwrap_or_default();

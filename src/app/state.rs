@@ -16,6 +16,7 @@ use super::view::Tone;
 use crate::feed::{Change, FeedPaths};
 use crate::ksql::describe::SourceName;
 use crate::lake::{Metadata, Owner, PartitionUsage};
+use crate::reading::Engine;
 
 /// A view that has a place in the tab bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +56,8 @@ pub struct Setup {
     pub size: (u16, u16),
     /// The lake's folder.
     pub lake: PathBuf,
+    /// The same from the root of the file system, as code that is copied must name it.
+    pub lake_absolute: PathBuf,
     /// The folders of feeds.
     pub feeds: FeedPaths,
     /// The server's address without credentials.
@@ -88,6 +91,7 @@ impl Setup {
             now,
             size: (80, 24),
             lake: PathBuf::from("data_lake"),
+            lake_absolute: PathBuf::from("/data_lake"),
             feeds: FeedPaths::below(std::path::Path::new("feeds")),
             server: "http://localhost:8088".to_owned(),
             program: "lakehand".to_owned(),
@@ -157,6 +161,8 @@ pub struct App {
     pub tab: Tab,
     pub(crate) theme: ThemeName,
     pub(crate) mouse: bool,
+    /// For which code is copied.
+    pub(crate) engine: Engine,
     pub(crate) feeds: Feeds,
     pub(crate) detail: Option<Detail>,
     pub(crate) partitions: Partitions,
@@ -195,6 +201,7 @@ impl App {
             tab: Tab::Feeds,
             theme: setup.theme,
             mouse: setup.mouse,
+            engine: Engine::DuckDb,
             feeds: Feeds::default(),
             detail: None,
             partitions: Partitions::default(),

@@ -11,11 +11,11 @@ use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::plan::{Plan, plan};
 use crate::export::{Engine, Options, Request, Trigger};
-use crate::feed::Feed;
+use crate::feed::{Encodings, Feed};
 use crate::headless::{self, Exit, Output, Totals};
 use crate::ksql::backoff::backoff;
 use crate::ksql::client::{Client, ServerInfo};
-use crate::lake::{Lake, Limits, read_metadata};
+use crate::lake::{FileColumn, Lake, Limits, columns_of_files, read_metadata, troubles};
 
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
@@ -114,7 +114,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             target_file_bytes: export.target_file_bytes,
             min_free_bytes: export.min_free_bytes,
             zstd_level: export.zstd_level,
-            classic_encodings: export.classic_encodings,
+            encodings: export.encodings,
         },
         options: Options {
             commit_every: export.commit_every,
@@ -184,11 +184,15 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
     for feed in feeds {
         let planned = async {
             let metadata = read_metadata(&lake.dataset_dir(feed)?)?;
-            let positions = metadata.map(|m| m.positions).unwrap_or_default();
-            plan(client, feed, &positions, Utc::now()).await
+            let (positions, known) = metadata.map(|m| (m.positions, m.columns)).unwrap_or_default();
+            let plan = plan(client, feed, &positions, Utc::now()).await?;
+            let columns = columns_of_files(feed, &known, &plan.schema);
+            Ok::<_, Error>((plan, columns))
         };
         match planned.await {
-            Ok(plan) => show_plan(feed, &plan, output),
+            Ok::<_, Error>((plan, columns)) => {
+                show_plan(feed, &plan, &columns, config.export.encodings, output)
+            }
             Err(error) => {
                 failures.push(error.kind());
                 match output {
@@ -203,7 +207,8 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
     Ok(Exit::of_run(false, &failures))
 }
 
-fn show_plan(feed: &Feed, plan: &Plan, output: Output) {
+/// The plan of a feed, and for each column of its files which readers cannot read it.
+fn show_plan(feed: &Feed, plan: &Plan, columns: &[FileColumn], encodings: Encodings, output: Output) {
     match output {
         Output::Json => say_json(&json!({
             "event": "plan",
@@ -212,15 +217,26 @@ fn show_plan(feed: &Feed, plan: &Plan, output: Output) {
             "way": plan.reading.way(),
             "text": plan.reading.text(),
             "expected": plan.reading.expected(),
-            "columns": plan.schema.columns_types.iter().zip(plan.schema.arrow.fields()).map(|((name, sql), field)| {
-                json!({ "name": name, "ksql": sql, "arrow": field.data_type().to_string() })
-            }).collect::<Vec<_>>(),
+            "columns": columns.iter().map(|column| json!({
+                "name": column.name,
+                "ksql": column.ksql_type,
+                "arrow": column.arrow_type(),
+                "not_read_by": troubles(&column.data_type, encodings).iter().map(|trouble| json!({
+                    "readers": trouble.readers,
+                    "what": trouble.what,
+                    "source": trouble.source,
+                })).collect::<Vec<_>>(),
+            })).collect::<Vec<_>>(),
         })),
         Output::Human => {
             let rows = plan.reading.expected().map_or(String::new(), |n| format!(", at most {n} rows"));
             say(&format!("{:<32} would read {}{rows}", feed.name, plan.reading.text()));
-            for ((name, sql), field) in plan.schema.columns_types.iter().zip(plan.schema.arrow.fields()) {
-                say(&format!("    {name:<28} {sql:<28} {}", field.data_type()));
+            for column in columns {
+                let FileColumn { name, ksql_type, data_type } = column;
+                say(&format!("    {name:<28} {ksql_type:<28} {}", column.arrow_type()));
+                for trouble in troubles(data_type, encodings) {
+                    say(&format!("        {trouble} ({})", trouble.source));
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::export::plan::plan;
 use crate::export::prepare::{self, Preparation};
 use crate::feed::{self, Catalog, Entry, Feed, FeedKind, FeedPaths, NewFeed, Place};
 use crate::headless::Exit;
-use crate::lake::{Dataset, Lake, Limits, Metadata, Owner, read_metadata};
+use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, read_metadata};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FeedsCommand {
@@ -183,7 +183,7 @@ fn entry<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry> {
 }
 
 /// The valid feed of that name.
-fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
+pub(super) fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
     entry(catalog, name)?.feed().cloned().ok_or_else(|| {
         Error::new(Kind::Feed, format!("feed {name} is invalid"))
             .next(format!("`lakehand feeds validate {name}` says why"))
@@ -310,7 +310,8 @@ fn show_metadata(m: &Metadata) {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
     }
     for column in &m.columns {
-        say(&format!("    {:<28} {:<28} {}", column.name, column.ksql_type, column.arrow_type));
+        let ColumnInfo { name, ksql_type, arrow_type, .. } = column;
+        say(&format!("    {name:<28} {ksql_type:<28} {arrow_type}{}", history(column)));
     }
     for run in m.runs.iter().rev().take(5) {
         say(&format!(
@@ -318,6 +319,22 @@ fn show_metadata(m: &Metadata) {
             run.id, run.outcome, run.rows, run.files, run.duration_ms
         ));
     }
+}
+
+/// Since when a column is there, where it came later than the first ones, and since when it is gone.
+fn history(column: &ColumnInfo) -> String {
+    let at = |version: &str, at: Option<DateTime<Utc>>| {
+        let day = at.map_or(String::new(), |at| format!(", {}", at.format("%Y-%m-%d")));
+        format!("schema {version}{day}")
+    };
+    let mut text = String::new();
+    if !column.since.ends_with(".0") {
+        text += &format!("  since {}", at(&column.since, column.since_at));
+    }
+    if let Some(gone) = &column.gone_since {
+        text += &format!("  gone since {}", at(gone, column.gone_at));
+    }
+    text
 }
 
 fn add(paths: &FeedPaths, args: AddArgs) -> Result<Exit> {

@@ -6,6 +6,7 @@
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`] |
+//! | `read` | [`read`] |
 //! | `check` | [`check`] |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
@@ -20,6 +21,7 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod read;
 mod screen;
 mod shell;
 mod undo;
@@ -67,6 +69,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Export feeds when their files change and when their schedules come, until a signal ends it (with 0)
     Watch(watch::WatchArgs),
+    /// Print the code by which DuckDB, Polars, pandas and others read a feed's dataset as it is now
+    Read(read::ReadArgs),
     /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
     Check(check::CheckArgs),
     /// Look at the server, the folders, the disk, the clock and the terminal
@@ -147,6 +151,7 @@ fn run(cli: Cli) -> Result<Exit> {
         None => screen::run(start, &cli.screen),
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
+        Some(Command::Read(args)) => read::run(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),

@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Form, KEYS, Key};
+use super::keys::{Form, KEYS, Key, REPLACED};
 use crate::feed::{Problem, nearest};
 
 const MAX_BYTES: u64 = 1 << 20;
@@ -105,6 +105,12 @@ impl Page<'_> {
                         name.get_ref().to_uppercase()
                     );
                     self.report(name.span().start, &full, "", message, None);
+                }
+                None if REPLACED.iter().any(|(old, ..)| *old == full) => {
+                    let (_, new, how) =
+                        REPLACED.iter().find(|(old, ..)| *old == full).copied().unwrap_or_default();
+                    let message = format!("is a key of before; {new} took its place: {how}");
+                    self.report(name.span().start, &full, "", message, Some(new.to_owned()));
                 }
                 None => {
                     let near = nearest(&full, KEYS.iter().map(|key| key.name));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Config, OnStart, Theme, url};
 use crate::feed::duration::{format_duration, parse_duration};
-use crate::feed::{Problem, nearest};
+use crate::feed::{Encodings, Problem, nearest};
 
 /// How a value is written in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,13 @@ macro_rules! key {
     };
 }
 
+/// Keys of before, each with the one that took its place and what to write there.
+pub(super) const REPLACED: &[(&str, &str, &str)] = &[(
+    "export.classic_encodings",
+    "export.encodings",
+    "\"portable\" is what true was, and now the default; \"compact\" is what false was",
+)];
+
 /// Every key, section by section.
 pub(super) const KEYS: &[Key] = &[
     key!("paths.lake", folder lake),
@@ -118,9 +125,9 @@ pub(super) const KEYS: &[Key] = &[
     )),
     key!("export.max_row_mb", mib max_row_bytes, 1..=2047),
     key!("export.zstd_level", count zstd_level, 1..=22),
-    key!("export.classic_encodings", Switch, |c| c.export.classic_encodings.to_string(), |c, v| put(
-        &mut c.export.classic_encodings,
-        switch(v)
+    key!("export.encodings", Text, |c| c.export.encodings.to_string(), |c, v| put(
+        &mut c.export.encodings,
+        choice(v, Encodings::WORDS)
     )),
     key!(
         "export.seal_after",

@@ -26,11 +26,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::feed::nearest;
+use crate::feed::{Encodings, nearest};
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
-use keys::KEYS;
+use keys::{KEYS, REPLACED};
 pub use secret::Secret;
 
 /// The annotated default file, as `config init` writes it.
@@ -146,8 +146,8 @@ pub struct ExportConfig {
     pub max_row_bytes: usize,
     /// The level of `zstd` without a level.
     pub zstd_level: i32,
-    /// Files for readers that know no DELTA encodings.
-    pub classic_encodings: bool,
+    /// How columns are encoded.
+    pub encodings: Encodings,
     /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
     pub seal_after: Option<Duration>,
 }
@@ -168,7 +168,7 @@ impl Default for ExportConfig {
             quarantine_limit: 1.0,
             max_row_bytes: 128 << 20,
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Portable,
             seal_after: None,
         }
     }
@@ -322,12 +322,21 @@ impl Config {
 
         config.read_file(file, &mut problems);
         for key in KEYS {
-            let name = format!("LAKEHAND_{}", key.name.replace('.', "_").to_uppercase());
+            let name = env_name(key.name);
             if let Some(value) = env(&name) {
                 match (key.set)(&mut config, &value) {
                     Ok(()) => drop(config.origins.insert(key.name, Origin::Env(name))),
                     Err(message) => problems.push(format!("{name}: {} {message}", key.seen(&value))),
                 }
+            }
+        }
+        for (old, new, how) in REPLACED {
+            if env(&env_name(old)).is_some() {
+                problems.push(format!(
+                    "{}: is a variable of before; {} took its place: {how}",
+                    env_name(old),
+                    env_name(new)
+                ));
             }
         }
         for (name, value) in flags {
@@ -454,6 +463,11 @@ impl Config {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
+}
+
+/// The variable of the environment that holds a key.
+fn env_name(key: &str) -> String {
+    format!("LAKEHAND_{}", key.replace('.', "_").to_uppercase())
 }
 
 fn refuse(problems: &[String]) -> Error {

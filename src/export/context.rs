@@ -127,6 +127,10 @@ impl Context {
                 format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
             self.emit(What::Warned { text });
         }
+        if !committed.columns.is_empty() {
+            let words: Vec<_> = committed.columns.iter().map(ToString::to_string).collect();
+            self.emit(What::Columns { changes: committed.columns.clone(), text: words.join("; ") });
+        }
         self.emit(What::Committed {
             facts: facts(committed, way, complete),
             rows: committed.rows,

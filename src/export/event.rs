@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::progress::{Progress, Snapshot};
 use crate::error::Error;
+use crate::lake::ColumnChange;
 
 /// Why an export runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,13 @@ pub enum What {
     },
     /// Something that the operator should know, and that did not stop the export.
     Warned {
+        /// In words.
+        text: String,
+    },
+    /// Columns came, went or came back with a commit.
+    Columns {
+        /// In the order of the columns.
+        changes: Vec<ColumnChange>,
         /// In words.
         text: String,
     },

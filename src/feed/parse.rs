@@ -19,14 +19,14 @@ use chrono::{DateTime, Utc};
 use super::json::{Fields, Node, Page};
 use super::problem::{Problem, nearest};
 use super::spec::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, Schedule, StorageMode,
-    Visibility,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadWay, Schedule,
+    StorageMode, TimeAs, Types, Visibility,
 };
 use super::words::ZSTD_LEVELS;
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 19] = [
+pub const FIELDS: [&str; 20] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -44,12 +44,16 @@ pub const FIELDS: [&str; 19] = [
     "rename",
     "exclude_columns",
     "row_metadata",
+    "types",
     "enabled",
     "created_at",
 ];
 
 /// The fields of `partitioning`.
 pub const PARTITIONING_FIELDS: [&str; 4] = ["type", "columns", "timestamp_column", "timezone"];
+
+/// The fields of `types`.
+pub const TYPES_FIELDS: [&str; 2] = ["time", "decimal"];
 
 /// The longest `retention_days`: a thousand years.
 pub const MAX_RETENTION_DAYS: u32 = 365_000;
@@ -65,6 +69,8 @@ const MAX_COLUMN: usize = 255;
 
 /// What a partition folder is named after; no column of a file may be named so.
 const PARTITION_NAMES: [&str; 5] = ["YEAR", "MONTH", "DAY", "HOUR", "VERSION"];
+/// The bounds of a window, which ksqlDB adds to the columns.
+const WINDOW_BOUNDS: [&str; 2] = ["WINDOWSTART", "WINDOWEND"];
 /// The columns that `row_metadata` keeps.
 const ROW_METADATA: [&str; 3] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"];
 
@@ -128,6 +134,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let storage = fields.get("storage_mode").map(|node| page.one_of(&node, StorageMode::WORDS));
     let schedule = fields.set("schedule").map_or(Some(None), |node| read_schedule(page, &node).map(Some));
     let row_metadata = fields.get("row_metadata").map(|node| page.switch(&node));
+    let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
     let partitioning = read_partitioning(page, &fields, kind);
@@ -162,6 +169,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
         rename,
         exclude_columns,
         row_metadata: row_metadata.unwrap_or(Some(stream))?,
+        types: types?,
         enabled: enabled?,
         created_at: created_at?,
     })
@@ -319,6 +327,15 @@ fn read_timezone(page: &mut Page<'_>, node: &Node<'_>) -> Option<chrono_tz::Tz> 
     zone
 }
 
+/// `types`.
+fn read_types(page: &mut Page<'_>, node: &Node<'_>) -> Option<Types> {
+    let inner = page.object(node, &TYPES_FIELDS)?;
+    let time = inner.get("time").map_or(Some(TimeAs::default()), |node| page.one_of(&node, TimeAs::WORDS));
+    let decimal =
+        inner.get("decimal").map_or(Some(DecimalAs::default()), |node| page.one_of(&node, DecimalAs::WORDS));
+    Some(Types { time: time?, decimal: decimal? })
+}
+
 /// `rename` and `exclude_columns`.
 fn read_columns(
     page: &mut Page<'_>,
@@ -349,6 +366,8 @@ fn read_columns(
                 page.wrong(&node, "is the name of a partition folder", Some(format!("CAL_{upper}")));
             } else if keeps_metadata && ROW_METADATA.contains(&upper.as_str()) && from != to {
                 page.wrong(&node, "is the name of a column that row_metadata keeps", None);
+            } else if WINDOW_BOUNDS.contains(&upper.as_str()) && from != to {
+                page.wrong(&node, "is the name of a column that ksqlDB gives the bound of a window", None);
             } else if !targets.insert(upper) {
                 page.wrong(&node, "is the new name of another column too (case does not count)", None);
             } else if gone.contains(from) {

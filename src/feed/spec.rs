@@ -40,6 +40,8 @@ pub struct Feed {
     pub exclude_columns: Vec<String>,
     /// Streams: keep ROWTIME, ROWPARTITION and ROWOFFSET as columns.
     pub row_metadata: bool,
+    /// How types are written that not every reader knows.
+    pub types: Types,
     /// A disabled feed is shown and not exported.
     pub enabled: bool,
     /// When the feed was made.
@@ -106,6 +108,44 @@ pub enum Compression {
     Lz4,
     /// No compression.
     None,
+}
+
+/// How columns are encoded in a file. The configuration says it, for all feeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encodings {
+    /// PLAIN and dictionaries: every reader knows them.
+    Portable,
+    /// DELTA encodings too, where they make the file smaller: some readers refuse them or read them wrong.
+    Compact,
+}
+
+/// How types are written that not every reader knows: as text by default, which all of them read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Types {
+    /// TIME.
+    pub time: TimeAs,
+    /// DECIMAL of more than 38 digits.
+    pub decimal: DecimalAs,
+}
+
+/// How a TIME is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TimeAs {
+    /// `HH:MM:SS.mmm`, which sorts as the times do.
+    #[default]
+    Text,
+    /// Parquet's TIME in microseconds.
+    Time,
+}
+
+/// How a DECIMAL of more than 38 digits is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DecimalAs {
+    /// All digits, with as many behind the point as its scale says: `-12.340`.
+    #[default]
+    Text,
+    /// Parquet's DECIMAL of up to 76 digits.
+    Decimal256,
 }
 
 /// Who may read the data.

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::spec::{Compression, DatePart, ExportMode, FeedKind, ReadWay, StorageMode, Visibility};
+use super::spec::{
+    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadWay, StorageMode, TimeAs,
+    Visibility,
+};
 
 /// Gives a kind of value its table `WORDS` and its `word()`.
 macro_rules! words {
@@ -33,6 +36,9 @@ words!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ignor
 words!(Visibility: "restricted" = Restricted, "shared" = Shared);
 words!(ReadWay: "auto" = Auto, "offsets" = Offsets, "mirror" = Mirror, "idle" = Idle);
 words!(ExportMode: "batch" = Batch, "follow" = Follow);
+words!(TimeAs: "string" = Text, "time" = Time);
+words!(DecimalAs: "string" = Text, "decimal256" = Decimal256);
+words!(Encodings: "portable" = Portable, "compact" = Compact);
 
 /// The levels of zstd that a feed may name.
 pub const ZSTD_LEVELS: std::ops::RangeInclusive<i32> = 1..=22;

@@ -60,6 +60,7 @@ fn object(event: &Event) -> Value {
         What::Recovered { text } => ("recovered", json!({ "text": text })),
         What::Planned { text, expected } => ("planned", json!({ "text": text, "expected": expected })),
         What::Warned { text } => ("warning", json!({ "text": text })),
+        What::Columns { changes, text } => ("columns", json!({ "changes": changes, "text": text })),
         What::Committed { facts, rows, bytes, files } => {
             let facts: Map<_, _> = facts.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
             ("committed", json!({ "rows": rows, "bytes": bytes, "files": files, "facts": facts }))

@@ -50,6 +50,7 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
             }
         }
         What::Warned { text } => new(Level::Warn, "warning").fact("what", text),
+        What::Columns { text, .. } => new(Level::Warn, "columns").fact("what", text),
         What::Committed { facts, .. } => {
             facts.iter().fold(new(Level::Info, "committed"), |record, (key, value)| record.fact(key, value))
         }

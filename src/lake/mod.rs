@@ -5,6 +5,7 @@
 //!      │ appender / snapshot
 //!      ▼
 //!   route ─▶ writer ─▶ footer      a batch is cut by partition, goes to one open file a folder, rolled by size
+//!      ├ present                   rows as files hold them: types that every reader knows
 //!      ├ scatter                   scattered rows wait until there are enough for each partition
 //!      │        ├ properties        how a file is written: codec, pages, statistics
 //!      │        ├ encoding          how each column is encoded, decided from a sample
@@ -39,14 +40,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::feed::Encodings;
 use crate::pool::Pool;
 
 pub use file::footer::{Footer, FooterRead, look_at_footer, read_footer};
 pub use file::preview::{Grid, preview};
+pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use manifest::facts::nothing_yet;
 pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
 pub use manifest::offsets::{OffsetRanges, Ranges};
-pub use manifest::schema::{RunInfo, TableSchema};
+pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
@@ -58,6 +62,7 @@ pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
+pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
 #[derive(Clone)]
@@ -123,8 +128,8 @@ pub struct Limits {
     pub min_free_bytes: u64,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
-    /// Files for old readers: no DELTA encodings.
-    pub classic_encodings: bool,
+    /// How columns are encoded.
+    pub encodings: Encodings,
 }
 
 impl Default for Limits {
@@ -134,7 +139,7 @@ impl Default for Limits {
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Portable,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::lake::manifest::schema::ColumnChange;
+
 /// What a commit brought.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Committed {
@@ -28,6 +30,8 @@ pub struct Committed {
     pub duration_ms: u64,
     /// Sealed folders that were opened again, because late rows came into them.
     pub reopened: Vec<String>,
+    /// Columns that came, went or came back with it.
+    pub columns: Vec<ColumnChange>,
     /// Tables: the version published.
     pub version: Option<u32>,
     /// Tables: versions that had to go.

@@ -16,7 +16,7 @@ pub mod record;
 pub mod ring;
 pub mod tail;
 
-pub use escape::escape_controls;
+pub use escape::{escape_controls, is_control};
 pub use file::{LogFile, Month, MonthLog, months, read_month, read_month_from};
 pub use record::{Level, Record};
 pub use ring::Ring;

@@ -93,6 +93,7 @@ fn first_app(setup: &Setup, size: (u16, u16), now: DateTime<Utc>) -> app::App {
     app::App::new(app::Setup {
         size,
         lake: config.paths.lake.clone(),
+        lake_absolute: std::path::absolute(&config.paths.lake).unwrap_or_else(|_| config.paths.lake.clone()),
         feeds: crate::feed::FeedPaths::below(&config.paths.feeds),
         server: config.server.url.clone(),
         program: setup.program.clone(),

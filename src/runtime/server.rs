@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::export::plan::{Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
-use crate::lake::{Dataset, Lake, Limits, Metadata, Owner, read_metadata};
+use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, columns_of_files, read_metadata};
 
 /// How long the server may think about how it is: longer, and it counts as not there.
 const HEALTH: Duration = Duration::from_secs(10);
@@ -44,13 +44,13 @@ pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message
         let metadata = away(move || read_metadata(&dir)).await?;
         let positions = metadata.as_ref().map(|m| m.positions.clone()).unwrap_or_default();
         let plan = plan(&client, &feed, &positions, Utc::now()).await?;
-        Ok(words(&plan, metadata.as_ref()))
+        Ok(words(&plan, &feed, metadata.as_ref()))
     };
     let plan = text.await;
     Message::Plan { feed: feed.name, plan }
 }
 
-fn words(plan: &Plan, metadata: Option<&Metadata>) -> PlanText {
+fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let mut queries = match &plan.reading {
         Reading::Push { query, .. } | Reading::Mirror { query, .. } => vec![query.sql.clone()],
         Reading::Table { queries } => queries.iter().map(|query| query.sql.clone()).collect(),
@@ -58,27 +58,24 @@ fn words(plan: &Plan, metadata: Option<&Metadata>) -> PlanText {
     };
     // The same statement may be asked in more than one way.
     queries.dedup();
-    let columns: Vec<PlanColumn> = plan
-        .schema
-        .arrow
-        .fields()
-        .iter()
-        .map(|field| {
-            let sql = plan.schema.columns_types.iter().find(|(name, _)| name == field.name());
-            PlanColumn {
-                name: field.name().clone(),
-                ksql_type: sql.map(|(_, sql)| sql.clone()).unwrap_or_default(),
-                arrow_type: field.data_type().to_string(),
-            }
-        })
-        .collect();
+    let columns = |known: &[ColumnInfo]| -> Vec<PlanColumn> {
+        let columns = columns_of_files(feed, known, &plan.schema).into_iter();
+        columns
+            .map(|column| PlanColumn {
+                arrow_type: column.arrow_type(),
+                name: column.name,
+                ksql_type: column.ksql_type,
+            })
+            .collect()
+    };
+    let known = metadata.map_or(&[][..], |held| &held.columns);
     PlanText {
         source: plan.source.name.clone(),
         guarantee: plan.reading.text(),
         expected: plan.reading.expected(),
         queries,
-        changes: metadata.map(|held| changes(held, &columns)).unwrap_or_default(),
-        columns,
+        changes: metadata.map(|held| changes(held, &columns(&[]))).unwrap_or_default(),
+        columns: columns(known),
     }
 }
 

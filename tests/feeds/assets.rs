@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use lakehand::feed::parse::{FIELDS, PARTITIONING_FIELDS};
+use lakehand::feed::parse::{FIELDS, PARTITIONING_FIELDS, TYPES_FIELDS};
 use lakehand::feed::{Catalog, FeedKind, FeedPaths, Place, StorageMode, Visibility, parse_feed};
 use serde_json::{Value, json};
 
@@ -66,6 +66,7 @@ fn the_json_schema_says_what_the_parser_does() {
     assert_eq!(names(properties), sorted(&FIELDS));
     let date = &properties["partitioning"]["oneOf"][0]["properties"];
     assert_eq!(names(date), sorted(&PARTITIONING_FIELDS));
+    assert_eq!(names(&properties["types"]["properties"]), sorted(&TYPES_FIELDS));
 
     // Required fields: without one of them, and only of them, the parser complains.
     for field in FIELDS {

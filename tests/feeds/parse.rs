@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lakehand::feed::parse::FIELDS;
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadWay, Schedule, StorageMode,
-    Visibility, parse_feed,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadWay, Schedule,
+    StorageMode, TimeAs, Types, Visibility, parse_feed,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         row_metadata: true,
+        types: Types::default(),
         enabled: true,
         created_at: Some(now()),
     };
@@ -74,7 +75,8 @@ fn every_field_is_read() {
         "stream",
         r#", "partitioning": {"type": "date", "columns": ["year"], "timestamp_column": "AT", "timezone": "Europe/Zurich"},
            "compression": "zstd(22)", "visibility": "shared", "read": "mirror", "mode": "follow", "schedule": "every 2h",
-           "rename": {"YEAR": "CAL_YEAR"}, "exclude_columns": ["SECRET"], "row_metadata": false, "enabled": false"#,
+           "rename": {"YEAR": "CAL_YEAR"}, "exclude_columns": ["SECRET"], "row_metadata": false, "enabled": false,
+           "types": {"time": "time", "decimal": "decimal256"}"#,
     );
     assert_eq!(
         feed.partitioning,
@@ -95,6 +97,11 @@ fn every_field_is_read() {
         (feed.exclude_columns, feed.row_metadata, feed.enabled),
         (vec!["SECRET".into()], false, false)
     );
+
+    assert_eq!(feed.types, Types { time: TimeAs::Time, decimal: DecimalAs::Decimal256 });
+    let one = parse("table", r#", "types": {"decimal": "decimal256"}"#).types;
+    assert_eq!(one, Types { time: TimeAs::Text, decimal: DecimalAs::Decimal256 });
+    assert_eq!(parse("stream", r#", "types": null"#), parse("stream", r#", "types": {}"#));
 
     let table =
         parse("table", r#", "keep_versions": 3, "storage_mode": "ignore", "read": "auto", "mode": "batch""#);

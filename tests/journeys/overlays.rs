@@ -5,7 +5,7 @@ use lakehand::export::Trigger;
 use lakehand::feed::FeedKind;
 use lakehand::ksql::describe::{SourceKind, SourceName};
 
-use crate::support::{Desk, catalog, start, stream};
+use crate::support::{Desk, catalog, metadata, start, stream};
 
 #[test]
 fn help_is_searched_from_the_first_keystroke_and_runs_what_it_found() {
@@ -115,4 +115,42 @@ fn themes_mouse_and_the_end() {
     assert_eq!(desk.app.theme().word(), "light");
     desk.press("m ctrl-z q");
     assert_eq!(desk.take(), [Effect::Mouse(true), Effect::Suspend, Effect::Quit]);
+}
+
+#[test]
+fn one_key_copies_the_code_that_reads_the_dataset_for_the_engine_that_was_chosen() {
+    let mut desk = Desk::new(vec![stream("payments"), stream("refunds")]);
+    desk.press("Y").sees("there is no dataset to read");
+    let held =
+        |feed: &str, metadata| Message::Dataset { feed: feed.into(), metadata: Ok(metadata), usage: None };
+    desk.tell(held("refunds", None));
+    desk.tell(held("payments", Some(metadata(&[("year=2025/month=01/day=15", 5000, 4096)]))));
+    let copied = |desk: &mut Desk| {
+        let effects = desk.take();
+        let [Effect::Copy(text)] = effects.as_slice() else { panic!("{effects:?}") };
+        text.clone()
+    };
+    desk.take();
+    desk.press("Y").sees("copied: how DuckDB reads payments").reads("copied: how DuckDB reads payments");
+    let text = copied(&mut desk);
+    assert!(
+        text.contains("import duckdb") && text.contains("'/data_lake/streams/payments/year=*/"),
+        "{text}"
+    );
+    // The menu has a letter for each engine, and the choice stays.
+    desk.press("W").reads("Read payments with").reads("pyarrow").press("p");
+    desk.sees("copied: how Polars reads payments");
+    assert!(copied(&mut desk).contains("pl.scan_parquet("));
+    desk.press("Y");
+    assert!(copied(&mut desk).contains("pl.scan_parquet("));
+    // The feed's page shows what is copied, and so do the datasets.
+    desk.press("enter").sees("Read it with Polars").sees("import polars as pl");
+    desk.take();
+    desk.press("Y");
+    assert!(copied(&mut desk).contains("pl.scan_parquet("));
+    desk.press("f3 W f").sees("copied: how DataFusion reads payments");
+    assert!(copied(&mut desk).contains("register_parquet"));
+    // What was never exported says so, and nothing is copied.
+    desk.press("f2 j Y").sees("nothing of feed refunds is in the lake yet");
+    assert!(desk.take().iter().all(|effect| !matches!(effect, Effect::Copy(_))));
 }

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use arrow::array::cast::AsArray;
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use chrono::{DateTime, Utc};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Types, Visibility,
 };
 use lakehand::lake::{Commit, Dataset, Faults, Lake, Limits, Op, Owner, RunInfo, TableSchema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -48,6 +48,7 @@ pub fn stream_feed() -> Feed {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         row_metadata: true,
+        types: Types::default(),
         enabled: true,
         created_at: None,
     }
@@ -180,7 +181,7 @@ pub fn rows(dir: &Path) -> BTreeSet<(Row, String)> {
     for file in data_files(dir) {
         let folder = Path::new(&file).parent().unwrap().to_str().unwrap().to_owned();
         for batch in read(&dir.join(&file)) {
-            let times = batch["ROWTIME"].as_primitive::<Int64Type>();
+            let times = batch["ROWTIME"].as_primitive::<TimestampMillisecondType>();
             let partitions = batch["ROWPARTITION"].as_primitive::<Int32Type>();
             let offsets = batch["ROWOFFSET"].as_primitive::<Int64Type>();
             let names = batch["NAME"].as_string::<i32>();

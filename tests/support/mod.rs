@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use lakehand::demo::{DemoOptions, DemoServer, Faults};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -267,7 +267,12 @@ pub fn bigint_sum(files: &[PathBuf], column: &str) -> i64 {
         .flat_map(|f| batches(f))
         .map(|batch| {
             let array = batch.column_by_name(column).unwrap().clone();
-            array.as_primitive::<Int64Type>().iter().flatten().sum::<i64>()
+            arrow::compute::cast(&array, &DataType::Int64)
+                .unwrap()
+                .as_primitive::<Int64Type>()
+                .iter()
+                .flatten()
+                .sum::<i64>()
         })
         .sum()
 }

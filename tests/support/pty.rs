@@ -112,6 +112,18 @@ impl Pty {
         self.wait(text, |screen| screen.contents().contains(text))
     }
 
+    /// Waits for bytes that a terminal acts on without showing them.
+    #[track_caller]
+    pub fn get(&self, what: &str, wanted: &[u8]) {
+        let begun = Instant::now();
+        let mut shown = self.lock();
+        while !shown.bytes.windows(wanted.len()).any(|at| at == wanted) {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            assert!(!left.is_zero() && !shown.is_over, "waited in vain: {what}");
+            shown = self.shown.1.wait_timeout(shown, left).unwrap().0;
+        }
+    }
+
     /// What is shown now.
     pub fn contents(&self) -> String {
         self.lock().parser.screen().contents()

@@ -1,4 +1,4 @@
-//! A short list of choices, each with its letter: what of a feed is copied.
+//! A short list of choices, each with its letter: what of a feed is copied, or for which engine.
 
 use crate::app::action::Action;
 use crate::app::effect::Effect;
@@ -9,6 +9,7 @@ use crate::app::tabs::Level;
 use crate::app::view::Tone;
 use crate::feed::Entry;
 use crate::log::escape_controls;
+use crate::reading::Engine;
 
 /// One choice.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct MenuItem {
     pub preview: String,
     /// What is done.
     pub deed: Option<Effect>,
+    /// The engine that is chosen by it.
+    pub engine: Option<Engine>,
 }
 
 /// The list.
@@ -94,7 +97,9 @@ impl App {
     /// The plan came while the menu was open.
     pub(crate) fn renew_menu(&mut self) {
         let items = self.copy_items();
-        if let Some(Overlay::Menu(menu)) = &mut self.overlay {
+        if let Some(Overlay::Menu(menu)) = &mut self.overlay
+            && menu.items.iter().all(|item| item.engine.is_none())
+        {
             menu.items = items;
         }
     }
@@ -106,7 +111,7 @@ impl App {
                 let value = self.copy_text(action);
                 let preview =
                     value.as_deref().map(|value| escape_controls(value).into_owned()).unwrap_or_default();
-                MenuItem { key, text, preview, deed: value.map(Effect::Copy) }
+                MenuItem { key, text, preview, deed: value.map(Effect::Copy), engine: None }
             })
             .collect()
     }
@@ -120,6 +125,11 @@ impl App {
     }
 
     pub(super) fn choose(&mut self, menu: Menu, at: usize) -> Vec<Effect> {
+        let engine = menu.items.get(at).and_then(|item| item.engine);
+        if let Some(engine) = engine {
+            self.engine = engine;
+            return self.copy_code();
+        }
         match menu.items.get(at).map(|item| item.deed.clone()) {
             Some(Some(Effect::Copy(text))) => self.copied(text),
             Some(Some(deed)) => vec![deed],

@@ -280,7 +280,9 @@ impl Exports {
                 run.sample(event.time);
             }
             What::Planned { text, .. } => run.plan.clone_from(text),
-            What::Warned { text } | What::Recovered { text } => run.warning = Some(text.clone()),
+            What::Warned { text } | What::Recovered { text } | What::Columns { text, .. } => {
+                run.warning = Some(text.clone());
+            }
             What::Retrying { attempt, wait, error } => {
                 let wait = TimeDelta::from_std(*wait).unwrap_or(TimeDelta::MAX);
                 let until = event.time.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::text::{ago, count, escaped, instant, one_line, size, span, until};
 use super::{Cell, Tone};
 use crate::app::App;
@@ -136,6 +138,14 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     if let Some(metadata) = metadata.filter(|metadata| !metadata.runs.is_empty()) {
         runs(&metadata.runs, &mut lines);
     }
+    if let Some(Ok(code)) = metadata.and_then(|_| app.code(key, app.engine)) {
+        section(
+            &mut lines,
+            &format!("Read it with {}: Y copies this, W chooses the engine", app.engine.name()),
+        );
+        let text = code.text();
+        lines.extend(text.lines().map(|line| DetailLine::Text(escaped(line), Tone::Plain)));
+    }
     if let Some(plan) = plan.filter(|plan| !plan.queries.is_empty()) {
         section(&mut lines, "Statement");
         lines.extend(plan.queries.iter().map(|query| DetailLine::Text(one_line(query), Tone::Plain)));
@@ -147,7 +157,7 @@ fn changes(plan: &PlanText, lines: &mut Vec<DetailLine>) {
     if plan.changes.is_empty() {
         return;
     }
-    let text = "the source's columns are not those of the lake; S takes them over:";
+    let text = "the lake's columns are not those that a new lake would have; S takes these over:";
     lines.push(DetailLine::Text(text.to_owned(), Tone::Warn));
     lines.extend(
         plan.changes.iter().map(|change| DetailLine::Text(format!("  {}", one_line(change)), Tone::Warn)),
@@ -237,7 +247,7 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
 }
 
 fn columns(metadata: Option<&Metadata>, plan: Option<&PlanText>, lines: &mut Vec<DetailLine>) {
-    let heads = vec![("column", 26), ("ksqlDB", 24), ("Arrow", 28), ("since", 8)];
+    let heads = vec![("column", 26), ("ksqlDB", 24), ("Arrow", 28), ("since", 22)];
     match (metadata.filter(|m| !m.columns.is_empty()), plan) {
         (Some(metadata), _) => {
             section(lines, &format!("Columns, schema {}", escaped(&metadata.schema_version)));
@@ -245,9 +255,12 @@ fn columns(metadata: Option<&Metadata>, plan: Option<&PlanText>, lines: &mut Vec
             lines.extend(metadata.columns.iter().map(|column| {
                 let gone = column.gone_since.as_ref();
                 let tone = if gone.is_some() { Tone::Dim } else { Tone::Plain };
+                let day = |at: Option<DateTime<Utc>>| {
+                    at.map_or(String::new(), |at| format!(", {}", at.format("%Y-%m-%d")))
+                };
                 let since = match gone {
-                    Some(gone) => format!("{} to {}", column.since, gone),
-                    None => column.since.clone(),
+                    Some(gone) => format!("{} to {gone}{}", column.since, day(column.gone_at)),
+                    None => format!("{}{}", column.since, day(column.since_at)),
                 };
                 let texts = [&column.name, &column.ksql_type, &column.arrow_type, &since];
                 DetailLine::Row(texts.map(|text| Cell::toned(escaped(text), tone)).to_vec())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::column::{ReadColumn, Wire};
 use crate::ksql::describe::Description;
+use crate::ksql::schema::SqlType;
 
 /// Names of partition folders: readers would find the same column twice, in the path and in the file.
 const PARTITION_NAMES: [&str; 5] = ["YEAR", "MONTH", "DAY", "HOUR", "VERSION"];
@@ -63,6 +64,49 @@ pub(super) fn check_feed(
     Ok(())
 }
 
+/// Members of one STRUCT must differ by more than their case, at every depth: most engines tell no case apart, and
+/// refuse the column or read one member twice.
+fn check_members(column: &ReadColumn) -> Result<()> {
+    let mut path = vec![column.label.clone()];
+    let Some([one, other]) = alike(&column.sql_type, &mut path) else { return Ok(()) };
+    let place = path.join("->");
+    let what =
+        format!("members {one} and {other} of {place} differ only by case, and readers tell no case apart");
+    let advice = format!(
+        "read a derived stream or table that names them otherwise, \
+         such as CREATE STREAM … AS SELECT STRUCT(`{one}` := {0}->`{one}`, `{other}_2` := {0}->`{other}`) AS …; inside of an \
+         ARRAY or MAP with TRANSFORM(…); or leave the column out with \"exclude_columns\": [\"{1}\"] (rename reaches no members)",
+        path.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join("->"),
+        column.label,
+    );
+    Err(Error::new(Kind::Feed, what).next(advice))
+}
+
+/// The first two members of one STRUCT that differ only by case; `path` then leads to it.
+fn alike<'a>(sql_type: &'a SqlType, path: &mut Vec<String>) -> Option<[&'a str; 2]> {
+    match sql_type {
+        SqlType::Array(item) => alike(item, path),
+        SqlType::Map(key, value) => alike(key, path).or_else(|| alike(value, path)),
+        SqlType::Struct(fields) => {
+            let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+            for field in fields {
+                if let Some(one) = seen.insert(field.name.to_uppercase(), &field.name) {
+                    return Some([one, &field.name]);
+                }
+            }
+            for field in fields {
+                path.push(field.name.clone());
+                if let Some(found) = alike(&field.sql_type, path) {
+                    return Some(found);
+                }
+                path.pop();
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
 /// The names that the lake would see: none of a partition folder, none twice whatever the case.
 pub(super) fn check_lake(columns: &[ReadColumn]) -> Result<()> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
@@ -84,6 +128,7 @@ pub(super) fn check_lake(columns: &[ReadColumn]) -> Result<()> {
             return Err(Error::new(Kind::Feed, what)
                 .next("give one of them another name with rename, or leave it out with exclude_columns"));
         }
+        check_members(column)?;
         if column.name.is_empty() || column.name.chars().any(char::is_control) {
             let what =
                 format!("column {:?} would have an empty or unprintable name in the lake", column.label);

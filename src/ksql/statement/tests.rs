@@ -111,6 +111,32 @@ fn names_that_the_lake_cannot_hold_are_refused_with_the_way_out() {
 }
 
 #[test]
+fn members_that_differ_only_by_case_are_refused_at_every_depth_with_the_way_out() {
+    for (columns, place) in [
+        ("`S` STRUCT<`x` INTEGER, `X` INTEGER>", "members x and X of S "),
+        ("`S` STRUCT<`A` STRUCT<`é` STRING, `B` INTEGER, `É` STRING>>", "members é and É of S->A "),
+        ("`S` ARRAY<STRUCT<`x` INTEGER, `X` INTEGER>>", "members x and X of S "),
+        ("`S` MAP<STRING, ARRAY<STRUCT<`Id` INTEGER, `ID` INTEGER>>>", "members Id and ID of S "),
+        (
+            "`S` STRUCT<`L` ARRAY<STRUCT<`M` STRUCT<`x` INTEGER, `X` INTEGER>>>>",
+            "members x and X of S->L->M ",
+        ),
+    ] {
+        let error = stream(columns).unwrap_err();
+        assert_eq!(error.kind(), Kind::Feed, "{columns}");
+        assert!(error.to_string().contains(place), "{error}");
+        let advice = error.advice().unwrap();
+        assert!(advice.contains("STRUCT(`") && advice.contains("\"exclude_columns\": [\"S\"]"), "{advice}");
+        let s = source(SourceKind::Stream, &format!("`K` STRING, {columns}"));
+        assert!(select_stream(&s, &["S".into()], &BTreeMap::new()).is_ok(), "{columns}");
+        let error = table(&format!("`K` STRING KEY, {columns}")).unwrap_err();
+        assert!(error.to_string().contains(place), "{error}");
+    }
+    // One name in two STRUCTs is no clash.
+    assert!(stream("`S` STRUCT<`x` INTEGER, `T` STRUCT<`X` INTEGER>>, `T` STRUCT<`X` STRING>").is_ok());
+}
+
+#[test]
 fn a_feed_that_names_no_column_is_told_the_nearest() {
     let s = source(SourceKind::Stream, "`AMOUNT` INTEGER, `B` STRING");
     let error = select_stream(&s, &["AMUONT".into()], &BTreeMap::new()).unwrap_err();

@@ -1,6 +1,6 @@
 //! How each leaf column is encoded, decided from a sample of the rows.
 //!
-//! | what the sample shows                                   | encoding                | classic    |
+//! | what the sample shows                                   | `compact`               | `portable` |
 //! |---------------------------------------------------------|-------------------------|------------|
 //! | BOOLEAN                                                 | PLAIN                   | PLAIN      |
 //! | fewer than 512 values                                   | dictionary              | dictionary |
@@ -11,13 +11,14 @@
 //! | anything else                                           | dictionary              | dictionary |
 //!
 //! Differences that are like chance fill their bits: a codec finds nothing in them, and takes its time and its tables all
-//! the same.
+//! the same. A dictionary over UUIDs, times or measurements costs time and makes the file larger. Whole numbers are what
+//! Parquet stores as INT32 and INT64: DECIMALs of up to 18 digits too.
 //!
-//! A dictionary over UUIDs, times or measurements costs time and makes the file larger. Whole numbers are what Parquet
-//! stores as INT32 and INT64: DECIMALs of up to 18 digits too. pyarrow, DuckDB and Polars read both DELTA
-//! encodings (tested), Spark's vectorised reader since 3.4 by its history (SPARK-36879, SPARK-40128); for older readers there
-//! is the classic way. DELTA_BYTE_ARRAY is left out, as text that does not repeat seldom shares prefixes, and BYTE_STREAM_SPLIT, which would suit DOUBLE,
-//! because Spark's vectorised reader refused it until 2026 (SPARK-56894).
+//! `portable` is the default, as no reader takes it wrongly. DELTA_LENGTH_BYTE_ARRAY with nulls gives texts of other rows
+//! in Spark 3.4.4, 3.5.6 and 4.0.0, and is unknown to Spark 3.3 and pyarrow 10; DELTA_BINARY_PACKED gives wrong numbers in
+//! fastparquet (`docs/performance.md`). DELTA_BYTE_ARRAY is in neither, as text that does not repeat seldom shares
+//! prefixes, nor is BYTE_STREAM_SPLIT, which would suit DOUBLE, because Spark's vectorised reader refused it until 2026
+//! (SPARK-56894).
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, RecordBatch};
@@ -26,6 +27,8 @@ use arrow::datatypes::{
     Time32MillisecondType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
 };
 use arrow::datatypes::{DataType, TimeUnit};
+
+use crate::feed::Encodings;
 
 /// Rows that are looked at before the choice is final.
 const SAMPLE_ROWS: usize = 16_384;
@@ -82,8 +85,8 @@ pub(crate) struct LeafStats {
     pub(crate) used_bits: u64,
 }
 
-/// The rule. `classic`: only what every reader of the last ten years knows.
-pub(crate) fn choose(leaf: &LeafStats, classic: bool) -> Choice {
+/// The rule.
+pub(crate) fn choose(leaf: &LeafStats, encodings: Encodings) -> Choice {
     if leaf.boolean {
         return Choice::Plain;
     }
@@ -91,7 +94,7 @@ pub(crate) fn choose(leaf: &LeafStats, classic: bool) -> Choice {
         return Choice::Dictionary;
     }
     let repeats = leaf.distinct * 2 <= leaf.values;
-    if leaf.int_bits > 0 && !classic {
+    if leaf.int_bits > 0 && encodings == Encodings::Compact {
         let plain_bits = leaf.values * u64::from(leaf.int_bits);
         let index_bits = u64::from(leaf.distinct.max(2).next_power_of_two().trailing_zeros());
         let dictionary_bits = leaf.distinct * u64::from(leaf.int_bits) + leaf.values * index_bits;
@@ -103,7 +106,7 @@ pub(crate) fn choose(leaf: &LeafStats, classic: bool) -> Choice {
             return if full && wide && !repeats { Choice::DeltaRaw } else { Choice::Delta };
         }
     }
-    match (repeats, leaf.text && !classic) {
+    match (repeats, leaf.text && encodings == Encodings::Compact) {
         (true, _) => Choice::Dictionary,
         // Lengths apart from the bytes: both compress better, and faster.
         (false, true) => Choice::DeltaLength,
@@ -126,6 +129,11 @@ struct Leaf {
 }
 
 impl Sampler {
+    /// Not enough was seen yet.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.rows < SAMPLE_ROWS
+    }
+
     /// Looks at a batch, unless enough was seen.
     pub(crate) fn look(&mut self, batch: &RecordBatch) {
         let rows = batch.num_rows().min(SAMPLE_ROWS - self.rows);
@@ -140,8 +148,8 @@ impl Sampler {
     }
 
     /// The choices, in the order of the file's leaf columns; leaves never seen are missing at the end.
-    pub(crate) fn choices(&self, classic: bool) -> Vec<Choice> {
-        self.leaves.iter().map(|leaf| choose(&leaf.stats, classic)).collect()
+    pub(crate) fn choices(&self, encodings: Encodings) -> Vec<Choice> {
+        self.leaves.iter().map(|leaf| choose(&leaf.stats, encodings)).collect()
     }
 
     /// Visits the leaves in the order in which Parquet numbers them.
@@ -290,12 +298,12 @@ mod tests {
 
     use super::*;
 
-    /// As it is by default, and the classic way.
+    /// The compact way, and the portable one.
     fn choice(array: ArrayRef) -> [Choice; 2] {
         let batch = RecordBatch::try_from_iter([("c", array)]).unwrap();
         let mut sampler = Sampler::default();
         sampler.look(&batch);
-        [sampler.choices(false)[0], sampler.choices(true)[0]]
+        [Encodings::Compact, Encodings::Portable].map(|encodings| sampler.choices(encodings)[0])
     }
 
     fn noise(i: u64) -> u64 {
@@ -363,7 +371,8 @@ mod tests {
         sampler.look(&batch.slice(590, 10));
         let schema = parquet::arrow::ArrowSchemaConverter::new().convert(&batch.schema()).unwrap();
         let paths: Vec<String> = schema.columns().iter().map(|c| c.path().string()).collect();
-        let named: Vec<_> = paths.iter().map(String::as_str).zip(sampler.choices(false)).collect();
+        let named: Vec<_> =
+            paths.iter().map(String::as_str).zip(sampler.choices(Encodings::Compact)).collect();
         assert_eq!(
             named,
             [

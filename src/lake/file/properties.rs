@@ -1,11 +1,12 @@
 //! How a Parquet file is written: codec, pages, statistics, encodings, and what its footer says of itself.
 
+use arrow::datatypes::SchemaRef;
 use parquet::basic::{Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::feed::Compression;
+use crate::feed::{Compression, Encodings};
 use crate::lake::file::encoding::{Choice, Sampler};
 use crate::lake::file::footer::FooterFacts;
 use crate::{Error, Kind, Result};
@@ -15,7 +16,7 @@ pub(crate) struct FileConfig {
     pub(crate) schema: SchemaRef,
     pub(crate) compression: Compression,
     pub(crate) zstd_level: i32,
-    pub(crate) classic_encodings: bool,
+    pub(crate) encodings: Encodings,
     pub(crate) file_mode: u32,
     pub(crate) target_bytes: u64,
     pub(crate) min_free_bytes: u64,
@@ -67,7 +68,7 @@ pub(crate) fn properties(
         (Compression::Zstd(_), Some(level)) => Codec::ZSTD(ZstdLevel::try_new(level).map_err(bad)?),
         _ => Codec::UNCOMPRESSED,
     };
-    let choices = sampler.choices(config.classic_encodings);
+    let choices = sampler.choices(config.encodings);
     let mut words = serde_json::Map::new();
     // `name version x` is the form that parquet-java parses; it ignores statistics of a writer that it cannot parse.
     let mut properties = WriterProperties::builder()
@@ -122,13 +123,14 @@ mod tests {
     use parquet::arrow::ArrowSchemaConverter;
 
     use super::*;
+    use crate::feed::Encodings;
 
     fn config(schema: Arc<Schema>) -> FileConfig {
         FileConfig {
             schema,
             compression: Compression::Zstd(None),
             zstd_level: 1,
-            classic_encodings: false,
+            encodings: Encodings::Compact,
             file_mode: 0o640,
             target_bytes: 1,
             min_free_bytes: 0,

@@ -144,9 +144,15 @@ pub struct ColumnInfo {
     pub arrow_type: String,
     /// The `schema_version` that brought it.
     pub since: String,
+    /// When the run began that brought it; `None` in what earlier versions of the program wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_at: Option<DateTime<Utc>>,
     /// The `schema_version` under which the source was first seen without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gone_since: Option<String>,
+    /// When the run began that saw the source without it; `None` as long as it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone_at: Option<DateTime<Utc>>,
 }
 
 /// One run, summed over its commits.

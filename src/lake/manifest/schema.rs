@@ -10,10 +10,13 @@
 //! Every change of a type holds the feed, widenings included: readers do not agree on how files of INTEGER and BIGINT,
 //! or of two DECIMAL precisions, are read as one dataset. Pure.
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
+use crate::feed::Feed;
 use crate::lake::manifest::metadata::ColumnInfo;
+use crate::lake::write::present::{self, View};
 use crate::{Error, Kind, Result};
 
 /// Names that are folders of the lake and so cannot be columns.
@@ -45,6 +48,83 @@ pub struct RunInfo {
     pub server: String,
 }
 
+/// A column that came, went or came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnChange {
+    /// Its name in the files.
+    pub name: String,
+    /// Its type as ksqlDB spells it.
+    pub ksql_type: String,
+    /// What became of it.
+    pub what: Change,
+    /// For one that came, or went: the schema version with which it did; for one that came back: the one that first had it.
+    pub schema_version: String,
+}
+
+/// What became of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// Files from now on have it, and those of before are read with nulls.
+    Came,
+    /// Files from now on lack it, and are read with nulls.
+    Went,
+    /// Files from now on have it again.
+    CameBack,
+}
+
+impl std::fmt::Display for ColumnChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, ksql_type, schema_version, .. } = self;
+        match self.what {
+            Change::Came => write!(
+                f,
+                "column {name} {ksql_type} came: schema {schema_version}, and rows of before have null in it"
+            ),
+            Change::Went => write!(
+                f,
+                "column {name} {ksql_type} is gone from the source: schema {schema_version}, and rows from now on have null in it"
+            ),
+            Change::CameBack => {
+                write!(f, "column {name} {ksql_type} is back, known since schema {schema_version}")
+            }
+        }
+    }
+}
+
+/// A column of the files that a run would write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type as ksqlDB spells it.
+    pub ksql_type: String,
+    /// Its type in the files.
+    pub data_type: DataType,
+}
+
+impl FileColumn {
+    /// Arrow's name of its type, as the metadata records it.
+    pub fn arrow_type(&self) -> String {
+        present::type_text(&self.data_type)
+    }
+}
+
+/// The columns of the files that a run over `schema` would write into a dataset that has the columns `known`. Without
+/// these: what `accept-schema` would take.
+pub fn columns_of_files(feed: &Feed, known: &[ColumnInfo], schema: &TableSchema) -> Vec<FileColumn> {
+    let view = View::new(feed, known, schema);
+    let names = file_columns(view.schema(), &schema.columns_types);
+    let columns = names.into_iter().zip(view.schema().fields());
+    columns
+        .map(|([name, ksql_type, _], field)| FileColumn {
+            name,
+            ksql_type,
+            data_type: field.data_type().clone(),
+        })
+        .collect()
+}
+
 /// The columns as a file holds them: name, ksqlDB type, Arrow type.
 pub(crate) fn file_columns(schema: &SchemaRef, types: &[(String, String)]) -> Vec<[String; 3]> {
     schema
@@ -55,7 +135,7 @@ pub(crate) fn file_columns(schema: &SchemaRef, types: &[(String, String)]) -> Ve
                 .iter()
                 .find(|(name, _)| name == field.name())
                 .map_or_else(|| pseudo_type(field.name()).to_owned(), |(_, ksql_type)| ksql_type.clone());
-            [field.name().clone(), ksql, field.data_type().to_string()]
+            [field.name().clone(), ksql, present::type_text(field.data_type())]
         })
         .collect()
 }
@@ -69,11 +149,13 @@ fn pseudo_type(name: &str) -> &'static str {
     }
 }
 
-/// The columns and the version after `now` has been seen, or `Kind::Schema` with the difference.
+/// The columns and the version after `now` has been seen by a run that began at `at`, or `Kind::Schema` with the
+/// difference.
 pub(crate) fn evolve(
     known: &[ColumnInfo],
     version: &str,
     now: &[[String; 3]],
+    at: Option<DateTime<Utc>>,
 ) -> Result<(Vec<ColumnInfo>, String)> {
     let changed: Vec<String> = now
         .iter()
@@ -109,27 +191,60 @@ pub(crate) fn evolve(
         .iter()
         .map(|old| {
             let here = now.iter().any(|[name, ..]| *name == old.name);
-            let gone_since = if here { None } else { old.gone_since.clone().or_else(|| Some(next.clone())) };
-            ColumnInfo { gone_since, ..old.clone() }
+            let (gone_since, gone_at) = match (here, &old.gone_since) {
+                (true, _) => (None, None),
+                (false, None) => (Some(next.clone()), at),
+                (false, Some(since)) => (Some(since.clone()), old.gone_at),
+            };
+            ColumnInfo { gone_since, gone_at, ..old.clone() }
         })
         .collect();
-    columns.extend(now.iter().filter(came).map(|column| info(column, &next)));
+    columns.extend(now.iter().filter(came).map(|column| info(column, &next, at)));
     Ok((columns, next))
 }
 
-/// The columns and the version after `now` has been accepted as a new beginning.
-pub(crate) fn accept(version: &str, now: &[[String; 3]]) -> (Vec<ColumnInfo>, String) {
+/// The columns and the version after `now` has been accepted as a new beginning at that time.
+pub(crate) fn accept(version: &str, now: &[[String; 3]], at: DateTime<Utc>) -> (Vec<ColumnInfo>, String) {
     let next = format!("{}.0", parse_version(version).0 + 1);
-    (now.iter().map(|column| info(column, &next)).collect(), next)
+    (now.iter().map(|column| info(column, &next, Some(at))).collect(), next)
 }
 
-pub(crate) fn info([name, ksql_type, arrow_type]: &[String; 3], since: &str) -> ColumnInfo {
+/// What a commit changes of the columns; nothing when it is the first.
+pub(crate) fn changes(before: &[ColumnInfo], after: &[ColumnInfo]) -> Vec<ColumnChange> {
+    if before.is_empty() {
+        return Vec::new();
+    }
+    let change = |column: &ColumnInfo| {
+        let old = before.iter().find(|old| old.name == column.name);
+        let (what, version) = match (old.map(|old| old.gone_since.is_some()), &column.gone_since) {
+            (None, _) => (Change::Came, &column.since),
+            (Some(false), Some(gone)) => (Change::Went, gone),
+            (Some(true), None) => (Change::CameBack, &column.since),
+            _ => return None,
+        };
+        Some(ColumnChange {
+            name: column.name.clone(),
+            ksql_type: column.ksql_type.clone(),
+            what,
+            schema_version: version.clone(),
+        })
+    };
+    after.iter().filter_map(change).collect()
+}
+
+pub(crate) fn info(
+    [name, ksql_type, arrow_type]: &[String; 3],
+    since: &str,
+    at: Option<DateTime<Utc>>,
+) -> ColumnInfo {
     ColumnInfo {
         name: name.clone(),
         ksql_type: ksql_type.clone(),
         arrow_type: arrow_type.clone(),
         since: since.to_owned(),
+        since_at: at,
         gone_since: None,
+        gone_at: None,
     }
 }
 
@@ -164,28 +279,32 @@ mod tests {
 
     #[test]
     fn columns_come_and_go_and_come_back() {
-        let (known, version) = evolve(&[], "1.0", &columns(&[("A", "INTEGER"), ("B", "STRING")])).unwrap();
+        let (known, version) =
+            evolve(&[], "1.0", &columns(&[("A", "INTEGER"), ("B", "STRING")]), None).unwrap();
         assert_eq!(version, "1.0");
         let (known, version) =
-            evolve(&known, &version, &columns(&[("A", "INTEGER"), ("C", "DOUBLE")])).unwrap();
+            evolve(&known, &version, &columns(&[("A", "INTEGER"), ("C", "DOUBLE")]), None).unwrap();
         assert_eq!(version, "1.1");
         let states: Vec<_> =
             known.iter().map(|c| (c.name.as_str(), c.since.as_str(), c.gone_since.as_deref())).collect();
         assert_eq!(states, [("A", "1.0", None), ("B", "1.0", Some("1.1")), ("C", "1.1", None)]);
         let (known, version) =
-            evolve(&known, &version, &columns(&[("A", "INTEGER"), ("B", "STRING"), ("C", "DOUBLE")]))
+            evolve(&known, &version, &columns(&[("A", "INTEGER"), ("B", "STRING"), ("C", "DOUBLE")]), None)
                 .unwrap();
         assert_eq!((version.as_str(), known[1].gone_since.as_deref()), ("1.1", None));
     }
 
     #[test]
     fn a_type_that_changes_holds_until_accepted() {
-        let (known, _) = evolve(&[], "1.9", &columns(&[("A", "INTEGER")])).unwrap();
-        let error = evolve(&known, "1.9", &columns(&[("A", "BIGINT")])).unwrap_err();
+        let (known, _) = evolve(&[], "1.9", &columns(&[("A", "INTEGER")]), None).unwrap();
+        let error = evolve(&known, "1.9", &columns(&[("A", "BIGINT")]), None).unwrap_err();
         assert_eq!(error.kind(), Kind::Schema);
         assert!(error.to_string().contains("A was INTEGER and is BIGINT"), "{error}");
-        let (known, version) = accept("1.9", &columns(&[("A", "BIGINT")]));
+        let (known, version) = accept("1.9", &columns(&[("A", "BIGINT")]), DateTime::UNIX_EPOCH);
         assert_eq!((version.as_str(), known[0].since.as_str()), ("2.0", "2.0"));
-        assert_eq!(evolve(&known, "2.0", &columns(&[("A", "BIGINT"), ("B", "DATE")])).unwrap().1, "2.1");
+        assert_eq!(
+            evolve(&known, "2.0", &columns(&[("A", "BIGINT"), ("B", "DATE")]), None).unwrap().1,
+            "2.1"
+        );
     }
 }

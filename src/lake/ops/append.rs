@@ -9,6 +9,7 @@
 //! After an error nothing more is taken: what was not committed is thrown away with the value.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
@@ -29,6 +30,7 @@ use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
+use crate::lake::write::present::View;
 use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
 use crate::lake::write::writer::Writer;
@@ -46,8 +48,8 @@ pub struct Appender<'a> {
     columns: Vec<ColumnInfo>,
     /// Indices of ROWTIME, ROWPARTITION and ROWOFFSET in a batch.
     meta: [usize; 3],
-    /// Indices of the columns that files have; `None`: all.
-    kept: Option<Vec<usize>>,
+    /// The rows as the files hold them.
+    view: View,
     router: Router,
     scatter: ScatterBuffer,
     writer: Writer,
@@ -92,8 +94,6 @@ impl<'a> Appender<'a> {
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let prepared = Prepared::new(dataset, schema, &run, None)?;
-        let indices = dataset.file_indices(schema);
-        let kept = (indices.len() < schema.arrow.fields().len()).then_some(indices);
         // Whatever ends this value, the next use of the dataset first looks at what was left.
         dataset.needs_recovery = true;
         Ok(Self {
@@ -102,7 +102,7 @@ impl<'a> Appender<'a> {
             run,
             columns: prepared.columns,
             meta,
-            kept,
+            view: prepared.view,
             router,
             scatter: ScatterBuffer::default(),
             writer: prepared.writer,
@@ -153,7 +153,7 @@ impl<'a> Appender<'a> {
             };
             self.quarantine.add(&bad)?;
         }
-        self.writer.look(&self.project(batch)?, runs.len());
+        self.writer.look(runs.len(), || self.view.of(batch))?;
         if self.scatter.is_empty() && !Writer::is_scattered(runs.len()) {
             return cut(batch, &runs)?.into_iter().try_for_each(|(key, part)| self.write_part(key, &part));
         }
@@ -212,10 +212,10 @@ impl<'a> Appender<'a> {
 
     /// Writes rows of one partition.
     fn write_part(&mut self, key: i64, part: &RecordBatch) -> Result<()> {
-        let projected = self.project(part)?;
+        let shown = self.view.of(part)?;
         let (partitions, offsets, rowtime) = self.meta_of(part)?;
         let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-        self.writer.write(key, &projected, &facts)
+        self.writer.write(key, &shown, &facts)
     }
 
     /// Writes the rows that wait.
@@ -227,17 +227,6 @@ impl<'a> Appender<'a> {
             // Its encoders make room for those of the next one.
             if wide { self.writer.flush_partition(key) } else { Ok(()) }
         })
-    }
-
-    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.kept.as_ref().map_or_else(
-            || Ok(batch.clone()),
-            |kept| {
-                batch
-                    .project(kept)
-                    .map_err(|e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}")))
-            },
-        )
     }
 
     /// Kafka partition, offset and ROWTIME of each row.
@@ -332,6 +321,7 @@ impl<'a> Appender<'a> {
         done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, at.now, &mut moves)?;
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
@@ -380,6 +370,7 @@ impl Drop for Appender<'_> {
 /// What appender and snapshot begin with.
 pub(crate) struct Prepared {
     pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) view: View,
     pub(crate) writer: Writer,
     pub(crate) quarantine: Quarantine,
     pub(crate) commit_id: String,
@@ -392,19 +383,19 @@ impl Prepared {
         run: &RunInfo,
         version: Option<String>,
     ) -> Result<Self> {
-        let file_schema = dataset.file_schema(schema)?;
-        let file_columns = schema::file_columns(&file_schema, &schema.columns_types);
         let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
-        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns)
+        let view = View::new(&dataset.feed, known, schema);
+        let file_columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
         let limits = &dataset.limits;
         let seq = dataset.metadata.commit_seq + 1;
         let commit_id = layout::commit_id(seq, &run.id);
         let config = FileConfig {
-            schema: file_schema,
+            schema: Arc::clone(view.schema()),
             compression: dataset.feed.compression,
             zstd_level: limits.zstd_level,
-            classic_encodings: limits.classic_encodings,
+            encodings: limits.encodings,
             file_mode: dataset.feed.visibility.file_mode(),
             target_bytes: limits.target_file_bytes.max(1),
             min_free_bytes: limits.min_free_bytes,
@@ -425,10 +416,10 @@ impl Prepared {
             version,
         };
         let staging = dataset.staging(&run.id)?;
-        let (fs, pool) = (dataset.committer.fs.clone(), std::sync::Arc::clone(&dataset.pool));
+        let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));
         let writer = Writer::new(fs, pool, staging, config, facts)?;
         let quarantine = Self::quarantine(dataset, run, seq)?;
-        Ok(Self { columns, writer, quarantine, commit_id })
+        Ok(Self { columns, view, writer, quarantine, commit_id })
     }
 
     /// The quarantine of commit number `seq`.

@@ -24,10 +24,12 @@ use crate::lake::fs;
 use crate::lake::layout;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{Ranges, Seen};
+use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, run_record, same_columns};
 use crate::lake::ops::seal;
 use crate::lake::report::{Committed, WriterStats};
 use crate::lake::txn::commit::Move;
+use crate::lake::write::present::View;
 use crate::lake::write::route::{Router, cut};
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
@@ -43,7 +45,8 @@ pub struct Replacer<'a> {
     run: RunInfo,
     columns: Vec<ColumnInfo>,
     meta: [usize; 3],
-    kept: Vec<usize>,
+    /// The rows as the files hold them.
+    view: View,
     router: Router,
     writer: Writer,
     seen: Seen,
@@ -161,7 +164,6 @@ impl<'a> Replacer<'a> {
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let prepared = Prepared::new(dataset, schema, &run, None)?;
-        let kept = dataset.file_indices(schema);
         let prefix = dataset.day_prefix(day);
         dataset.needs_recovery = true;
         Ok(Self {
@@ -170,7 +172,7 @@ impl<'a> Replacer<'a> {
             run,
             columns: prepared.columns,
             meta,
-            kept,
+            view: prepared.view,
             router,
             writer: prepared.writer,
             seen: Seen::new(SEEN_RANGES),
@@ -192,7 +194,6 @@ impl<'a> Replacer<'a> {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
-        let bug = |e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}"));
         for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
             let (folder, _) = self.router.depth().folder(key)?;
             if !is_below(&folder, &self.prefix) {
@@ -213,10 +214,10 @@ impl<'a> Replacer<'a> {
                 Some(next) if last < *next => Ok(()),
                 _ => Err(not_yet_read(partition, last)),
             })?;
-            let projected = part.project(&self.kept).map_err(bug)?;
-            self.writer.look(&projected, 1);
+            let shown = self.view.of(&part)?;
+            self.writer.look(1, || Ok(shown.clone()))?;
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(key, &projected, &facts)?;
+            self.writer.write(key, &shown, &facts)?;
         }
         Ok(())
     }
@@ -257,6 +258,7 @@ impl<'a> Replacer<'a> {
         self.count(&mut next, &mut moves, &mut done, now)?;
         let facts = self.writer.facts();
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&facts.schema_version);
         next.last_export = next.last_export.max(Some(now));

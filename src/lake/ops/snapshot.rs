@@ -13,10 +13,12 @@ use crate::feed::FeedKind;
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::layout;
 use crate::lake::manifest::metadata::ColumnInfo;
+use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::Move;
+use crate::lake::write::present::View;
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
@@ -31,6 +33,7 @@ pub struct Snapshot<'a> {
     run: RunInfo,
     columns: Vec<ColumnInfo>,
     version: u32,
+    view: View,
     writer: Writer,
     quarantine: Option<Quarantine>,
     commit_id: String,
@@ -62,6 +65,7 @@ impl<'a> Snapshot<'a> {
             run,
             columns: prepared.columns,
             version,
+            view: prepared.view,
             writer: prepared.writer,
             quarantine: Some(prepared.quarantine),
             commit_id: prepared.commit_id,
@@ -73,10 +77,15 @@ impl<'a> Snapshot<'a> {
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.usable()?;
         same_columns(&self.schema, batch)?;
-        self.writer.look(batch, 1);
-        let result = self.writer.write(UNIT, batch, &RowFacts::default());
+        let result = self.take(batch);
         self.failed = result.is_err();
         result
+    }
+
+    fn take(&mut self, batch: &RecordBatch) -> Result<()> {
+        let shown = self.view.of(batch)?;
+        self.writer.look(1, || Ok(shown.clone()))?;
+        self.writer.write(UNIT, &shown, &RowFacts::default())
     }
 
     /// Puts a row aside; it becomes visible when the snapshot is published.
@@ -142,6 +151,7 @@ impl<'a> Snapshot<'a> {
         next.current_version = Some(self.version);
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
+        done.columns = schema::changes(&next.columns, &self.columns);
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());

@@ -136,24 +136,15 @@ impl Dataset {
         next.complete_through = next.complete_through.max(through);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
+        self.put_metadata(next)
+    }
+
+    /// Replaces the metadata alone: no file comes or goes with it.
+    pub(crate) fn put_metadata(&mut self, next: Metadata) -> Result<()> {
+        self.lock.check()?;
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())
-    }
-
-    /// Takes the source's columns as they now are: `schema_version` rises to the next whole number. Gives the new one.
-    /// Files of before keep their columns.
-    pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
-        self.recover_if_needed()?;
-        self.lock.check()?;
-        let columns = schema::file_columns(&self.file_schema(schema)?, &schema.columns_types);
-        let mut next = self.metadata.clone();
-        next.describe(&self.feed);
-        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns);
-        next.checked_at = next.checked_at.max(Some(now));
-        self.committer.write_metadata(&next.text()?)?;
-        self.metadata = next;
-        Ok(self.metadata.schema_version.clone())
     }
 
     /// Recovers, where something may be unfinished.
@@ -277,27 +268,6 @@ impl Dataset {
             .next("give the feed its old partitioning back, or move the dataset's folder away to export it anew"));
         }
         Ok(())
-    }
-
-    /// The columns of the files: those of the batches, without the row's metadata where the feed does not keep it.
-    pub(crate) fn file_schema(&self, schema: &TableSchema) -> Result<arrow::datatypes::SchemaRef> {
-        schema
-            .arrow
-            .project(&self.file_indices(schema))
-            .map(std::sync::Arc::new)
-            .map_err(|e| Error::new(Kind::Bug, format!("the columns cannot be chosen: {e}")))
-    }
-
-    /// Indices, in the batches, of the columns of the files.
-    pub(crate) fn file_indices(&self, schema: &TableSchema) -> Vec<usize> {
-        let keep_all = self.feed.kind == FeedKind::Table || self.feed.row_metadata;
-        let fields = schema.arrow.fields().iter().enumerate();
-        fields
-            .filter(|(_, f)| {
-                keep_all || !matches!(f.name().as_str(), "ROWTIME" | "ROWPARTITION" | "ROWOFFSET")
-            })
-            .map(|(i, _)| i)
-            .collect()
     }
 
     /// Moves positions forward.

@@ -354,13 +354,20 @@ pub(crate) fn columns<'a>(metadata: &mut Metadata, footers: impl Iterator<Item =
     let mut by_version = BTreeMap::new();
     for footer in footers {
         let Some(version) = footer.schema_version.as_deref() else { continue };
-        by_version.insert(schema::parse_version(version), (version, footer.columns.clone()));
+        let started = footer.started.as_deref().and_then(|text| text.parse().ok());
+        // The run that brought the version is the first of those that wrote under it.
+        let entry =
+            by_version.entry(schema::parse_version(version)).or_insert((version, started, Vec::new()));
+        entry.1 = entry.1.into_iter().chain(started).min();
+        entry.2.clone_from(&footer.columns);
     }
-    for (version, seen) in by_version.into_values() {
-        metadata.columns = match schema::evolve(&metadata.columns, version, &seen) {
+    let mut major = None;
+    for ((number, _), (version, started, seen)) in by_version {
+        // A new whole number was accepted as a new beginning when it was made, whatever had changed.
+        let known = if major.replace(number) == Some(number) { &metadata.columns[..] } else { &[] };
+        metadata.columns = match schema::evolve(known, version, &seen, started) {
             Ok((columns, _)) => columns,
-            // The change was accepted when it was made: a new whole number.
-            Err(_) => seen.iter().map(|column| schema::info(column, version)).collect(),
+            Err(_) => seen.iter().map(|column| schema::info(column, version, started)).collect(),
         };
         for column in &mut metadata.columns {
             // `evolve` names the version after `version` for a column that came with it.

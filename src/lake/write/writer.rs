@@ -127,10 +127,18 @@ impl Writer {
         })
     }
 
-    /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages.
-    pub(crate) fn look(&mut self, batch: &RecordBatch, partitions: usize) {
-        self.sampler.look(batch);
+    /// Looks at rows to come, which go to so many partitions, for the choice of encodings and pages. `rows` gives them as
+    /// files hold them, and is not called once enough was seen.
+    pub(crate) fn look(
+        &mut self,
+        partitions: usize,
+        rows: impl FnOnce() -> Result<RecordBatch>,
+    ) -> Result<()> {
+        if self.sampler.wants_more() {
+            self.sampler.look(&rows()?);
+        }
         self.pages = if Self::is_scattered(partitions) { Pages::Large } else { Pages::Small };
+        Ok(())
     }
 
     /// Writes rows of one partition.

@@ -47,6 +47,7 @@ pub(super) fn choices() -> Menu {
         text,
         preview: preview.into(),
         deed: (!preview.is_empty()).then(|| Effect::Copy(preview.into())),
+        engine: None,
     };
     Menu {
         title: "Copy".into(),

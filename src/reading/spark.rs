@@ -1,0 +1,52 @@
+//! Spark. It takes `_metadata.json` in a dataset's folder for data (names that begin with `_metadata` are not hidden), so the
+//! folders of partitions are named, and `basePath` says where their columns begin. It infers numbers for these itself.
+//! Files are merged by schema always: otherwise one file decides, and which one is not said.
+
+use super::condition::Condition;
+use super::{Dataset, MetadataPlace, quote, where_clause};
+
+/// Options as name and value; the path is the last.
+fn options(dataset: &Dataset) -> Vec<(&'static str, String)> {
+    // Spark takes every path for a pattern.
+    let literal = |path: &str| quote::in_backslashes(path);
+    let mut options = vec![("mergeSchema", "true".to_owned())];
+    let path = if dataset.folder_columns().is_empty() || dataset.metadata == MetadataPlace::Apart {
+        literal(&dataset.data_folder())
+    } else {
+        options.push(("basePath", dataset.folder.clone()));
+        dataset.leaf_folders(literal)
+    };
+    options.push(("path", path));
+    options
+}
+
+pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> String {
+    let mut read = "spark.read".to_owned();
+    for (name, value) in options(dataset) {
+        let value = quote::python(&value);
+        read += &if name == "path" {
+            format!(".parquet({value})")
+        } else {
+            format!(".option(\"{name}\", {value})")
+        };
+    }
+    if let Some(condition) = condition {
+        read += &format!(".where({})", quote::python(&condition.sql()));
+    }
+    format!(
+        "from pyspark.sql import SparkSession\n\nspark = SparkSession.builder.getOrCreate()\ndf = {read}\n"
+    )
+}
+
+pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> String {
+    let view = quote::backticks(&dataset.name);
+    let options: Vec<_> = options(dataset)
+        .into_iter()
+        .map(|(name, value)| format!("{name} {}", quote::sql_backslash(&value)))
+        .collect();
+    let condition = where_clause(condition, Condition::sql);
+    format!(
+        "CREATE OR REPLACE TEMPORARY VIEW {view} USING parquet OPTIONS ({});\nSELECT * FROM {view}{condition};\n",
+        options.join(", ")
+    )
+}
