@@ -14,5 +14,5 @@ pub(crate) mod footer;
 pub(crate) mod open_file;
 pub(crate) mod preview;
 pub(crate) mod properties;
-pub(crate) mod rows;
 pub(crate) mod readers;
+pub(crate) mod rows;

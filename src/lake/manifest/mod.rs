@@ -8,8 +8,8 @@
 //! ```
 
 pub(crate) mod data_file;
-pub(crate) mod journal;
 pub(crate) mod facts;
+pub(crate) mod journal;
 pub(crate) mod metadata;
 pub(crate) mod offsets;
 pub(crate) mod proof;
