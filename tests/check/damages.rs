@@ -168,7 +168,7 @@ fn unfinished(built: &Built) {
 }
 
 /// The file again with another entry in its footer, or with rows that repeat.
-fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
+pub fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
     let entries: Vec<_> =
         builder.metadata().file_metadata().key_value_metadata().unwrap().iter().map(entry).collect();

@@ -9,6 +9,7 @@ mod command;
 mod completeness;
 mod damages;
 mod replace;
+mod share;
 mod undo;
 
 use std::collections::BTreeSet;

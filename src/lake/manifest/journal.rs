@@ -23,6 +23,8 @@ use crate::{Error, Kind, Result};
 
 /// Largest journal that is read: ten million files.
 const CAP: u64 = 4 << 30;
+/// Longest line of a commit: it names each Kafka partition.
+const LONGEST_COMMIT: u64 = 1 << 20;
 /// Characters of a line's hash, and the blank behind them.
 const HEAD: usize = 33;
 
@@ -125,7 +127,7 @@ pub(crate) fn standing(path: &Path, mark: Option<Mark>) -> Result<Standing> {
         return Ok(Standing::Lost);
     }
     // The last line before the mark says whether it is the same journal; it is short, as it ends a commit.
-    let from = bytes.saturating_sub(1 << 16);
+    let from = bytes.saturating_sub(LONGEST_COMMIT);
     let tail = fs::read_from(path, from)?.unwrap_or_default();
     let at = usize::try_from(bytes - from).unwrap_or(usize::MAX);
     let Some((before, behind)) = tail.split_at_checked(at) else { return Ok(Standing::Lost) };

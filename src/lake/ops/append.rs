@@ -56,6 +56,8 @@ pub struct Appender<'a> {
     quarantine: Quarantine,
     seen: Seen,
     read_only: ReadOnlyPartitions,
+    /// Rows put aside since the last commit because their partition is not written.
+    read_only_rows: u64,
     commit_id: String,
     failed: bool,
 }
@@ -109,6 +111,7 @@ impl<'a> Appender<'a> {
             quarantine: prepared.quarantine,
             seen: Seen::new(SEEN_RANGES),
             read_only: ReadOnlyPartitions::default(),
+            read_only_rows: 0,
             commit_id: prepared.commit_id,
             failed: false,
         })
@@ -193,6 +196,7 @@ impl<'a> Appender<'a> {
             let rows = runs.remove(&key).unwrap_or_default();
             let rows: Vec<_> =
                 rows.into_iter().flat_map(|(start, len)| start..start + len).map(|row| (row, None)).collect();
+            self.read_only_rows += rows.len() as u64;
             let kept = content(batch, &rows)?;
             let (partitions, offsets, _) = self.meta_of(batch)?;
             for ((row, _), raw) in rows.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
@@ -262,6 +266,7 @@ impl<'a> Appender<'a> {
             rows: numbers.rows + self.scatter.rows(),
             memory: numbers.memory + self.scatter.bytes(),
             quarantined: self.quarantine.rows(),
+            read_only: self.read_only_rows,
             ..numbers
         }
     }
@@ -341,6 +346,7 @@ impl<'a> Appender<'a> {
         }
         self.dataset.needs_recovery = true;
         self.seen.clear();
+        self.read_only_rows = 0;
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
         self.writer.set_facts(facts);

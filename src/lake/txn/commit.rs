@@ -164,7 +164,8 @@ impl Committer {
             self.fs.sync_dir(folder)?;
         }
         let lines = &intent.journal;
-        if !lines.text.is_empty() {
+        // A journal that is shorter than it was is lost: it is made anew by the next start, and no hole is left in this one.
+        if fs::size_of(&self.journal())?.unwrap_or(0) >= lines.from {
             self.fs.write_at(
                 &self.journal(),
                 lines.from,

@@ -213,10 +213,9 @@ impl Dataset {
             return Ok((self.write_counted(counted)?, Some(why)));
         }
         if standing == Standing::Lost {
-            // The metadata is right; of files that no record names, none is made up.
-            let journal = journal::read(&path)?.unwrap_or_default();
-            metadata.journal = journal.mark;
-            self.committer.write_metadata(&metadata.text()?)?;
+            // The metadata is right, and the files are listed anew: what is not known any more is their hashes.
+            let files = rebuild::list(dir, &metadata)?;
+            metadata = self.write_counted(Counted { metadata, files })?;
         }
         Ok((metadata, None))
     }

@@ -90,6 +90,13 @@ pub(crate) fn adopt(dir: &Path, known: &Metadata) -> Result<Counted> {
     Ok(counted)
 }
 
+/// A record of every data file that is there, for `known`, metadata that is right.
+pub(crate) fn list(dir: &Path, known: &Metadata) -> Result<Vec<DataFile>> {
+    let journal = journal::read(&layout::journal(dir))?.unwrap_or_default();
+    let index = journal.by_name();
+    Ok(present(dir, known)?.0.iter().map(|file| file.record(&index)).collect())
+}
+
 /// Rows of files that the journal lists and that are not there, by partition.
 fn missing_rows(journal: &Journal, files: &[Present]) -> BTreeMap<String, u64> {
     let there: BTreeSet<String> = files.iter().map(Present::relative).collect();

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use parquet::schema::types::ColumnDescPtr;
 
 use crate::lake::RollReasons;
@@ -324,6 +323,7 @@ impl Writer {
         crate::lake::WriterStats {
             rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(OpenFile::rows)).sum(),
             quarantined: 0,
+            read_only: 0,
             bytes_out: self.closed.iter().map(|f| f.bytes).sum::<u64>() + open_bytes as u64,
             open_files: self.open.len(),
             closed_files: self.closed.len(),
