@@ -434,31 +434,3 @@ fn at_the_floor_nothing_is_written_and_nothing_lost() {
     assert_eq!(error.kind(), Kind::DiskFull);
     assert!(error.to_string().contains("only 100 MiB are free, and 101 MiB are to stay free"), "{error}");
 }
-
-#[test]
-fn late_rows_of_a_year_behind_a_link_are_put_aside_and_hold_up_no_other_day() {
-    let root = tempfile::tempdir().unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let old = T0 - 200 * DAY;
-    let first = [(0, 0, old), (0, 1, T0)];
-    let mut dataset = open(root.path(), &stream_feed());
-    let dir = dataset.dir().to_owned();
-    append(&mut dataset, &first, "r1").unwrap();
-    drop(dataset);
-    std::fs::rename(dir.join("year=2024"), elsewhere.path().join("year=2024")).unwrap();
-    std::os::unix::fs::symlink(elsewhere.path().join("year=2024"), dir.join("year=2024")).unwrap();
-    let mut dataset = open(root.path(), &stream_feed());
-    let mut appender = dataset.appender(&stream_schema(), run("r2")).unwrap();
-    let late = [(0, 2, old), (0, 3, T0 + DAY)];
-    appender.write(&batch(&late)).unwrap();
-    let stats = appender.stats();
-    assert_eq!((stats.rows, stats.quarantined, stats.read_only), (1, 1, 1));
-    let done = appender.commit(commit_after(&late)).unwrap();
-    drop(appender);
-    assert_eq!((done.rows, done.quarantined), (1, 1));
-    assert_eq!(dataset.metadata().positions[&0], 4);
-    let kept = std::fs::read_dir(dir.join("_quarantine")).unwrap().next().unwrap().unwrap().path();
-    let kept = std::fs::read_to_string(kept).unwrap();
-    assert!(kept.contains("year=2024/month=06/day=15 is a link") && kept.contains("ROWOFFSET"), "{kept}");
-    assert_eq!(usage(&dir).unwrap().iter().filter(|p| p.agrees()).count(), 3, "the linked year is counted");
-}

@@ -10,7 +10,7 @@ use std::path::Path;
 use lake_support::*;
 use lakehand::feed::Feed;
 use lakehand::lake::verify::{Options, check, repair};
-use lakehand::lake::{Dataset, Lake, PartitionUsage, Quarantined, read_metadata, usage};
+use lakehand::lake::{Dataset, Faults, Lake, Op, PartitionUsage, Quarantined, read_metadata, usage};
 use lakehand::{Kind, Result};
 
 /// Does `work` on a copy of `base` stopped before operation 0, 1, 2, … until it is no longer stopped; calls `check`
@@ -370,4 +370,68 @@ fn lost_or_damaged_metadata_is_rebuilt_from_the_footers() {
     let error = Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
     assert_eq!(error.kind(), Kind::Damaged);
     assert!(error.to_string().contains("data_20250101_000001-r1_1.parquet"), "{error}");
+}
+
+#[test]
+fn late_rows_of_a_year_behind_a_link_are_put_aside_and_hold_up_no_other_day() {
+    let root = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let old = T0 - 200 * DAY;
+    let first = [(0, 0, old), (0, 1, T0)];
+    let mut dataset = open(root.path(), &stream_feed());
+    let dir = dataset.dir().to_owned();
+    append(&mut dataset, &first, "r1").unwrap();
+    drop(dataset);
+    std::fs::rename(dir.join("year=2024"), elsewhere.path().join("year=2024")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("year=2024"), dir.join("year=2024")).unwrap();
+    let mut dataset = open(root.path(), &stream_feed());
+    let mut appender = dataset.appender(&stream_schema(), run("r2")).unwrap();
+    let late = [(0, 2, old), (0, 3, T0 + DAY)];
+    appender.write(&batch(&late)).unwrap();
+    let stats = appender.stats();
+    assert_eq!((stats.rows, stats.quarantined, stats.read_only), (1, 1, 1));
+    let done = appender.commit(commit_after(&late)).unwrap();
+    drop(appender);
+    assert_eq!((done.rows, done.quarantined), (1, 1));
+    assert_eq!(dataset.metadata().positions[&0], 4);
+    let kept = std::fs::read_dir(dir.join("_quarantine")).unwrap();
+    let kept: String = kept.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(kept.contains("year=2024/month=06/day=15 is a link") && kept.contains("ROWOFFSET"), "{kept}");
+    assert_eq!(usage(&dir).unwrap().iter().filter(|p| p.agrees()).count(), 3, "the linked year is counted");
+}
+
+/// Bytes of the files that are synced.
+#[derive(Default)]
+struct Synced(std::sync::atomic::AtomicU64);
+
+impl Faults for Synced {
+    fn before(&self, op: Op, path: &std::path::Path) -> std::io::Result<()> {
+        if op == Op::Sync {
+            let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
+            self.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_commit_writes_the_metadata_once_and_appends_to_the_journal() {
+    let root = tempfile::tempdir().unwrap();
+    let synced = std::sync::Arc::new(Synced::default());
+    let lake = Lake::with_faults(root.path(), synced.clone());
+    let mut dataset = Dataset::open(&lake, &stream_feed(), limits(), owner()).unwrap();
+    let many: Vec<Row> = (0..300).map(|o| (0, o, T0 + o * DAY)).collect();
+    append(&mut dataset, &many, "r1").unwrap();
+    let journal = |dataset: &Dataset| std::fs::read(dataset.dir().join("_journal")).unwrap();
+    let before = journal(&dataset);
+    synced.0.store(0, std::sync::atomic::Ordering::Relaxed);
+    append(&mut dataset, &[(0, 300, T0)], "r2").unwrap();
+    let after = journal(&dataset);
+    assert!(after.starts_with(&before), "the journal is only appended to");
+    let metadata = std::fs::metadata(dataset.dir().join("_metadata.json")).unwrap().len();
+    let data = dataset.metadata().runs.last().unwrap().bytes;
+    let written = synced.0.load(std::sync::atomic::Ordering::Relaxed) - data;
+    // The journal is synced whole by its size, the intent is small.
+    let rest = after.len() as u64 + 8192;
+    assert!(written < metadata + rest, "{written} bytes for metadata of {metadata} and a journal of {rest}");
 }

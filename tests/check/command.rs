@@ -274,7 +274,11 @@ fn a_year_on_another_disk_is_read_and_counted_and_holds_up_no_other_day() {
     let server = Server::with_rows(2_000);
     let project = exported(&server);
     let dir = project.stream("transaction_stream");
-    let year = fs::read_dir(&dir).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_dir() && p.to_str().unwrap().contains("year=")).unwrap();
+    let year = fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.is_dir() && p.to_str().unwrap().contains("year="))
+        .unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
     let moved = elsewhere.path().join(year.file_name().unwrap());
     // Another file system is not needed: a link is refused for writing, wherever it leads.

@@ -26,7 +26,7 @@ fn no_edited_field_of_the_metadata_makes_a_repair_move_a_file() {
         ("partitioning", json!("version")),
         ("partition_columns", json!(["year"])),
         ("partition_columns", json!(["year", "month", "day", "hour"])),
-        ("timezone", json!("Pacific/Auckland")),
+        ("timezone", json!("America/New_York")),
         ("timestamp_column", json!("NAME")),
         ("commit_seq", json!(0)),
         ("commit_seq", json!(99)),

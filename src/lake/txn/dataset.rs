@@ -210,6 +210,10 @@ impl Dataset {
             let why =
                 format!("it ended with commit {}, and files of later ones are there", metadata.commit_seq);
             let counted = rebuild::adopt(dir, &metadata)?;
+            if standing == Standing::Same && counted.metadata.commit_seq == metadata.commit_seq {
+                // Only the name says so: the file is not ours, or tells too little. A check says which.
+                return Ok((metadata, None));
+            }
             return Ok((self.write_counted(counted)?, Some(why)));
         }
         if standing == Standing::Lost {

@@ -194,6 +194,11 @@ impl Scan {
     }
 
     fn look_at_intent(&mut self) -> Result<()> {
+        // Nothing is read through a link in its place.
+        let staging = self.dir.join(layout::STAGING);
+        if !fs::stat(&staging)?.is_some_and(|stat| stat.is_dir) {
+            return Ok(());
+        }
         let committer = Committer {
             fs: fs::Fs::default(),
             dir: self.dir.clone(),
@@ -209,9 +214,7 @@ impl Scan {
             Err(e) if e.kind() == Kind::Damaged => Intent::Broken(e.what().to_owned()),
             Err(e) => return Err(e),
         };
-        let staging = self.dir.join(layout::STAGING);
-        let is_real = fs::stat(&staging)?.is_some_and(|stat| stat.is_dir);
-        let mut folders = if is_real { vec![staging] } else { Vec::new() };
+        let mut folders = vec![staging];
         while let Some(folder) = folders.pop() {
             for entry in fs::list(&folder)? {
                 if entry.is_dir {

@@ -118,7 +118,6 @@ impl Verdict<'_> {
             return self.damage(K::StaleMetadata, layout::METADATA, what, Some(Repair::Recount));
         }
         self.journal();
-        self.columns(metadata);
         if kind == "stream" {
             if self.stale(metadata) {
                 return;
@@ -127,6 +126,7 @@ impl Verdict<'_> {
         } else {
             order::versions(self, metadata);
         }
+        self.columns(metadata);
         counts::compare(self, metadata);
         order::quarantine(self, metadata);
     }
@@ -156,7 +156,8 @@ impl Verdict<'_> {
     /// The file has another size than its record says.
     fn resized(&self, file: &DataFile) -> Option<String> {
         let record = self.scan.journal.files.get(&file.relative())?;
-        (record.bytes != file.bytes).then(|| {
+        let is_same = file.sound().is_some_and(|footer| footer.commit.as_ref() == Some(&record.commit));
+        (is_same && record.bytes != file.bytes).then(|| {
             format!("it has {} bytes, and {} were written: its content is another", file.bytes, record.bytes)
         })
     }
