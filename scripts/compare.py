@@ -1,8 +1,8 @@
 """The same rows into partitioned Parquet: lakehand, DuckDB, Polars.
 
-    target/interop/bin/python scripts/compare.py BENCH [--sets flat,nested] [--rows N] [--runs 5] [--threads 1]
+    target/python/bin/python scripts/compare.py BENCH [--sets flat,nested] [--rows N] [--runs 5] [--threads 1]
 
-BENCH is the program that `cargo bench --bench lake --no-run` names. Needs the packages of interop-requirements.txt.
+BENCH is the program that `cargo bench --bench lake --no-run` names. Needs the packages of requirements.txt.
 
 Every run is a process of its own, pinned to as many CPUs as it has threads; the programs take turns, so that what else
 the machine does meets all of them. Measured are CPU seconds (user and system), wall time, peak memory and the bytes of

@@ -120,7 +120,7 @@ def main():
         *found, rows = check_table(lake / "tables" / table, column, transactions)
         print(f"{table}: {rows} rows; lost {found[0]}, doubled {found[1]}, wrong {found[2]}")
         total = [a + b for a, b in zip(total, found)]
-    left = [p for p in lake.glob("*/*/_staging/*")]
+    left = [p for p in lake.glob("_lakehand/*/*/staging/*")]
     total[2] += len(left)
     print(f"kills={kills} lost={total[0]} doubled={total[1]} wrong={total[2]}")
     return 1 if any(total) else 0

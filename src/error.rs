@@ -34,6 +34,8 @@ pub enum Kind {
     Schema,
     /// More rows than allowed could not be decoded.
     Quarantine,
+    /// Something waits for a decision of the operator; what was there before stays as it was. Exit 1.
+    Held,
     /// Another process holds the dataset. Exit 4.
     Locked,
     /// The lake on disk is not what its records say. Exit 5.
@@ -68,6 +70,7 @@ impl Kind {
             | Self::Refused
             | Self::Schema
             | Self::Quarantine
+            | Self::Held
             | Self::Locked
             | Self::Damaged
             | Self::Io => Class::Feed,
@@ -91,6 +94,7 @@ impl Kind {
             Self::Garbled => "garbled",
             Self::Schema => "schema",
             Self::Quarantine => "quarantine",
+            Self::Held => "held",
             Self::Locked => "locked",
             Self::Damaged => "damaged",
             Self::Io => "io",
@@ -101,6 +105,34 @@ impl Kind {
     }
 }
 
+/// Text that may hold values of a row: a piece of an answer, a key of a map, a primary key.
+///
+/// It has no `Display`, so it cannot come into a log, a terminal, the screen or an error's text by formatting. The one way
+/// out is [`RowText::shown`], which asks who may read the feed's data.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RowText(String);
+
+/// What stands in the place of a text that is not shown.
+const HIDDEN: &str = "(not shown: the feed is restricted)";
+
+impl RowText {
+    /// Text with values in it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text where it may be shown, because everybody may read the feed's data; else a word that it is not shown.
+    pub fn shown(&self, may_show: bool) -> &str {
+        if may_show { &self.0 } else { HIDDEN }
+    }
+}
+
+impl fmt::Debug for RowText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RowText({} bytes)", self.0.len())
+    }
+}
+
 /// What happened, where, and what to do next.
 pub struct Error(Box<Inner>);
 
@@ -108,6 +140,7 @@ struct Inner {
     kind: Kind,
     what: String,
     place: Vec<(&'static str, String)>,
+    quotes: Vec<(&'static str, RowText)>,
     next: Option<String>,
     retry_after: Option<std::time::Duration>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -120,6 +153,7 @@ impl Error {
             kind,
             what: what.into(),
             place: Vec::new(),
+            quotes: Vec::new(),
             next: None,
             retry_after: None,
             source: None,
@@ -139,6 +173,25 @@ impl Error {
     #[must_use]
     pub fn at(mut self, what: &'static str, value: impl fmt::Display) -> Self {
         self.0.place.push((what, value.to_string()));
+        self
+    }
+
+    /// Adds a piece of a row. It is never part of the text before [`Error::reveal`] was called.
+    #[must_use]
+    pub fn quote(mut self, what: &'static str, text: RowText) -> Self {
+        self.0.quotes.push((what, text));
+        self
+    }
+
+    /// Makes the pieces of rows part of the text where they may be shown, because everybody may read the feed's data; else
+    /// drops them.
+    #[must_use]
+    pub fn reveal(mut self, may_show: bool) -> Self {
+        for (what, text) in std::mem::take(&mut self.0.quotes) {
+            if may_show {
+                self.0.place.push((what, text.0));
+            }
+        }
         self
     }
 
@@ -241,6 +294,15 @@ mod tests {
             "a row has 3 values where the header names 4 columns (line 17, feed payments); the read is tried again"
         );
         assert_eq!(error.class(), Class::Retry);
+    }
+
+    #[test]
+    fn values_of_a_row_are_told_only_where_everybody_may_read_them() {
+        let error = || Error::new(Kind::Garbled, "a line is no element").quote("text", RowText::new("iban"));
+        assert!(!format!("{} {:?}", error(), error()).contains("iban"));
+        assert!(!error().reveal(false).to_string().contains("iban"));
+        assert!(error().reveal(true).to_string().ends_with("(text iban)"));
+        assert!(!format!("{:?}", RowText::new("iban")).contains("iban"));
     }
 
     #[test]

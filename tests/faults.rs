@@ -75,7 +75,10 @@ fn a_bad_row_goes_to_quarantine_with_its_position_and_is_counted() {
     let dir = project.stream("transaction_stream");
     assert_eq!(row_count(&dir), 1_999);
     assert_eq!(metadata(&dir)["quarantined_records"], 1);
-    let quarantine: Vec<_> = std::fs::read_dir(dir.join("_quarantine")).unwrap().collect();
+    let quarantine: Vec<_> =
+        std::fs::read_dir(project.path().join("data_lake/_lakehand/streams/transaction_stream/quarantine"))
+            .unwrap()
+            .collect();
     assert_eq!(quarantine.len(), 1);
     let line = std::fs::read_to_string(quarantine[0].as_ref().unwrap().path()).unwrap();
     let bad: serde_json::Value = serde_json::from_str(line.trim()).unwrap();
@@ -139,7 +142,7 @@ fn exit_codes_tell_what_went_wrong() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let lock = project.stream("transaction_stream").join("_lock");
+    let lock = project.path().join("data_lake/_lakehand/streams/transaction_stream/lock");
     support::wait_until("the first export holds the lock", || {
         std::fs::read_to_string(&lock).is_ok_and(|text| text.contains(&child.id().to_string()))
             && server

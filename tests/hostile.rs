@@ -74,10 +74,16 @@ fn nothing_is_written_through_a_link() {
     for (link, is_file) in [
         ("streams", false),
         ("streams/transaction_stream", false),
-        ("streams/transaction_stream/_staging", false),
+        ("_lakehand", false),
+        ("_lakehand/streams", false),
+        ("_lakehand/streams/transaction_stream", false),
+        ("_lakehand/streams/transaction_stream/staging", false),
         ("streams/transaction_stream/year=2025", false),
+        ("_lakehand/streams/transaction_stream/quarantine", false),
+        ("streams/transaction_stream/_staging", false),
         ("streams/transaction_stream/_quarantine", false),
         ("streams/transaction_stream/_metadata.json", true),
+        ("_lakehand/streams/transaction_stream/lock", true),
         ("streams/transaction_stream/_lock", true),
     ] {
         let project = Project::on(&server.url());

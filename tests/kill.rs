@@ -34,7 +34,7 @@ fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     assert_each_offset_once(&project.stream("transaction_stream"), truth.datasets["TRANSACTION_STREAM"].rows);
     let rows = truth.datasets["PAYMENT_METHOD_TOTALS"].rows;
     assert_eq!(row_count(&project.table("payment_method_totals")), rows);
-    let staging = project.stream("transaction_stream").join("_staging");
+    let staging = project.path().join("data_lake/_lakehand/streams/transaction_stream/staging");
     let left = std::fs::read_dir(&staging).map_or(0, Iterator::count);
     assert_eq!(left, 0, "staging is empty after a clean run");
 }

@@ -43,7 +43,7 @@ fn thirty_days_in_order_are_thirty_files() {
     assert_eq!((metadata.total_records, metadata.partitions.len()), (6000, 30));
     assert_eq!(metadata.positions, BTreeMap::from([(0, 6000)]));
     assert!(usage(&dir).unwrap().iter().all(lakehand::lake::PartitionUsage::agrees));
-    assert_eq!(std::fs::read_dir(dir.join("_staging")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(books(&dir).join("staging")).unwrap().count(), 0);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn rows_without_a_date_and_bad_rows_are_kept_beside_the_data_once() {
     assert_eq!((done.rows, done.quarantined), (2, 2));
     drop(appender);
     assert_eq!(dataset.metadata().quarantined_records, 2);
-    let file = dataset.dir().join("_quarantine/20250210_000001-r1.jsonl");
+    let file = books(dataset.dir()).join("quarantine/20250210_000001-r1.jsonl");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
     let lines: Vec<serde_json::Value> = std::fs::read_to_string(&file)
         .unwrap()
@@ -394,7 +394,7 @@ fn a_disk_that_is_full_in_the_midst_of_a_file_is_told_from_other_faults() {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), Kind::DiskFull, "{error}");
     appender.abandon().unwrap();
-    assert_eq!(std::fs::read_dir(dataset.dir().join("_staging")).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(books(dataset.dir()).join("staging")).unwrap().count(), 0);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn at_every_instant(
             let _ = Dataset::open(&Lake::with_faults(copy.path(), stop), feed, limits(), owner());
         }
         let dataset = open(copy.path(), feed);
-        let left = std::fs::read_dir(dataset.dir().join("_staging")).unwrap().count();
+        let left = std::fs::read_dir(books(dataset.dir()).join("staging")).unwrap().count();
         assert_eq!(left, 0, "staging is empty after recovery (stop before operation {n})");
         let told = usage(dataset.dir()).unwrap();
         assert!(told.iter().all(PartitionUsage::agrees), "stop before operation {n}: {told:?}");
@@ -51,9 +51,9 @@ fn at_every_instant(
     }
 }
 
-/// Rows in `_quarantine/`.
+/// Rows in quarantine.
 fn quarantined(dir: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(dir.join("_quarantine")) else { return 0 };
+    let Ok(entries) = std::fs::read_dir(books(dir).join("quarantine")) else { return 0 };
     entries.map(|e| std::fs::read_to_string(e.unwrap().path()).unwrap().lines().count() as u64).sum()
 }
 
@@ -176,7 +176,7 @@ fn an_intent_that_was_changed_is_damage_and_its_commit_is_given_up() {
     let all = days(2, 10);
     let root = tempfile::tempdir().unwrap();
     decided(root.path(), &all);
-    let intent = |root: &Path| root.join("streams/events/_staging/intent.json");
+    let intent = |root: &Path| root.join("_lakehand/streams/events/staging/intent.json");
     let whole = std::fs::read(intent(root.path())).unwrap();
     let mut changed: Vec<Vec<u8>> =
         [0, 1, 16, 33, whole.len() / 2, whole.len() - 1].map(|cut| whole[..cut].to_vec()).into();
@@ -214,7 +214,7 @@ fn half_of_the_first_commit_proves_its_prefix_and_the_rest_is_read_again() {
         let dir = dataset.dir().to_owned();
         drop(dataset);
         std::fs::remove_file(dir.join("_metadata.json")).unwrap();
-        std::fs::remove_file(dir.join("_journal")).unwrap();
+        std::fs::remove_file(books(&dir).join("journal")).unwrap();
         if let Some(lost) = lost {
             std::fs::remove_file(dir.join(&data_files(&dir)[lost])).unwrap();
         }
@@ -246,13 +246,13 @@ fn metadata_from_a_backup_is_noticed_and_nothing_is_doubled() {
         let mut dataset = open(root.path(), &stream_feed());
         let dir = dataset.dir().to_owned();
         append(&mut dataset, &all[..20], "r1").unwrap();
-        let backup = ["_metadata.json", "_journal"].map(|name| std::fs::read(dir.join(name)).unwrap());
+        let backup = [dir.join("_metadata.json"), books(&dir).join("journal")].map(|path| std::fs::read(path).unwrap());
         append(&mut dataset, &all[20..40], "r2").unwrap();
         let after = dataset.metadata().clone();
         drop(dataset);
         std::fs::write(dir.join("_metadata.json"), &backup[0]).unwrap();
         if !with_journal {
-            std::fs::write(dir.join("_journal"), &backup[1]).unwrap();
+            std::fs::write(books(&dir).join("journal"), &backup[1]).unwrap();
         }
         let mut dataset = open(root.path(), &stream_feed());
         assert!(dataset.recovery().rebuilt_metadata.is_some());
@@ -277,7 +277,7 @@ fn decided(root: &Path, all: &[Row]) {
         let lake = Lake::with_faults(root, StopAt::operation(n));
         let _ = Dataset::open(&lake, &stream_feed(), limits(), owner())
             .and_then(|mut dataset| append(&mut dataset, all, "r1"));
-        if root.join("streams/events/_staging/intent.json").exists() {
+        if root.join("_lakehand/streams/events/staging/intent.json").exists() {
             return;
         }
     }
@@ -297,7 +297,7 @@ fn a_decided_commit_is_finished_at_the_next_start() {
 fn a_commit_that_cannot_be_finished_names_the_files() {
     let root = tempfile::tempdir().unwrap();
     decided(root.path(), &days(2, 10));
-    let staged = root.path().join("streams/events/_staging/r1/000001.parquet");
+    let staged = root.path().join("_lakehand/streams/events/staging/r1/000001.parquet.staged");
     std::fs::remove_file(&staged).unwrap();
     let open_again =
         || Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
@@ -320,13 +320,13 @@ fn an_intent_cannot_reach_outside() {
     let hash = |bytes: &[u8]| format!("{:032x}", twox_hash::xxhash3_128::Hasher::oneshot(bytes));
     let body = serde_json::json!({
         "commit": "1-x",
-        "moves": [{"from": "../../victim", "to": "taken", "bytes": 1, "rows": 0}],
+        "moves": [{"from": "data/../../victim", "to": "data/taken", "bytes": 1, "rows": 0}],
         "metadata": {"bytes": 2, "hash": hash(metadata)},
         "journal": {"from": 0, "text": ""},
     })
     .to_string();
-    let staging = root.path().join("streams/events/_staging");
-    std::fs::write(staging.join("metadata.json"), metadata).unwrap();
+    let staging = root.path().join("_lakehand/streams/events/staging");
+    std::fs::write(staging.join("next-metadata.json"), metadata).unwrap();
     std::fs::write(staging.join("intent.json"), format!("{}\n{body}\n", hash(body.as_bytes()))).unwrap();
     let error = Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
     assert_eq!(error.kind(), Kind::Damaged);
@@ -361,7 +361,7 @@ fn lost_or_damaged_metadata_is_rebuilt_from_the_footers() {
             (after.total_records, after.total_bytes, after.commit_seq, after.schema_version),
             (before.total_records, before.total_bytes, before.commit_seq, before.schema_version.clone())
         );
-        assert_eq!(dir.join("_metadata.json.damaged-20250101T000000Z").exists(), text.is_some());
+        assert_eq!(books(&dir).join("damaged/metadata-20250101T000000Z.json").exists(), text.is_some());
     }
     // A file that is no Parquet file: nothing is guessed.
     std::fs::remove_file(&path).unwrap();
@@ -394,7 +394,7 @@ fn late_rows_of_a_year_behind_a_link_are_put_aside_and_hold_up_no_other_day() {
     drop(appender);
     assert_eq!((done.rows, done.quarantined), (1, 1));
     assert_eq!(dataset.metadata().positions[&0], 4);
-    let kept = std::fs::read_dir(dir.join("_quarantine")).unwrap();
+    let kept = std::fs::read_dir(books(&dir).join("quarantine")).unwrap();
     let kept: String = kept.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     assert!(kept.contains("year=2024/month=06/day=15 is a link") && kept.contains("ROWOFFSET"), "{kept}");
     assert_eq!(usage(&dir).unwrap().iter().filter(|p| p.agrees()).count(), 3, "the linked year is counted");
@@ -422,7 +422,7 @@ fn a_commit_writes_the_metadata_once_and_appends_to_the_journal() {
     let mut dataset = Dataset::open(&lake, &stream_feed(), limits(), owner()).unwrap();
     let many: Vec<Row> = (0..300).map(|o| (0, o, T0 + o * DAY)).collect();
     append(&mut dataset, &many, "r1").unwrap();
-    let journal = |dataset: &Dataset| std::fs::read(dataset.dir().join("_journal")).unwrap();
+    let journal = |dataset: &Dataset| std::fs::read(books(dataset.dir()).join("journal")).unwrap();
     let before = journal(&dataset);
     synced.0.store(0, std::sync::atomic::Ordering::Relaxed);
     append(&mut dataset, &[(0, 300, T0)], "r2").unwrap();

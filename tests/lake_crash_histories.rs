@@ -225,7 +225,7 @@ impl World {
         prop_assert_eq!(&dataset.metadata().positions, &self.next);
         let told = usage(dataset.dir()).unwrap();
         prop_assert!(told.iter().all(PartitionUsage::agrees), "{:?}", told);
-        prop_assert_eq!(std::fs::read_dir(dataset.dir().join("_staging")).unwrap().count(), 0);
+        prop_assert_eq!(std::fs::read_dir(books(dataset.dir()).join("staging")).unwrap().count(), 0);
         Ok(())
     }
 }

@@ -59,7 +59,7 @@ fn check_whole(root: &Path, feed: &Feed, when: &str) {
         Ok(dataset) => dataset,
         Err(error) => panic!("{when}: {error}"),
     };
-    let left = std::fs::read_dir(dataset.dir().join("_staging")).unwrap().count();
+    let left = std::fs::read_dir(books(dataset.dir()).join("staging")).unwrap().count();
     assert_eq!(left, 0, "{when}: staging is empty");
     let told = usage(dataset.dir()).unwrap();
     assert!(told.iter().all(PartitionUsage::agrees), "{when}: {told:?}");

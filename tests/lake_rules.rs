@@ -41,7 +41,7 @@ fn the_second_handle_is_told_who_holds_the_dataset() {
     let error = again().err().unwrap();
     assert_eq!(error.kind(), Kind::Locked);
     assert!(
-        error.to_string().contains("lakehand test (process 4711 on here) since 2025-01-01T00:00:00Z"),
+        error.to_string().contains("lakehand test (process 4711 on here) since 2025-04-11T00:00:00Z"),
         "{error}"
     );
     // Another dataset of the lake is free.
@@ -98,9 +98,9 @@ fn the_umask_does_not_matter() {
     let expected = [
         ("streams", 0o755),
         ("streams/events", 0o750),
-        ("streams/events/_lock", 0o640),
+        ("_lakehand/streams/events/lock", 0o640),
         ("streams/events/_metadata.json", 0o640),
-        ("streams/events/_staging", 0o700),
+        ("_lakehand/streams/events/staging", 0o700),
         ("streams/events/year=2025", 0o750),
         ("streams/events/year=2025/month=01/day=01", 0o750),
         ("streams/events/year=2025/month=01/day=01/data_20250101_000001-r1_1.parquet", 0o640),
@@ -322,7 +322,7 @@ fn a_lost_lock_file_stops_the_commit() {
     let dir = dataset.dir().to_owned();
     let mut appender = dataset.appender(&stream_schema(), run("r1")).unwrap();
     appender.write(&batch(&[(0, 0, T0)])).unwrap();
-    std::fs::remove_file(dir.join("_lock")).unwrap();
+    std::fs::remove_file(books(&dir).join("lock")).unwrap();
     let second = open(root.path(), &stream_feed());
     assert_eq!(appender.commit(commit_after(&[(0, 0, T0)])).unwrap_err().kind(), Kind::Locked);
     drop(appender);

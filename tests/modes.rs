@@ -25,7 +25,7 @@ impl Watcher {
     fn look(&self) {
         let mut seen = self.seen.lock().unwrap();
         seen.0 += 1;
-        let mut paths = vec![self.dir.clone()];
+        let mut paths = vec![self.dir.clone(), books(&self.dir)];
         while let Some(path) = paths.pop() {
             let Ok(found) = std::fs::symlink_metadata(&path) else { continue };
             let mode = found.mode() & 0o7777;
@@ -33,7 +33,7 @@ impl Watcher {
             if mode & !widest != 0 {
                 seen.1.insert(format!("{} has {mode:o}", path.display()));
             }
-            if path.ends_with("_staging") && mode & 0o077 != 0 {
+            if path.ends_with("staging") && mode & 0o077 != 0 {
                 seen.1.insert(format!("staging has {mode:o}"));
             }
             if found.is_dir() {

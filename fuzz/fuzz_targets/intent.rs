@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let root = lake::scratch();
-    let staging = root.join("streams/events/_staging/r1");
+    let staging = root.join("_lakehand/streams/events/staging/r1");
     std::fs::create_dir_all(&staging).unwrap();
     std::fs::write(staging.join("a"), b"12345").unwrap();
     std::fs::write(root.join("victim"), b"12345").unwrap();
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
         .iter()
         .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
     let text = [format!("{hash:016x}\n").as_bytes(), data, b"\n"].concat();
-    std::fs::write(root.join("streams/events/_staging/intent.json"), text).unwrap();
+    std::fs::write(root.join("_lakehand/streams/events/staging/intent.json"), text).unwrap();
     let _ = Dataset::open(&lake::at(&root), &lake::feed(), lake::limits(), lake::owner());
     assert_eq!(std::fs::read(root.join("victim")).unwrap(), b"12345");
     let names: Vec<_> = std::fs::read_dir(&root).unwrap().map(|e| e.unwrap().file_name()).collect();

@@ -24,7 +24,7 @@ pub(super) struct CheckArgs {
     /// Every feed, archived ones too, and datasets that no feed names
     #[arg(long, conflicts_with = "feeds")]
     all: bool,
-    /// Mend what can be mended; what does not belong into the data goes to `_damaged/`, nothing is deleted
+    /// Mend what can be mended; what does not belong into the data goes to `_lakehand/…/damaged/`, nothing is deleted
     #[arg(long)]
     repair: bool,
     /// With --repair: go on although more than a tenth of a dataset's rows would be taken from readers
@@ -47,6 +47,7 @@ struct Totals {
     leftovers: u64,
     notes: u64,
     repaired: u64,
+    lost: u64,
     failures: Vec<Kind>,
 }
 
@@ -78,7 +79,13 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
         }
     }
     end(args, &totals);
-    Ok(Exit::of_run(false, &totals.failures))
+    Ok(totals.exit())
+}
+
+impl Totals {
+    fn exit(&self) -> Exit {
+        Exit::of_run(false, &self.failures).or_lost(self.lost > 0)
+    }
 }
 
 /// One feed a dataset, archived ones too: their data stays in the lake.
@@ -157,6 +164,7 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
         totals.failures.push(Kind::Damaged);
     }
     totals.datasets += 1;
+    totals.lost += report.lost;
     totals.files += report.files;
     totals.rows += report.rows;
     sum_up(feed, &report, args.json);
@@ -191,9 +199,14 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
             "repair": repair,
         }));
     }
-    let path = if finding.path.is_empty() { String::new() } else { format!("/{}", finding.path) };
+    // What is in the books has a path of its own.
+    let place = match finding.path.as_str() {
+        "" => finding.dataset.clone(),
+        path if path.split('/').any(|part| part.starts_with("_lakehand")) => path.to_owned(),
+        path => format!("{}/{path}", finding.dataset),
+    };
     let word = if repaired { "repaired" } else { finding.severity.word() };
-    say(&format!("{}{path}: {word}: {}: {}", finding.dataset, finding.kind.word(), finding.what));
+    say(&format!("{place}: {word}: {}: {}", finding.kind.word(), finding.what));
     if let (Some(repair), false) = (repair, repaired) {
         say(&format!("    --repair would {repair}"));
     }
@@ -215,16 +228,19 @@ fn sum_up(feed: &Feed, report: &Report, json: bool) {
 }
 
 fn end(args: &CheckArgs, totals: &Totals) {
-    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, failures } = totals;
+    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, lost, .. } = totals;
     if args.json {
         return say_json(&json!({
             "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
-            "notes": notes, "repaired": repaired, "exit": Exit::of_run(false, failures).code(),
+            "notes": notes, "repaired": repaired, "lost": lost, "exit": totals.exit().code(),
         }));
     }
     let mut line = format!(
         "{datasets} datasets, {rows} rows in {files} files: {damage} damaged, {leftovers} left over, {notes} notes"
     );
+    if *lost > 0 {
+        line += &format!(", {lost} records known to be lost");
+    }
     if args.repair {
         line += &format!(", {repaired} repaired");
     } else if damage + leftovers > 0 {

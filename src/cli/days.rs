@@ -43,6 +43,11 @@ pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
             say(&format!("    {line}"));
         }
     }
+    for set in sets.iter().filter(|set| set.is_retained()) {
+        if !days.iter().any(|day| day.partition == set.partition) {
+            say(&format!("{:<36} {}", set.partition, set_line(set)));
+        }
+    }
     say(&match through {
         Some(through) => format!("complete through {through}"),
         None => "not known to be complete through any instant".to_owned(),
@@ -74,8 +79,9 @@ fn notes(day: &DayState) -> Vec<String> {
 
 fn set_line(set: &ReplacedSet) -> String {
     let at = set.at.map_or(String::new(), |at| format!(" on {}", at.format("%Y-%m-%d %H:%M:%SZ")));
+    let word = if set.is_retained() { "moved to the bin" } else { "replaced" };
     format!(
-        "replaced{at} by commit {}: {} rows in {} files, {} bytes; `lakehand feeds undo` puts them back",
+        "{word}{at} by commit {}: {} rows in {} files, {} bytes; `lakehand feeds undo` puts them back",
         set.commit, set.rows, set.files, set.bytes
     )
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{NaiveDate, NaiveTime};
 use clap::Args;
 
 use super::screen::{self, ScreenArgs, in_the_background};
@@ -51,6 +52,15 @@ pub(super) struct DemoArgs {
     /// Days over which the first transactions spread
     #[arg(long, default_value_t = 30, value_name = "N")]
     days: u32,
+    /// The first day of the transactions
+    #[arg(long, default_value = "2025-01-01", value_name = "DATE")]
+    start: NaiveDate,
+    /// One more stream, EVERY_TYPE: each of ksqlDB's types, with nulls everywhere
+    #[arg(long)]
+    every_type: bool,
+    /// A STRING column that a stream or table has besides; null in the first transactions
+    #[arg(long, value_name = "SOURCE.COLUMN", value_parser = source_and_column)]
+    add_column: Vec<(String, String)>,
     /// The same seed gives the same transactions
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
@@ -75,18 +85,20 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
         rows: args.rows,
         seed: args.seed,
         days: args.days,
+        start: args.start.and_time(NaiveTime::MIN).and_utc(),
+        every_type: args.every_type,
         rate: args.rate.unwrap_or(if on_screen { RATE } else { 0.0 }),
         ..DemoOptions::default()
     };
     // The server needs one too.
     let runtime = if on_screen { in_the_background(|| runtime(2))?? } else { runtime(2)? };
     if args.serve {
-        return runtime.block_on(serve(options, args.new));
+        return runtime.block_on(serve(options, args));
     }
     let root = start.root.join(&args.dir);
     make_feeds(&root, on_screen.then_some(SCHEDULE))?;
     if on_screen {
-        let exit = runtime.block_on(show(start, &root, options, args.new, &args.screen));
+        let exit = runtime.block_on(show(start, &root, options, args));
         // A disk that hangs may hold a thread for ever; nothing waits for it.
         runtime.shutdown_background();
         return exit;
@@ -94,8 +106,7 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
     args.screen.refuse()?;
     let start = Start { root: root.clone(), file: start.file.clone(), flags: start.flags.clone() };
     runtime.block_on(async {
-        let server = DemoServer::start(options).await?;
-        server.append(args.new);
+        let server = server(options, args).await?;
         let mut start = start;
         start.flags.push(("server.url".into(), server.url()));
         let config = start.config()?;
@@ -121,31 +132,44 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
     })
 }
 
-/// The screen on the embedded server, with all feeds exporting.
-async fn show(start: &Start, root: &Path, options: DemoOptions, new: u64, args: &ScreenArgs) -> Result<Exit> {
+/// The embedded server with what `args` adds to it.
+async fn server(options: DemoOptions, args: &DemoArgs) -> Result<DemoServer> {
     let server = DemoServer::start(options).await?;
-    server.append(new);
+    for (source, column) in &args.add_column {
+        server.add_column(source, column);
+    }
+    server.append(args.new);
+    Ok(server)
+}
+
+/// The screen on the embedded server, with all feeds exporting.
+async fn show(start: &Start, root: &Path, options: DemoOptions, args: &DemoArgs) -> Result<Exit> {
+    let server = server(options, args).await?;
     // What was said on the command line comes last, and so has the last word.
     let mut flags =
         vec![("server.url".to_owned(), server.url()), ("watch.on_start".to_owned(), "all".to_owned())];
     flags.extend(start.flags.iter().cloned());
-    flags.extend(args.flags());
+    flags.extend(args.screen.flags());
     let config = Start { root: root.to_owned(), file: start.file.clone(), flags }.config()?;
     let program = format!("lakehand -C {} --server {}", root.display(), server.url());
-    let exit = screen::open(&config, args, program).await;
+    let exit = screen::open(&config, &args.screen, program).await;
     server.stop().await;
     exit
 }
 
-async fn serve(options: DemoOptions, new: u64) -> Result<Exit> {
-    let server = DemoServer::start(options).await?;
-    server.append(new);
+async fn serve(options: DemoOptions, args: &DemoArgs) -> Result<Exit> {
+    let server = server(options, args).await?;
     say(&server.url());
     tokio::signal::ctrl_c()
         .await
         .map_err(|e| Error::new(Kind::Io, format!("cannot listen to signals: {e}")).because(e))?;
     server.stop().await;
     Ok(Exit::Done)
+}
+
+fn source_and_column(text: &str) -> std::result::Result<(String, String), String> {
+    let (source, column) = text.split_once('.').ok_or("give a source and a column: payments.NOTE")?;
+    Ok((source.to_owned(), column.to_owned()))
 }
 
 /// Writes the eight feeds, unless they are there: the folder is the user's to play with.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::choose::{Chosen, choose};
 use super::{Start, client, runtime, say, say_error, say_json};
-use crate::config::Config;
+use crate::config::{Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::plan::{Plan, plan};
@@ -33,7 +33,7 @@ pub(super) struct ExportArgs {
     /// These feeds, by name; one in `follow` mode stays on its stream until it is stopped
     #[arg(long, group = "which", num_args = 1.., value_name = "NAME")]
     pub(super) feed: Vec<String>,
-    /// Read this day again (2025-01-15) and swap its files; those of before stay in _replaced/
+    /// Read this day again (2025-01-15) and swap its files; those of before stay in the bin (_lakehand/)
     #[arg(long, value_name = "DATE", requires = "feed", conflicts_with_all = ["all", "stream", "table", "dry_run"])]
     day: Option<chrono::NaiveDate>,
     /// Say what would be read, and write nothing
@@ -108,11 +108,14 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
         client,
         lake: Lake::new(&config.paths.lake)
             .sealing_after(export.seal_after)
+            .retaining(super::retention_rules(config))
+            .with_metadata_apart(config.lake.metadata == MetadataPlace::Apart)
             .with_threads(threads(export.threads)),
         limits: Limits {
             memory_bytes: crate::export::writer_budget(export.memory_bytes, concurrency),
             target_file_bytes: export.target_file_bytes,
             min_free_bytes: export.min_free_bytes,
+            shrink_limit: export.shrink_limit,
             zstd_level: export.zstd_level,
             encodings: export.encodings,
         },

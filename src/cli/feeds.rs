@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::{Start, client, runtime, say, say_json};
+use super::{Start, client, runtime, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::plan;
 use crate::export::prepare::{self, Preparation};
 use crate::feed::{self, Catalog, Entry, Feed, FeedKind, FeedPaths, NewFeed, Place};
 use crate::headless::Exit;
-use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, read_metadata};
+use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, ReplacedSet, read_metadata, replaced};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FeedsCommand {
@@ -76,10 +76,28 @@ pub(super) enum FeedsCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Take a new export of a day back: the files of before come out of _replaced/, those of now go there
+    /// Take a new export of a day back: the files of before come out of the bin, those of now go there
     Undo(super::undo::UndoArgs),
     /// Throw files away that new exports of days have replaced; nothing else removes them before the day is exported again
     Forget(super::undo::ForgetArgs),
+    /// Publish the next snapshot of a table even if it has far fewer rows than the version before it
+    AcceptSnapshot {
+        /// The feed
+        name: String,
+    },
+    /// Move what the feed no longer keeps into the bin now, even if it is a large share
+    AcceptRetention {
+        /// The feed
+        name: String,
+        /// Say what would go, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Take note of records that are lost: exports no longer end with 6 for them, and the record of them stays
+    AcknowledgeLoss {
+        /// The feed
+        name: String,
+    },
     /// Take the source's columns as they are now, after a change that readers cannot bridge
     AcceptSchema {
         /// The feed
@@ -139,6 +157,15 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
         FeedsCommand::Forget(args) => {
             let feed = valid(&Catalog::load(&paths)?, &args.name)?;
             super::undo::forget(&config, &feed, &args)
+        }
+        FeedsCommand::AcceptSnapshot { name } => {
+            super::decide::accept_snapshot(&config, &valid(&Catalog::load(&paths)?, &name)?)
+        }
+        FeedsCommand::AcceptRetention { name, dry_run } => {
+            super::decide::accept_retention(&config, &valid(&Catalog::load(&paths)?, &name)?, dry_run)
+        }
+        FeedsCommand::AcknowledgeLoss { name } => {
+            super::decide::acknowledge_loss(&config, &valid(&Catalog::load(&paths)?, &name)?)
         }
         FeedsCommand::AcceptSchema { name } => accept_schema(&config, &paths, &name),
     }
@@ -253,6 +280,8 @@ fn listed_json(entry: &Entry, metadata: Option<&Metadata>) -> serde_json::Value 
         "bytes": metadata.map(|m| m.total_bytes),
         "last_export": metadata.and_then(|m| m.last_export),
         "complete_through": metadata.and_then(|m| m.complete_through),
+        "lost": metadata.map(Metadata::open_lost_records),
+        "pending": metadata.and_then(|m| m.pending_decision.as_ref()).map(|decision| &decision.what),
         "problems": entry.problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -282,7 +311,25 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     if let Some(metadata) = &metadata {
         show_metadata(metadata);
     }
+    if let (Some(_), Some(feed)) = (&metadata, entry.feed()) {
+        show_bin(config, &replaced(&lake.dataset_dir(feed)?)?);
+    }
     Ok(Exit::Done)
+}
+
+/// What retention has put into the bin, and when it is deleted.
+fn show_bin(config: &Config, sets: &[ReplacedSet]) {
+    let grace = chrono::TimeDelta::from_std(config.retention.grace).unwrap_or(chrono::TimeDelta::MAX);
+    for set in sets.iter().filter(|set| set.is_retained()) {
+        let until = set
+            .at
+            .and_then(|at| at.checked_add_signed(grace))
+            .map_or(String::new(), |until| format!(", deleted after {}", until.format("%Y-%m-%d %H:%M:%SZ")));
+        say(&format!(
+            "  in the bin: {}, {} rows in {} files{until}; `lakehand feeds undo` takes it back",
+            set.partition, set.rows, set.files
+        ));
+    }
 }
 
 fn show_metadata(m: &Metadata) {
@@ -308,6 +355,16 @@ fn show_metadata(m: &Metadata) {
     }
     if m.quarantined_records > 0 {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
+    }
+    for loss in &m.lost_records {
+        say(&format!("  {}", loss.sentence()));
+    }
+    if let Some(decision) = &m.pending_decision {
+        let word = if decision.accepted { "accepted" } else { "waits for a decision" };
+        say(&format!("  {word}: {}", decision.what));
+    }
+    if m.doubled_keys > 0 {
+        say(&format!("  {} rows of this version have a primary key that came twice", m.doubled_keys));
     }
     for column in &m.columns {
         let ColumnInfo { name, ksql_type, arrow_type, .. } = column;
@@ -412,6 +469,9 @@ fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit>
         since: Utc::now(),
     };
     let mut dataset = Dataset::open(&Lake::new(&config.paths.lake), &feed, Limits::default(), owner)?;
+    for text in dataset.recovery().told() {
+        say_error(&format!("{}: {text}", feed.name));
+    }
     let positions = dataset.metadata().positions.clone();
     let plan = runtime(1)?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
     let version = dataset.accept_schema(&plan.schema, Utc::now())?;

@@ -17,10 +17,12 @@ mod check;
 mod choose;
 mod config;
 mod days;
+mod decide;
 mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod lake;
 mod read;
 mod screen;
 mod shell;
@@ -36,6 +38,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::headless::Exit;
 use crate::ksql::client::{Auth, Client, ClientOptions};
+use crate::lake::RetentionRules;
 use crate::log::escape_controls;
 
 /// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
@@ -61,7 +64,7 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "Exit codes: 0 all done, 1 some feed failed, 2 usage or configuration, 3 server unreachable, \
-                          4 locked by another, 5 lake damaged, 130 interrupted.";
+                          4 locked by another, 5 lake damaged, 6 records are known to be lost, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -81,6 +84,9 @@ enum Command {
     /// Show every setting and where it comes from, or write the annotated default file
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Change how the lake is laid out
+    #[command(subcommand)]
+    Lake(lake::LakeCommand),
     /// Serve eight datasets from an embedded ksqlDB-compatible server and export them
     Demo(demo::DemoArgs),
     /// Print the completion script of a shell
@@ -156,6 +162,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),
+        Some(Command::Lake(command)) => lake::run(&start, &command),
         Some(Command::Demo(args)) => demo::run(&start, &args),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man) => shell::man(),
@@ -198,6 +205,11 @@ fn client(config: &Config) -> Result<Client> {
         inactivity_timeout: server.inactivity_timeout,
         max_row_bytes: config.export.max_row_bytes,
     })
+}
+
+/// How data leaves the lake.
+fn retention_rules(config: &Config) -> RetentionRules {
+    RetentionRules { grace: config.retention.grace, max_share: config.retention.max_share }
 }
 
 /// The runtime on which the network lives; jobs and the event loop have threads of their own. One thread does for a

@@ -17,9 +17,12 @@ use crate::log::{Level, LogFile, Record};
 pub(super) struct UndoArgs {
     /// The feed
     pub(super) name: String,
-    /// The day whose last new export is taken back (2025-01-15)
-    #[arg(long, value_name = "DATE")]
-    day: NaiveDate,
+    /// The day whose last new export, or removal by retention, is taken back (2025-01-15)
+    #[arg(long, value_name = "DATE", required_unless_present = "version")]
+    day: Option<NaiveDate>,
+    /// The version of a table that comes out of the bin and is current again (3)
+    #[arg(long, value_name = "N", conflicts_with_all = ["day", "commit", "dry_run"])]
+    version: Option<u32>,
     /// The commit that put the files aside, as `feeds show NAME --days` names it; the last one when none is named
     #[arg(long)]
     commit: Option<String>,
@@ -56,11 +59,19 @@ pub(super) struct ForgetArgs {
 pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake);
     let commit = args.commit.as_deref();
-    let preview = undo_preview(&lake.dataset_dir(feed)?, args.day, commit)?;
+    let open = || open(config, &lake, feed, "lakehand feeds undo");
     let done = if args.dry_run {
-        preview
+        undo_preview(&lake.dataset_dir(feed)?, args.day.unwrap_or_default(), commit)?
     } else {
-        let done = open(config, &lake, feed, "lakehand feeds undo")?.undo(args.day, commit, Utc::now())?;
+        let done = match (args.version, args.day) {
+            (Some(version), _) => open()?.undo_version(version, Utc::now())?,
+            (None, day) => {
+                let day = day.unwrap_or_default();
+                // Says what is wrong before a lock is taken.
+                undo_preview(&lake.dataset_dir(feed)?, day, commit)?;
+                open()?.undo(day, commit, Utc::now())?
+            }
+        };
         let record =
             Record::new(Utc::now(), Level::Info, Some(&feed.name), "undone").fact("what", done.sentence());
         note(config, &record);
@@ -70,6 +81,11 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
         say_json(&as_json(feed, &done, args.dry_run));
     } else {
         say(&format!("{}: {}", feed.name, done.sentence()));
+        if done.is_of_retention() && args.version.is_none() {
+            say(
+                "raise retention_days in the feed's file: by its rule the next export moves the day into the bin again",
+            );
+        }
     }
     Ok(Exit::Done)
 }
@@ -127,7 +143,7 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
     Ok(Exit::Done)
 }
 
-fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Result<Dataset> {
+pub(super) fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Result<Dataset> {
     let owner = Owner {
         what: what.to_owned(),
         pid: std::process::id(),
@@ -135,11 +151,17 @@ fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Result<Dataset
         since: Utc::now(),
     };
     let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
-    Dataset::open(lake, feed, limits, owner)
+    let lake = lake.clone().retaining(super::retention_rules(config));
+    let dataset = Dataset::open(&lake, feed, limits, owner)?;
+    for text in dataset.recovery().told() {
+        say_error(&format!("{}: {text}", feed.name));
+        note(config, &Record::new(Utc::now(), Level::Warn, Some(&feed.name), "recovered").fact("what", text));
+    }
+    Ok(dataset)
 }
 
 /// A line of the export log; that it cannot be written does not undo what was done.
-fn note(config: &Config, record: &Record) {
+pub(super) fn note(config: &Config, record: &Record) {
     let written = LogFile::open(&config.paths.logs).and_then(|mut log| log.write(record));
     if let Err(error) = written {
         say_error(&format!("the log cannot be written: {error}"));

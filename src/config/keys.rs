@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, OnStart, Theme, url};
+use super::{Config, MetadataPlace, OnStart, Theme, url};
 use crate::feed::duration::{format_duration, parse_duration};
 use crate::feed::{Encodings, Problem, nearest};
 
@@ -84,6 +84,10 @@ macro_rules! key {
     };
 }
 
+/// Where metadata and seals are.
+const METADATA: &[(&str, MetadataPlace)] =
+    &[("folder", MetadataPlace::Folder), ("apart", MetadataPlace::Apart)];
+
 /// Keys of before, each with the one that took its place and what to write there.
 pub(super) const REPLACED: &[(&str, &str, &str)] = &[(
     "export.classic_encodings",
@@ -96,6 +100,10 @@ pub(super) const KEYS: &[Key] = &[
     key!("paths.lake", folder lake),
     key!("paths.feeds", folder feeds),
     key!("paths.logs", folder logs),
+    key!("lake.metadata", Text, |c| word(METADATA, c.lake.metadata), |c, v| put(
+        &mut c.lake.metadata,
+        choice(v, METADATA)
+    )),
     key!("server.url", Text, |c| c.server.url.clone(), |c, v| put(&mut c.server.url, url::parse(v))),
     key!("server.username", Text, |c| c.server.username.clone().unwrap_or_default(), |c, v| {
         c.server.username = Some(username(v)?);
@@ -138,6 +146,12 @@ pub(super) const KEYS: &[Key] = &[
             Ok(())
         }
     ),
+    key!("export.shrink_limit", count shrink_limit, 1..=100),
+    key!("retention.grace", retention.grace, "0s"..="3650d"),
+    key!("retention.max_share", Whole, |c| c.retention.max_share.to_string(), |c, v| put(
+        &mut c.retention.max_share,
+        whole(v, 1, 100)
+    )),
     key!("watch.on_start", Text, |c| word(ON_START, c.watch.on_start), |c, v| put(
         &mut c.watch.on_start,
         choice(v, ON_START)

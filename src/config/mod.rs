@@ -16,6 +16,7 @@
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values
 //! are good for; the environment is passed in.
 
+mod edit;
 mod file;
 mod keys;
 pub mod secret;
@@ -30,6 +31,7 @@ use crate::feed::{Encodings, nearest};
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
+pub use edit::write_key;
 use keys::{KEYS, REPLACED};
 pub use secret::Secret;
 
@@ -46,10 +48,14 @@ pub struct Config {
     pub root: PathBuf,
     /// Where things are.
     pub paths: Paths,
+    /// How the lake is laid out.
+    pub lake: LakeConfig,
     /// The ksqlDB server.
     pub server: ServerConfig,
     /// How exports work.
     pub export: ExportConfig,
+    /// `[retention]`
+    pub retention: RetentionConfig,
     /// What the watcher does.
     pub watch: WatchConfig,
     /// How the screen looks.
@@ -67,6 +73,23 @@ pub struct Paths {
     pub feeds: PathBuf,
     /// The log; `<lake>/logs` unless it is set.
     pub logs: PathBuf,
+}
+
+/// How the lake is laid out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LakeConfig {
+    /// Where metadata and seals are.
+    pub metadata: MetadataPlace,
+}
+
+/// Where the metadata and the seals of a dataset are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MetadataPlace {
+    /// In the dataset's folder, as `_metadata.json`.
+    #[default]
+    Folder,
+    /// In `_lakehand/`, so that engines that read whole folders find data alone.
+    Apart,
 }
 
 /// The ksqlDB server.
@@ -150,6 +173,8 @@ pub struct ExportConfig {
     pub encodings: Encodings,
     /// How long beyond its end the lake must be complete before a day is sealed with `_SUCCESS`; `None`: never.
     pub seal_after: Option<Duration>,
+    /// How much smaller than the version before it a snapshot may be, in percent; feeds may name their own.
+    pub shrink_limit: u32,
 }
 
 impl Default for ExportConfig {
@@ -170,6 +195,7 @@ impl Default for ExportConfig {
             zstd_level: 1,
             encodings: Encodings::Portable,
             seal_after: None,
+            shrink_limit: 50,
         }
     }
 }
@@ -282,6 +308,21 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// How data leaves the lake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// How long what retention or a newer snapshot has removed stays in the bin.
+    pub grace: Duration,
+    /// Largest share of a dataset's rows that goes at once without a decision, in percent.
+    pub max_share: u32,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(7 * 24 * 3600), max_share: 50 }
+    }
+}
+
 impl Config {
     /// The built-in values for a root folder.
     fn new(root: PathBuf) -> Self {
@@ -293,8 +334,10 @@ impl Config {
         Self {
             root,
             paths,
+            lake: LakeConfig::default(),
             server: ServerConfig::default(),
             export: ExportConfig::default(),
+            retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
             screen: ScreenConfig::default(),
             origins: BTreeMap::new(),

@@ -8,6 +8,7 @@ use crate::ksql::schema::SqlType;
 
 use super::aggregate::Table;
 use super::cell::{Cell, Record, decimal};
+use super::every;
 use super::log::Log;
 use super::predicate::Value;
 use super::token;
@@ -137,10 +138,11 @@ pub(super) struct Catalog {
 }
 
 impl Catalog {
-    /// The pipeline, with helper streams for streams that no query reads if so asked.
-    pub(super) fn pipeline(end_helpers: bool) -> Self {
+    /// The pipeline, with the stream of every type and with helper streams for streams that no query reads if so asked.
+    pub(super) fn pipeline(every_type: bool, end_helpers: bool) -> Self {
         let mut catalog = Self::default();
-        for (name, reads, data, columns) in streams() {
+        let every = (every::NAME, Some("TRANSACTION_STREAM"), Log::Transactions, every::columns());
+        for (name, reads, data, columns) in streams().into_iter().chain(every_type.then_some(every)) {
             let columns = columns.iter().map(|(name, cell)| SourceColumn {
                 name: (*name).to_owned(),
                 sql_type: cell.sql_type(),
@@ -224,8 +226,8 @@ impl Catalog {
         self.sources.retain(|source| source.name != name);
     }
 
-    /// Adds a STRING column that is null everywhere.
-    pub(super) fn add_column(&mut self, source: &str, column: &str) {
+    /// Adds a STRING column that is null in a stream's transactions before number `first`, and everywhere in a table.
+    pub(super) fn add_column(&mut self, source: &str, column: &str, first: u64) {
         for own in &mut self.sources {
             if own.name.eq_ignore_ascii_case(source) {
                 let table = own.is_table();
@@ -234,7 +236,11 @@ impl Catalog {
                     sql_type: SqlType::String,
                     key: false,
                     window: false,
-                    origin: if table { Origin::Table(usize::MAX) } else { Origin::Record(Cell::Added) },
+                    origin: if table {
+                        Origin::Table(usize::MAX)
+                    } else {
+                        Origin::Record(Cell::Added(first))
+                    },
                 });
             }
         }

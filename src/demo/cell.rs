@@ -5,6 +5,7 @@
 
 use crate::ksql::schema::{Field, SqlType};
 
+use super::every::Every;
 use super::print;
 use super::transaction::{Item, Transaction};
 use super::vocabulary::{CHANNELS, CITIES, CURRENCIES, KINDS, METHODS, VOCABULARY};
@@ -61,8 +62,10 @@ pub(super) enum Cell {
     ProductName,
     Quantity,
     UnitPrice,
-    /// A column that was added later: null.
-    Added,
+    /// A column that was added later: null in the transactions before that number.
+    Added(u64),
+    /// A column of the stream with every type.
+    Every(Every),
 }
 
 /// `DECIMAL(precision, 2)`
@@ -87,6 +90,7 @@ impl Cell {
             Self::UnitPrice => decimal(10),
             Self::GeoLat | Self::GeoLon => SqlType::Double,
             Self::EventTime => SqlType::Timestamp,
+            Self::Every(every) => every.sql_type(),
             Self::Metadata => SqlType::Map(Box::new(SqlType::String), Box::new(SqlType::String)),
             Self::Items => SqlType::Array(Box::new(Self::Item.sql_type())),
             Self::Customer | Self::Address | Self::Geo | Self::Item => {
@@ -249,7 +253,13 @@ impl Cell {
                     None => out.extend_from_slice(b"null"),
                 }
             }
-            Self::Added => out.extend_from_slice(b"null"),
+            Self::Added(first) if t.index >= first => {
+                out.extend_from_slice(b"\"added ");
+                print::digits(out, t.index, 1);
+                out.push(b'"');
+            }
+            Self::Added(_) => out.extend_from_slice(b"null"),
+            Self::Every(every) => every.print(t.index, out),
         }
     }
 

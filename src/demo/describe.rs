@@ -194,7 +194,7 @@ fn offset_summaries(state: &State, catalog: &Catalog, source: &Source) -> String
         let counts: Vec<_> = ends.iter().map(|end| end / 2).collect();
         topics.push(summary(&internal, 7, &counts));
     }
-    topics.push(summary(&input.topic, 0, &ends));
+    topics.push(summary(&input.topic, state.log_start(), &ends));
     array([object(&[("groupId", quote(&format!("{GROUP}query_{id}"))), ("topicSummaries", array(topics))])])
 }
 

@@ -5,6 +5,7 @@
 //! vocabulary   names, cities, products                   cell       one value of a record: its type and its JSON
 //! print        numbers and strings as ksqlDB prints      aggregate  the tables, counted up to now; truth
 //! sql          text -> statements                        catalog    streams, tables and their queries
+//! every        a stream with every type, on request
 //! select       a SELECT bound to a source                predicate  its WHERE
 //! server, http, ksql, query    sockets, routes, statements, queries
 //! push, pull   rows of a query -> writer                 writer     framing of the four formats; faults strike here
@@ -17,6 +18,7 @@ mod aggregate;
 mod catalog;
 mod cell;
 mod describe;
+mod every;
 mod faults;
 mod http;
 mod ksql;

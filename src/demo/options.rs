@@ -40,6 +40,8 @@ pub struct DemoOptions {
     pub credentials: Option<(String, String)>,
     /// A user who is known but has no role: 403.
     pub without_role: Option<(String, String)>,
+    /// One more stream, `EVERY_TYPE`: a column of each of ksqlDB's types, with nulls at every depth.
+    pub every_type: bool,
     /// A helper stream `…_LAKEHAND_END` exists for every stream that no other query reads.
     pub end_helpers: bool,
     /// `ksql.max.push.queries`
@@ -61,6 +63,7 @@ impl Default for DemoOptions {
             row_per_chunk: true,
             credentials: None,
             without_role: None,
+            every_type: false,
             end_helpers: true,
             max_push_queries: 100,
             accept: None,

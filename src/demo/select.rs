@@ -6,6 +6,7 @@ use crate::ksql::schema::SqlType;
 
 use super::catalog::{Catalog, Origin, Row, Source, millis};
 use super::cell::Cell;
+use super::every::Every;
 use super::predicate::{Condition, Term, Value};
 use super::sql::{Expr, Item, Select};
 use super::token::position;
@@ -276,6 +277,9 @@ impl Binder<'_> {
                 let (origin, sql_type, _) = self.origin(&arguments[0], clause)?;
                 let millis = match origin {
                     Origin::Record(Cell::EventTime) => Origin::Record(Cell::EventMillis),
+                    Origin::Record(Cell::Every(Every::Timestamp)) => {
+                        Origin::Record(Cell::Every(Every::Millis))
+                    }
                     Origin::Table(at) if sql_type == SqlType::Timestamp => Origin::TableMillis(at),
                     _ => {
                         return Err(format!(
@@ -285,6 +289,17 @@ impl Binder<'_> {
                     }
                 };
                 Ok((millis, SqlType::BigInt, None))
+            }
+            Expr::Call(function, arguments) if function == "FORMAT_TIME" => {
+                let [time, Expr::Text(format)] = arguments.as_slice() else {
+                    return Err("Function 'FORMAT_TIME' takes a TIME and a format.".into());
+                };
+                match self.origin(time, clause)?.0 {
+                    Origin::Record(Cell::Every(Every::Time)) if format == "HH:mm:ss.SSS" => {
+                        Ok((Origin::Record(Cell::Every(Every::TimeText)), SqlType::String, None))
+                    }
+                    _ => Err("This server formats a TIME as HH:mm:ss.SSS only".into()),
+                }
             }
             Expr::Call(function, _) => Err(format!("Can't find any functions with the name '{function}'")),
             _ => Err(format!("This server does not do such an expression in {clause}")),
@@ -367,7 +382,7 @@ mod tests {
     fn plan(sql: &str) -> Result<Plan, String> {
         let statement = parse(sql).unwrap().remove(0);
         let Command::Select(select) = statement.command else { panic!("{sql}") };
-        Plan::new(&select, &statement.text, &Catalog::pipeline(true))
+        Plan::new(&select, &statement.text, &Catalog::pipeline(false, true))
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(super) struct State {
     pub(super) faults: Faults,
     pub(super) log: Mutex<Vec<Seen>>,
     ids: AtomicU64,
+    log_start: AtomicU64,
 }
 
 impl State {
@@ -48,6 +49,11 @@ impl State {
 
     pub(super) fn catalog_mut(&self) -> RwLockWriteGuard<'_, Catalog> {
         self.catalog.write().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Where the logs begin.
+    pub(super) fn log_start(&self) -> u64 {
+        self.log_start.load(Ordering::Relaxed)
     }
 
     /// Transactions that exist now.
@@ -102,12 +108,13 @@ impl DemoServer {
             world: World::new(&options),
             count: watch::Sender::new(options.rows),
             rate: watch::Sender::new(options.rate),
-            catalog: RwLock::new(Catalog::pipeline(options.end_helpers)),
+            catalog: RwLock::new(Catalog::pipeline(options.every_type, options.end_helpers)),
             aggregates: Mutex::default(),
             queries: Mutex::default(),
             faults: Faults::default(),
             log: Mutex::default(),
             ids: AtomicU64::new(1),
+            log_start: AtomicU64::new(0),
             options,
         });
         let tasks =
@@ -124,6 +131,11 @@ impl DemoServer {
     /// `n` more transactions exist at once.
     pub fn append(&self, n: u64) {
         self.state.count.send_modify(|count| *count += n);
+    }
+
+    /// Every topic's log says that it begins at this offset, as after Kafka's retention; no query asks for what is before.
+    pub fn trim(&self, offset: u64) {
+        self.state.log_start.store(offset, Ordering::Relaxed);
     }
 
     /// Transactions that exist now.
@@ -156,9 +168,10 @@ impl DemoServer {
         lock(&self.state.queries).len()
     }
 
-    /// A new STRING column, null in every row, at the end of `source` (as CREATE OR REPLACE makes one).
+    /// A new STRING column at the end of `source` (as CREATE OR REPLACE makes one): null in the rows that exist from the
+    /// start, and in a table.
     pub fn add_column(&self, source: &str, column: &str) {
-        self.state.catalog_mut().add_column(source, column);
+        self.state.catalog_mut().add_column(source, column, self.state.options.rows);
     }
 
     /// Cuts what is open and frees the port.

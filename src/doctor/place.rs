@@ -32,6 +32,8 @@ pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Vec<Line>) {
     if let Some(there) = existing(&config.paths.lake) {
         lines.push(locks(there));
         lines.push(space(there, config.export.min_free_bytes));
+        lines.push(overwrites(there));
+        lines.extend(books(config));
     }
     lines.push(past(config, now));
     lines.push(descriptors(config.export.concurrency as u64));
@@ -159,6 +161,54 @@ fn space(path: &Path, floor: u64) -> Line {
     } else {
         Line::ok("disk", format!("{} MiB are free, and {} MiB are to stay free", mib(free), mib(floor)))
     }
+}
+
+/// How a table with `keep_versions` 1 is overwritten here.
+fn overwrites(path: &Path) -> Line {
+    match crate::lake::can_exchange_folders(path) {
+        Ok(true) => {
+            Line::ok("overwrites", "a table's versions are exchanged in one step: readers always find one")
+        }
+        Ok(false) => Line::warn(
+            "overwrites",
+            "the file system cannot exchange folders: with keep_versions 1 a table's old version goes before the new one \
+             comes, and a reader may find none for an instant",
+            "keep two versions (keep_versions) and read by current_version, or put the lake on ext4, XFS or Btrfs",
+        ),
+        Err(e) => Line::warn(
+            "overwrites",
+            format!("it cannot be tried whether folders can be exchanged: {}", e.what()),
+            "give the lake to the user who runs lakehand",
+        ),
+    }
+}
+
+/// Datasets whose books are not in the lake's `_lakehand/`, or are where they were before version 0.2.
+fn books(config: &Config) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for kind in ["streams", "tables"] {
+        let Ok(entries) = std::fs::read_dir(config.paths.lake.join(kind)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(['_', '.']) {
+                continue;
+            }
+            let Ok((elsewhere, is_old)) = crate::lake::books_of(&entry.path()) else { continue };
+            if let Some(books) = elsewhere {
+                let what = format!(
+                    "{kind}/{name} is on another mount than the lake: its lock, staging and bin are in {}",
+                    books.display()
+                );
+                lines.push(Line::ok("layout", what));
+            }
+            if is_old {
+                let what =
+                    format!("{kind}/{name} keeps lock and staging in its folder, as before version 0.2");
+                lines.push(Line::warn("layout", what, "the next export moves them to _lakehand/"));
+            }
+        }
+    }
+    lines
 }
 
 /// A dataset that was written in the future says that this machine's clock has been put back.

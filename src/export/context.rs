@@ -60,6 +60,8 @@ pub(super) struct Context {
     pub cancel: Cancel,
     pub progress: Arc<Progress>,
     commits: std::cell::Cell<u64>,
+    /// The greatest ROWTIME that the dataset held before this run.
+    newest_row: std::cell::Cell<Option<DateTime<Utc>>>,
     /// The day to export again; `None` for an export as ever.
     pub day: Option<chrono::NaiveDate>,
 }
@@ -79,7 +81,16 @@ impl Context {
         cancel: Cancel,
         progress: Arc<Progress>,
     ) -> Self {
-        Self { shared, feed, run, cancel, progress, commits: std::cell::Cell::new(0), day: None }
+        Self {
+            shared,
+            feed,
+            run,
+            cancel,
+            progress,
+            commits: std::cell::Cell::new(0),
+            newest_row: std::cell::Cell::new(None),
+            day: None,
+        }
     }
 
     /// The same job, for one day that is exported again.
@@ -94,6 +105,22 @@ impl Context {
 
     pub(super) fn now(&self) -> DateTime<Utc> {
         (self.clock)()
+    }
+
+    /// Remembers the greatest ROWTIME of the dataset, a witness of the time.
+    pub(super) fn know_newest_row(&self, newest: Option<DateTime<Utc>>) {
+        self.newest_row.set(newest);
+    }
+
+    /// Bounds an instant of this machine's clock by a second witness: the server's clock, or, where it tells none, the
+    /// greatest ROWTIME that the dataset holds or this run has brought. `None` without any: nothing can be claimed.
+    pub(super) fn witnessed(
+        &self,
+        asked: DateTime<Utc>,
+        newest_row: Option<DateTime<Utc>>,
+    ) -> Option<DateTime<Utc>> {
+        let second = self.client.clock().or(self.newest_row.get().max(newest_row))?;
+        Some(asked.min(second))
     }
 
     /// Waits for the network, on this thread; ends early when somebody asks to stop.

@@ -54,7 +54,7 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     let rows: u64 = metadata.partitions.iter().filter(|p| below(&p.path)).map(|p| p.records).sum();
     Ok(Outcome::Done {
         text: format!(
-            "{folder} exported again: {rows} rows; the files of before are in _replaced/, `lakehand feeds undo {} --day {day}` puts \
+            "{folder} exported again: {rows} rows; the files of before are in the bin, `lakehand feeds undo {} --day {day}` puts \
              them back",
             context.feed.name
         ),

@@ -12,7 +12,7 @@ use super::{stream, table};
 use crate::error::{Class, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
-use crate::lake::{Dataset, Owner, RunInfo};
+use crate::lake::{BeforeRun, Clock, Dataset, Owner, RunInfo};
 
 /// Runs the job; the last event is its outcome.
 pub(super) fn run(context: &Context) {
@@ -20,7 +20,11 @@ pub(super) fn run(context: &Context) {
     let outcome = match attempts(context) {
         Ok(outcome) => outcome,
         Err(error) if error.kind() == Kind::Interrupted => Outcome::Cancelled,
-        Err(error) => Outcome::Failed(Arc::new(error.at("feed", &context.feed.name))),
+        // What an error quotes of a row is told only where everybody may read the data.
+        Err(error) => {
+            let error = error.reveal(context.feed.visibility.shows_values());
+            Outcome::Failed(Arc::new(error.at("feed", &context.feed.name)))
+        }
     };
     context.progress.enter(Stage::Ended);
     let finished = Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() };
@@ -48,6 +52,7 @@ fn attempts(context: &Context) -> Result<Outcome> {
             backoff(failures - 1, retry_base, retry_max, fastrand::f64(), error.wait())
         };
         if !waits_for_lock || failures == 1 {
+            let error = error.reveal(context.feed.visibility.shows_values());
             context.emit(What::Retrying { attempt: failures, wait, error: Arc::new(error) });
         }
         context.progress.enter(Stage::Waiting);
@@ -64,16 +69,28 @@ fn attempt(context: &Context) -> Result<Outcome> {
         Owner { what: context.program.clone(), pid: std::process::id(), host: host(), since: context.now() };
     let mut dataset = Dataset::open(&context.lake, feed, context.limits.clone(), owner)?;
     report_recovery(context, &dataset);
+    let outcome = export(context, &mut dataset);
+    context.progress.lost(dataset.metadata().open_lost_records());
+    outcome
+}
+
+/// Exports into a dataset that is open.
+fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
+    let feed = &context.feed;
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
     }
     if let Some(day) = context.day {
-        return super::day::again(context, &mut dataset, day);
+        return super::day::again(context, dataset, day);
     }
     context.progress.enter(Stage::Planning);
-    let positions = dataset.metadata().positions.clone();
+    let metadata = dataset.metadata();
+    let before = BeforeRun { commit_seq: metadata.commit_seq, last_export: metadata.last_export };
+    context.know_newest_row(metadata.partitions.iter().filter_map(|p| p.last_time).max());
+    let positions = metadata.positions.clone();
     let plan = context.wait_for(plan::plan(&context.client, feed, &positions, context.now()))?;
     tell_plan(context, &plan);
+    dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
@@ -85,7 +102,9 @@ fn attempt(context: &Context) -> Result<Outcome> {
         Reading::Nothing { spans, way } => {
             // Even with no rows the schema is looked at: a change is better seen on a quiet day.
             drop(dataset.appender(&plan.schema, run)?);
-            dataset.note_caught_up(&positions, spans.asked, way, context.now())?;
+            let positions = dataset.metadata().positions.clone();
+            let through = spans.asked.and_then(|asked| context.witnessed(asked, None));
+            dataset.note_caught_up(&positions, through, way, context.now())?;
             Stop::Complete
         }
         Reading::Table { queries } => {
@@ -100,15 +119,16 @@ fn attempt(context: &Context) -> Result<Outcome> {
     }
     let sealed = dataset.seal(context.now())?;
     context.progress.enter(Stage::Retaining);
-    for removed in dataset.retain(context.now().date_naive())? {
+    let clock = Clock { now: context.now(), server: context.client.clock() };
+    for removed in dataset.retain_within(clock, before)? {
         context.emit(What::Warned {
             text: format!(
-                "retention removed {}: {} rows, {} bytes",
+                "retention moved {} into the bin: {} rows, {} bytes",
                 removed.path, removed.records, removed.bytes
             ),
         });
     }
-    let mut text = done_text(&plan, &dataset);
+    let mut text = done_text(&plan, dataset);
     if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
         text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
     }
@@ -120,12 +140,14 @@ pub(super) fn tell_plan(context: &Context, plan: &Plan) {
         context.progress.expect(expected);
     }
     context.emit(What::Planned { text: plan.reading.text(), expected: plan.reading.expected() });
-    if let Reading::Push { spans, .. } | Reading::Nothing { spans, .. } = &plan.reading {
-        for lost in &spans.lost {
-            context.emit(What::Warned {
-                text: format!("the log no longer holds {lost}: these records are lost to the lake"),
-            });
-        }
+    for (partition, [first, last]) in plan.reading.lost() {
+        context.emit(What::Warned {
+            text: format!(
+                "the log no longer holds offsets {first}..={last} of Kafka partition {partition}: these records are lost to \
+                 the lake; `lakehand feeds acknowledge-loss {}` takes note of it",
+                context.feed.name
+            ),
+        });
     }
 }
 
@@ -144,21 +166,7 @@ fn done_text(plan: &Plan, dataset: &Dataset) -> String {
 }
 
 fn report_recovery(context: &Context, dataset: &Dataset) {
-    let recovery = dataset.recovery();
-    let mut found = Vec::new();
-    if let Some(commit) = &recovery.finished_commit {
-        found.push(format!("finished commit {commit}, which an earlier run had decided"));
-    }
-    if recovery.thrown_files > 0 {
-        found.push(format!(
-            "threw away {} files ({} bytes) that an earlier run had not committed",
-            recovery.thrown_files, recovery.thrown_bytes
-        ));
-    }
-    if let Some(why) = &recovery.rebuilt_metadata {
-        found.push(format!("rebuilt _metadata.json from the files' footers: {why}"));
-    }
-    for text in found {
+    for text in dataset.recovery().told() {
         context.emit(What::Recovered { text });
     }
 }

@@ -7,7 +7,8 @@
 //!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
 //!        │                   echo     the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
-//!        ├─ table     one snapshot, whole or not at all                      rows     bytes -> elements -> batches
+//!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
+//!        │                                                                   rows     bytes -> elements -> batches
 //!        └─ position  which offset comes next, which row was seen already
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
@@ -24,6 +25,7 @@ pub mod engine;
 pub mod event;
 mod intake;
 mod job;
+mod keys;
 pub mod plan;
 mod position;
 pub mod prepare;

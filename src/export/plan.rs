@@ -76,11 +76,21 @@ pub struct Spans {
     pub(super) by_partition: BTreeMap<i32, Span>,
     /// When the ends were asked for: what was written before is complete once they are reached.
     pub asked: Option<DateTime<Utc>>,
-    /// Offsets that are gone from the log and that the lake never held, in words.
-    pub lost: Vec<String>,
+    /// Offsets that are gone from the log and that the lake never held: Kafka partition, first and last, both included.
+    pub lost: Vec<(i32, [i64; 2])>,
 }
 
 impl Reading {
+    /// Offsets that the log no longer holds and that the lake never held.
+    pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
+        match self {
+            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Nothing { spans, .. } => {
+                &spans.lost
+            }
+            Self::Table { .. } => &[],
+        }
+    }
+
     /// The way, as the log and `_metadata.json` name it.
     pub fn way(&self) -> &'static str {
         match self {
@@ -212,8 +222,17 @@ async fn plan_stream(
                     feed.name
                 )));
             }
-            (mode, _, _) => {
-                let spans = open_spans(positions);
+            (mode, _, ends) => {
+                let mut spans = open_spans(positions);
+                if let Some(ends) = &ends {
+                    // The end is not asked for in these ways; a log that begins beyond the position is a loss all the same.
+                    let known =
+                        self::spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
+                    for (partition, [_, last]) in &known.lost {
+                        spans.by_partition.insert(*partition, Span { next: last + 1, until: None });
+                    }
+                    spans.lost = known.lost;
+                }
                 let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
                 let way = if mode == ExportMode::Follow { PushWay::Follow } else { PushWay::Idle };
                 Reading::Push { query: Query { sql, way: Way::StreamPush }, spans, way }
@@ -261,7 +280,7 @@ pub(super) fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: Date
         let next = held.unwrap_or(0).max(log.log_start);
         // Records that retention removed before the first export were never promised; after it they are a loss.
         if let Some(held) = held.filter(|held| *held < log.log_start) {
-            spans.lost.push(format!("partition {partition} offsets {held}..{}", log.log_start));
+            spans.lost.push((partition, [held, log.log_start - 1]));
         }
         spans.by_partition.insert(partition, Span { next, until: Some(log.log_end) });
     }
@@ -381,7 +400,7 @@ mod tests {
     #[test]
     fn what_retention_removed_after_the_first_export_is_said_to_be_lost() {
         let spans = spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 8, 9)]), DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!(spans.lost, ["partition 0 offsets 5..8"]);
+        assert_eq!(spans.lost, [(0, [5, 7])]);
         assert_eq!(spans.by_partition[&0], Span { next: 8, until: Some(9) });
     }
 

@@ -63,6 +63,7 @@ pub struct Progress {
     duplicates: AtomicU64,
     files_open: AtomicU64,
     expected: AtomicU64,
+    lost: AtomicU64,
 }
 
 /// The counters at one instant.
@@ -86,6 +87,8 @@ pub struct Snapshot {
     pub files_open: u64,
     /// Offsets between the position and the end of the log: an upper bound of the rows to come; 0 when not known.
     pub expected: u64,
+    /// Records of the dataset that are known to be lost, of which no operator has taken note.
+    pub lost: u64,
 }
 
 impl Progress {
@@ -123,6 +126,10 @@ impl Progress {
         self.expected.store(rows, Relaxed);
     }
 
+    pub(super) fn lost(&self, records: u64) {
+        self.lost.store(records, Relaxed);
+    }
+
     /// The counters now.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -135,6 +142,7 @@ impl Progress {
             duplicates: self.duplicates.load(Relaxed),
             files_open: self.files_open.load(Relaxed),
             expected: self.expected.load(Relaxed),
+            lost: self.lost.load(Relaxed),
         }
     }
 }

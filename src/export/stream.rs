@@ -14,7 +14,10 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::compute::filter_record_batch;
+use arrow::array::cast::AsArray;
+use arrow::compute::{filter_record_batch, max};
+use arrow::datatypes::Int64Type;
+use chrono::{DateTime, Utc};
 
 use super::context::{Context, Stop};
 use super::echo::Echo;
@@ -117,6 +120,7 @@ impl<'a> Read<'a> {
             first_bad: None,
             rows: 0,
             bad: 0,
+            newest: None,
             fresh: false,
             written: 0,
         };
@@ -328,7 +332,8 @@ impl<'a> Read<'a> {
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
-        let complete_through = if complete { self.spans.asked } else { None };
+        let asked = if complete { self.spans.asked } else { None };
+        let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.sink.newest));
         self.context.progress.enter(Stage::Committing);
         let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
         self.context.progress.enter(Stage::Reading);
@@ -355,6 +360,8 @@ struct StreamSink<'a> {
     first_bad: Option<String>,
     rows: u64,
     bad: u64,
+    /// The greatest ROWTIME that came.
+    newest: Option<DateTime<Utc>>,
     /// Bytes came that may hold rows which are not in `positions` yet.
     fresh: bool,
     /// The last sum of offsets that the server said to have processed: a change is a sign of life.
@@ -371,6 +378,8 @@ impl Sink for StreamSink<'_> {
                 .map_err(|e| Error::new(Kind::Bug, format!("cannot leave out rows: {e}")))?,
         };
         self.context.progress.duplicate(self.positions.duplicates - doubled);
+        let newest = batch.column(0).as_primitive_opt::<Int64Type>().and_then(max);
+        self.newest = self.newest.max(newest.and_then(DateTime::from_timestamp_millis));
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
         let before = self.target.stats();
@@ -382,15 +391,15 @@ impl Sink for StreamSink<'_> {
         // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
         // Late rows of a partition behind a link are sound: they are put aside, and say nothing of the source.
         let read_only = stats.read_only - before.read_only;
-        let homeless = stats.quarantined - before.quarantined - read_only;
+        let unroutable = stats.quarantined - before.quarantined - read_only;
         if read_only > 0 {
             self.rows -= read_only;
             self.context.progress.quarantine(read_only);
         }
-        if homeless > 0 {
-            self.rows -= homeless;
-            self.bad += homeless;
-            self.context.progress.quarantine(homeless);
+        if unroutable > 0 {
+            self.rows -= unroutable;
+            self.bad += unroutable;
+            self.context.progress.quarantine(unroutable);
             self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
             self.judge(false)?;
         }
@@ -400,7 +409,7 @@ impl Sink for StreamSink<'_> {
     fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
         let Some(position) = leading_integers(row, 3) else {
             return Err(Error::new(Kind::Garbled, format!("a row without a position: {}", bad.reason))
-                .at("JSON path", bad.path)
+                .at("JSON path", bad.place)
                 .next("rows without a position cannot be resumed; nothing of this read is kept"));
         };
         let (partition, offset) = (i32::try_from(position[1]).unwrap_or(-1), position[2]);
@@ -410,7 +419,7 @@ impl Sink for StreamSink<'_> {
         }
         self.bad += 1;
         self.context.progress.quarantine(1);
-        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.path));
+        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.place));
         self.target.quarantine(&Quarantined {
             partition: Some(partition),
             offset: Some(offset),

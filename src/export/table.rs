@@ -11,13 +11,16 @@ use arrow::array::RecordBatch;
 use super::context::{Context, Stop};
 use super::event::What;
 use super::intake::{Intake, Piece};
+use super::keys::Keys;
 use super::plan::Plan;
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Answer, Query};
+use crate::ksql::column::Wire;
 use crate::ksql::decode::BadRow;
 use crate::ksql::response::Mark;
+use crate::ksql::schema::Role;
 use crate::lake::{Quarantined, Snapshot};
 
 const NAP: Duration = Duration::from_millis(200);
@@ -33,7 +36,8 @@ pub(super) fn read(
     let answer = open(context, queries)?;
     let mut rows =
         Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
-    let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None };
+    let keys = Keys::new(key_columns(plan));
+    let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
     let mut intake = Intake::start(&context.handle, answer);
     let mut last_byte = Instant::now();
     loop {
@@ -73,6 +77,7 @@ pub(super) fn read(
         ));
     }
     context.judge_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
+    sink.tell_doubled_keys();
     context.progress.enter(Stage::Committing);
     let committed = sink.snapshot.publish(context.now(), sink.rows)?;
     context.committed(&committed, plan.reading.way(), true);
@@ -102,18 +107,52 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Bug, "a table without a query")))
 }
 
+/// The places of the primary key in a batch: the source's key columns, and the bounds of its window.
+fn key_columns(plan: &Plan) -> Vec<usize> {
+    let is_key = |label: &str| {
+        matches!(label, "WINDOWSTART" | "WINDOWEND") && plan.source.window.is_some()
+            || plan.source.columns.iter().any(|column| column.role == Role::Key && column.name == label)
+    };
+    let keys = plan.source.columns.iter().filter(|column| column.role == Role::Key);
+    let read = plan.selection.columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. }));
+    let places: Vec<usize> = read.enumerate().filter(|(_, c)| is_key(&c.label)).map(|(at, _)| at).collect();
+    // Without all of its columns (exclude_columns) nothing can be said.
+    if places.len() < keys.count() { Vec::new() } else { places }
+}
+
 struct TableSink<'a> {
     context: &'a Context,
     snapshot: Snapshot<'a>,
     rows: u64,
     bad: u64,
     first_bad: Option<String>,
+    keys: Keys,
+}
+
+impl TableSink<'_> {
+    /// A key of a table is unique: one that came twice shows that the answer came from more than one copy of the state.
+    fn tell_doubled_keys(&mut self) {
+        let doubled = self.keys.doubled;
+        self.snapshot.note_doubled_keys(doubled);
+        if doubled == 0 {
+            return;
+        }
+        let least = if self.keys.is_partial() { "at least " } else { "" };
+        let may_show = self.context.feed.visibility.shows_values();
+        self.context.emit(What::Warned {
+            text: format!(
+                "{least}{doubled} rows have a primary key that came twice: {}; the server may answer from a stand-by too",
+                self.keys.told().shown(may_show)
+            ),
+        });
+    }
 }
 
 impl Sink for TableSink<'_> {
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
+        self.keys.look(&batch);
         self.snapshot.write(&batch)?;
         let stats = self.snapshot.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
@@ -124,7 +163,7 @@ impl Sink for TableSink<'_> {
         self.bad += 1;
         self.context.progress.quarantine(1);
         if self.first_bad.is_none() {
-            let first = format!("{} at {}", bad.reason, bad.path);
+            let first = format!("{} at {}", bad.reason, bad.place);
             self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
             self.first_bad = Some(first);
         }

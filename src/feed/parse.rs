@@ -7,7 +7,7 @@
 //!
 //! | only a stream has | only a table has | either |
 //! |---|---|---|
-//! | partitioning date, storage_mode append, retention_days, read other than auto, mode follow, row_metadata true | partitioning version, storage_mode overwrite, keep_versions | storage_mode ignore (never with follow) |
+//! | partitioning date, storage_mode append, retention_days, read other than auto, mode follow, row_metadata true | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
 //!
 //! It reads no file and knows no server: whether the source is there is a question for later.
 
@@ -26,7 +26,7 @@ use super::words::ZSTD_LEVELS;
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 20] = [
+pub const FIELDS: [&str; 21] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -37,6 +37,7 @@ pub const FIELDS: [&str; 20] = [
     "compression",
     "retention_days",
     "keep_versions",
+    "shrink_limit",
     "visibility",
     "read",
     "mode",
@@ -127,6 +128,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
         .map_or(Some(None), |node| page.count(&node, MAX_RETENTION_DAYS).map(Some));
     let keep_versions =
         fields.get("keep_versions").map_or(Some(1), |node| page.count(&node, MAX_KEEP_VERSIONS));
+    let shrink_limit = fields.set("shrink_limit").map_or(Some(None), |node| page.count(&node, 100).map(Some));
     let visibility = fields.get("visibility").map(|node| page.one_of(&node, Visibility::WORDS));
     let read = fields.get("read").map_or(Some(ReadWay::Auto), |node| page.one_of(&node, ReadWay::WORDS));
     let mode =
@@ -158,6 +160,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
         compression: compression?,
         retention_days: retention_days?,
         keep_versions: keep_versions?,
+        shrink_limit: shrink_limit?,
         visibility: visibility.unwrap_or(Some(if stream {
             Visibility::Restricted
         } else {
@@ -408,6 +411,7 @@ fn combine(
     }
     if kind == FeedKind::Stream {
         refuse("keep_versions", "is for tables: a stream has no versions", None);
+        refuse("shrink_limit", "is for tables: a stream only grows", None);
         if mode == Some(ExportMode::Follow) && storage == Some(StorageMode::Ignore) {
             refuse("mode", "does not go with storage_mode ignore, which exports once", Some("batch"));
         }

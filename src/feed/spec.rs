@@ -26,6 +26,8 @@ pub struct Feed {
     pub retention_days: Option<u32>,
     /// Tables: how many snapshots stay, at least 1.
     pub keep_versions: u32,
+    /// Tables: how much smaller than the version before it a snapshot may be, in percent; `None`: as configured.
+    pub shrink_limit: Option<u32>,
     /// Modes of folders and files.
     pub visibility: Visibility,
     /// The way in which a stream is read.
@@ -189,6 +191,11 @@ pub enum Schedule {
 }
 
 impl Visibility {
+    /// Whether values of rows may stand in logs, on the terminal and in errors.
+    pub fn shows_values(self) -> bool {
+        self == Self::Shared
+    }
+
     /// Mode of the dataset's folders.
     pub fn dir_mode(self) -> u32 {
         match self {

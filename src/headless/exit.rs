@@ -19,6 +19,8 @@ pub enum Exit {
     Locked,
     /// The lake is damaged: 5.
     Damaged,
+    /// All done, and records are known to be lost that nobody has acknowledged: 6.
+    Lost,
     /// Interrupted: 130.
     Interrupted,
 }
@@ -33,6 +35,7 @@ impl Exit {
             Self::Unreachable => 3,
             Self::Locked => 4,
             Self::Damaged => 5,
+            Self::Lost => 6,
             Self::Interrupted => 130,
         }
     }
@@ -47,6 +50,11 @@ impl Exit {
             Kind::Interrupted => Self::Interrupted,
             _ => Self::Failed,
         }
+    }
+
+    /// The code of a run that may have met unacknowledged losses: a failure is told before them.
+    pub fn or_lost(self, lost: bool) -> Self {
+        if lost && self == Self::Done { Self::Lost } else { self }
     }
 
     /// The code of a run in which these errors came up. A damaged lake is told before anything else; the special codes

@@ -39,6 +39,7 @@ impl Report for Json {
             "bytes_in": totals.bytes_in,
             "bytes_out": totals.bytes_out,
             "quarantined": totals.quarantined,
+            "lost": totals.lost,
             "seconds": totals.elapsed.as_secs_f64(),
             "exit": exit.code(),
         }));
@@ -89,6 +90,7 @@ fn finished_fields(finished: &Finished) -> Value {
         "rows": counters.committed,
         "bytes_in": counters.bytes_in,
         "quarantined": counters.quarantined,
+        "lost": counters.lost,
         "duplicates": counters.duplicates,
         "seconds": finished.elapsed.as_secs_f64(),
     });

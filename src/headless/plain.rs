@@ -44,7 +44,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         What::Retrying { attempt, wait, error } => {
             format!("attempt {attempt} failed, next in {}: {error}", seconds(*wait))
         }
-        What::Finished(finished) => outcome(finished),
+        What::Finished(finished) => outcome(finished, &event.feed),
     };
     Some(escape_controls(&format!("{:<32} {text}", event.feed)).into_owned())
 }
@@ -58,7 +58,7 @@ pub(super) fn note_line(note: &Note) -> String {
     escape_controls(&format!("{feed:<32} {message}{colon}{}", note.what)).into_owned()
 }
 
-fn outcome(finished: &Finished) -> String {
+fn outcome(finished: &Finished, feed: &str) -> String {
     let counters = &finished.counters;
     match &finished.outcome {
         Outcome::Done { text } => {
@@ -69,6 +69,10 @@ fn outcome(finished: &Finished) -> String {
             }
             if counters.quarantined > 0 {
                 line += &format!("; {} rows in quarantine", counters.quarantined);
+            }
+            if counters.lost > 0 {
+                let lost = thousands(counters.lost);
+                line += &format!("; {lost} records are known to be lost: `lakehand feeds show {feed}`");
             }
             line
         }

@@ -73,6 +73,7 @@ fn outcome(finished: &Finished, new: impl Fn(Level, &str) -> Record) -> Record {
         }
     };
     let counters = &finished.counters;
+    let record = if counters.lost > 0 { record.fact("lost", counters.lost) } else { record };
     record
         .fact("rows", counters.committed)
         .fact("bytes_in", counters.bytes_in)

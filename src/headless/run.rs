@@ -44,6 +44,8 @@ pub struct Totals {
     pub bytes_out: u64,
     /// Rows in quarantine.
     pub quarantined: u64,
+    /// Records that are known to be lost, of which no operator has taken note.
+    pub lost: u64,
     /// The whole time.
     pub elapsed: Duration,
 }
@@ -81,7 +83,7 @@ pub async fn run(
     let interrupted = listen(&engine, events, report.as_mut(), &mut recorder, &mut totals).await?;
     asking.abort();
     totals.elapsed = begun.elapsed();
-    let exit = Exit::of_run(interrupted, &totals.failures);
+    let exit = Exit::of_run(interrupted, &totals.failures).or_lost(totals.lost > 0);
     report.end(&totals, exit);
     Ok((totals, exit))
 }
@@ -132,6 +134,7 @@ impl Totals {
                 self.rows += counters.committed;
                 self.bytes_in += counters.bytes_in;
                 self.quarantined += counters.quarantined;
+                self.lost += counters.lost;
                 match outcome {
                     Outcome::Done { .. } => self.done += 1,
                     Outcome::Skipped { .. } => self.skipped += 1,

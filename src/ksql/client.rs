@@ -24,10 +24,11 @@ mod transport;
 mod version;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use answer::{Answer, Chunk};
+use chrono::{DateTime, Utc};
 pub use options::{Auth, ClientOptions};
 use reqwest::{Method, Url};
 use serde::Deserialize;
@@ -63,6 +64,8 @@ struct Inner {
     plain: reqwest::Client,
     /// For streamed answers: a connection each, and none kept.
     streaming: reqwest::Client,
+    /// The newest `Date` of an answer, and when it came.
+    date: Mutex<Option<(std::time::Instant, DateTime<Utc>)>>,
 }
 
 /// What `/info` says.
@@ -119,7 +122,7 @@ impl Client {
         let base = options.base_url()?;
         let plain = transport::plain(&options, &base)?;
         let streaming = transport::streaming(&options, &base)?;
-        Ok(Self(Arc::new(Inner { options, base, plain, streaming })))
+        Ok(Self(Arc::new(Inner { options, base, plain, streaming, date: Mutex::new(None) })))
     }
 
     /// The options it was made from.
@@ -156,11 +159,16 @@ impl Client {
     }
 
     /// The server's clock, where it tells it: the `Date` of an answer.
-    pub async fn server_time(&self) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
+    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>> {
         let response = self.send(&self.0.plain, Method::GET, &["info"], None).await?;
-        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok());
-        Ok(date.map(|date| date.with_timezone(&chrono::Utc)))
+        Ok(date_of(&response))
+    }
+
+    /// What the server's clock shows now, by the newest `Date` of all answers of this client so far. ksqlDB itself sends
+    /// none (recorded for 7.4 and 0.29); proxies and balancers in front of it do.
+    pub fn clock(&self) -> Option<DateTime<Utc>> {
+        let (came, date) = (*self.0.date.lock().unwrap_or_else(PoisonError::into_inner))?;
+        date.checked_add_signed(chrono::TimeDelta::from_std(came.elapsed()).ok()?)
     }
 
     /// `GET /healthcheck`
@@ -358,7 +366,13 @@ impl Client {
         };
         let limit = self.options().first_byte_timeout;
         match tokio::time::timeout(limit, request.send()).await {
-            Ok(Ok(response)) => Ok(response),
+            Ok(Ok(response)) => {
+                if let Some(date) = date_of(&response) {
+                    *self.0.date.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some((std::time::Instant::now(), date));
+                }
+                Ok(response)
+            }
             Ok(Err(error)) => Err(transport::failed(error, self.options())),
             Err(_) => {
                 Err(Error::new(Kind::Unreachable, format!("the server sent no answer within {limit:?}"))
@@ -368,6 +382,11 @@ impl Client {
             }
         }
     }
+}
+
+fn date_of(response: &reqwest::Response) -> Option<DateTime<Utc>> {
+    let date = response.headers().get("date")?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|date| date.with_timezone(&Utc))
 }
 
 fn no_ksqldb(endpoint: &str, error: &serde_json::Error) -> Error {

@@ -19,7 +19,7 @@ mod line;
 use line::{Line, parse_line};
 
 use super::schema::Column;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, RowText};
 
 /// Which grammar an answer follows; it decides what counts as complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -242,7 +242,7 @@ impl Frames {
         }
         let line = match self.state {
             State::Opening => line.strip_prefix(b"[").ok_or_else(|| {
-                self.error(Kind::Garbled, "the answer does not begin with `[`").at("text", shown(line))
+                self.error(Kind::Garbled, "the answer does not begin with `[`").quote("text", shown(line))
             })?,
             _ => line,
         };
@@ -255,7 +255,7 @@ impl Frames {
             _ => {
                 return Err(self
                     .error(Kind::Garbled, "a line ends with neither `,` nor `]`")
-                    .at("text", shown(line)));
+                    .quote("text", shown(line)));
             }
         };
         self.take_element(element, on)?;
@@ -264,8 +264,10 @@ impl Frames {
 
     fn take_element(&mut self, element: &[u8], on: &mut dyn FnMut(Element<'_>) -> Result<()>) -> Result<()> {
         let parsed = parse_line(element).map_err(|error| {
-            self.error(Kind::Garbled, format!("a line is not an element of an answer: {error}"))
-                .at("text", shown(element))
+            // What the parser says may name a value too.
+            self.error(Kind::Garbled, "a line is not an element of an answer")
+                .quote("parser", RowText::new(error))
+                .quote("text", shown(element))
         })?;
         match (parsed, self.state) {
             (Line::Error(said), _) => {
@@ -287,8 +289,8 @@ impl Frames {
                     "Query Completed" => Mark::QueryCompleted,
                     "Limit Reached" => Mark::LimitReached,
                     other => {
-                        let what = format!("the final message {:?} is not known", shown(other.as_bytes()));
-                        return Err(self.error(Kind::Incomplete, what));
+                        let error = self.error(Kind::Incomplete, "the final message is not known");
+                        return Err(error.quote("text", shown(other.as_bytes())));
                     }
                 });
                 Ok(())
@@ -323,10 +325,10 @@ impl Frames {
 }
 
 /// The beginning of a line, for an error's text.
-fn shown(line: &[u8]) -> String {
+fn shown(line: &[u8]) -> RowText {
     const MAX: usize = 80;
     let head: String = String::from_utf8_lossy(&line[..line.len().min(MAX)]).escape_debug().collect();
-    if line.len() > MAX { format!("{head}…") } else { head }
+    RowText::new(if line.len() > MAX { format!("{head}…") } else { head })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //!      │        ├ open_file         one file, from its first row to its footer
 //!      │        └ encoder           columns of open files, encoded by the threads of the pool
 //!      ▼
-//!   commit               staging ─▶ intent ─▶ renames ─▶ `_metadata.json`; recovery finishes or forgets
+//!   commit               staging ─▶ intent ─▶ renames ─▶ metadata; recovery finishes or forgets
 //!
 //!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files
 //!   replaced  what such swaps put aside, and undo: the files of before back in their places
@@ -47,14 +47,18 @@ pub use file::footer::{Footer, FooterRead, look_at_footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::facts::nothing_yet;
-pub use manifest::metadata::{ColumnInfo, Metadata, PartitionInfo, RunRecord, read_metadata};
+pub use manifest::loss::{LossCause, LostRecords};
+pub use manifest::metadata::{
+    ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
+};
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
-pub use ops::retention::RemovedPartition;
+pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
@@ -62,6 +66,7 @@ pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
+pub use txn::migrate::{Settled, settle};
 pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.
@@ -70,13 +75,22 @@ pub struct Lake {
     root: PathBuf,
     fs: fs::Fs,
     seal_after: Option<std::time::Duration>,
+    retention: RetentionRules,
+    metadata_apart: Option<bool>,
     pool: Arc<Pool>,
 }
 
 impl Lake {
     /// The lake at `root`; nothing is touched before [`Dataset::open`].
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), fs: fs::Fs::default(), seal_after: None, pool: Arc::new(Pool::new(1)) }
+        Self {
+            root: root.into(),
+            fs: fs::Fs::default(),
+            seal_after: None,
+            retention: RetentionRules::default(),
+            metadata_apart: None,
+            pool: Arc::new(Pool::new(1)),
+        }
     }
 
     /// A lake whose changes to the file system are looked at by `faults` first: for tests.
@@ -88,6 +102,19 @@ impl Lake {
     #[must_use]
     pub fn sealing_after(self, seal_after: Option<std::time::Duration>) -> Self {
         Self { seal_after, ..self }
+    }
+
+    /// The same lake, from which data leaves by these rules.
+    #[must_use]
+    pub fn retaining(self, retention: RetentionRules) -> Self {
+        Self { retention, ..self }
+    }
+
+    /// The same lake, whose metadata and seals are apart from the data, in `_lakehand/`, or in the datasets' folders.
+    /// Without this they stay where they are; new ones are in the folder.
+    #[must_use]
+    pub fn with_metadata_apart(self, apart: bool) -> Self {
+        Self { metadata_apart: Some(apart), ..self }
     }
 
     /// Works with so many threads, shared by all datasets of this value and its clones; one without this.
@@ -126,6 +153,8 @@ pub struct Limits {
     pub target_file_bytes: u64,
     /// Free space that stays on the lake's file system, bytes.
     pub min_free_bytes: u64,
+    /// How much smaller than the version before it a snapshot may be where the feed does not tell, percent.
+    pub shrink_limit: u32,
     /// zstd level of feeds that name none.
     pub zstd_level: i32,
     /// How columns are encoded.
@@ -138,6 +167,7 @@ impl Default for Limits {
             memory_bytes: 256 << 20,
             target_file_bytes: 128 << 20,
             min_free_bytes: 512 << 20,
+            shrink_limit: 50,
             zstd_level: 1,
             encodings: Encodings::Portable,
         }

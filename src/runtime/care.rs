@@ -22,8 +22,13 @@ pub(super) fn days(dir: Result<std::path::PathBuf>) -> Result<Days> {
 
 /// Takes the last new export of a day back, and shows what the lake then holds.
 pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, teller: &Teller) {
-    let undone = Dataset::open(lake, feed, limits, owner("lakehand: undo of a day"))
-        .and_then(|mut dataset| dataset.undo(day, None, Utc::now()));
+    let undone =
+        Dataset::open(lake, feed, limits, owner("lakehand: undo of a day")).and_then(|mut dataset| {
+            for text in dataset.recovery().told() {
+                note(feed, Level::Warn, "recovered", &text, teller);
+            }
+            dataset.undo(day, None, Utc::now())
+        });
     match undone {
         Ok(done) => {
             let text = done.sentence();

@@ -96,7 +96,8 @@ impl Runtime {
         let (hint, hints) = mpsc::channel(256);
         let config = setup.config;
         let journal = Journal::start(&config.paths.logs, super::LOG_RECORDS, answers.clone())?;
-        let lake = Lake::new(&config.paths.lake);
+        let apart = config.lake.metadata == crate::config::MetadataPlace::Apart;
+        let lake = Lake::new(&config.paths.lake).with_metadata_apart(apart);
         let feeds = FeedPaths::below(&config.paths.feeds);
         let (engine, events) = super::start_engine(setup.engine);
         let begun = Instant::now();

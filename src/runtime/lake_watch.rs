@@ -11,7 +11,7 @@ use chrono::Utc;
 
 use super::work::{Reply, Teller};
 use crate::app::Message;
-use crate::lake::{Holder, Owner, lock_holder, read_metadata};
+use crate::lake::{Holder, Owner, lock_holder, read_metadata, watched};
 
 /// Size and time of a file: what changes when its content does.
 type Stamp = Option<(u64, SystemTime)>;
@@ -37,8 +37,8 @@ impl LakeWatch {
         let mut held = BTreeMap::new();
         for (feed, dir) in datasets {
             let before = self.seen.remove(&feed).filter(|before| before.dir == dir);
-            let now =
-                Seen { metadata: stamp(&dir.join("_metadata.json")), lock: stamp(&dir.join("_lock")), dir };
+            let (metadata, lock) = watched(&dir);
+            let now = Seen { metadata: stamp(&metadata), lock: stamp(&lock), dir };
             if before.as_ref().is_none_or(|before| before.metadata != now.metadata) {
                 let metadata = read_metadata(&now.dir);
                 teller.say(Message::Dataset { feed: feed.clone(), metadata, usage: None });

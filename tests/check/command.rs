@@ -147,8 +147,10 @@ fn what_cannot_be_exported_again_is_refused_with_words() {
 fn a_lake_that_somebody_writes_is_not_judged() {
     let server = Server::with_rows(200);
     let project = exported(&server);
-    let lock =
-        fs::File::options().write(true).open(project.stream("transaction_stream").join("_lock")).unwrap();
+    let lock = fs::File::options()
+        .write(true)
+        .open(project.path().join("data_lake/_lakehand/streams/transaction_stream/lock"))
+        .unwrap();
     lock.lock().unwrap();
     assert_eq!(project.run(&["check"]).code, 4);
     assert_eq!(project.run(&["check", "--repair"]).code, 4);
@@ -196,7 +198,7 @@ fn a_dataset_that_no_feed_names_is_told() {
 fn a_lake_that_cannot_be_written_is_looked_at_all_the_same() {
     let server = Server::with_rows(100);
     let project = exported(&server);
-    let lock = project.stream("transaction_stream").join("_lock");
+    let lock = project.path().join("data_lake/_lakehand/streams/transaction_stream/lock");
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
     fs::set_permissions(&lock, fs::Permissions::from_mode(0o750)).unwrap();
@@ -264,7 +266,7 @@ fn a_file_that_may_not_be_read_is_neither_damaged_nor_given_up() {
         let repaired = run_as_other(&project, &program, &["check", "raw", "--repair", "--deep"]);
         assert_ne!(repaired.code, 0, "{}", repaired.out);
         assert!((repaired.out + &repaired.err).contains(file));
-        assert!(!dir.join("_damaged").exists());
+        assert!(!project.path().join("data_lake/_lakehand/streams/transaction_stream/damaged").exists());
     }
     assert_eq!(data_files(&dir), before, "nothing was moved");
 }

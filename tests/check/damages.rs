@@ -128,7 +128,7 @@ pub fn build(root: &Path, table: bool) -> Built {
     commit(&mut open(root, &feed), "one", &first, Some((0, 5)));
     let dir = root.join("streams/events");
     let old_metadata = fs::read_to_string(dir.join("_metadata.json")).unwrap();
-    let old_journal = fs::read(dir.join("_journal")).unwrap();
+    let old_journal = fs::read(books(&dir).join("journal")).unwrap();
     commit(&mut open(root, &feed), "two", &second, None);
     Built { root: root.into(), dir, feed, old_metadata, old_journal, first, second }
 }
@@ -146,7 +146,7 @@ impl Faults for AfterIntent {
             return Ok(());
         }
         // The folder is synced after the record is in place: that is the first change refused.
-        if path.ends_with("_staging") && op == Op::SyncDir && path.join("intent.json").exists() {
+        if path.ends_with("staging") && op == Op::SyncDir && path.join("intent.json").exists() {
             self.0.store(true, SeqCst);
         }
         Ok(())
@@ -164,7 +164,7 @@ fn unfinished(built: &Built) {
     appender.commit(commit_after(&THIRD)).unwrap_err();
     drop(appender);
     drop(dataset);
-    assert!(built.dir.join("_staging/intent.json").exists());
+    assert!(books(&built.dir).join("staging/intent.json").exists());
 }
 
 /// The file again with another entry in its footer, or with rows that repeat.
@@ -193,8 +193,8 @@ fn linked(built: &Built, name: &str) {
     let victim = built.root.join("victim");
     fs::create_dir(&victim).unwrap();
     fs::write(victim.join("precious"), "x").unwrap();
-    let _ = fs::remove_dir_all(built.dir.join(name));
-    std::os::unix::fs::symlink(&victim, built.dir.join(name)).unwrap();
+    let _ = fs::remove_dir_all(books(&built.dir).join(name));
+    std::os::unix::fs::symlink(&victim, books(&built.dir).join(name)).unwrap();
 }
 
 /// Flips a bit of a page, or of the footer, that no reader notices: the rows can still be decoded.
@@ -234,7 +234,7 @@ fn flip_unseen(path: &Path, from: usize, footer: bool) {
 /// A copy of a file lies in the bin; gives its path.
 fn put_aside(built: &Built) -> PathBuf {
     let file = data_files(&built.dir)[0].clone();
-    let path = built.dir.join("_replaced/000009-x").join(file);
+    let path = books(&built.dir).join("bin/000009-x").join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut folder = path.parent().unwrap();
     while folder != built.dir {
@@ -408,6 +408,22 @@ pub const CASES: &[Case] = &[
         fs::remove_file(b.dir.join("_metadata.json")).unwrap();
         b.same()
     }),
+    case!("a folder of another program holds Parquet files", Stranger, |b| {
+        fs::create_dir(b.dir.join("_backup")).unwrap();
+        mode(&b.dir.join("_backup"), 0o750);
+        copied(&b.file(0), &b.dir.join("_backup/x.parquet"));
+        b.same()
+    }),
+    case!("an older copy of the metadata lies apart", TwoMetadata, |b| {
+        let apart = books(&b.dir).join("metadata.json");
+        fs::write(&apart, &b.old_metadata).unwrap();
+        mode(&apart, 0o640);
+        b.same()
+    }),
+    case!("the lock is in the dataset's folder, as before version 0.2", OldLayout, |b| {
+        fs::rename(books(&b.dir).join("lock"), b.dir.join("_lock")).unwrap();
+        b.same()
+    }),
     case!("the metadata is cut", BadMetadata, |b| {
         fs::write(b.dir.join("_metadata.json"), &b.old_metadata[..80]).unwrap();
         b.same()
@@ -461,7 +477,7 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("staging is opened to all", WrongMode, |b| {
-        mode(&b.dir.join("_staging"), 0o777);
+        mode(&books(&b.dir).join("staging"), 0o777);
         b.same()
     }),
     case!("the dataset's folder is opened to all", WrongMode, |b| {
@@ -474,13 +490,13 @@ pub const CASES: &[Case] = &[
     }),
     case!("the same, and a staged file is gone", BrokenCommit, |b| {
         unfinished(b);
-        let staged = fs::read_dir(b.dir.join("_staging/three")).unwrap().next().unwrap().unwrap();
+        let staged = fs::read_dir(books(&b.dir).join("staging/three")).unwrap().next().unwrap().unwrap();
         fs::remove_file(staged.path()).unwrap();
         b.same()
     }),
     case!("a run was killed while it wrote", LeftoverStaging, |b| {
-        fs::create_dir(b.dir.join("_staging/three")).unwrap();
-        fs::write(b.dir.join("_staging/three/000000.parquet"), "PAR1 half").unwrap();
+        fs::create_dir(books(&b.dir).join("staging/three")).unwrap();
+        fs::write(books(&b.dir).join("staging/three/000000.parquet"), "PAR1 half").unwrap();
         b.same()
     }),
     case!("somebody seals a day by hand", WrongSeal, |b| {
@@ -504,15 +520,15 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("a pipe stands in quarantine", Foreign, |b| {
-        fifo(&b.dir.join("_quarantine/20250101_000009-x.jsonl"));
+        fifo(&books(&b.dir).join("quarantine/20250101_000009-x.jsonl"));
         b.same()
     }),
     case!("staging is a link to a folder of somebody else", Link, |b| {
-        linked(b, "_staging");
+        linked(b, "staging");
         b.same()
     }),
     case!("the bin is a link to a folder of somebody else", Link, |b| {
-        linked(b, "_replaced");
+        linked(b, "bin");
         b.same()
     }),
     case!("a partition is a link to a disk that is not there", Unknown, told, |b| {
@@ -572,23 +588,23 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("the journal of files is removed", BadJournal, |b| {
-        fs::remove_file(b.dir.join("_journal")).unwrap();
+        fs::remove_file(books(&b.dir).join("journal")).unwrap();
         b.same()
     }),
     case!("the journal of files is cut", BadJournal, |b| {
-        let bytes = fs::read(b.dir.join("_journal")).unwrap();
-        fs::write(b.dir.join("_journal"), &bytes[..bytes.len() - 30]).unwrap();
+        let bytes = fs::read(books(&b.dir).join("journal")).unwrap();
+        fs::write(books(&b.dir).join("journal"), &bytes[..bytes.len() - 30]).unwrap();
         b.same()
     }),
     case!("one bit of the journal flips", BadJournal, |b| {
-        let mut bytes = fs::read(b.dir.join("_journal")).unwrap();
+        let mut bytes = fs::read(books(&b.dir).join("journal")).unwrap();
         bytes[60] ^= 1;
-        fs::write(b.dir.join("_journal"), bytes).unwrap();
+        fs::write(books(&b.dir).join("journal"), bytes).unwrap();
         b.same()
     }),
     case!("something is appended to the journal", BadJournal, |b| {
-        let bytes = [fs::read(b.dir.join("_journal")).unwrap(), b"what is this\n".to_vec()].concat();
-        fs::write(b.dir.join("_journal"), bytes).unwrap();
+        let bytes = [fs::read(books(&b.dir).join("journal")).unwrap(), b"what is this\n".to_vec()].concat();
+        fs::write(books(&b.dir).join("journal"), bytes).unwrap();
         b.same()
     }),
     case!("a column is missing from the metadata", BadMetadata, |b| {
@@ -631,14 +647,14 @@ pub const CASES: &[Case] = &[
     }),
     case!("metadata and journal are brought back from before the last commit", StaleMetadata, |b| {
         fs::write(b.dir.join("_metadata.json"), &b.old_metadata).unwrap();
-        fs::write(b.dir.join("_journal"), &b.old_journal).unwrap();
+        fs::write(books(&b.dir).join("journal"), &b.old_journal).unwrap();
         b.same()
     }),
     case!("the metadata forgets the position of a Kafka partition", PositionBehind, |b| {
         b.metadata(|m| drop(m["positions"].as_object_mut().unwrap().remove("1")));
         b.same()
     }),
-    case!("the metadata says of offsets that files hold them", PositionAhead, |b| {
+    case!("the metadata says of offsets that files hold them", HeldAhead, |b| {
         b.metadata(|m| m["ahead"] = json!({"0": {"runs": [[18, 20]], "rows": 3}}));
         b.same()
     }),
@@ -666,7 +682,7 @@ pub const CASES: &[Case] = &[
         b.same()
     }),
     case!("the journal of files is opened to all", WrongMode, |b| {
-        mode(&b.dir.join("_journal"), 0o644);
+        mode(&books(&b.dir).join("journal"), 0o644);
         b.same()
     }),
     case!("the metadata forgets the current version", WrongCounts, table, |b| {
@@ -681,7 +697,7 @@ pub const CASES: &[Case] = &[
         (b.feed.clone(), Data::Table(3))
     }),
     case!("a quarantine file is removed", QuarantineCount, |b| {
-        fs::remove_dir_all(b.dir.join("_quarantine")).unwrap();
+        fs::remove_dir_all(books(&b.dir).join("quarantine")).unwrap();
         b.same()
     }),
 ];

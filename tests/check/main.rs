@@ -118,7 +118,7 @@ fn tree(dir: &std::path::Path) -> BTreeSet<(String, u64, u32)> {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let metadata = std::fs::symlink_metadata(&path).unwrap();
-            if !path.ends_with("_lock") {
+            if !path.ends_with("lock") {
                 found.insert((path.display().to_string(), metadata.len(), metadata.mode()));
             }
             if metadata.is_dir() {

@@ -5,7 +5,7 @@ use std::fs;
 use chrono::NaiveDate;
 use lakehand::Kind;
 use lakehand::lake::verify::{FindingKind, Options, check, repair};
-use lakehand::lake::{Dataset, Lake};
+use lakehand::lake::{BeforeRun, Clock, Dataset, Lake};
 
 use crate::damages::{Built, build};
 use crate::lake_support::*;
@@ -41,13 +41,13 @@ fn the_day_is_swapped_and_the_old_files_are_kept_until_the_next_time() {
     assert_eq!(rows(&built.dir), expected(&all(&built)), "the same rows, each once");
     assert_eq!(open(root.path(), &built.feed).metadata().positions, positions, "positions stay");
     sound(&built);
-    let kept = |id: &str| built.dir.join(format!("_replaced/{id}/year=2025/month=01/day=01"));
+    let kept = |id: &str| books(&built.dir).join(format!("bin/{id}/year=2025/month=01/day=01"));
     assert_eq!(fs::read_dir(kept(&done.id)).unwrap().count(), 2, "two files of before");
 
     let second = again(&built, "again2", &all(&built)).unwrap();
     assert_eq!(fs::read_dir(kept(&second.id)).unwrap().count(), 1);
     assert!(
-        !built.dir.join("_replaced").join(&done.id).exists(),
+        !books(&built.dir).join("bin").join(&done.id).exists(),
         "the next swap of the day takes the older copy away"
     );
     sound(&built);
@@ -113,7 +113,7 @@ fn a_swap_that_is_stopped_anywhere_is_before_or_after() {
 }
 
 #[test]
-fn retention_takes_the_copies_of_a_day_with_it() {
+fn copies_of_a_day_that_retention_took_are_deleted_after_the_grace_period() {
     let root = tempfile::tempdir().unwrap();
     let mut built = build(root.path(), false);
     again(&built, "again", &all(&built)).unwrap();
@@ -123,7 +123,17 @@ fn retention_takes_the_copies_of_a_day_with_it() {
     assert_eq!(removed.len(), 2);
     drop(dataset);
     assert_eq!(data_files(&built.dir).len(), 2);
-    let left = data_files(&built.dir.join("_replaced"));
-    assert!(left.is_empty(), "{left:?}");
+    let left = data_files(&books(&built.dir).join("bin"));
+    assert!(!left.is_empty(), "nothing is deleted at once");
     sound(&built);
+    // The copies have the time of their folder, and the days that of their move: both are long over.
+    let now = chrono::Utc::now() + chrono::TimeDelta::days(8);
+    let mut dataset = open(&built.root, &built.feed);
+    // All of the files are of this run: nothing more goes.
+    let before = BeforeRun { commit_seq: 0, last_export: None };
+    dataset.retain_within(Clock { now, server: Some(now) }, before).unwrap();
+    drop(dataset);
+    let left = data_files(&books(&built.dir).join("bin"));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(data_files(&built.dir).len(), 2);
 }

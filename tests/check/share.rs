@@ -103,7 +103,7 @@ fn a_copy_is_found_when_its_footer_tells_only_a_hull() {
     assert_eq!(rows(&dir), expected(&all));
     // The metadata is lost, and one of the two files: what the other holds is told by its rows, and is not doubled.
     fs::remove_file(dir.join("_metadata.json")).unwrap();
-    fs::remove_file(dir.join("_journal")).unwrap();
+    fs::remove_file(books(&dir).join("journal")).unwrap();
     fs::remove_file(&file).unwrap();
     let mut dataset = open(root.path(), &feed);
     assert!(!dataset.metadata().ahead.is_empty());

@@ -68,7 +68,7 @@ fn the_files_of_before_come_back_and_an_undo_can_be_undone() {
     assert_eq!(metadata.positions, before.1.positions);
     sound(&built, "undone");
     assert_eq!(replaced(&built.dir).unwrap()[0].commit, done.id);
-    assert!(!built.dir.join("_replaced").join(&swap).exists(), "the set that came back leaves nothing");
+    assert!(!books(&built.dir).join("bin").join(&swap).exists(), "the set that came back leaves nothing");
 
     let redone = undo(&built).unwrap();
     assert_eq!(redone.commit, done.id);
@@ -157,7 +157,7 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     fs::write(&path, &text).unwrap();
 
     // A file of the set is damaged.
-    let set = built.dir.join("_replaced").join(&swap);
+    let set = books(&built.dir).join("bin").join(&swap);
     let file = set.join(data_files(&set).remove(0));
     let whole = fs::read(&file).unwrap();
     fs::write(&file, &whole[..whole.len() - 9]).unwrap();
@@ -169,7 +169,7 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     refused(Kind::Damaged, "is in its place already");
     fs::remove_file(place).unwrap();
     // A link leads out of the lake.
-    let (inside, outside) = (built.dir.join("_replaced"), built.root.join("elsewhere"));
+    let (inside, outside) = (books(&built.dir).join("bin"), built.root.join("elsewhere"));
     fs::rename(&inside, &outside).unwrap();
     std::os::unix::fs::symlink(&outside, &inside).unwrap();
     refused(Kind::Damaged, "a symbolic link stands where a folder of the dataset belongs");

@@ -91,7 +91,7 @@ fn the_json_schema_says_what_the_parser_does() {
         }
         // A default says what is meant without the field.
         if let Some(default) = rule.get("default") {
-            let kind = if field == "keep_versions" { "table" } else { "stream" };
+            let kind = if field == "keep_versions" || field == "shrink_limit" { "table" } else { "stream" };
             let plain = parse(kind, "");
             assert_eq!(parse(kind, &format!(", \"{field}\": {default}")), plain, "{field}");
         }
@@ -100,7 +100,7 @@ fn the_json_schema_says_what_the_parser_does() {
         assert_eq!(takes("stream", field, &Value::Null), nullable, "{field}");
         // The limits of numbers.
         if let (Some(min), Some(max)) = (rule["minimum"].as_i64(), rule["maximum"].as_i64()) {
-            let kind = if field == "keep_versions" { "table" } else { "stream" };
+            let kind = if field == "keep_versions" || field == "shrink_limit" { "table" } else { "stream" };
             let legal: Vec<_> = [min - 1, min, max, max + 1].map(|n| takes(kind, field, &json!(n))).into();
             assert_eq!(legal, [false, true, true, false], "{field}");
         }

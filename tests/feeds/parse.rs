@@ -52,6 +52,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         compression: Compression::Zstd(None),
         retention_days: Some(365),
         keep_versions: 1,
+        shrink_limit: None,
         visibility: Visibility::Restricted,
         read: ReadWay::Auto,
         mode: ExportMode::Batch,

@@ -101,7 +101,7 @@ fn a_key_exports_a_day_again_after_a_question() {
     desk.press("j e")
         .reads("Export 2025-01-11 again?")
         .reads("100 rows in 2 files, 4.0 KiB")
-        .reads("_replaced/");
+        .reads("the bin");
     desk.reads("payments/year=2025/month=01/day=11").press("enter");
     assert!(desk.take().is_empty(), "No is what enter means");
     desk.press("e y");
@@ -192,7 +192,7 @@ fn damaged() -> Report {
         finding(FindingKind::Empty, Severity::Damage, Some(Repair::MoveAside)),
         finding(FindingKind::Gap, Severity::Note, None),
     ];
-    Report { dataset: "streams/payments".into(), findings, files: 3, rows: 300, unlocked: None }
+    Report { dataset: "streams/payments".into(), findings, files: 3, rows: 300, unlocked: None, lost: 0 }
 }
 
 fn checked(report: lakehand::Result<Report>, mended: Option<Vec<Finding>>) -> Message {
@@ -213,7 +213,7 @@ fn a_check_shows_findings_and_repairs_them_after_a_question() {
     desk.tell(checked(Ok(damaged()), None));
     desk.reads("payments: DAMAGED: 1 finding, 1 note")
         .reads("damage: empty in")
-        .reads("r would move it to _damaged/");
+        .reads("r would move it to damaged/");
     desk.reads("note: gap")
         .press("esc")
         .reads("▲ damaged: 1")

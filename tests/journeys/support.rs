@@ -98,6 +98,7 @@ pub(crate) fn snapshot(stage: Stage, rows: u64, expected: u64) -> Snapshot {
         duplicates: 0,
         files_open: 1,
         expected,
+        lost: 0,
     }
 }
 

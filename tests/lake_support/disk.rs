@@ -33,6 +33,8 @@ struct Change {
     id: Id,
     from: Option<Name>,
     to: Option<Name>,
+    /// In the same step, this one got the name of before: the two of an exchange last together or not at all.
+    other: Option<Id>,
 }
 
 #[derive(Debug, Default)]
@@ -159,6 +161,14 @@ fn survives(synced: Option<&Vec<u8>>, written: Vec<u8>, random: &mut fastrand::R
 }
 
 fn apply(names: &mut BTreeMap<Name, Id>, change: &Change) {
+    if let (Some(other), Some(from), Some(to)) = (change.other, &change.from, &change.to) {
+        // Without the names that it exchanges, there is nothing to exchange.
+        if names.get(from) == Some(&change.id) && names.get(to) == Some(&other) {
+            names.insert(from.clone(), other);
+            names.insert(to.clone(), change.id);
+        }
+        return;
+    }
     if let Some(from) = &change.from
         && names.get(from) == Some(&change.id)
     {
@@ -213,14 +223,21 @@ impl State {
                 Some(old) if Self::name_of(&before, old) == to => {}
                 Some(old) => {
                     let from = Some(Self::name_of(&before, old));
-                    changes.push(Change { id: *id, from, to: Some(to) });
+                    changes.push(Change { id: *id, from, to: Some(to), other: None });
                 }
-                None => changes.push(Change { id: *id, from: None, to: Some(to) }),
+                None => changes.push(Change { id: *id, from: None, to: Some(to), other: None }),
             }
         }
         let there: HashSet<Id> = self.live.values().copied().collect();
         for (path, id) in before.iter().filter(|(_, id)| !there.contains(id)) {
-            changes.push(Change { id: *id, from: Some(Self::name_of(&before, path)), to: None });
+            changes.push(Change { id: *id, from: Some(Self::name_of(&before, path)), to: None, other: None });
+        }
+        if let [one, two] = &changes[..]
+            && one.from.is_some()
+            && (&one.from, &one.to) == (&two.to, &two.from)
+        {
+            let other = Some(two.id);
+            changes = vec![Change { other, ..one.clone() }];
         }
         self.pending.extend(changes);
     }

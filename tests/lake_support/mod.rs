@@ -41,6 +41,7 @@ pub fn stream_feed() -> Feed {
         compression: Compression::Zstd(None),
         retention_days: None,
         keep_versions: 1,
+        shrink_limit: None,
         visibility: Visibility::Restricted,
         read: ReadWay::Auto,
         mode: ExportMode::Batch,
@@ -71,7 +72,7 @@ pub fn limits() -> Limits {
 }
 
 pub fn owner() -> Owner {
-    Owner { what: "lakehand test".to_owned(), pid: 4711, host: "here".to_owned(), since: at(T0) }
+    Owner { what: "lakehand test".to_owned(), pid: 4711, host: "here".to_owned(), since: at(T0 + 100 * DAY) }
 }
 
 pub fn open(root: &Path, feed: &Feed) -> Dataset {
@@ -237,6 +238,12 @@ impl Faults for StopAt {
         self.done.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
+}
+
+/// The folder of a dataset's books.
+pub fn books(dataset_dir: &Path) -> PathBuf {
+    let (name, kind) = (dataset_dir.file_name().unwrap(), dataset_dir.parent().unwrap());
+    kind.parent().unwrap().join("_lakehand").join(kind.file_name().unwrap()).join(name)
 }
 
 /// A copy of a folder with all in it.

@@ -118,6 +118,7 @@ impl Lake {
             duplicates: 0,
             files_open: 0,
             expected: rows,
+            lost: 0,
         };
         let over = |outcome, rows, seconds| {
             What::Finished(Finished {
@@ -382,13 +383,26 @@ fn report(feed: &str) -> Report {
         finding(
             FindingKind::LeftoverStaging,
             Severity::Leftover,
-            "_staging",
+            "_lakehand/streams/transaction_stream/staging",
             "2 files (81920 bytes) of a run that stopped",
             Some(Repair::EmptyStaging),
         ),
-        finding(FindingKind::Quarantined, Severity::Note, "_quarantine", "3 rows could not be decoded", None),
+        finding(
+            FindingKind::Quarantined,
+            Severity::Note,
+            "_lakehand/streams/transaction_stream/quarantine",
+            "3 rows could not be decoded",
+            None,
+        ),
     ];
-    Report { dataset: format!("streams/{feed}"), findings, files: 60, rows: 4_204_311, unlocked: None }
+    Report {
+        dataset: format!("streams/{feed}"),
+        findings,
+        files: 60,
+        rows: 4_204_311,
+        lost: 0,
+        unlocked: None,
+    }
 }
 
 /// What the program would answer to an effect.

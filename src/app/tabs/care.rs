@@ -214,7 +214,7 @@ impl App {
             "The lake holds nothing of it now. Its rows are read again.".to_owned()
         } else {
             format!(
-                "What the lake holds ({} rows in {}, {}) goes to _replaced/. Its rows are read again, and nothing changes unless all \
+                "What the lake holds ({} rows in {}, {}) goes to the bin. Its rows are read again, and nothing changes unless all \
                  of them come. u puts it back, or `feeds undo` in a shell.",
                 count(rows),
                 of_files(files),
@@ -246,7 +246,7 @@ impl App {
         Confirm {
             question: format!("Put back what {day} was before?"),
             consequence: format!(
-                "{} rows in {} ({}) come back out of _replaced/. The {} rows in {} of now go there; late rows stay. u again takes it \
+                "{} rows in {} ({}) come back out of the bin. The {} rows in {} of now go there; late rows stay. u again takes it \
                  back.{fewer}",
                 count(back.0),
                 of_files(back.1),
@@ -381,7 +381,7 @@ impl App {
         let number = targets.len();
         self.overlay = Some(Overlay::Confirm(Confirm {
             question: if number == 1 { "Repair it?".to_owned() } else { format!("Repair {}?", findings(number)) },
-            consequence: "Nothing that holds rows is deleted: what does not belong into the data goes to _damaged/. Each dataset is \
+            consequence: "Nothing that holds rows is deleted: what does not belong into the data goes to damaged/ in _lakehand/. Each dataset is \
                           changed in one commit."
                 .to_owned(),
             targets,

@@ -13,8 +13,14 @@ const LISTED: usize = 4;
 
 /// Offsets missing for which nothing is known.
 fn unexplained(day: &DayState) -> u64 {
-    let gaps = day.gaps.iter().filter(|gap| gap.why != Why::Quarantined);
+    let gaps = day.gaps.iter().filter(|gap| matches!(gap.why, Why::Unexplained | Why::Unknown));
     gaps.fold(0, |sum, gap| sum.saturating_add(gap.missing))
+}
+
+/// Rows that are known to be lost, and offsets that may have held some.
+fn lost(day: &DayState) -> u64 {
+    let gaps = day.gaps.iter().filter(|gap| gap.why == Why::Lost);
+    gaps.fold(day.lost, |sum, gap| sum.saturating_add(gap.missing))
 }
 
 /// In at most four characters.
@@ -29,8 +35,9 @@ fn brief(n: u64) -> String {
 /// The day in one word with its sign, what is most pressing.
 pub(crate) fn mark(day: &DayState) -> Cell {
     let unexplained = unexplained(day);
-    let (sign, text, tone) = if day.lost > 0 {
-        (Sign::Failed, format!("lost {}", brief(day.lost)), Tone::Bad)
+    let lost = lost(day);
+    let (sign, text, tone) = if lost > 0 {
+        (Sign::Failed, format!("lost {}", brief(lost)), Tone::Bad)
     } else if unexplained > 0 {
         (Sign::Gap, format!("gap {}", brief(unexplained)), Tone::Warn)
     } else {
@@ -75,7 +82,7 @@ pub(crate) fn watermark(app: &App) -> String {
 /// `3 offsets unexplained (0:5..=7)`; nothing when there is no gap.
 fn gaps(gaps: &[Gap]) -> Vec<(Why, String)> {
     let mut told = Vec::new();
-    for why in [Why::Unexplained, Why::Unknown, Why::Quarantined] {
+    for why in [Why::Lost, Why::Unexplained, Why::Unknown, Why::Quarantined] {
         let of: Vec<&Gap> = gaps.iter().filter(|gap| gap.why == why).collect();
         if of.is_empty() {
             continue;
@@ -165,7 +172,11 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
         }
         for (why, text) in told {
             let (meaning, tone) = match why {
-                Why::Quarantined => ("their rows are in _quarantine/, each with its reason", Tone::Plain),
+                Why::Lost => (
+                    "Kafka had removed these records before they were read; some may be of this day",
+                    Tone::Bad,
+                ),
+                Why::Quarantined => ("their rows are in quarantine, each with its reason", Tone::Plain),
                 Why::Unexplained => (
                     "in no file: a filter, a marker of a transaction, retention of another day, or a loss. C checks the dataset",
                     Tone::Warn,

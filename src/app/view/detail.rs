@@ -226,6 +226,12 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
             count(metadata.partitions.len() as u64)
         ),
     ));
+    for loss in &metadata.lost_records {
+        lines.push(field("lost", escaped(&loss.sentence())));
+    }
+    if let Some(decision) = &metadata.pending_decision {
+        lines.push(field("waits", escaped(&decision.what)));
+    }
     if let Some(last) = metadata.last_export {
         lines.push(field("last export", format!("{}, {}", instant(last), ago(last, app.now))));
     }

@@ -297,8 +297,9 @@ impl<'a> Cursor<'a> {
             Some(b't') => "true".to_owned(),
             Some(b'f') => "false".to_owned(),
             Some(b'n') => "null".to_owned(),
-            Some(b) if b.is_ascii_graphic() => format!("'{}'", char::from(b)),
-            Some(b) => format!("byte 0x{b:02X}"),
+            Some(b) if b",:]}".contains(&b) => format!("'{}'", char::from(b)),
+            // The byte itself may be one of a value.
+            Some(_) => "something else".to_owned(),
         };
         Fault::new(self.at, format!("expected {wanted}, found {found}"))
     }

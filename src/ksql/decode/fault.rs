@@ -29,8 +29,10 @@ struct Inner {
 pub(super) enum Step {
     /// The place in an array, from 0.
     Index(usize),
-    /// The name of a member, or the key of an entry.
+    /// The name of a member, as the schema has it.
     Name(String),
+    /// The key of a map's entry, or the name of a member that the schema does not have: bytes of the row.
+    Key(String),
 }
 
 impl Fault {
@@ -59,17 +61,27 @@ impl Fault {
 
     /// `$[4].ITEMS[2].QTY`; names that are not plain words stand in brackets and quotes.
     pub(super) fn path(&self) -> String {
+        self.spell(true)
+    }
+
+    /// The same without anything that the row itself brought: `$[4]['…']`.
+    pub(super) fn place(&self) -> String {
+        self.spell(false)
+    }
+
+    fn spell(&self, with_keys: bool) -> String {
         let mut path = String::from("$");
         for step in self.0.steps.iter().rev() {
             match step {
                 Step::Index(index) => {
                     let _ = write!(path, "[{index}]");
                 }
-                Step::Name(name) if is_word(name) => {
+                Step::Key(_) if !with_keys => path.push_str("['…']"),
+                Step::Name(name) | Step::Key(name) if is_word(name) => {
                     path.push('.');
                     path.push_str(name);
                 }
-                Step::Name(name) => {
+                Step::Name(name) | Step::Key(name) => {
                     path.push_str("['");
                     for c in name.chars() {
                         if matches!(c, '\'' | '\\') {
@@ -90,7 +102,7 @@ impl Step {
     #[cold]
     pub(super) fn key(text: &[u8]) -> Self {
         let text = String::from_utf8_lossy(text);
-        Self::Name(match text.char_indices().nth(SHOWN_KEY) {
+        Self::Key(match text.char_indices().nth(SHOWN_KEY) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text.into_owned(),
         })

@@ -71,7 +71,9 @@ pub struct BadRow {
     /// JSON path of the value in the row: `$[4].ITEMS[2].QTY`, `$` for the row itself. Map keys in it are shown as the
     /// row spells them, long ones shortened; not escaped for a terminal.
     pub path: String,
-    /// A clause without a final stop: "not an integer".
+    /// The same without map keys and names that only the row knows: `$[4]['…']`. Fit for logs and errors.
+    pub place: String,
+    /// A clause without a final stop, and without a value of the row: "not an integer".
     pub reason: String,
     /// The byte in the row.
     pub offset: usize,
@@ -215,6 +217,7 @@ impl Decoder {
         match count {
             Some(count) if count != self.places.len() => BadRow {
                 path: "$".to_owned(),
+                place: "$".to_owned(),
                 reason: format!("{count} values where {} columns are selected", self.places.len()),
                 offset: fault.offset(),
                 arity: true,
@@ -222,6 +225,7 @@ impl Decoder {
             },
             _ => BadRow {
                 path: fault.path(),
+                place: fault.place(),
                 reason: fault.reason().to_owned(),
                 offset: fault.offset(),
                 arity: false,

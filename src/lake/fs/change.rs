@@ -4,7 +4,7 @@
 //! rules hold everywhere: modes are set by chmod and never left to the umask, nothing is changed through a symbolic
 //! link, and "already there" is an answer and not an error where an operation may be repeated by recovery.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -33,6 +33,8 @@ pub enum Op {
     SyncDir,
     /// A file or folder gets another name.
     Rename,
+    /// Two folders get each other's name.
+    Exchange,
     /// A file or an empty folder is removed.
     Remove,
 }
@@ -40,7 +42,7 @@ pub enum Op {
 /// Looks at each change before it is made, and may refuse it: for tests of crashes and of full disks.
 pub trait Faults: Send + Sync {
     /// An error here is what the operation returns; the change is then not made.
-    fn before(&self, op: Op, path: &Path) -> io::Result<()>;
+    pub(super) fn before(&self, op: Op, path: &Path) -> io::Result<()>;
 
     /// Another answer to how many bytes are free.
     fn free_bytes(&self) -> Option<u64> {
@@ -54,6 +56,8 @@ pub(crate) struct Fs {
     faults: Option<Arc<dyn Faults>>,
     /// Folders whose name is known to last: made or found by this process, and synced since.
     lasting: Arc<Mutex<HashSet<PathBuf>>>,
+    /// By mount, whether two folders can exchange their names.
+    pub(super) exchanges: Arc<Mutex<HashMap<(u64, u64), bool>>>,
 }
 
 /// A file that is being written. Its content is hashed on the way.
@@ -69,7 +73,7 @@ impl Fs {
         Self { faults: Some(faults), ..Self::default() }
     }
 
-    fn before(&self, op: Op, path: &Path) -> io::Result<()> {
+    pub(super) fn before(&self, op: Op, path: &Path) -> io::Result<()> {
         self.faults.as_ref().map_or(Ok(()), |faults| faults.before(op, path))
     }
 
@@ -82,7 +86,7 @@ impl Fs {
     }
 
     /// Makes one folder, whose name is not known to last.
-    fn make_named(&self, path: &Path, mode: u32) -> Result<bool> {
+    pub(super) fn make_named(&self, path: &Path, mode: u32) -> Result<bool> {
         if is_real_dir(path)? {
             return Ok(false);
         }
@@ -110,7 +114,7 @@ impl Fs {
     }
 
     /// A folder or what is below it is gone or has another name: another one of its name is not known to last.
-    fn forget(&self, path: &Path) {
+    pub(super) fn forget(&self, path: &Path) {
         let mut lasting = self.lasting.lock().unwrap_or_else(PoisonError::into_inner);
         // Folders are made from the outermost on: one that is not known has none below it that is.
         if lasting.remove(path) {

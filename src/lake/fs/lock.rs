@@ -20,11 +20,11 @@ pub(crate) enum TryLock {
 }
 
 impl LockFile {
-    /// Opens the file at `path`, which is made where it is not there.
-    pub(crate) fn make(path: &Path, mode: u32) -> Result<Self> {
+    /// Opens the file at `path` for writing; with a mode it is made where it is not there.
+    pub(crate) fn open(path: &Path, mode: Option<u32>) -> Result<Self> {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(mode);
-        Self::open(path, &mut options)
+        options.read(true).write(true).create(mode.is_some()).truncate(false).mode(mode.unwrap_or(0o600));
+        Self::of(path, &mut options)
     }
 
     /// Opens the file only to look; `None` when it is not there.
@@ -32,10 +32,10 @@ impl LockFile {
         if super::look::stat(path)?.is_none() {
             return Ok(None);
         }
-        Self::open(path, OpenOptions::new().read(true)).map(Some)
+        Self::of(path, OpenOptions::new().read(true)).map(Some)
     }
 
-    fn open(path: &Path, options: &mut OpenOptions) -> Result<Self> {
+    fn of(path: &Path, options: &mut OpenOptions) -> Result<Self> {
         let flags = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits().cast_signed();
         let refused = |e| Error::io("open the lock", path, e);
         let file = options.custom_flags(flags).open(path).map_err(refused)?;

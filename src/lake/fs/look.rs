@@ -117,6 +117,8 @@ pub(crate) fn target(path: &Path) -> Result<Target> {
 pub(crate) struct Stat {
     pub(crate) is_dir: bool,
     pub(crate) is_link: bool,
+    /// A pipe, a socket or a device.
+    pub(crate) is_special: bool,
     pub(crate) mode: u32,
     pub(crate) bytes: u64,
     /// The number of the file system.
@@ -129,6 +131,7 @@ pub(crate) fn stat(path: &Path) -> Result<Option<Stat>> {
         Ok(found) => Ok(Some(Stat {
             is_dir: found.is_dir(),
             is_link: found.is_symlink(),
+            is_special: !found.is_dir() && !found.is_file() && !found.is_symlink(),
             mode: found.mode() & 0o7777,
             bytes: found.len(),
             device: found.dev(),
@@ -197,4 +200,9 @@ fn present(path: &Path) -> Result<Option<File>> {
         None => Ok(None),
         Some(_) => open_regular(path).map(Some),
     }
+}
+
+/// The path without links; the path itself where it cannot be told.
+pub(crate) fn real_path(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }

@@ -11,6 +11,8 @@
 //! It knows nothing of datasets, commits or Parquet.
 
 mod change;
+pub(crate) mod device;
+mod exchange;
 mod hash;
 mod lock;
 mod look;
@@ -23,7 +25,7 @@ pub(crate) use change::{Fs, LakeFile};
 pub(crate) use hash::{ContentHash, hash_file};
 pub(crate) use lock::{LockFile, TryLock};
 pub(crate) use look::{
-    Entry, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from, size_of,
+    Entry, Stat, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from, real_path, size_of,
     stat, target,
 };
 

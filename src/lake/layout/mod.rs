@@ -3,11 +3,13 @@
 //! ```text
 //! streams/<dataset>/year=2025/month=01/day=15/hour=07/data_2025011507_<commit>_<n>.parquet
 //! tables/<dataset>/version=v2/snapshot_20250116_120000.parquet, …_1.parquet, …_2.parquet
-//! <dataset>/_metadata.json  _lock  _staging/  _quarantine/          skipped by every reader: they begin with `_`
+//! <dataset>/_metadata.json; everything that is not data lies apart, see `places`
 //! ```
 //!
 //! `<commit>` is the number of the dataset's commit and the run's id, so a name is never used twice and
 //! tells which run made the file. Pure functions over names; the only thing it reads from disk is a list of folders.
+
+pub(crate) mod places;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -17,20 +19,11 @@ use crate::feed::{DatePart, Feed, FeedKind, Partitioning};
 use crate::lake::fs::{self, Entry, Target};
 use crate::{Error, Kind, Result};
 
+pub(crate) use places::{Place, Places, Room};
+
 pub(crate) const METADATA: &str = "_metadata.json";
-pub(crate) const STAGING: &str = "_staging";
-pub(crate) const QUARANTINE: &str = "_quarantine";
-/// Where a repair puts what does not belong into the data.
-pub(crate) const DAMAGED: &str = "_damaged";
-/// Where the files lie that a day exported again has replaced.
-pub(crate) const REPLACED: &str = "_replaced";
 /// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
-/// The list of files of every commit.
-pub(crate) const JOURNAL: &str = "_journal";
-/// Below staging: what the next step removes.
-pub(crate) const TRASH: &str = "_staging/trash";
-
 /// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.
 pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
     let name = feed.dataset();
@@ -174,14 +167,27 @@ pub(crate) fn commit_seq(id: &str) -> Option<u64> {
     id.split_once('-')?.0.parse().ok()
 }
 
+/// The word that marks a set in the bin as put there by retention, with the time: `retain20250115T100000Z`.
+pub(crate) fn retained_word(now: DateTime<Utc>) -> String {
+    now.format("retain%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// When retention put a set into the bin, by the id of its commit; `None` for other sets.
+pub(crate) fn retained_at(commit: &str) -> Option<DateTime<Utc>> {
+    let (_, word) = commit.split_once('-')?;
+    let time = chrono::NaiveDateTime::parse_from_str(word, "retain%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc())
+}
+
 /// Letters and digits of a run's id, fit for a file name: enough of it that no other run has the same.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     if word.is_empty() { "run".to_owned() } else { word.to_ascii_lowercase() }
 }
 
-/// Made by this program, by its name.
+/// Made by this program, by its name; also where it was put aside.
 pub(crate) fn is_ours(name: &str) -> bool {
+    let name = places::original_name(name);
     (name.starts_with("data_") || name.starts_with("snapshot_")) && has_parquet_ending(name)
 }
 
@@ -203,21 +209,11 @@ pub(crate) fn inside(dir: &Path, relative: &str) -> Result<PathBuf> {
     }
 }
 
-/// The journal of the dataset in `dir`.
-pub(crate) fn journal(dir: &Path) -> PathBuf {
-    dir.join(JOURNAL)
-}
-
 /// Named as a folder of partitions is: `year=2025`, `version=v3`.
 pub(crate) fn is_partition_name(name: &str) -> bool {
     name.split_once('=').is_some_and(|(key, value)| {
         !value.is_empty() && ["year", "month", "day", "hour", "version"].contains(&key)
     })
-}
-
-/// Names a path that readers take for data of a dataset, below it: bookkeeping begins with `_` or `.`.
-pub(crate) fn is_data_path(path: &str) -> bool {
-    !path.starts_with(['_', '.'])
 }
 
 /// A folder that holds data, below a dataset.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::metadata::Metadata;
 use crate::feed::{Feed, FeedKind};
-use crate::lake::layout;
+use crate::lake::layout::{self, Places};
 use crate::reading::{Column, Dataset, MetadataPlace};
 use crate::{Error, Kind, Result};
 
@@ -38,6 +38,7 @@ impl Metadata {
             self.partition_columns.clone()
         };
         let is_stream = feed.kind == FeedKind::Stream;
+        let apart = Places::find(folder)?.is_apart();
         let ends = self.partitions.first().zip(self.partitions.last()).filter(|_| is_stream);
         Ok(Dataset {
             feed: feed.name.clone(),
@@ -47,7 +48,7 @@ impl Metadata {
             partition_columns,
             columns: columns.collect(),
             current_version: self.current_version.filter(|_| !is_stream),
-            metadata: MetadataPlace::InFolder,
+            metadata: if apart { MetadataPlace::Apart } else { MetadataPlace::InFolder },
             rows: self.total_records,
             span: ends.map(|(first, last)| (first.path.clone(), last.path.clone())),
             schema_version: self.schema_version.clone(),

@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places};
 use crate::lake::manifest::journal::Mark;
+use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
 
@@ -80,7 +81,7 @@ pub struct Metadata {
     /// Number of the last commit.
     #[serde(default)]
     pub commit_seq: u64,
-    /// Rows put into `_quarantine/` so far.
+    /// Rows put into quarantine so far.
     #[serde(default)]
     pub quarantined_records: u64,
     /// Streams: offsets from `positions` on that files hold already: the next export reads them again, and leaves them
@@ -90,12 +91,39 @@ pub struct Metadata {
     /// Length and last hash of the journal of files with which this was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) journal: Option<Mark>,
+    /// Records that are known to be lost, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_records: Vec<LostRecords>,
+    /// Something that an operator has to decide before it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_decision: Option<PendingDecision>,
+    /// Tables: primary keys that came more than once in the current snapshot; at least so many.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub doubled_keys: u64,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
     /// Fields that this version does not know; kept as they are.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// What waits for a decision of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingDecision {
+    /// `snapshot` or `retention`.
+    pub about: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What would be done, and why it is not, in words.
+    pub what: String,
+    /// Rows that the dataset has.
+    pub rows_before: u64,
+    /// Rows that it would have.
+    pub rows_after: u64,
+    /// An operator has accepted it: it is done once, by the next export.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
 }
 
 /// One partition folder.
@@ -185,11 +213,15 @@ const CAP: u64 = 256 << 20;
 /// Runs that are remembered.
 const RUNS: usize = 20;
 
-/// The metadata of the dataset in `dataset_dir`, without taking its lock; `None` where there is none.
+/// The metadata of the dataset in `dataset_dir`, in its folder or apart, without taking its lock; `None` where there is none.
 /// `Kind::Damaged` when it cannot be understood.
 pub fn read_metadata(dataset_dir: &Path) -> Result<Option<Metadata>> {
-    let path = dataset_dir.join(layout::METADATA);
-    let Some(bytes) = fs::read_capped(&path, CAP)? else { return Ok(None) };
+    read_metadata_at(&Places::find(dataset_dir)?.metadata)
+}
+
+/// The metadata in this file.
+pub(crate) fn read_metadata_at(path: &Path) -> Result<Option<Metadata>> {
+    let Some(bytes) = fs::read_capped(path, CAP)? else { return Ok(None) };
     let metadata = serde_json::from_slice(&bytes).map_err(|e| {
         Error::new(Kind::Damaged, format!("the metadata cannot be understood: {e}"))
             .at("file", path.display())
@@ -244,6 +276,9 @@ impl Metadata {
             quarantined_records: 0,
             ahead: OffsetRanges::default(),
             journal: None,
+            lost_records: Vec::new(),
+            pending_decision: None,
+            doubled_keys: 0,
             runs: Vec::new(),
             other: Map::new(),
         };

@@ -10,6 +10,7 @@
 pub(crate) mod data_file;
 pub(crate) mod facts;
 pub(crate) mod journal;
+pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod offsets;
 pub(crate) mod proof;

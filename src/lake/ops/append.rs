@@ -23,13 +23,14 @@ use crate::feed::FeedKind;
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
 use crate::lake::file::properties::FileConfig;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
 use crate::lake::manifest::offsets::{Seen, doubled};
 use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
+use crate::lake::write::plausible::TimeRange;
 use crate::lake::write::present::View;
 use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
@@ -58,6 +59,7 @@ pub struct Appender<'a> {
     read_only: ReadOnlyPartitions,
     /// Rows put aside since the last commit because their partition is not written.
     read_only_rows: u64,
+    times: TimeRange,
     commit_id: String,
     failed: bool,
 }
@@ -95,6 +97,7 @@ impl<'a> Appender<'a> {
             column("ROWOFFSET", &DataType::Int64)?,
         ];
         let router = Router::new(&dataset.feed, &schema.arrow)?;
+        let times = TimeRange::of(&dataset.feed, &router, schema, run.started);
         let prepared = Prepared::new(dataset, schema, &run, None)?;
         // Whatever ends this value, the next use of the dataset first looks at what was left.
         dataset.needs_recovery = true;
@@ -112,6 +115,7 @@ impl<'a> Appender<'a> {
             seen: Seen::new(SEEN_RANGES),
             read_only: ReadOnlyPartitions::default(),
             read_only_rows: 0,
+            times,
             commit_id: prepared.commit_id,
             failed: false,
         })
@@ -138,7 +142,9 @@ impl<'a> Appender<'a> {
         })?;
         let Routed { mut runs, unroutable } = self.router.route(batch)?;
         self.refuse_read_only(batch, &mut runs)?;
-        for (row, ms) in unroutable {
+        self.times.look(&self.router, batch)?;
+        let kept = content(batch, &unroutable)?;
+        for ((row, ms), raw) in unroutable.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
             let (partitions, offsets, _) = self.meta_of(batch)?;
             let reason = match ms {
                 None => "the time of the partition is null".to_owned(),
@@ -151,7 +157,7 @@ impl<'a> Appender<'a> {
                 offset: Some(offsets[row]),
                 path: self.router.column_name(),
                 reason: &reason,
-                raw: b"",
+                raw,
                 time: self.run.started,
             };
             self.quarantine.add(&bad)?;
@@ -282,6 +288,7 @@ impl<'a> Appender<'a> {
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
+        self.times.judge(&self.dataset.feed)?;
         for (partition, [_, last]) in self.seen.offsets().hulls() {
             if at.positions.get(&partition).is_none_or(|next| *next <= last) {
                 return Err(Error::new(
@@ -306,8 +313,8 @@ impl<'a> Appender<'a> {
             let n = counts.entry(file.key).or_insert(0);
             *n += 1;
             let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
-            let from = self.dataset.relative(&file.staged)?;
+            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
+            let from = self.dataset.staged(&file.staged)?;
             self.dataset.note_made(&from, file);
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
@@ -330,7 +337,7 @@ impl<'a> Appender<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
-        next.complete_through = next.complete_through.max(at.complete_through);
+        next.claim(at.complete_through, at.now);
         next.caught_up = at.complete;
         // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(at.now));
@@ -347,6 +354,7 @@ impl<'a> Appender<'a> {
         self.dataset.needs_recovery = true;
         self.seen.clear();
         self.read_only_rows = 0;
+        self.times.clear();
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
         self.writer.set_facts(facts);
@@ -445,8 +453,8 @@ pub(crate) fn move_quarantine(
     moves: &mut Vec<Move>,
 ) -> Result<u64> {
     let Some((staged, bytes, rows)) = quarantine.finish()? else { return Ok(0) };
-    let to = format!("{}/{}_{commit}.jsonl", layout::QUARANTINE, now.format("%Y%m%d"));
-    moves.push(Move { from: dataset.relative(&staged)?, to, bytes, rows });
+    let to = Place::new(Room::Quarantine, format!("{}_{commit}.jsonl", now.format("%Y%m%d")));
+    moves.push(Move { from: dataset.staged(&staged)?, to, bytes, rows });
     Ok(rows)
 }
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod append;
+pub(crate) mod loss;
 pub(crate) mod quarantine;
 pub(crate) mod replace;
 pub(crate) mod replaced;
@@ -15,3 +16,4 @@ pub(crate) mod retention;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod undo;
+pub(crate) mod undo_version;

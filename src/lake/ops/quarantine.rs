@@ -1,4 +1,4 @@
-//! Rows that could not be decoded, kept beside the data: `<dataset>/_quarantine/<yyyymmdd>_<commit>.jsonl`.
+//! Rows that could not be decoded, kept in the books: `quarantine/<yyyymmdd>_<commit>.jsonl`.
 //!
 //! One JSON object a row: where it came from, what is wrong, and the row as it came, cut at 64 KiB. The file is staged
 //! and moved with the commit of its neighbours, so a row is neither lost nor there twice.

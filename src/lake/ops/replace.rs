@@ -3,7 +3,7 @@
 //! ```text
 //! write     rows below the committed positions; those of other partitions are left out
 //! swap      every offset that the old files held must have come again, then in one commit:
-//!           the mark goes, old files move to `_replaced/<commit>/…`, new ones come, the metadata counts them
+//!           the mark goes, old files move to `bin/<commit>/…`, new ones come, the metadata counts them
 //! ```
 //!
 //! Positions do not change. What an earlier swap of the same day had put aside goes with the next one, or with the day
@@ -21,7 +21,8 @@ use crate::feed::FeedKind;
 use crate::lake::file::footer::{FooterFacts, FooterRead, look_at_footer};
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{Ranges, Seen};
 use crate::lake::manifest::schema;
@@ -114,12 +115,12 @@ impl Dataset {
         first.into_iter().collect()
     }
 
-    /// Copies of a partition that swaps have put aside: as an intent names them, with their size.
-    pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(String, u64)>> {
+    /// Copies of a partition that swaps have put aside, with their size.
+    pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(Place, u64)>> {
         let mut copies = Vec::new();
-        for entry in crate::lake::ops::replaced::commits(self.dir())? {
-            let copy = format!("{}/{}/{path}", layout::REPLACED, entry.name);
-            if let Some(bytes) = fs::size_of(&layout::inside(self.dir(), &copy)?)? {
+        for entry in crate::lake::ops::replaced::commits(&self.committer.places)? {
+            let copy = Place::new(Room::Bin, format!("{}/{path}", entry.name));
+            if let Some(bytes) = fs::size_of(&self.path(&copy)?)? {
                 copies.push((copy, bytes));
             }
         }
@@ -246,11 +247,11 @@ impl<'a> Replacer<'a> {
                 }
                 self.compare(&file.path)?;
                 let from = format!("{}/{}", leaf.path, file.name);
-                let to = format!("{}/{}/{from}", layout::REPLACED, self.commit_id);
-                moves.push(Move { from, to, bytes: file.bytes, rows: 0 });
+                let to = Place::aside(Room::Bin, &format!("{}/{from}", self.commit_id));
+                moves.push(Move { from: Place::data(from), to, bytes: file.bytes, rows: 0 });
             }
             for (from, bytes) in self.dataset.replaced_copies(&leaf.path)? {
-                let to = format!("{}/copy_{}_{:06}", layout::TRASH, self.commit_id, moves.len());
+                let to = Place::trash(format_args!("copy_{}_{:06}", self.commit_id, moves.len()));
                 moves.push(Move { from, to, bytes, rows: 0 });
             }
         }
@@ -262,6 +263,7 @@ impl<'a> Replacer<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&facts.schema_version);
         next.last_export = next.last_export.max(Some(now));
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         done.positions.clone_from(&next.positions);
         done.duration_ms = duration_ms(&self.run, now);
@@ -299,8 +301,8 @@ impl<'a> Replacer<'a> {
             let n = counts.entry(file.key).or_insert(0);
             *n += 1;
             let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n));
-            let from = self.dataset.relative(&file.staged)?;
+            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
+            let from = self.dataset.staged(&file.staged)?;
             self.dataset.note_made(&from, file);
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
@@ -367,7 +369,7 @@ impl Dataset {
                 let _ = fs.remove_empty_dir(&entry.path);
             }
         }
-        tidy(&self.committer.fs, &self.dir().join(layout::REPLACED));
+        tidy(&self.committer.fs, &self.committer.places.room(Room::Bin));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What new exports of a day, and undos of them, have put aside: `_replaced/<commit>/<partition>/…`.
+//! What new exports of a day, and undos of them, have put aside: `bin/<commit>/<partition>/….replaced`.
 //!
 //! It stays until the day is exported again, until retention removes the day, or until an operator forgets it; nothing
 //! else removes it. Forgetting is a commit: the folders move to the trash in staging in one step, so that no undo ever
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::lake::Dataset;
 use crate::lake::file::footer::{FooterRead, look_at_footer};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::txn::commit::Move;
 
 /// The files of one partition that one commit has put aside.
@@ -34,10 +34,23 @@ pub struct ReplacedSet {
     pub unread: u64,
 }
 
+impl ReplacedSet {
+    /// The name of a set alone.
+    pub(crate) fn named(commit: &str, partition: &str) -> Self {
+        let (commit, partition) = (commit.to_owned(), partition.to_owned());
+        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0 }
+    }
+
+    /// Retention put it there, and deletes it after its grace period.
+    pub fn is_retained(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+}
+
 /// Every set in the dataset in `dataset_dir`, by partition, the oldest first. Takes no lock.
 pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
     let mut sets = Vec::new();
-    for commit in commits(dataset_dir)? {
+    for commit in commits(&Places::find(dataset_dir)?)? {
         if !commit.is_dir {
             continue;
         }
@@ -45,7 +58,7 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
             let ours = leaf.files.iter().filter(|file| is_data(file));
             let mut set = ReplacedSet {
                 commit: commit.name.clone(),
-                at: changed(&commit.path.join(&leaf.path)),
+                at: put_aside_at(&commit, &leaf.path),
                 partition: leaf.path.clone(),
                 files: 0,
                 bytes: 0,
@@ -73,14 +86,19 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
 }
 
 /// The folders of commits that put something aside. A link in their place is followed by nobody.
-pub(crate) fn commits(dataset_dir: &Path) -> Result<Vec<fs::Entry>> {
-    let folder = dataset_dir.join(layout::REPLACED);
+pub(crate) fn commits(places: &Places) -> Result<Vec<fs::Entry>> {
+    let folder = places.room(Room::Bin);
     if fs::is_real_dir(&folder)? { fs::list(&folder) } else { Ok(Vec::new()) }
 }
 
 /// A regular file that this program made, by its name.
 pub(crate) fn is_data(file: &fs::Entry) -> bool {
     layout::is_ours(&file.name) && file.is_file
+}
+
+/// When a set was put aside: by its name where retention did it, else by its folder's time.
+pub(crate) fn put_aside_at(commit: &fs::Entry, partition: &str) -> Option<DateTime<Utc>> {
+    layout::retained_at(&commit.name).or_else(|| changed(&commit.path.join(partition)))
 }
 
 fn changed(path: &Path) -> Option<DateTime<Utc>> {
@@ -97,9 +115,9 @@ impl Dataset {
             if !sets.iter().any(|known| (&known.commit, &known.partition) == (&set.commit, &set.partition)) {
                 continue;
             }
-            let from = format!("{}/{}/{}", layout::REPLACED, set.commit, set.partition);
-            let bytes = fs::size_of(&layout::inside(self.dir(), &from)?)?.unwrap_or(0);
-            let to = format!("{}/forget_{:06}", layout::TRASH, moves.len());
+            let from = Place::new(Room::Bin, format!("{}/{}", set.commit, set.partition));
+            let bytes = fs::size_of(&self.path(&from)?)?.unwrap_or(0);
+            let to = Place::trash(format_args!("forget_{:06}", moves.len()));
             moves.push(Move { from, to, bytes, rows: set.rows });
             gone.push(set);
         }
@@ -118,7 +136,7 @@ impl Dataset {
 
     /// The id of a commit that puts files aside and makes none: no set has it yet.
     pub(crate) fn undo_id(&self) -> Result<(u64, String)> {
-        let entries = commits(self.dir())?;
+        let entries = commits(&self.committer.places)?;
         let taken: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
         let mut seq = self.metadata.commit_seq + 1;
         loop {

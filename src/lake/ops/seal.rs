@@ -9,8 +9,10 @@
 //!
 //! The mark comes with a commit, after every row that the lake knew of. It goes with the commit that brings a late row,
 //! before that row can be seen: a reader that saw the mark and then reads the folder never misses rows without the mark
-//! having gone. "Complete" is the watermark (`complete_through`): the instant at which the log's ends were asked for.
-//! Feeds read the idle way have no such instant, and so no seals.
+//! having gone. It lies in the partition's folder, or in the books where the metadata is apart. "Complete" is the
+//! watermark (`complete_through`): the instant at which the log's ends were asked for. The instant needs a second witness
+//! besides this machine's clock: the server's, or the time of a row (see [`crate::export`]). Feeds read the idle way have
+//! no such instant, and so no seals.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -19,7 +21,7 @@ use crate::Result;
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
 use crate::lake::txn::commit::Move;
 
@@ -31,7 +33,9 @@ impl Dataset {
         let Some(after) = self.seal_after.and_then(|after| TimeDelta::from_std(after).ok()) else {
             return Ok(Vec::new());
         };
-        let Some(through) = self.metadata.complete_through.filter(|_| self.metadata.caught_up) else {
+        let through =
+            self.metadata.complete_through.filter(|through| self.metadata.caught_up && *through <= now);
+        let Some(through) = through else {
             return Ok(Vec::new());
         };
         if self.feed.kind != FeedKind::Stream {
@@ -41,7 +45,10 @@ impl Dataset {
         let zone = zone_of(&next);
         let mut sealed = Vec::new();
         // A day that is known to lack rows is not complete, however far the lake is.
-        let may_be = |p: &&mut PartitionInfo| p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0;
+        let known = &self.metadata;
+        let may_be = |p: &&mut PartitionInfo| {
+            p.sealed_at.is_none() && p.files > 0 && p.lost_records == 0 && !known.may_lack_records(&p.path)
+        };
         for partition in next.partitions.iter_mut().filter(may_be) {
             let due = end_of(&partition.path, zone).and_then(|end| end.checked_add_signed(after));
             if due.is_some_and(|due| due <= through) {
@@ -68,21 +75,24 @@ impl Dataset {
         let mut moves = Vec::new();
         for folder in folders {
             // A mark that somebody else has put there is the same mark.
-            if self.mark_of(folder)?.is_some() {
+            if !self.marks_of(folder)?.is_empty() {
                 continue;
             }
             let path = staged.join(format!("{:06}", moves.len()));
             fs.create(&path, self.feed.visibility.file_mode())?.sync()?;
-            let (from, to) = (self.relative(&path)?, format!("{folder}/{}", layout::SUCCESS));
+            let (from, to) = (self.staged(&path)?, self.committer.places.seal(folder));
             moves.push(Move { from, to, bytes: 0, rows: 0 });
         }
         Ok(moves)
     }
 
-    /// The mark in a partition's folder, as an intent names it; `None` where there is none.
-    pub(crate) fn mark_of(&self, folder: &str) -> Result<Option<String>> {
-        let mark = format!("{folder}/{}", layout::SUCCESS);
-        Ok(fs::size_of(&layout::inside(self.dir(), &mark)?)?.map(|_| mark))
+    /// The marks of a partition, with their sizes: one, or none; both only while metadata changes its place.
+    pub(crate) fn marks_of(&self, folder: &str) -> Result<Vec<(Place, u64)>> {
+        let mut found = Vec::new();
+        for mark in Places::seals(folder) {
+            found.extend(fs::size_of(&self.path(&mark)?)?.map(|bytes| (mark, bytes)));
+        }
+        Ok(found)
     }
 
     /// Opens a sealed partition again with the commit of `moves`: the mark goes before anything comes. Gives whether
@@ -95,19 +105,18 @@ impl Dataset {
         moves: &mut Vec<Move>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let mark = self.mark_of(folder)?;
+        let marks = self.marks_of(folder)?;
         let known = next.partitions.iter_mut().find(|p| p.path == folder);
         let recorded = known.is_some_and(|partition| {
             let was = partition.sealed_at.take().is_some();
-            if was || mark.is_some() {
+            if was || !marks.is_empty() {
                 partition.reopened_at = Some(now);
             }
             was
         });
-        let marked = mark.is_some();
-        if let Some(from) = mark {
-            let bytes = fs::size_of(&layout::inside(self.dir(), &from)?)?.unwrap_or(0);
-            let to = format!("{}/seal_{commit}_{:06}", layout::TRASH, moves.len());
+        let marked = !marks.is_empty();
+        for (from, bytes) in marks {
+            let to = Place::trash(format_args!("seal_{commit}_{:06}", moves.len()));
             moves.insert(0, Move { from, to, bytes, rows: 0 });
         }
         Ok(recorded || marked)
@@ -115,7 +124,7 @@ impl Dataset {
 
     /// Removes what a commit has put into the trash. What cannot be removed now goes with the next start.
     pub(crate) fn empty_trash(&self) {
-        let _ = self.committer.fs.remove_tree(&self.dir().join(layout::TRASH));
+        let _ = self.committer.fs.remove_tree(&self.committer.places.room(Room::Staging).join("trash"));
     }
 }
 

@@ -2,22 +2,35 @@
 //!
 //! ```text
 //! write      all rows go to one open file, rolled by size
-//! publish    the files get their names in a staged folder; the folder becomes `version=vN` and current with the commit
-//!            then versions beyond `keep_versions` go
+//! publish    held when it has shrunk beyond its limit
+//!            the files get their names in a staged folder; the folder becomes `version=vN` and current with the commit
+//!            then versions beyond `keep_versions` go into the bin
 //! ```
+//!
+//! With `keep_versions` 1 whoever lists the table's folder finds one version at every instant: the table's folder is
+//! exchanged with a prepared one that holds the new version alone. Where the file system cannot do that, or something of
+//! others lies in the folder, the old version leaves before the new one comes: a reader may find none for an instant, and
+//! never two. The folder of before stays in the books (`previous/`) until the next overwrite, so that who has opened it
+//! can list it to its end; then it goes into the bin.
+
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
-use crate::lake::layout;
-use crate::lake::manifest::metadata::ColumnInfo;
+use crate::lake::fs;
+use crate::lake::layout::places::{Place, Room};
+use crate::lake::layout::{self, Leaf};
+use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
 use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use crate::lake::ops::quarantine::Quarantine;
+use crate::lake::ops::replaced::commits;
+use crate::lake::ops::retention::{RemovedPartition, retained_id};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
-use crate::lake::txn::commit::Move;
+use crate::lake::txn::commit::{Move, Swap};
 use crate::lake::write::present::View;
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
@@ -37,6 +50,7 @@ pub struct Snapshot<'a> {
     writer: Writer,
     quarantine: Option<Quarantine>,
     commit_id: String,
+    doubled_keys: u64,
     failed: bool,
 }
 
@@ -53,7 +67,19 @@ impl<'a> Snapshot<'a> {
         let known = dataset.metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path));
         let on_disk = crate::lake::fs::list(dataset.dir())?;
         let found = on_disk.iter().filter_map(|entry| layout::version_of(&entry.name));
-        let last = known.chain(found).chain(dataset.metadata.current_version).max().unwrap_or(0);
+        // Versions in the bin may come back: their numbers are not used again.
+        let mut in_bin = Vec::new();
+        for commit in commits(&dataset.committer.places)?.into_iter().filter(|entry| entry.is_dir) {
+            in_bin.extend(
+                layout::leaves(&commit.path)?.iter().filter_map(|leaf| layout::version_of(&leaf.path)),
+            );
+        }
+        let previous = dataset.committer.places.previous();
+        if fs::is_real_dir(&previous)? {
+            in_bin.extend(fs::list(&previous)?.iter().filter_map(|entry| layout::version_of(&entry.name)));
+        }
+        let current = dataset.metadata.current_version;
+        let last = known.chain(found).chain(current).chain(in_bin).max().unwrap_or(0);
         let version = last
             .checked_add(1)
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
@@ -69,6 +95,7 @@ impl<'a> Snapshot<'a> {
             writer: prepared.writer,
             quarantine: Some(prepared.quarantine),
             commit_id: prepared.commit_id,
+            doubled_keys: 0,
             failed: false,
         })
     }
@@ -96,6 +123,11 @@ impl<'a> Snapshot<'a> {
         result
     }
 
+    /// Notes how many rows had a key that was there already; it becomes part of the metadata.
+    pub fn note_doubled_keys(&mut self, rows: u64) {
+        self.doubled_keys = rows;
+    }
+
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
         let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
@@ -104,7 +136,8 @@ impl<'a> Snapshot<'a> {
 
     /// Makes it the current version, then removes versions beyond `keep_versions`. `rows` is the number of rows that
     /// the reader counted, quarantined ones included; `Kind::Incomplete` when it is another number than came here, and
-    /// then nothing is published.
+    /// then nothing is published. `Kind::Held` when the table has shrunk more than its limit allows: the version before
+    /// stays current until an operator has decided.
     pub fn publish(mut self, now: DateTime<Utc>, rows: u64) -> Result<Committed> {
         self.usable()?;
         let stats = self.stats();
@@ -116,6 +149,7 @@ impl<'a> Snapshot<'a> {
             )
             .at("feed", &self.dataset.feed.name));
         }
+        self.check_shrink(stats.rows, now)?;
         self.dataset.check_ready()?;
         self.writer.ensure_file(UNIT)?;
         let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
@@ -132,22 +166,26 @@ impl<'a> Snapshot<'a> {
             ..Committed::default()
         };
         let fs = self.dataset.committer.fs.clone();
-        let staged = self.dataset.staging(&self.run.id)?.join("version");
+        // The folder that may take the place of the table's.
+        let prepared = self.dataset.staging(&self.run.id)?.join("table");
+        let staged = prepared.join(&folder);
+        fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
         for (n, file) in (0..).zip(&files) {
             let path = staged.join(layout::snapshot_file(self.run.started, n));
             fs.rename(&file.staged, &path)?;
-            let from = self.dataset.relative(&path)?;
+            let from = self.dataset.staged(&path)?;
             self.dataset.note_made(&from, file);
             next.add_file(&folder, &file.facts());
             done.count(file);
         }
         fs.sync_dir(&staged)?;
-        let from = self.dataset.relative(&staged)?;
-        let mut moves = vec![Move { from, to: folder, bytes: done.bytes, rows: done.rows }];
+        let mut moves = Vec::new();
         if let Some(quarantine) = self.quarantine.take() {
             done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, now, &mut moves)?;
         }
+        next.pending_decision = None;
+        next.doubled_keys = self.doubled_keys;
         next.current_version = Some(self.version);
         next.quarantined_records += done.quarantined;
         next.commit_seq += 1;
@@ -155,7 +193,7 @@ impl<'a> Snapshot<'a> {
         next.columns.clone_from(&self.columns);
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
-        next.complete_through = next.complete_through.max(Some(self.run.started));
+        next.claim(Some(self.run.started), now);
         next.caught_up = true;
         // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(now));
@@ -163,10 +201,71 @@ impl<'a> Snapshot<'a> {
         next.total();
         done.duration_ms = duration_ms(&self.run, now);
         next.note_run(run_record(&self.run, &done, now, true));
-        self.dataset.commit(&self.commit_id, moves, next)?;
+        let bin = retained_id(next.commit_seq, now);
+        let due = match self.dataset.feed.keep_versions {
+            0 | 1 => self.dataset.versions_beyond(0, None)?,
+            _ => Vec::new(),
+        };
+        let removed = if self.dataset.can_swap(&due)? {
+            let prepared = self.dataset.staged(&prepared)?;
+            let swap = Swap { prepared: prepared.clone(), version: folder, bytes: done.bytes };
+            let removed = self.dataset.leave(due, &bin, &mut next, &mut Vec::new())?;
+            next.total();
+            self.dataset.commit_with(&self.commit_id, moves, Some(swap), next)?;
+            self.dataset.keep_previous(&prepared, &bin);
+            removed
+        } else {
+            // What goes, goes before the new version comes.
+            let removed = self.dataset.leave(due, &bin, &mut next, &mut moves)?;
+            next.total();
+            let (from, to) = (self.dataset.staged(&staged)?, Place::data(folder));
+            moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
+            self.dataset.commit(&self.commit_id, moves, next)?;
+            for gone in &removed {
+                let _ = self.dataset.remove_empty(&gone.path);
+            }
+            removed
+        };
+        done.removed_versions = versions(&removed);
         // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions = self.dataset.retain_versions().unwrap_or_default();
+        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
         Ok(done)
+    }
+
+    /// Holds a snapshot that is much smaller than the current version, unless it was accepted.
+    fn check_shrink(&mut self, rows: u64, now: DateTime<Utc>) -> Result<()> {
+        let metadata = &self.dataset.metadata;
+        let current = metadata.partitions.iter().find(|partition| {
+            layout::version_of(&partition.path).is_some_and(|v| Some(v) == metadata.current_version)
+        });
+        let before = current.map_or(0, |partition| partition.records);
+        let limit = self.dataset.feed.shrink_limit.unwrap_or(self.dataset.limits.shrink_limit);
+        let gone = u128::from(before.saturating_sub(rows));
+        let within = before == 0 || (rows > 0 && gone * 100 <= u128::from(before) * u128::from(limit));
+        let known = metadata.pending_decision.as_ref();
+        if within || known.is_some_and(|known| known.about == "snapshot" && known.accepted) {
+            return Ok(());
+        }
+        let what = format!("the snapshot has {rows} rows, and the current version has {before}");
+        let mut next = metadata.clone();
+        next.pending_decision = Some(PendingDecision {
+            about: "snapshot".to_owned(),
+            since: known.filter(|known| known.about == "snapshot").map_or(now, |known| known.since),
+            what: what.clone(),
+            rows_before: before,
+            rows_after: rows,
+            accepted: false,
+        });
+        self.dataset.put_metadata(next)?;
+        let allowed = if rows == 0 {
+            "a table never becomes empty".to_owned()
+        } else {
+            format!("at most {limit} % fewer")
+        };
+        Err(Error::new(Kind::Held, format!("{what}; without a decision {allowed}")).next(format!(
+            "the current version stays; if the table is right, `lakehand feeds accept-snapshot {}` and export again",
+            self.dataset.feed.name
+        )))
     }
 
     /// Throws it away.
@@ -179,6 +278,67 @@ impl<'a> Snapshot<'a> {
             return Err(Error::new(Kind::Bug, "rows were handed to a snapshot that had failed"));
         }
         Ok(())
+    }
+}
+
+fn versions(removed: &[RemovedPartition]) -> Vec<u32> {
+    removed.iter().filter(|gone| gone.files > 0).filter_map(|gone| layout::version_of(&gone.path)).collect()
+}
+
+impl Dataset {
+    /// The table's folder holds `due`, versions of ours that go, and nothing of others; and folders can be exchanged.
+    fn can_swap(&self, due: &[Leaf]) -> Result<bool> {
+        if due.is_empty() {
+            return Ok(false);
+        }
+        for entry in fs::list(self.dir())? {
+            let known = entry.name == layout::METADATA && !self.committer.places.is_apart()
+                || due.iter().any(|leaf| leaf.path == entry.name) && entry.is_dir;
+            if !known {
+                return Ok(false);
+            }
+        }
+        for leaf in due {
+            let inside = fs::list(&self.path(&Place::data(&leaf.path))?)?;
+            if !inside.iter().all(|file| layout::is_ours(&file.name) && file.is_file) {
+                return Ok(false);
+            }
+        }
+        let places = &self.committer.places;
+        // What is beside it is not exchanged with what is in it.
+        Ok(!places.books.starts_with(&places.data)
+            && self.committer.fs.can_exchange(&places.room(Room::Staging))?)
+    }
+
+    /// Keeps the table's folder of before, which an exchange has left at `place`, and puts what was kept until now into the
+    /// set `bin` of the bin. It is no harm where that fails: what lies in staging goes with the next start.
+    fn keep_previous(&self, place: &Place, bin: &str) {
+        let (fs, places) = (&self.committer.fs, &self.committer.places);
+        let previous = places.previous();
+        let _ = self.path(place).and_then(|left| {
+            if fs::is_real_dir(&previous)? {
+                let room = places.room(Room::Bin);
+                let (parent, set) = (fs::parent(&room), room.join(bin));
+                let below = set.strip_prefix(parent).unwrap_or(Path::new(bin));
+                fs.make_dirs(parent, [below], self.feed.visibility.dir_mode())?;
+                for entry in fs::list(&previous)?.into_iter().filter(|entry| entry.is_dir) {
+                    fs.rename(&entry.path, &set.join(&entry.name))?;
+                }
+                fs.remove_tree(&previous)?;
+            }
+            if !fs::is_real_dir(&left)? {
+                return Ok(());
+            }
+            fs.rename(&left, &previous)?;
+            for entry in fs::list(&previous)?.into_iter().filter(|entry| entry.is_dir) {
+                for file in fs::list(&entry.path)?.into_iter().filter(|f| layout::has_parquet_ending(&f.name))
+                {
+                    let aside = Place::aside(Room::Bin, &file.name).path;
+                    fs.rename(&file.path, &entry.path.join(aside))?;
+                }
+            }
+            Ok(())
+        });
     }
 }
 

@@ -1,8 +1,8 @@
 //! A new export of a day taken back: the files that it had put aside get their places again.
 //!
 //! ```text
-//! _replaced/<commit>/year=…/day=15/data_…   ──▶  year=…/day=15/data_…        the files of before
-//! year=…/day=15/data_…                      ──▶  _replaced/<undo>/year=…     those of the new export: an undo can be undone
+//! bin/<commit>/year=…/day=15/data_…         ──▶  year=…/day=15/data_…        the files of before
+//! year=…/day=15/data_…                      ──▶  bin/<undo>/year=…           those of the new export: an undo can be undone
 //! year=…/day=15/_SUCCESS                    ──▶  trash                       the day is sealed again by its rule
 //! ```
 //!
@@ -19,8 +19,10 @@ use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs;
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata};
+use crate::lake::layout::places::original_name;
+use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::loss::LossCause;
+use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata_at};
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::schema;
 use crate::lake::ops::replace::{is_below, prefix_of};
@@ -44,13 +46,13 @@ pub struct Bundle {
 pub struct Undone {
     /// The commit that is taken back.
     pub commit: String,
-    /// The commit that took it back; under its name the files of the new export lie in `_replaced/`. Empty in a preview.
+    /// The commit that took it back; under its name the files of the new export lie in the bin. Empty in a preview.
     pub id: String,
     /// The folder of the day, or the longer partition in which it lies.
     pub partition: String,
     /// Files that get their places again.
     pub back: Bundle,
-    /// Files that go to `_replaced/`.
+    /// Files that go to the bin.
     pub aside: Bundle,
     /// Files of late rows, which stay.
     pub stay: Bundle,
@@ -61,6 +63,11 @@ pub struct Undone {
 }
 
 impl Undone {
+    /// It takes back what retention did: by the same rule the next export would do it again.
+    pub fn is_of_retention(&self) -> bool {
+        layout::retained_at(&self.commit).is_some()
+    }
+
     /// What was done, in words; of a preview what would be.
     pub fn sentence(&self) -> String {
         let some = |bundle: &Bundle| {
@@ -74,7 +81,7 @@ impl Undone {
         let (come, go) =
             if self.id.is_empty() { ("would come back", "would go") } else { ("are back", "went") };
         let mut text = format!(
-            "{}: {} {come}, which commit {} had replaced; {} {go} to _replaced/",
+            "{}: {} {come}, which commit {} had replaced; {} {go} to the bin",
             self.partition,
             some(&self.back),
             self.commit,
@@ -94,8 +101,9 @@ impl Undone {
 struct File {
     /// Its partition.
     leaf: String,
-    /// As an intent names it.
-    from: String,
+    /// Where it is.
+    from: Place,
+    /// The name that it has in the data.
     name: String,
     bytes: u64,
     /// `None`: its bytes are damaged, and no reader can read it.
@@ -115,8 +123,9 @@ struct Plan {
 
 /// What an undo of `day` would do; nothing is changed, and no lock is taken. `commit` chooses among several sets.
 pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) -> Result<Undone> {
-    match read_metadata(dataset_dir)? {
-        Some(metadata) => Ok(Plan::new(dataset_dir, &metadata, day, commit)?.told()),
+    let places = Places::find(dataset_dir)?;
+    match read_metadata_at(&places.metadata)? {
+        Some(metadata) => Ok(Plan::new(&places, &metadata, day, commit)?.told()),
         None => {
             Err(Error::new(Kind::Usage, "nothing of the feed was exported yet: there is nothing to undo"))
         }
@@ -129,7 +138,7 @@ impl Dataset {
         self.recover_if_needed()?;
         self.check_ready()?;
         self.refuse_ahead()?;
-        let plan = Plan::new(self.dir(), &self.metadata, day, commit)?;
+        let plan = Plan::new(&self.committer.places, &self.metadata, day, commit)?;
         let (seq, id) = self.undo_id()?;
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
@@ -139,10 +148,10 @@ impl Dataset {
         let mode = self.feed.visibility.file_mode();
         for file in &plan.back {
             // It may have been put aside under another visibility.
-            self.committer.fs.set_mode(&layout::inside(self.dir(), &file.from)?, mode)?;
+            self.committer.fs.set_mode(&self.path(&file.from)?, mode)?;
         }
         for file in &plan.aside {
-            let to = format!("{}/{id}/{}", layout::REPLACED, file.from);
+            let to = Place::aside(Room::Bin, &format!("{id}/{}", file.from.path));
             moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows: 0 });
         }
         for file in &plan.back {
@@ -169,7 +178,7 @@ impl Dataset {
 }
 
 impl Plan {
-    fn new(dir: &Path, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
+    fn new(places: &Places, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
         if metadata.kind == FeedKind::Table.word() {
             return Err(Error::new(
                 Kind::Usage,
@@ -177,7 +186,7 @@ impl Plan {
             ));
         }
         let prefix = prefix_of(metadata, day);
-        let (commit, back) = chosen(dir, &prefix, commit)?;
+        let (commit, back) = chosen(places, &prefix, commit)?;
         fit(metadata, &back)?;
         let mut held = OffsetRanges::default();
         let mut rows = 0_u64;
@@ -185,12 +194,12 @@ impl Plan {
             held.unite(&footer.offsets);
             rows = rows.saturating_add(footer.offsets.partitions().values().map(|ranges| ranges.rows).sum());
         }
-        let present = layout::leaves(dir)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
+        let present = layout::leaves(&places.data)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
         let (mut aside, mut stay) = (Vec::new(), Vec::new());
         for leaf in present {
-            leaf.reached(dir)?;
-            leaf.writable(dir)?;
-            for file in files("", leaf)? {
+            leaf.reached(&places.data)?;
+            leaf.writable(&places.data)?;
+            for file in files(None, leaf)? {
                 let late = file.footer.as_ref().is_some_and(|footer| {
                     let touches = footer.offsets.partitions().iter().any(|(partition, told)| {
                         held.of(*partition)
@@ -202,16 +211,16 @@ impl Plan {
             }
         }
         let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
-        plan.free(dir)?;
+        plan.free(places)?;
         plan.lose(&held, rows);
         Ok(plan)
     }
 
     /// Nothing but what leaves stands where the files come back.
-    fn free(&self, dir: &Path) -> Result<()> {
+    fn free(&self, places: &Places) -> Result<()> {
         for file in &self.back {
             let place = file.place();
-            if fs::size_of(&layout::inside(dir, &place)?)?.is_some() {
+            if fs::size_of(&places.path(&place)?)?.is_some() {
                 return Err(Error::new(
                     Kind::Damaged,
                     "a file of the set that is to come back is in its place already",
@@ -286,6 +295,7 @@ impl Plan {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        next.note_partition_losses(LossCause::Undo, now);
         next.total();
     }
 
@@ -304,20 +314,19 @@ impl Plan {
 
 impl File {
     /// Where it belongs.
-    fn place(&self) -> String {
-        format!("{}/{}", self.leaf, self.name)
+    fn place(&self) -> Place {
+        Place::data(format!("{}/{}", self.leaf, self.name))
     }
 }
 
 /// The set of the day that was put aside last, or that of `commit`.
-fn chosen(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
+fn chosen(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
     let mut sets = Vec::new();
-    for entry in commits(dir)?.into_iter().filter(|entry| entry.is_dir) {
+    for entry in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
         let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
-        let below = format!("{}/{}/", layout::REPLACED, entry.name);
         let mut inside = Vec::new();
         for leaf in leaves {
-            inside.extend(files(&below, leaf)?);
+            inside.extend(files(Some(&entry.name), leaf)?);
         }
         if !inside.is_empty() {
             sets.push((entry.name, inside));
@@ -339,8 +348,9 @@ fn chosen(dir: &Path, prefix: &str, commit: Option<&str>) -> Result<(String, Vec
     })
 }
 
-/// The data files of a folder, with their footers. A file that could not be read is an error: it may hold rows that stay.
-fn files(below: &str, leaf: layout::Leaf) -> Result<Vec<File>> {
+/// The data files of a folder, with their footers; of one in the bin, what `commit` put there. A file that could not be
+/// read is an error: it may hold rows that stay.
+fn files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
     let mut found = Vec::new();
     for entry in leaf.files.into_iter().filter(is_data) {
         let footer = match look_at_footer(&entry.path) {
@@ -351,11 +361,14 @@ fn files(below: &str, leaf: layout::Leaf) -> Result<Vec<File>> {
             }
         };
         found.push(File {
-            from: format!("{below}{}/{}", leaf.path, entry.name),
+            from: match commit {
+                Some(commit) => Place::new(Room::Bin, format!("{commit}/{}/{}", leaf.path, entry.name)),
+                None => Place::data(format!("{}/{}", leaf.path, entry.name)),
+            },
             leaf: leaf.path.clone(),
             bytes: entry.bytes,
             footer,
-            name: entry.name,
+            name: original_name(&entry.name).to_owned(),
         });
     }
     Ok(found)

@@ -3,7 +3,8 @@
 //! | a hole between the offsets of a file | why |
 //! |---|---|
 //! | filled by another file | none: it is not missing |
-//! | its rows are in `_quarantine/` | [`Why::Quarantined`] |
+//! | its rows are in quarantine | [`Why::Quarantined`] |
+//! | Kafka had removed its records before they were read | [`Why::Lost`] |
 //! | anything else | [`Why::Unexplained`]: a filter, a marker of a transaction, retention of another day, or a loss |
 //! | the footer tells only a hull | [`Why::Unknown`]: too many holes to list |
 //!
@@ -65,6 +66,8 @@ pub struct Gap {
 pub enum Why {
     /// The rows are in quarantine.
     Quarantined,
+    /// Kafka had removed the records before they were read.
+    Lost,
     /// Nobody knows: nothing says whether the log ever held a row there.
     Unexplained,
     /// The offsets in between are too many to be listed; only their number is known.
@@ -83,10 +86,11 @@ pub enum PartitionState {
 }
 
 impl Why {
-    /// `quarantined`, `unexplained` or `unknown`
+    /// `quarantined`, `lost`, `unexplained` or `unknown`
     pub fn word(self) -> &'static str {
         match self {
             Self::Quarantined => "quarantined",
+            Self::Lost => "lost",
             Self::Unexplained => "unexplained",
             Self::Unknown => "unknown",
         }
@@ -143,6 +147,11 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
         for known in &metadata.partitions {
             let day = days.entry(known.path.clone()).or_insert_with(|| DayState::empty(&known.path));
             day.lost = known.lost_records;
+            for loss in metadata.lost_records.iter().filter(|loss| loss.folder.is_none()) {
+                if loss.may_touch(&known.path, &metadata.partitions) {
+                    day.note_loss(&loss.offsets);
+                }
+            }
             let end = seal::end_of(&known.path, seal::zone_of(metadata));
             let accounted = day.lost == 0 && day.gaps.iter().all(|gap| gap.why == Why::Quarantined);
             let known_whole = accounted && !unread.contains(&known.path);
@@ -165,6 +174,28 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
 }
 
 impl DayState {
+    /// Offsets that are lost and may have been of this day: gaps of their own, cut out of those without an explanation.
+    fn note_loss(&mut self, offsets: &BTreeMap<i32, [i64; 2]>) {
+        for (kafka, lost) in offsets {
+            let mut runs = Runs::default();
+            runs.add(*lost);
+            for gap in std::mem::take(&mut self.gaps) {
+                if gap.partition != *kafka || gap.why != Why::Unexplained {
+                    self.gaps.push(gap);
+                    continue;
+                }
+                self.gaps.extend(runs.missing([gap.first, gap.last]).into_iter().map(|[first, last]| Gap {
+                    first,
+                    last,
+                    missing: length([first, last]),
+                    ..gap
+                }));
+            }
+            let [first, last] = *lost;
+            self.gaps.push(Gap { partition: *kafka, first, last, missing: length(*lost), why: Why::Lost });
+        }
+    }
+
     fn empty(path: &str) -> Self {
         Self {
             partition: path.to_owned(),

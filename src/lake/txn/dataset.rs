@@ -11,17 +11,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
-use crate::lake::file::open_file::ClosedFile;
 use crate::lake::fs::{self, Fs};
-use crate::lake::layout;
+use crate::lake::file::footer::read_footer;
+use crate::lake::file::open_file::ClosedFile;
+use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record, Standing};
-use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::schema::{self, TableSchema};
-use crate::lake::txn::commit::{Committer, Intent, Move};
+use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
+use crate::lake::txn::migrate;
 use crate::lake::txn::rebuild::{self, Counted};
-use crate::lake::{Lake, Limits, Owner};
+use crate::lake::{Lake, Limits, Owner, RetentionRules};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -44,10 +46,14 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) needs_recovery: bool,
-    /// Files of the commit to come, by the path at which they are staged.
-    made: BTreeMap<String, DataFile>,
+    /// Files of the commit to come, by the place at which they are staged.
+    made: BTreeMap<Place, DataFile>,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
+    /// How data leaves the dataset.
+    pub(crate) retention: RetentionRules,
+    /// Where the metadata is to be; `None`: where it is.
+    metadata_apart: Option<bool>,
 }
 
 /// What start-up found and did.
@@ -61,6 +67,39 @@ pub struct Recovery {
     pub thrown_bytes: u64,
     /// Why `_metadata.json` was rebuilt from the footers, where it was.
     pub rebuilt_metadata: Option<String>,
+    /// The books were in the dataset's folder, as before version 0.2, and are now here.
+    pub migrated_to: Option<PathBuf>,
+    /// The metadata is now here, as the lake wants it.
+    pub moved_metadata: Option<PathBuf>,
+}
+
+impl Recovery {
+    /// What was done, a sentence each.
+    pub fn told(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(commit) = &self.finished_commit {
+            told.push(format!("finished commit {commit}, which an earlier run had decided"));
+        }
+        if self.thrown_files > 0 {
+            told.push(format!(
+                "threw away {} files ({} bytes) that an earlier run had not committed",
+                self.thrown_files, self.thrown_bytes
+            ));
+        }
+        if let Some(books) = &self.migrated_to {
+            told.push(format!(
+                "moved lock, staging, quarantine, replaced and damaged files out of the dataset's folder to {}",
+                books.display()
+            ));
+        }
+        if let Some(metadata) = &self.moved_metadata {
+            told.push(format!("moved the metadata to {}, as lake.metadata says", metadata.display()));
+        }
+        if let Some(why) = &self.rebuilt_metadata {
+            told.push(format!("rebuilt the metadata from the files' footers: {why}"));
+        }
+        told
+    }
 }
 
 impl Dataset {
@@ -82,12 +121,16 @@ impl Dataset {
         let dir = lake.root().join(kind).join(name);
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
-        let lock = Lock::take(&fs, &dir, &owner, feed.visibility.file_mode())?;
+        let places = Places::find(&dir)?;
+        places.make(&fs, feed.visibility.dir_mode())?;
+        let lock = Lock::take(&fs, &places, &owner, feed.visibility.file_mode())?;
+        // Whoever held the lock until now may have moved something.
+        let places = Places::find(&dir)?;
         Ok(Self {
             feed: feed.clone(),
             limits,
             pool: Arc::clone(lake.pool()),
-            committer: Committer { fs, dir, visibility: feed.visibility },
+            committer: Committer { fs, places, visibility: feed.visibility },
             metadata: Metadata::fresh(feed, owner.since),
             recovery: Recovery::default(),
             lock,
@@ -95,6 +138,8 @@ impl Dataset {
             needs_recovery: true,
             made: BTreeMap::new(),
             seal_after: lake.seal_after,
+            retention: lake.retention,
+            metadata_apart: lake.metadata_apart,
         })
     }
 
@@ -110,7 +155,7 @@ impl Dataset {
 
     /// Its folder.
     pub fn dir(&self) -> &Path {
-        &self.committer.dir
+        self.committer.dir()
     }
 
     /// Something was exported before: `storage_mode: ignore` then does nothing.
@@ -133,7 +178,7 @@ impl Dataset {
         next.describe(&self.feed);
         self.advance(&mut next, positions.clone())?;
         next.read_way = Some(way.to_owned());
-        next.complete_through = next.complete_through.max(through);
+        next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
         self.put_metadata(next)
@@ -156,24 +201,51 @@ impl Dataset {
     fn recover(&mut self) -> Result<Recovery> {
         let mut found = Recovery::default();
         self.lock.check()?;
-        let Committer { fs, dir, .. } = &self.committer;
-        let staging = dir.join(layout::STAGING);
-        fs.make_dir(&staging, STAGING_MODE)?;
-        fs.set_mode(&staging, STAGING_MODE)?;
+        self.make_staging()?;
         if let Some(intent) = self.committer.left_behind()? {
             self.committer.finish(&intent)?;
             found.finished_commit = Some(intent.commit);
         }
         (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;
+        found.migrated_to = self.migrate()?;
+        if migrate::place_metadata(&mut self.committer, self.metadata_apart)? {
+            found.moved_metadata = Some(self.committer.places.metadata.clone());
+        }
         (self.metadata, found.rebuilt_metadata) = self.load()?;
         self.needs_recovery = false;
         Ok(found)
     }
 
+    /// Moves books of before to where they are now. Staging holds nothing that is wanted.
+    fn migrate(&mut self) -> Result<Option<PathBuf>> {
+        if !self.committer.places.is_old() {
+            return Ok(None);
+        }
+        migrate::migrate(&mut self.committer)?;
+        self.lock.forget_old();
+        self.make_staging()?;
+        Ok(Some(self.committer.places.books.clone()))
+    }
+
+    /// Brings books and metadata to their places, as `recover` would.
+    pub(crate) fn settle_places(&mut self) -> Result<()> {
+        self.migrate()?;
+        migrate::place_metadata(&mut self.committer, self.metadata_apart)?;
+        Ok(())
+    }
+
+    /// The folder of staging, made.
+    pub(crate) fn make_staging(&self) -> Result<PathBuf> {
+        let staging = self.committer.places.room(Room::Staging);
+        self.committer.fs.make_dir(&staging, STAGING_MODE)?;
+        self.committer.fs.set_mode(&staging, STAGING_MODE)?;
+        Ok(staging)
+    }
+
     /// The metadata, and why it had to be rebuilt if it had.
     fn load(&self) -> Result<(Metadata, Option<String>)> {
-        let Committer { fs, dir, .. } = &self.committer;
-        let (why, aside) = match read_metadata(dir) {
+        let Committer { fs, places, visibility } = &self.committer;
+        let (why, aside) = match read_metadata_at(&places.metadata) {
             // Rows without positions: the next export would begin again and double them.
             Ok(Some(lost))
                 if lost.kind == "stream"
@@ -188,13 +260,15 @@ impl Dataset {
             Err(e) if e.kind() == Kind::Damaged => (e.what().to_owned(), true),
             Err(e) => return Err(e),
         };
-        let counted = rebuild::rebuild(dir, Metadata::fresh(&self.feed, self.owner.since))?;
+        let counted = rebuild::rebuild(places, Metadata::fresh(&self.feed, self.owner.since))?;
         if counted.metadata.partitions.is_empty() && !aside {
             return Ok((counted.metadata, None));
         }
         if aside {
-            let name = format!("{}.damaged-{}", layout::METADATA, self.owner.since.format("%Y%m%dT%H%M%SZ"));
-            fs.rename(&dir.join(layout::METADATA), &dir.join(name))?;
+            let name = format!("metadata-{}.json", self.owner.since.format("%Y%m%dT%H%M%SZ"));
+            let damaged = places.room(Room::Damaged);
+            fs.make_dir(&damaged, visibility.dir_mode())?;
+            fs.rename(&places.metadata, &damaged.join(name))?;
         }
         Ok((self.write_counted(counted)?, Some(why)))
     }
@@ -202,14 +276,14 @@ impl Dataset {
     /// Metadata that can be read, held against its witnesses: the journal, and the names of files in the last partitions.
     /// Gives what had to be done where they say otherwise.
     fn reconcile(&self, mut metadata: Metadata) -> Result<(Metadata, Option<String>)> {
-        let dir = &self.committer.dir;
-        let path = self.committer.journal();
+        let places = &self.committer.places;
+        let path = places.journal();
         let standing = journal::standing(&path, metadata.journal)?;
-        let newest = newest_seq(dir, &metadata)?;
+        let newest = newest_seq(&places.data, &metadata)?;
         if standing == Standing::Ahead || newest > metadata.commit_seq {
             let why =
                 format!("it ended with commit {}, and files of later ones are there", metadata.commit_seq);
-            let counted = rebuild::adopt(dir, &metadata)?;
+            let counted = rebuild::adopt(places, &metadata)?;
             if standing == Standing::Same && counted.metadata.commit_seq == metadata.commit_seq {
                 // Only the name says so: the file is not ours, or tells too little. A check says which.
                 return Ok((metadata, None));
@@ -218,7 +292,7 @@ impl Dataset {
         }
         if standing == Standing::Lost {
             // The metadata is right, and the files are listed anew: what is not known any more is their hashes.
-            let files = rebuild::list(dir, &metadata)?;
+            let files = rebuild::list(places, &metadata)?;
             metadata = self.write_counted(Counted { metadata, files })?;
         }
         Ok((metadata, None))
@@ -234,12 +308,11 @@ impl Dataset {
             positions: metadata.positions.clone(),
             files: files.len() as u64,
         };
-        let gone = journal::read(&self.committer.journal())?.unwrap_or_default().gone;
+        let gone = journal::read(&self.committer.places.journal())?.unwrap_or_default().gone;
         let (lines, mark) = journal::lines(None, &Journal::compact(gone, files, commit))?;
-        let Committer { fs, dir, visibility } = &self.committer;
-        let scratch = dir.join(layout::STAGING).join("journal.tmp");
-        fs.make_dir(&dir.join(layout::STAGING), STAGING_MODE)?;
-        fs.replace(&self.committer.journal(), &scratch, lines.text.as_bytes(), visibility.file_mode())?;
+        let Committer { fs, visibility, .. } = &self.committer;
+        let scratch = self.make_staging()?.join("journal.tmp");
+        fs.replace(&self.committer.places.journal(), &scratch, lines.text.as_bytes(), visibility.file_mode())?;
         metadata.journal = Some(mark);
         self.committer.write_metadata(&metadata.text()?)?;
         Ok(metadata)
@@ -293,11 +366,8 @@ impl Dataset {
 
     /// The folder of a run in staging, made.
     pub(crate) fn staging(&self, run: &str) -> Result<PathBuf> {
-        let Committer { fs, dir, .. } = &self.committer;
-        let staging = dir.join(layout::STAGING);
-        fs.make_dir(&staging, STAGING_MODE)?;
-        let folder = staging.join(layout::run_word(run));
-        fs.make_dir(&folder, STAGING_MODE)?;
+        let folder = self.make_staging()?.join(layout::run_word(run));
+        self.committer.fs.make_dir(&folder, STAGING_MODE)?;
         Ok(folder)
     }
 
@@ -309,11 +379,11 @@ impl Dataset {
     /// Nothing may be committed: the disk is too full, or the lock is gone.
     pub(crate) fn check_ready(&self) -> Result<()> {
         self.lock.check()?;
-        self.committer.fs.check_floor(&self.committer.dir, self.limits.min_free_bytes)
+        self.committer.fs.check_floor(self.committer.dir(), self.limits.min_free_bytes)
     }
 
     /// Notes a finished file, staged at `from`: the commit that moves it lists it so.
-    pub(crate) fn note_made(&mut self, from: &str, file: &ClosedFile) {
+    pub(crate) fn note_made(&mut self, from: &Place, file: &ClosedFile) {
         let made = DataFile {
             path: String::new(),
             rows: file.rows,
@@ -323,14 +393,25 @@ impl Dataset {
             offsets: file.offsets.hulls().collect(),
             commit: String::new(),
         };
-        self.made.insert(from.to_owned(), made);
+        self.made.insert(from.clone(), made);
     }
 
     /// The commit: `moves` and `metadata` become visible together, and the journal lists what came and went. After an
     /// error either state may be on disk; the next `recover_if_needed` finds out.
-    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, mut metadata: Metadata) -> Result<()> {
+    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
+        self.commit_with(commit, moves, None, metadata)
+    }
+
+    /// The same, with an exchange of the dataset's folder after the moves.
+    pub(crate) fn commit_with(
+        &mut self,
+        commit: &str,
+        moves: Vec<Move>,
+        swap: Option<Swap>,
+        mut metadata: Metadata,
+    ) -> Result<()> {
         self.needs_recovery = true;
-        let mut records = self.records(commit, &moves)?;
+        let mut records = self.records(commit, &moves, swap.as_ref())?;
         let files = records.iter().filter(|record| matches!(record, Record::Add(_))).count() as u64;
         records.push(Record::Commit(CommitRecord {
             id: commit.to_owned(),
@@ -343,7 +424,9 @@ impl Dataset {
         let (lines, mark) = journal::lines(metadata.journal, &records)?;
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
-        let intent = Intent { commit: commit.to_owned(), moves, metadata: staged, journal: lines };
+        let commit = commit.to_owned();
+        let intent =
+            Intent { commit, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,
@@ -355,59 +438,61 @@ impl Dataset {
         Ok(())
     }
 
-    /// What the moves mean for readers: files that come, and files and folders that go.
-    fn records(&self, commit: &str, moves: &[Move]) -> Result<Vec<Record>> {
+    /// What a commit means for readers: files that come, and files and folders that go.
+    fn records(&self, commit: &str, moves: &[Move], swap: Option<&Swap>) -> Result<Vec<Record>> {
+        let is_data = |place: &Place| place.room == Room::Data && !place.path.ends_with(layout::SUCCESS);
         let mut records = Vec::new();
-        for step in moves.iter().filter(|step| layout::is_data_path(&step.from)) {
-            if !step.from.ends_with(layout::SUCCESS) {
-                records.push(Record::Remove { path: step.from.clone() });
-            }
+        for step in moves.iter().filter(|step| is_data(&step.from)) {
+            records.push(Record::Remove { path: step.from.path.clone() });
+        }
+        let mut come: Vec<(Place, String)> = moves
+            .iter()
+            .filter(|step| is_data(&step.to))
+            .map(|step| (step.from.clone(), step.to.path.clone()))
+            .collect();
+        if let Some(swap) = swap {
+            // The table's folder goes with all that is in it.
+            let gone = self.metadata.partitions.iter().map(|p| Record::Remove { path: p.path.clone() });
+            records.extend(gone);
+            let below = format!("{}/{}", swap.prepared.path, swap.version);
+            come.push((Place::new(swap.prepared.room, below), swap.version.clone()));
         }
         let mut known = None;
-        for step in moves.iter().filter(|step| layout::is_data_path(&step.to)) {
-            if step.to.ends_with(layout::SUCCESS) {
-                continue;
-            }
-            let from = layout::inside(self.dir(), &step.from)?;
-            let is_folder = fs::stat(&from)?.is_some_and(|stat| stat.is_dir);
-            let pairs: Vec<(String, String)> = if is_folder {
-                let inside = fs::list(&from)?.into_iter().filter(|entry| entry.is_file);
-                inside
-                    .map(|e| (format!("{}/{}", step.from, e.name), format!("{}/{}", step.to, e.name)))
-                    .collect()
-            } else {
-                vec![(step.from.clone(), step.to.clone())]
-            };
-            for (from, to) in pairs {
-                let file = match self.made.get(&from) {
-                    Some(made) => DataFile { path: to, commit: commit.to_owned(), ..made.clone() },
-                    None => {
-                        let journal = match &mut known {
-                            Some(journal) => journal,
-                            none => {
-                                none.insert(journal::read(&self.committer.journal())?.unwrap_or_default())
-                            }
-                        };
-                        match self.returning(journal, &from, to)? {
-                            Some(file) => file,
-                            None => continue,
-                        }
-                    }
+        for (from, to) in come {
+            let path = self.path(&from)?;
+            let mut pairs = vec![(from.clone(), to.clone())];
+            if fs::stat(&path)?.is_some_and(|stat| stat.is_dir) {
+                let inside = fs::list(&path)?.into_iter().filter(|entry| entry.is_file);
+                let pair = |name: &str| {
+                    let from = Place::new(from.room, layout::join(&from.path, name));
+                    (from, layout::join(&to, layout::places::original_name(name)))
                 };
-                records.push(Record::Add(file));
+                pairs = inside.map(|entry| pair(&entry.name)).collect();
+            }
+            for (from, to) in pairs {
+                if let Some(made) = self.made.get(&from) {
+                    let (path, commit) = (to, commit.to_owned());
+                    records.push(Record::Add(DataFile { path, commit, ..made.clone() }));
+                    continue;
+                }
+                if known.is_none() {
+                    known = journal::read(&self.committer.places.journal())?;
+                }
+                let journal = known.get_or_insert_with(Journal::default);
+                records.extend(self.returning(journal, &from, &to)?.map(Record::Add));
             }
         }
         Ok(records)
     }
 
     /// The record of a file that was in the dataset before, and gets another place; `None` for one that is no data.
-    fn returning(&self, journal: &Journal, from: &str, to: String) -> Result<Option<DataFile>> {
-        let path = layout::inside(self.dir(), from)?;
-        if !layout::has_parquet_ending(&to) {
+    fn returning(&self, journal: &Journal, from: &Place, to: &str) -> Result<Option<DataFile>> {
+        if !layout::has_parquet_ending(to) {
             return Ok(None);
         }
-        let footer = crate::lake::file::footer::read_footer(&path)?;
-        let (folder, name) = to.rsplit_once('/').unwrap_or(("", &to));
+        let path = self.path(from)?;
+        let footer = read_footer(&path)?;
+        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
         let bytes = fs::size_of(&path)?.unwrap_or(0);
         let (folder, name) = (folder.to_owned(), name.to_owned());
         Ok(Some(rebuild::Present { folder, name, path, bytes, footer }.record(&journal.by_name())))
@@ -418,11 +503,14 @@ impl Dataset {
         self.owner.since
     }
 
-    /// `path` as an intent names it.
-    pub(crate) fn relative(&self, path: &Path) -> Result<String> {
-        path.strip_prefix(&self.committer.dir).ok().and_then(Path::to_str).map(str::to_owned).ok_or_else(
-            || Error::new(Kind::Bug, "a staged file outside of the dataset").at("file", path.display()),
-        )
+    /// `path`, which is in staging, as an intent names it.
+    pub(crate) fn staged(&self, path: &Path) -> Result<Place> {
+        self.committer.places.staged(path)
+    }
+
+    /// Where `place` is.
+    pub(crate) fn path(&self, place: &Place) -> Result<PathBuf> {
+        self.committer.places.path(place)
     }
 }
 

@@ -11,12 +11,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::file::rows::{Columns, read_rows};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places, Room};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::{self, Journal};
 use crate::lake::manifest::metadata::{FileFacts, Metadata};
@@ -45,8 +45,8 @@ pub(crate) struct Counted {
 
 /// Fills `fresh`, the metadata of an empty dataset, from the files below `dir`. `Kind::Damaged` names the files that say too
 /// little to go on from, `Kind::Io` one that could not be read.
-pub(crate) fn rebuild(dir: &Path, fresh: Metadata) -> Result<Counted> {
-    let (files, wrong) = present(dir, &fresh)?;
+pub(crate) fn rebuild(places: &Places, fresh: Metadata) -> Result<Counted> {
+    let (files, wrong) = present(places, &fresh)?;
     if !wrong.is_empty() {
         let number = wrong.len();
         let listed: Vec<String> = wrong.into_iter().take(5).collect();
@@ -57,26 +57,29 @@ pub(crate) fn rebuild(dir: &Path, fresh: Metadata) -> Result<Counted> {
                 listed.join("; ")
             ),
         )
-        .at("dataset", dir.display())
+        .at("dataset", places.data.display())
         .next(
             "bring _metadata.json back from a backup, or move these files out of the lake, then export again",
         ));
     }
-    count(dir, fresh, files)
+    count(places, fresh, files)
 }
 
 /// Counts the files below `dir` into `known`, metadata of before. Files that say too little are left to a check.
-pub(crate) fn adopt(dir: &Path, known: &Metadata) -> Result<Counted> {
-    let (files, _) = present(dir, known)?;
-    let journal = journal::read(&layout::journal(dir))?.unwrap_or_default();
+pub(crate) fn adopt(places: &Places, known: &Metadata) -> Result<Counted> {
+    let (files, _) = present(places, known)?;
+    let journal = journal::read(&places.journal())?.unwrap_or_default();
     let gone = missing_rows(&journal, &files);
-    let mut counted = count(dir, Metadata { partitions: Vec::new(), ..known.clone() }, files)?;
+    let mut counted = count(places, Metadata { partitions: Vec::new(), ..known.clone() }, files)?;
     let next = &mut counted.metadata;
     next.caught_up = false;
     for before in &known.partitions {
         let Some(now) = next.partitions.iter_mut().find(|now| now.path == before.path) else { continue };
-        let mark = layout::inside(dir, &format!("{}/{}", before.path, layout::SUCCESS))?;
-        now.sealed_at = before.sealed_at.filter(|_| matches!(fs::size_of(&mark), Ok(Some(_))));
+        let mut is_sealed = false;
+        for mark in Places::seals(&before.path) {
+            is_sealed |= fs::size_of(&places.path(&mark)?)?.is_some();
+        }
+        now.sealed_at = before.sealed_at.filter(|_| is_sealed);
         now.reopened_at = before.reopened_at;
         now.lost_records = before.lost_records;
     }
@@ -91,10 +94,10 @@ pub(crate) fn adopt(dir: &Path, known: &Metadata) -> Result<Counted> {
 }
 
 /// A record of every data file that is there, for `known`, metadata that is right.
-pub(crate) fn list(dir: &Path, known: &Metadata) -> Result<Vec<DataFile>> {
-    let journal = journal::read(&layout::journal(dir))?.unwrap_or_default();
+pub(crate) fn list(places: &Places, known: &Metadata) -> Result<Vec<DataFile>> {
+    let journal = journal::read(&places.journal())?.unwrap_or_default();
     let index = journal.by_name();
-    Ok(present(dir, known)?.0.iter().map(|file| file.record(&index)).collect())
+    Ok(present(places, known)?.0.iter().map(|file| file.record(&index)).collect())
 }
 
 /// Rows of files that the journal lists and that are not there, by partition.
@@ -109,10 +112,10 @@ fn missing_rows(journal: &Journal, files: &[Present]) -> BTreeMap<String, u64> {
 
 /// The data files, and why others cannot be counted. A file that cannot be read, or a partition that cannot be reached, is
 /// an error: nothing is decided without knowing what it holds.
-fn present(dir: &Path, metadata: &Metadata) -> Result<(Vec<Present>, Vec<String>)> {
+fn present(places: &Places, metadata: &Metadata) -> Result<(Vec<Present>, Vec<String>)> {
     let (mut files, mut wrong) = (Vec::new(), Vec::new());
-    for leaf in layout::leaves(dir)? {
-        leaf.reached(dir)?;
+    for leaf in layout::leaves(&places.data)? {
+        leaf.reached(&places.data)?;
         for file in leaf.files {
             if !layout::has_parquet_ending(&file.name) {
                 continue;
@@ -136,10 +139,10 @@ fn present(dir: &Path, metadata: &Metadata) -> Result<(Vec<Present>, Vec<String>
 }
 
 /// Counts `files` into `metadata`, whose positions are taken as proved and whose partitions are empty.
-pub(crate) fn count(dir: &Path, mut metadata: Metadata, mut files: Vec<Present>) -> Result<Counted> {
+pub(crate) fn count(places: &Places, mut metadata: Metadata, mut files: Vec<Present>) -> Result<Counted> {
     files.sort_by_key(|file| file.footer.commit.as_deref().and_then(layout::commit_seq));
     let known_seq = metadata.commit_seq;
-    let journal = journal::read(&layout::journal(dir))?.unwrap_or_default();
+    let journal = journal::read(&places.journal())?.unwrap_or_default();
     let index = journal.by_name();
     let mut records = Vec::new();
     for file in &files {
@@ -152,7 +155,7 @@ pub(crate) fn count(dir: &Path, mut metadata: Metadata, mut files: Vec<Present>)
         metadata.created_at = started.map_or(metadata.created_at, |started| metadata.created_at.min(started));
         records.push(file.record(&index));
     }
-    let quarantine = read_quarantine(dir)?;
+    let quarantine = read_quarantine(places)?;
     metadata.quarantined_records = quarantine.rows;
     if metadata.kind == "stream" {
         prove(&mut metadata, &files, &journal, quarantine)?;
@@ -297,13 +300,13 @@ pub(crate) struct QuarantineRows {
 }
 
 /// Reads the quarantine of the dataset in `dir`: its regular files alone. A folder of it that is none holds nothing.
-pub(crate) fn read_quarantine(dir: &Path) -> Result<QuarantineRows> {
+pub(crate) fn read_quarantine(places: &Places) -> Result<QuarantineRows> {
     #[derive(serde::Deserialize)]
     struct Line {
         partition: Option<i32>,
         offset: Option<i64>,
     }
-    let folder = dir.join(layout::QUARANTINE);
+    let folder = places.room(Room::Quarantine);
     let mut found = QuarantineRows::default();
     if !fs::stat(&folder)?.is_some_and(|stat| stat.is_dir) {
         return Ok(found);

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::finding::{FindingKind as K, Repair};
 use super::verdict::Verdict;
 use crate::lake::Amount;
-use crate::lake::layout;
 use crate::lake::manifest::metadata::Metadata;
 
 /// Compares each partition, then the sums. A partition with a file that is spoken against is left out: it is counted
@@ -78,6 +77,6 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
             sums.total_bytes,
             sums.total_files
         );
-        judge.damage(K::WrongCounts, layout::METADATA, what, Some(Repair::Recount));
+        judge.damage(K::WrongCounts, &judge.scan.metadata_path(), what, Some(Repair::Recount));
     }
 }

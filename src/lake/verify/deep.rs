@@ -5,6 +5,7 @@ use super::scan::{DataFile, Scan};
 use crate::lake::file::footer::FooterRead;
 use crate::lake::file::rows::{Columns, Rows, read_rows};
 use crate::lake::fs::{self, ContentHash};
+use crate::lake::layout::places::original_name;
 use crate::{Error, Kind};
 
 /// Reads every file that has a footer, those put aside too. A file whose rows cannot be read becomes one that cannot be
@@ -14,7 +15,7 @@ pub(super) fn read(scan: &mut Scan) {
     let index = journal.by_name();
     for file in files.iter_mut().chain(replaced) {
         let Some(commit) = file.sound().and_then(|footer| footer.commit.clone()) else { continue };
-        let written = index.get(&(file.name.as_str(), commit.as_str())).and_then(|record| record.hash);
+        let written = index.get(&(original_name(&file.name), commit.as_str())).and_then(|record| record.hash);
         if let Err(e) = content(file, written) {
             file.footer = match e.kind() {
                 Kind::Damaged => FooterRead::Damaged(e.what().to_owned()),

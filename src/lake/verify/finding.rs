@@ -97,7 +97,7 @@ kinds! {
     /// A file lies in another version than it was written for.
     WrongVersion = "wrong-version",
     /// The metadata says of offsets that files hold them, and none does.
-    PositionAhead = "position-ahead",
+    HeldAhead = "held-ahead",
     /// A partition is a link to another place.
     Elsewhere = "elsewhere",
     /// Files hold offsets that the metadata would read again.
@@ -126,16 +126,34 @@ kinds! {
     Gap = "gap",
     /// A repair or an undo has noted that rows are no longer there.
     Lost = "lost",
+    /// The metadata claims that the lake is complete through an instant that is still to come.
+    FutureWatermark = "future-watermark",
+    /// The metadata names a commit, or a look at the source, of a time that is still to come.
+    FutureExport = "future-export",
+    /// A partition is sealed that is not over, or of which records are known to be lost.
+    GroundlessSeal = "groundless-seal",
+    /// The metadata would go on reading beyond the last row that a file holds.
+    PositionAhead = "position-ahead",
+    /// A snapshot has one primary key more than once.
+    DoubledKeys = "doubled-keys",
+    /// Something waits for a decision of the operator.
+    Pending = "pending",
     /// Files that a repair put aside.
     Aside = "aside",
     /// Files that a day exported again has replaced.
     Replaced = "replaced",
+    /// Lock, staging, quarantine or replaced files are in the dataset's folder, where readers find them, as before version 0.2.
+    OldLayout = "old-layout",
+    /// Metadata is in the dataset's folder and in the books.
+    TwoMetadata = "two-metadata",
+    /// Something that is no data lies in the dataset's folder.
+    Stranger = "stranger",
 }
 
 /// What mends a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Repair {
-    /// The file goes to `_damaged/`.
+    /// The file goes to `damaged/` in the books.
     MoveAside,
     /// The file goes to this path, below the dataset.
     MoveTo(String),
@@ -151,7 +169,7 @@ pub enum Repair {
     Rebuild,
     /// The decided commit is finished.
     Finish,
-    /// The commit is given up: its record and its staged files go to `_damaged/`.
+    /// The commit is given up: its record and its staged files go to `damaged/` in the books.
     GiveUp,
     /// Staging is emptied: what lies there was never committed and is read again.
     EmptyStaging,
@@ -159,6 +177,8 @@ pub enum Repair {
     Retain,
     /// The mark that readers take for a sealed partition is taken away.
     Unseal,
+    /// What is no data moves to `_lakehand/`, and the older metadata to `damaged/` there.
+    Migrate,
 }
 
 impl Severity {
@@ -175,7 +195,7 @@ impl Severity {
 impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MoveAside => f.write_str("move it to _damaged/"),
+            Self::MoveAside => f.write_str("move it to damaged/ in _lakehand/"),
             Self::MoveTo(path) => write!(f, "move it to {path}"),
             Self::SetMode(mode) => write!(f, "set the mode to {mode:04o}"),
             Self::RemoveLink => f.write_str("remove the link; what it leads to is not touched"),
@@ -183,11 +203,14 @@ impl fmt::Display for Repair {
             Self::Recount => f.write_str("count the files anew and write the metadata"),
             Self::Rebuild => f.write_str("rebuild the metadata from the footers"),
             Self::Finish => f.write_str("finish the commit"),
-            Self::GiveUp => f.write_str("give the commit up and move its staged files to _damaged/"),
+            Self::GiveUp => {
+                f.write_str("give the commit up and move its staged files to damaged/ in _lakehand/")
+            }
             Self::EmptyStaging => {
                 f.write_str("empty staging: its rows were not committed and are read again")
             }
             Self::Retain => f.write_str("remove what the feed no longer keeps"),
+            Self::Migrate => f.write_str("move it to its place in _lakehand/"),
             Self::Unseal => f.write_str("take the mark away; the partition is sealed again by its rule"),
         }
     }

@@ -7,11 +7,12 @@
 //! verdict     scan + feed ─▶ findings, pure: each says what is wrong, where, and what would mend it
 //!   ▼
 //! repair    the moves and the new metadata of all findings in one commit; nothing that holds rows is deleted:
-//!           what does not belong into the data goes to `_damaged/<when>/`
+//!           what does not belong into the data goes to `damaged/<when>/` in the books
 //! ```
 //!
 //! A scan takes the dataset's lock where it can, so that a commit that is under way is not taken for damage.
 
+mod claims;
 mod counts;
 mod deep;
 mod finding;
@@ -26,9 +27,10 @@ use std::collections::BTreeSet;
 pub use finding::{Finding, FindingKind, Repair, Severity};
 pub use repair::{Repaired, repair};
 
+use chrono::{DateTime, Utc};
+
 use crate::feed::Feed;
-use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Places};
 use crate::lake::txn::lock::Lock;
 use crate::lake::{Lake, Owner};
 use crate::{Kind, Result};
@@ -54,6 +56,8 @@ pub struct Report {
     pub files: u64,
     /// Rows that their footers count.
     pub rows: u64,
+    /// Records that are known to be lost, of which no operator has taken note.
+    pub lost: u64,
     /// Why the lock could not be taken, where that is so: a commit under way may then look like damage.
     pub unlocked: Option<String>,
 }
@@ -69,27 +73,24 @@ impl Report {
 pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Result<Report> {
     let dir = lake.dataset_dir(feed)?;
     let mut unlocked = None;
-    let locked = match fs::stat(&dir.join("_lock"))? {
-        Some(_) => match Lock::take(lake.fs(), &dir, owner, feed.visibility.file_mode()) {
-            Ok(lock) => Some(lock),
-            Err(e) if e.kind() == Kind::Locked => return Err(e),
-            Err(e) => {
-                unlocked = Some(e.what().to_owned());
-                None
-            }
-        },
-        // Nobody has written here yet, or somebody removed the file: nothing to exclude.
-        None => None,
+    // Where nobody has written yet, or somebody removed the file, there is nothing to exclude.
+    let locked = match Lock::take_as_is(&Places::find(&dir)?, owner) {
+        Ok(lock) => lock,
+        Err(e) if e.kind() == Kind::Locked => return Err(e),
+        Err(e) => {
+            unlocked = Some(e.what().to_owned());
+            None
+        }
     };
-    let report = examine(lake, feed, options)?;
+    let report = examine(lake, feed, options, owner.since)?;
     drop(locked);
     Ok(Report { unlocked, ..report })
 }
 
 /// The dataset as it lies there.
-fn examine(lake: &Lake, feed: &Feed, options: Options) -> Result<Report> {
+fn examine(lake: &Lake, feed: &Feed, options: Options, now: DateTime<Utc>) -> Result<Report> {
     let scan = look(lake, feed, options)?;
-    Ok(report(feed, &scan))
+    Ok(report(feed, &scan, now))
 }
 
 fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
@@ -100,8 +101,8 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
     Ok(scan)
 }
 
-fn report(feed: &Feed, scan: &Scan) -> Report {
-    let mut findings = verdict::judge(feed, scan);
+fn report(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Report {
+    let mut findings = verdict::judge(feed, scan, now);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
     let footers = scan.files.iter().filter_map(scan::DataFile::sound);
     Report {
@@ -109,6 +110,10 @@ fn report(feed: &Feed, scan: &Scan) -> Report {
         findings,
         files: scan.files.len() as u64,
         rows: footers.map(|footer| footer.rows).sum(),
+        lost: match &scan.metadata {
+            Some(Ok(metadata)) => metadata.open_lost_records(),
+            _ => 0,
+        },
         unlocked: None,
     }
 }

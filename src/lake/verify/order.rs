@@ -8,7 +8,7 @@ use super::finding::{FindingKind as K, Repair, Severity};
 use super::scan::{DataFile, Scan};
 use super::verdict::Verdict;
 use crate::feed::{Feed, Partitioning};
-use crate::lake::layout::{self, Depth};
+use crate::lake::layout::{self, Depth, Places, Room};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::write::route;
 
@@ -65,7 +65,7 @@ impl Calendar {
         let what = format!("by its partitioning {wrong} of {all} files lie in the wrong folder");
         if still * 2 <= all {
             let repair = Some(Repair::Relayout);
-            judge.damage(K::BadMetadata, layout::METADATA, what, repair);
+            judge.damage(K::BadMetadata, &judge.scan.metadata_path(), what, repair);
             return Some(wanted);
         }
         let what = format!("{what}, and by the feed's {still}: none is moved");
@@ -117,8 +117,8 @@ pub(super) fn modes(judge: &mut Verdict<'_>) {
         if name.starts_with('.') {
             continue;
         }
-        let expected = match (entry.path.as_str(), entry.is_dir) {
-            (layout::STAGING, _) => STAGING_MODE,
+        let expected = match (entry.place.room, entry.is_dir) {
+            (Room::Staging, _) => STAGING_MODE,
             (_, true) => visibility.dir_mode(),
             (_, false) => visibility.file_mode(),
         };
@@ -179,7 +179,7 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
             shown(metadata.current_version),
             shown(newest)
         );
-        judge.damage(K::TwoVersions, layout::METADATA, what, Some(Repair::Recount));
+        judge.damage(K::TwoVersions, &scan.metadata_path(), what, Some(Repair::Recount));
     } else if named.len() as u64 > u64::from(judge.feed.keep_versions.max(1)) {
         let what = format!("{} versions are there, and {} are kept", named.len(), judge.feed.keep_versions);
         judge.find(K::OldVersion, Severity::Leftover, "", what, Some(Repair::Retain));
@@ -194,7 +194,8 @@ pub(super) fn seals(judge: &mut Verdict<'_>) {
         |folder: &str| metadata.partitions.iter().any(|p| p.path == folder && p.sealed_at.is_some());
     for folder in scan.sealed.iter().filter(|folder| !recorded(folder)) {
         let what = "the partition bears the mark of a sealed one, and the metadata does not say so".into();
-        let path = format!("{folder}/{}", layout::SUCCESS);
+        let mark = Places::seals(folder).into_iter().find_map(|mark| scan.seen_at(&mark));
+        let path = mark.map_or_else(|| format!("{folder}/{}", layout::SUCCESS), |mark| mark.path.clone());
         judge.damage(K::WrongSeal, &path, what, Some(Repair::Unseal));
     }
     for partition in metadata.partitions.iter().filter(|p| p.sealed_at.is_some()) {
@@ -213,10 +214,10 @@ pub(super) fn quarantine(judge: &mut Verdict<'_>, metadata: &Metadata) {
             "{there} rows are in quarantine, and the metadata counts {}",
             metadata.quarantined_records
         );
-        judge.damage(K::QuarantineCount, layout::QUARANTINE, what, Some(Repair::Recount));
+        judge.damage(K::QuarantineCount, &judge.scan.room(Room::Quarantine), what, Some(Repair::Recount));
     } else if there > 0 {
         let what = format!("{there} rows could not be decoded");
-        judge.find(K::Quarantined, Severity::Note, layout::QUARANTINE, what, None);
+        judge.find(K::Quarantined, Severity::Note, &judge.scan.room(Room::Quarantine), what, None);
     }
     for partition in metadata.partitions.iter().filter(|p| p.lost_records > 0) {
         let what = format!(
@@ -229,35 +230,63 @@ pub(super) fn quarantine(judge: &mut Verdict<'_>, metadata: &Metadata) {
 
 /// What repairs and new exports of a day have put aside.
 pub(super) fn asides(judge: &mut Verdict<'_>) {
-    for (folder, kind, words) in [
-        (layout::DAMAGED, K::Aside, "put aside by repairs; remove them when nobody needs them"),
+    for (room, kind, words) in [
+        (Room::Damaged, K::Aside, "put aside by repairs; remove them when nobody needs them"),
         (
-            layout::REPLACED,
+            Room::Bin,
             K::Replaced,
             "replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
-        let below = format!("{folder}/");
-        let entries = judge.scan.entries.iter().filter(|e| !e.is_dir && e.path.starts_with(&below));
+        let entries = judge.scan.entries.iter().filter(|e| !e.is_dir && e.place.room == room);
         let files = entries.clone().count();
         if files == 0 {
             continue;
         }
-        // `_replaced/<commit>/<partition>/<file>`
+        // `<commit>/<partition>/<file>`
         let partition = |path: &str| {
-            let (_, rest) = path.strip_prefix(&below)?.split_once('/')?;
+            let (_, rest) = path.split_once('/')?;
             rest.rsplit_once('/').map(|(partition, _)| partition.to_owned())
         };
-        let of: BTreeSet<String> = entries.filter_map(|entry| partition(&entry.path)).collect();
+        let of: BTreeSet<String> = entries.filter_map(|entry| partition(&entry.place.path)).collect();
         let listed: Vec<&str> = of.iter().take(3).map(String::as_str).collect();
         let more = if of.len() > 3 { ", …" } else { "" };
         let of = if of.is_empty() { String::new() } else { format!(" of {}{more}", listed.join(", ")) };
         judge.find(
             kind,
             Severity::Note,
-            folder,
+            &judge.scan.room(room),
             format!("{files} {}{of} {words}", if files == 1 { "file" } else { "files" }),
             None,
         );
+    }
+}
+
+/// What is in the dataset's folder and does not belong there.
+pub(super) fn strangers(judge: &mut Verdict<'_>) {
+    let scan = judge.scan;
+    for (path, holds_parquet) in &scan.strangers {
+        if *holds_parquet {
+            let what = "readers that look into every folder (`**`) find Parquet files of others in it".into();
+            judge.damage(K::Stranger, path, what, Some(Repair::MoveAside));
+        } else {
+            let what = "it is no data, and some readers stumble over it".into();
+            judge.find(K::Stranger, Severity::Note, path, what, None);
+        }
+    }
+}
+
+/// Books that are where they were before, and metadata at two places.
+pub(super) fn books(judge: &mut Verdict<'_>) {
+    let Some(places) = &judge.scan.places else { return };
+    if places.is_old() {
+        let what = "lock, staging, quarantine or replaced files are in the dataset's folder, as before version 0.2: the next \
+                    command that writes moves them to _lakehand/";
+        judge.find(K::OldLayout, Severity::Leftover, "", what.into(), Some(Repair::Migrate));
+    }
+    if let Some(stale) = &places.stale_metadata {
+        let what =
+            format!("the metadata in {} is newer and is the one that counts", places.metadata.display());
+        judge.damage(K::TwoMetadata, &places.shown(stale), what, Some(Repair::Migrate));
     }
 }

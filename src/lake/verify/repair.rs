@@ -2,7 +2,8 @@
 //!
 //! Each pass looks anew and mends one layer: first what a stopped run left, then modes, then files and metadata together
 //! in one commit, then surplus versions. A stop at any instant leaves the state before a step or after it, and the next
-//! repair goes on from there. No file with rows is deleted; what does not belong into the data goes to `_damaged/<when>/`.
+//! repair goes on from there. No file with rows is deleted; what does not belong into the data goes to
+//! `damaged/<when>/` in the books.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,10 +12,12 @@ use super::scan::{DataFile, Scan};
 use super::{Options, Report, check, dataset_name, look, report};
 use crate::feed::{Feed, FeedKind};
 use crate::lake::fs;
-use crate::lake::layout;
+use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::journal::Standing;
+use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
 use crate::lake::txn::commit::{Committer, Move};
+use crate::lake::txn::migrate;
 use crate::lake::txn::rebuild::{self, Counted, Present};
 use crate::lake::{Dataset, Lake, Limits, Owner};
 use crate::{Error, Kind, Result};
@@ -52,11 +55,12 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         }
         _ => return Ok(Repaired { done, left: check(lake, feed, options, &owner)? }),
     }
+    let now = owner.since;
     let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
     let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
     for _ in 0..PASSES {
         let scan = look(lake, feed, options)?;
-        let found = report(feed, &scan);
+        let found = report(feed, &scan, now);
         let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
         if todo.is_empty() {
             return Ok(Repaired { done, left: found });
@@ -66,7 +70,7 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         }
         done.extend(Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?);
     }
-    let left = report(feed, &look(lake, feed, options)?);
+    let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })
 }
 
@@ -121,8 +125,8 @@ impl Bench<'_> {
         if !modes.is_empty() {
             for finding in &modes {
                 if let Some(Repair::SetMode(mode)) = finding.repair {
-                    let path = self.dataset.dir().join(&finding.path);
-                    self.dataset.committer.fs.set_mode(&path, mode)?;
+                    let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                    self.dataset.committer.fs.set_mode(&seen.at, mode)?;
                 }
             }
             return Ok(modes);
@@ -131,17 +135,18 @@ impl Bench<'_> {
             todo.into_iter().partition(|f| f.repair == Some(Repair::RemoveLink));
         if !links.is_empty() {
             for finding in &links {
-                let path = layout::inside(self.dataset.dir(), &finding.path)?;
-                self.dataset.committer.fs.remove(&path)?;
-                self.dataset.committer.fs.sync_dir(fs::parent(&path))?;
+                let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                self.dataset.committer.fs.remove(&seen.at)?;
+                self.dataset.committer.fs.sync_dir(fs::parent(&seen.at))?;
             }
             return Ok(links);
         }
         if let Some(unknown) = self.scan.unknown() {
             return Err(unknown);
         }
-        let unfinished =
-            |f: &Finding| matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging));
+        let unfinished = |f: &Finding| {
+            matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging | Repair::Migrate))
+        };
         if let Some(first) = todo.iter().find(|f| unfinished(f)) {
             self.unfinished(first)?;
             return Ok(vec![first.clone()]);
@@ -152,7 +157,8 @@ impl Bench<'_> {
             if let Some(Ok(metadata)) = &self.scan.metadata {
                 self.dataset.metadata = metadata.clone();
                 self.dataset.needs_recovery = false;
-                self.dataset.retain_versions()?;
+                let now = self.dataset.now();
+                self.dataset.retain_versions(now)?;
             }
             return Ok(retain);
         }
@@ -168,24 +174,19 @@ impl Bench<'_> {
                 None => Ok(()),
             },
             Some(Repair::GiveUp) => self.give_up(),
+            Some(Repair::Migrate) => self.dataset.settle_places(),
             _ => committer.clear_staging().map(|_| ()),
         }
     }
 
     /// Staged files first and the record last: stopped in between, the commit is still one that cannot be finished.
     fn give_up(&self) -> Result<()> {
-        let fs = &self.dataset.committer.fs;
-        let dir = self.dataset.dir();
-        let staging = dir.join(layout::STAGING);
-        let aside = std::path::Path::new(layout::DAMAGED).join(self.stamp).join("staging");
-        fs.make_dirs(dir, [aside.as_path()], self.dataset.feed.visibility.dir_mode())?;
-        let mut entries = fs::list(&staging)?;
-        entries.sort_by_key(|entry| entry.name == "intent.json");
-        for entry in entries {
-            fs.rename(&entry.path, &dir.join(&aside).join(&entry.name))?;
-        }
-        fs.sync_dir(&dir.join(&aside))?;
-        fs.sync_dir(&staging)
+        let Committer { fs, places, visibility } = &self.dataset.committer;
+        let (mode, damaged) = (visibility.dir_mode(), places.room(Room::Damaged));
+        fs.make_dir(&damaged, mode)?;
+        fs.make_dir(&damaged.join(self.stamp), mode)?;
+        let to = damaged.join(self.stamp).join("staging");
+        migrate::carry(fs, &places.room(Room::Staging), &to, Room::Damaged, mode)
     }
 
     /// All moves and the new metadata, in one commit.
@@ -194,25 +195,23 @@ impl Bench<'_> {
         let mut aside = BTreeSet::new();
         let mut placed = BTreeMap::new();
         for finding in todo {
-            let to = match &finding.repair {
+            match &finding.repair {
                 Some(Repair::MoveAside) => {
                     aside.insert(finding.path.as_str());
-                    self.free_name(&format!("{}/{}/{}", layout::DAMAGED, self.stamp, finding.path))?
+                    self.move_aside(finding, &mut moves)?;
                 }
                 Some(Repair::MoveTo(to)) => {
                     let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
                     placed.insert(finding.path.as_str(), folder);
-                    to.clone()
+                    moves.push(self.step(Place::data(&finding.path), Place::data(to))?);
                 }
-                Some(Repair::Unseal) => format!("{}/{:06}", layout::TRASH, moves.len()),
-                _ => continue,
-            };
-            let from = layout::inside(self.dataset.dir(), &finding.path)?;
-            let bytes = fs::size_of(&from)?.ok_or_else(|| {
-                Error::new(Kind::Damaged, "a file went away while it was looked at")
-                    .at("file", from.display())
-            })?;
-            moves.push(Move { from: finding.path.clone(), to, bytes, rows: 0 });
+                Some(Repair::Unseal) => {
+                    let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                    let to = Place::trash(format_args!("{:06}", moves.len()));
+                    moves.push(self.step(seen.place.clone(), to)?);
+                }
+                _ => {}
+            }
         }
         let good = self.good(&aside, &placed);
         let mut counted = self.metadata(todo, good)?;
@@ -223,8 +222,7 @@ impl Bench<'_> {
             (next.timezone, next.timestamp_column) = (wanted.timezone, wanted.timestamp_column);
             next.partitioning = wanted.partitioning;
         }
-        let fs = self.dataset.committer.fs.clone();
-        fs.make_dir(&self.dataset.dir().join(layout::STAGING), 0o700)?;
+        self.dataset.make_staging()?;
         self.dataset.check_ready()?;
         let is_listed = self.scan.standing == Some(Standing::Same) && self.scan.journal.broken == 0;
         if moves.is_empty() || !is_listed {
@@ -239,11 +237,39 @@ impl Bench<'_> {
         }
         self.dataset.committer.clear_staging()?;
         for finding in todo {
+            let seen = self.scan.seen(&finding.path).filter(|seen| seen.place.room == Room::Data);
+            let Some(seen) = seen else { continue };
+            if seen.is_dir && finding.repair == Some(Repair::MoveAside) {
+                migrate::remove_hollow(&self.dataset.committer.fs, &seen.at)?;
+            }
             if let Some((folder, _)) = finding.path.rsplit_once('/') {
                 self.dataset.remove_empty(folder)?;
             }
         }
         Ok(())
+    }
+
+    /// A file goes to `damaged/`; of a folder every file in it.
+    fn move_aside(&self, finding: &Finding, moves: &mut Vec<Move>) -> Result<()> {
+        let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+        let mut todo = vec![(seen.place.clone(), seen.is_dir, finding.path.clone())];
+        while let Some((from, is_dir, path)) = todo.pop() {
+            if !is_dir {
+                let to = self.free_name(&Place::aside(Room::Damaged, &format!("{}/{path}", self.stamp)))?;
+                moves.push(self.step(from, to)?);
+                continue;
+            }
+            for entry in fs::list(&self.dataset.path(&from)?)? {
+                let below = |path: &str| format!("{path}/{}", entry.name);
+                todo.push((Place::new(from.room, below(&from.path)), entry.is_dir, below(&path)));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&self, from: Place, to: Place) -> Result<Move> {
+        let bytes = fs::size_of(&self.dataset.path(&from)?)?.ok_or_else(|| gone(&from.to_string()))?;
+        Ok(Move { from, to, bytes, rows: 0 })
     }
 
     /// Every file that stays, or gets another place.
@@ -273,25 +299,27 @@ impl Bench<'_> {
                     self.keep_metadata()?;
                 }
                 let fresh = Metadata::fresh(&self.dataset.feed, self.dataset.now());
-                rebuild::count(self.dataset.dir(), fresh, good)
+                rebuild::count(&self.dataset.committer.places, fresh, good)
             }
         }
     }
 
     /// A copy of the metadata that is about to be replaced.
     fn keep_metadata(&self) -> Result<()> {
-        let Committer { fs, dir, visibility } = &self.dataset.committer;
-        let Some(bytes) = fs::read_capped(&dir.join(layout::METADATA), 256 << 20)? else { return Ok(()) };
-        let folder = std::path::Path::new(layout::DAMAGED).join(self.stamp);
-        fs.make_dirs(dir, [folder.as_path()], visibility.dir_mode())?;
-        let to = dir.join(&folder).join(layout::METADATA);
-        fs.replace(&to, &dir.join(&folder).join("_metadata.tmp"), &bytes, visibility.file_mode())
+        let Committer { fs, places, visibility } = &self.dataset.committer;
+        let Some(bytes) = fs::read_capped(&places.metadata, 256 << 20)? else { return Ok(()) };
+        let damaged = places.room(Room::Damaged);
+        let folder = damaged.join(self.stamp);
+        fs.make_dir(&damaged, visibility.dir_mode())?;
+        fs.make_dir(&folder, visibility.dir_mode())?;
+        let (to, scratch) = (folder.join("metadata.json"), folder.join("metadata.tmp"));
+        fs.replace(&to, &scratch, &bytes, visibility.file_mode())
     }
 
     /// The metadata with its partitions counted anew; rows that are gone are noted.
     fn recount(&self, known: &Metadata, good: Vec<Present>) -> Result<Counted> {
         let base = Metadata { partitions: Vec::new(), ..known.clone() };
-        let mut counted = rebuild::count(self.dataset.dir(), base, good)?;
+        let mut counted = rebuild::count(&self.dataset.committer.places, base, good)?;
         let next = &mut counted.metadata;
         let stream = self.dataset.feed.kind == FeedKind::Stream;
         for before in &known.partitions {
@@ -314,18 +342,28 @@ impl Bench<'_> {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
+        let now = self.dataset.now();
+        // What a wrong clock has said is taken back.
+        next.last_export = next.last_export.map(|at| at.min(now));
+        next.checked_at = next.checked_at.map(|at| at.min(now));
+        next.claim(None, now);
+        next.note_partition_losses(LossCause::Repair, now);
         next.total();
         Ok(counted)
     }
 
-    /// A path below the dataset at which nothing is.
-    fn free_name(&self, path: &str) -> Result<String> {
-        let mut name = path.to_owned();
+    /// A place at which nothing is.
+    fn free_name(&self, place: &Place) -> Result<Place> {
+        let mut free = place.clone();
         let mut n = 1;
-        while fs::size_of(&layout::inside(self.dataset.dir(), &name)?)?.is_some() {
+        while fs::size_of(&self.dataset.path(&free)?)?.is_some() {
             n += 1;
-            name = format!("{path}.{n}");
+            free = Place::new(place.room, format!("{}.{n}", place.path));
         }
-        Ok(name)
+        Ok(free)
     }
+}
+
+fn gone(path: &str) -> Error {
+    Error::new(Kind::Damaged, "a file went away while it was looked at").at("file", path)
 }

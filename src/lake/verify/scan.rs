@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs::{self, Entry, Target};
-use crate::lake::layout::{self, join};
+use crate::lake::layout::places::original_name;
+use crate::lake::layout::{self, Place, Places, Room, join};
 use crate::lake::manifest::journal::{self, Journal, Standing};
-use crate::lake::manifest::metadata::{Metadata, read_metadata};
+use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::txn::commit::Committer;
+use crate::lake::txn::migrate;
 use crate::lake::txn::rebuild::{Present, read_quarantine};
 use crate::{Kind, Result};
 
@@ -19,7 +21,8 @@ const DEEPEST: usize = 8;
 /// Everything below one dataset.
 #[derive(Default)]
 pub(crate) struct Scan {
-    pub(crate) dir: PathBuf,
+    /// Where everything is; `None` only in an empty scan.
+    pub(crate) places: Option<Places>,
     /// The dataset's folder is there.
     pub(crate) exists: bool,
     /// A link stands where the folder should.
@@ -29,11 +32,13 @@ pub(crate) struct Scan {
     pub(crate) intent: Intent,
     /// Files in staging, the intent left out, and their bytes.
     pub(crate) staged: (u64, u64),
-    /// Everything with a mode: folders and files, staging's inside left out.
+    /// Everything with a mode: folders and files, the inside of staging left out.
     pub(crate) entries: Vec<Seen>,
+    /// What lies in the dataset's folder and belongs there to nobody; whether readers by `**` find a Parquet file in it.
+    pub(crate) strangers: Vec<(String, bool)>,
     /// What readers take for data.
     pub(crate) files: Vec<DataFile>,
-    /// Folders with a `_SUCCESS` in them.
+    /// Folders that bear a `_SUCCESS`, in them or in the books.
     pub(crate) sealed: BTreeSet<String>,
     /// Folders of versions.
     pub(crate) versions: BTreeSet<u32>,
@@ -63,8 +68,10 @@ pub(crate) enum Intent {
 
 /// An entry of the dataset.
 pub(crate) struct Seen {
-    /// Below the dataset; empty for the dataset itself.
+    /// As a finding shows it: below the dataset, and for the books below the lake; empty for the dataset itself.
     pub(crate) path: String,
+    pub(crate) at: PathBuf,
+    pub(crate) place: Place,
     pub(crate) mode: u32,
     pub(crate) is_dir: bool,
     pub(crate) is_link: bool,
@@ -100,7 +107,7 @@ impl DataFile {
             FooterRead::Damaged("it is no regular file".to_owned())
         } else if entry.bytes == 0 {
             FooterRead::Damaged("it is empty".to_owned())
-        } else if !layout::has_parquet_ending(&entry.name) {
+        } else if !layout::has_parquet_ending(original_name(&entry.name)) {
             FooterRead::Damaged("it is no Parquet file".to_owned())
         } else {
             look_at_footer(&entry.path)
@@ -141,15 +148,9 @@ impl DataFile {
 impl Scan {
     /// Looks at the dataset in `dir`. An error is one of the file system: a damaged file is no error.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
-        let mut scan = Self { dir: dir.to_path_buf(), ..Self::default() };
+        let mut scan = Self::default();
         match fs::stat(dir)? {
-            Some(found) if found.is_dir => scan.entries.push(Seen {
-                path: String::new(),
-                mode: found.mode,
-                is_dir: true,
-                is_link: false,
-                is_special: false,
-            }),
+            Some(found) if found.is_dir => scan.see(String::new(), dir, Place::data(""), found),
             Some(_) => {
                 scan.is_link = true;
                 return Ok(scan);
@@ -157,26 +158,54 @@ impl Scan {
             None => return Ok(scan),
         }
         scan.exists = true;
-        scan.metadata = match read_metadata(dir) {
+        let places = Places::find(dir)?;
+        scan.metadata = match read_metadata_at(&places.metadata) {
             Ok(metadata) => metadata.map(Ok),
             Err(e) if e.kind() == Kind::Damaged => Some(Err(e.what().to_owned())),
             Err(e) => return Err(e),
         };
-        scan.look_at_intent()?;
-        scan.look_at_journal()?;
-        scan.walk("", fs::list(dir)?, false)?;
-        let quarantine = read_quarantine(dir)?;
+        scan.places = Some(places.clone());
+        scan.look_at_intent(&places)?;
+        scan.look_at_journal(&places)?;
+        scan.walk(&places, "", fs::list(dir)?, false)?;
+        scan.walk_books(&places)?;
+        let quarantine = read_quarantine(&places)?;
         (scan.quarantined, scan.bad_rows) = (quarantine.rows, quarantine.offsets);
         Ok(scan)
     }
 
-    fn see(&mut self, path: String, entry: &Entry) {
-        let (mode, is_dir, is_link) = (entry.mode, entry.is_dir, entry.is_link);
-        self.entries.push(Seen { path, mode, is_dir, is_link, is_special: entry.is_special() });
+    fn see(&mut self, path: String, at: &Path, place: Place, found: fs::Stat) {
+        let (is_dir, is_link, is_special) = (found.is_dir, found.is_link, found.is_special);
+        self.entries.push(Seen { path, at: at.to_path_buf(), place, mode: found.mode, is_dir, is_link, is_special });
     }
 
-    fn look_at_journal(&mut self) -> Result<()> {
-        let path = layout::journal(&self.dir);
+    /// A room as findings show it.
+    pub(crate) fn room(&self, room: Room) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.room(room)))
+    }
+
+    /// The metadata as findings show it.
+    pub(crate) fn metadata_path(&self) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.metadata))
+    }
+
+    /// The list of files as findings show it.
+    pub(crate) fn journal_path(&self) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.journal()))
+    }
+
+    /// What a finding's path names.
+    pub(crate) fn seen(&self, path: &str) -> Option<&Seen> {
+        self.entries.iter().find(|entry| entry.path == path)
+    }
+
+    /// What is at a place.
+    pub(crate) fn seen_at(&self, place: &Place) -> Option<&Seen> {
+        self.entries.iter().find(|entry| entry.place == *place)
+    }
+
+    fn look_at_journal(&mut self, places: &Places) -> Result<()> {
+        let path = places.journal();
         let mark = match &self.metadata {
             Some(Ok(metadata)) => metadata.journal,
             _ => None,
@@ -193,15 +222,15 @@ impl Scan {
         Ok(())
     }
 
-    fn look_at_intent(&mut self) -> Result<()> {
+    fn look_at_intent(&mut self, places: &Places) -> Result<()> {
         // Nothing is read through a link in its place.
-        let staging = self.dir.join(layout::STAGING);
+        let staging = places.room(Room::Staging);
         if !fs::stat(&staging)?.is_some_and(|stat| stat.is_dir) {
             return Ok(());
         }
         let committer = Committer {
             fs: fs::Fs::default(),
-            dir: self.dir.clone(),
+            places: places.clone(),
             visibility: crate::feed::Visibility::Restricted,
         };
         self.intent = match committer.left_behind() {
@@ -228,13 +257,16 @@ impl Scan {
         Ok(())
     }
 
-    fn walk(&mut self, path: &str, entries: Vec<Entry>, is_linked: bool) -> Result<()> {
+    fn walk(&mut self, places: &Places, path: &str, entries: Vec<Entry>, is_linked: bool) -> Result<()> {
         let depth = if path.is_empty() { 0 } else { path.split('/').count() };
         for entry in entries {
+            if path.is_empty() && places.belongs(&entry.name) && entry.name != layout::METADATA {
+                continue;
+            }
             let below = join(path, &entry.name);
             // Modes of another place are its own.
-            if !is_linked {
-                self.see(below.clone(), &entry);
+            if !is_linked && let Some(found) = fs::stat(&entry.path)? {
+                self.see(below.clone(), &entry.path, Place::data(&below), found);
             }
             let hidden = entry.name.starts_with(['_', '.']);
             let leads = if entry.is_link && layout::is_partition_name(&entry.name) {
@@ -248,31 +280,66 @@ impl Scan {
                     continue;
                 }
             }
-            if entry.is_dir || leads == Target::Folder {
-                if hidden && entry.name != layout::STAGING {
-                    self.walk_hidden(&below, depth + 1)?;
-                } else if !hidden && depth < DEEPEST {
-                    self.versions.extend(layout::version_of(&below));
-                    self.walk(&below, fs::list_target(&entry.path)?, is_linked || entry.is_link)?;
-                }
-            } else if entry.name == layout::SUCCESS && !path.is_empty() {
+            let is_folder = entry.is_dir || leads == Target::Folder;
+            if is_folder && !hidden && depth < DEEPEST {
+                self.versions.extend(layout::version_of(&below));
+                self.walk(places, &below, fs::list_target(&entry.path)?, is_linked || entry.is_link)?;
+            } else if entry.name == layout::SUCCESS && !entry.is_dir && !path.is_empty() {
                 self.sealed.insert(path.to_owned());
-            } else if !hidden {
+            } else if hidden && !(path.is_empty() && entry.name == layout::METADATA) {
+                self.strangers.push((below, holds_parquet(&entry, 0)?));
+            } else if !hidden && !is_folder {
                 self.files.push(DataFile::of(path, entry, is_linked));
             }
         }
         Ok(())
     }
 
-    /// Folders that readers skip: their modes count all the same, and files that may be put back are looked at.
-    fn walk_hidden(&mut self, path: &str, depth: usize) -> Result<()> {
-        for entry in fs::list(&self.dir.join(path))? {
-            let below = join(path, &entry.name);
-            self.see(below.clone(), &entry);
-            if entry.is_dir && depth < 2 * DEEPEST {
-                self.walk_hidden(&below, depth + 1)?;
-            } else if path.starts_with(layout::REPLACED) && layout::is_ours(&entry.name) {
-                self.replaced.push(DataFile::of(path, entry, false));
+    /// The books: their modes, what is put aside, seals that are apart.
+    fn walk_books(&mut self, places: &Places) -> Result<()> {
+        if fs::stat(&places.books)?.is_some_and(|found| found.is_dir) {
+            let room = |room: Room| places.room(room);
+            let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals].map(room);
+            self.see_one(places, &places.books, Place::new(Room::Books, ""))?;
+            for entry in fs::list(&places.books)?.into_iter().filter(|entry| !rooms.contains(&entry.path)) {
+                self.see_one(places, &entry.path, Place::new(Room::Books, &entry.name))?;
+            }
+        }
+        let old_lock = &places.locks()[1];
+        self.see_one(places, old_lock, Place::data(layout::places::OLD_LOCK))?;
+        self.see_one(places, &places.room(Room::Staging), Place::new(Room::Staging, ""))?;
+        for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals] {
+            self.see_one(places, &places.room(room), Place::new(room, ""))?;
+            // Nothing is read through a link.
+            if fs::stat(&places.room(room))?.is_some_and(|found| found.is_dir) {
+                self.walk_room(places, room, "", 0)?;
+            }
+        }
+        let seals = places.room(Room::Seals);
+        if fs::stat(&seals)?.is_some_and(|found| found.is_dir) {
+            for folder in migrate::sealed(&seals)? {
+                self.sealed.insert(folder.to_string_lossy().into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn see_one(&mut self, places: &Places, path: &Path, place: Place) -> Result<()> {
+        if let Some(found) = fs::stat(path)? {
+            self.see(places.shown(path), path, place, found);
+        }
+        Ok(())
+    }
+
+    fn walk_room(&mut self, places: &Places, room: Room, below: &str, depth: usize) -> Result<()> {
+        for entry in fs::list(&places.room(room).join(below))? {
+            let path = join(below, &entry.name);
+            self.see_one(places, &entry.path, Place::new(room, &path))?;
+            if entry.is_dir && depth < 16 {
+                self.walk_room(places, room, &path, depth + 1)?;
+            } else if room == Room::Bin && layout::is_ours(original_name(&entry.name)) {
+                let folder = places.shown(fs::parent(&entry.path));
+                self.replaced.push(DataFile::of(&folder, entry, false));
             }
         }
         Ok(())
@@ -310,9 +377,22 @@ impl Scan {
                     Kind::Io,
                     "a partition is a link that leads to nothing now: what it holds is unknown",
                 )
-                .at("link", self.dir.join(path).display())
+                .at("link", path)
                 .next("nothing was moved; mount the disk to which it leads, or remove the link for good"),
             )
         })
     }
+}
+
+/// A Parquet file is in it, or it is one: what a `**` of a reader takes for data.
+fn holds_parquet(entry: &fs::Entry, depth: usize) -> Result<bool> {
+    if !entry.is_dir {
+        return Ok(layout::has_parquet_ending(&entry.name));
+    }
+    for inner in fs::list(&entry.path)? {
+        if depth < 8 && holds_parquet(&inner, depth + 1)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -10,24 +10,27 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
 use super::offsets::{Held, overlaps};
 use super::scan::{DataFile, Intent, Scan};
-use super::{counts, dataset_name, order};
+use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::{Footer, FooterRead};
 use crate::lake::fs::Target;
-use crate::lake::layout::{self, join};
+use crate::lake::layout::{self, Room, join};
 use crate::lake::manifest::journal::Standing;
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::length;
 use crate::lake::txn::rebuild::{columns_agree, has_columns, is_of_major};
 
 /// All findings, unsorted.
-pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
+pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
     let mut judge = Verdict {
         feed,
         scan,
+        now,
         found: Vec::new(),
         condemned: BTreeSet::new(),
         changed: BTreeSet::new(),
@@ -40,6 +43,8 @@ pub(super) fn judge(feed: &Feed, scan: &Scan) -> Vec<Finding> {
 pub(super) struct Verdict<'a> {
     pub(super) feed: &'a Feed,
     pub(super) scan: &'a Scan,
+    /// The time of the check.
+    pub(super) now: DateTime<Utc>,
     pub(super) found: Vec<Finding>,
     /// Files that a finding takes out of the data.
     pub(super) condemned: BTreeSet<usize>,
@@ -62,23 +67,26 @@ impl Verdict<'_> {
             return;
         }
         order::modes(self);
+        let staging = self.scan.room(Room::Staging);
         match &self.scan.intent {
             Intent::None => {}
             Intent::Whole(commit) => {
                 let what = format!("commit {commit} was decided and not finished");
                 let repair = Some(Repair::Finish);
-                return self.find(K::UnfinishedCommit, Severity::Leftover, layout::STAGING, what, repair);
+                return self.find(K::UnfinishedCommit, Severity::Leftover, &staging, what, repair);
             }
             Intent::Broken(why) => {
-                return self.damage(K::BrokenCommit, layout::STAGING, why.clone(), Some(Repair::GiveUp));
+                return self.damage(K::BrokenCommit, &staging, why.clone(), Some(Repair::GiveUp));
             }
         }
         if self.scan.staged.0 > 0 {
             let what =
                 format!("{} files ({} bytes) of a run that stopped", self.scan.staged.0, self.scan.staged.1);
             let repair = Some(Repair::EmptyStaging);
-            self.find(K::LeftoverStaging, Severity::Leftover, layout::STAGING, what, repair);
+            self.find(K::LeftoverStaging, Severity::Leftover, &staging, what, repair);
         }
+        order::books(self);
+        order::strangers(self);
         self.files();
         self.replaced();
         self.elsewhere();
@@ -91,10 +99,10 @@ impl Verdict<'_> {
             None if self.good().next().is_none() => {}
             None => {
                 let what = "there are files, and no metadata names them".into();
-                self.damage(K::NoMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+                self.damage(K::NoMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
             }
             Some(Err(why)) => {
-                self.damage(K::BadMetadata, layout::METADATA, why.clone(), Some(Repair::Rebuild));
+                self.damage(K::BadMetadata, &self.scan.metadata_path(), why.clone(), Some(Repair::Rebuild));
             }
             Some(Ok(metadata)) => self.against(metadata),
         }
@@ -107,15 +115,15 @@ impl Verdict<'_> {
         let kind = if self.feed.kind == FeedKind::Stream { "stream" } else { "table" };
         if metadata.kind != kind || metadata.source != self.feed.dataset() {
             let what = format!("it speaks of the {} {}", metadata.kind, metadata.source);
-            return self.damage(K::OtherMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+            return self.damage(K::OtherMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
         }
         if kind == "stream" && !metadata.partitions.is_empty() && metadata.positions.is_empty() {
             let what = "it names partitions and no positions: the next export would double them".into();
-            return self.damage(K::BadMetadata, layout::METADATA, what, Some(Repair::Rebuild));
+            return self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
         }
         if self.scan.standing == Some(Standing::Ahead) {
             let what = format!("it ends with commit {}, and the list of files goes on", metadata.commit_seq);
-            return self.damage(K::StaleMetadata, layout::METADATA, what, Some(Repair::Recount));
+            return self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
         self.journal();
         if kind == "stream" {
@@ -128,6 +136,7 @@ impl Verdict<'_> {
         }
         self.columns(metadata);
         counts::compare(self, metadata);
+        claims::compare(self, metadata);
         order::quarantine(self, metadata);
     }
 
@@ -196,11 +205,11 @@ impl Verdict<'_> {
         match self.scan.standing {
             Some(Standing::Lost) => {
                 let what = "it is gone, or not the one with which the metadata was written".into();
-                self.damage(K::BadJournal, layout::JOURNAL, what, Some(Repair::Recount));
+                self.damage(K::BadJournal, &self.scan.journal_path(), what, Some(Repair::Recount));
             }
             Some(_) if broken => {
                 let what = format!("{} bytes at its end are no record", self.scan.journal.broken);
-                self.damage(K::BadJournal, layout::JOURNAL, what, Some(Repair::Recount));
+                self.damage(K::BadJournal, &self.scan.journal_path(), what, Some(Repair::Recount));
             }
             _ => {}
         }
@@ -209,20 +218,21 @@ impl Verdict<'_> {
     fn links_and_specials(&mut self) {
         let files: BTreeSet<String> = self.scan.files.iter().map(DataFile::relative).collect();
         let scan = self.scan;
-        let staged = |path: &str| path.starts_with(&format!("{}/", layout::STAGING));
-        let special = |e: &&super::scan::Seen| e.is_special && !files.contains(&e.path) && !staged(&e.path);
-        for entry in scan.entries.iter().filter(special).filter(|e| !e.path.starts_with(layout::DAMAGED)) {
+        let special = |e: &&super::scan::Seen| {
+            e.is_special && !files.contains(&e.path) && !matches!(e.place.room, Room::Staging | Room::Damaged)
+        };
+        for entry in scan.entries.iter().filter(special) {
             let what = "a pipe, a socket or a device stands among the dataset's files".into();
             self.damage(K::Foreign, &entry.path, what, Some(Repair::MoveAside));
         }
         let elsewhere = |path: &str| scan.elsewhere.iter().any(|(known, _)| known == path);
         for entry in scan.entries.iter().filter(|e| e.is_link && !files.contains(&e.path)) {
-            if elsewhere(&entry.path) || entry.path.starts_with(&format!("{}/", layout::DAMAGED)) {
+            if elsewhere(&entry.path) || entry.place.room == Room::Damaged && !entry.place.path.is_empty() {
                 continue;
             }
             let what = "a symbolic link stands in the dataset".into();
             // What a link of the bookkeeping leads to is not the dataset's: only the link itself goes.
-            let is_data = layout::is_data_path(&entry.path);
+            let is_data = entry.place.room == Room::Data;
             let repair = if is_data { Repair::MoveAside } else { Repair::RemoveLink };
             self.damage(K::Link, &entry.path, what, Some(repair));
         }
@@ -305,7 +315,7 @@ impl Verdict<'_> {
         if differ * 2 > asked.len() {
             let first = asked.into_iter().find_map(|(_, other)| other).unwrap_or_default();
             let what = format!("{differ} files have other columns than it says, the first: {first}");
-            return self.damage(K::BadMetadata, layout::METADATA, what, Some(Repair::Recount));
+            return self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
         for (at, what) in asked {
             if let Some(what) = what {
@@ -317,7 +327,7 @@ impl Verdict<'_> {
         let lacking = footers.iter().filter(|footer| !has_columns(metadata, footer)).count();
         if !columns_agree(metadata, footers.into_iter()) {
             let what = format!("{lacking} files have a column that it does not name");
-            self.damage(K::BadMetadata, layout::METADATA, what, Some(Repair::Recount));
+            self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
     }
 
@@ -353,7 +363,7 @@ impl Verdict<'_> {
             metadata.commit_seq,
             known.len()
         );
-        self.damage(K::StaleMetadata, layout::METADATA, what, Some(Repair::Recount));
+        self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
         true
     }
 
@@ -383,7 +393,7 @@ impl Verdict<'_> {
             let what = format!(
                 "Kafka partition {partition} would be read again from {next}, and files hold it through {last}"
             );
-            self.damage(K::PositionBehind, layout::METADATA, what, Some(Repair::Recount));
+            self.damage(K::PositionBehind, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
         let exact = self.held.inexact.is_empty() && self.condemned.is_empty();
         let mut held = self.held.offsets.clone();
@@ -391,7 +401,7 @@ impl Verdict<'_> {
         let phantom = metadata.ahead.without(&held);
         if exact && !phantom.is_empty() {
             let what = "it says of offsets that files hold them, and none does: the next export would leave them out".into();
-            self.damage(K::PositionAhead, layout::METADATA, what, Some(Repair::Recount));
+            self.damage(K::HeldAhead, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
     }
 

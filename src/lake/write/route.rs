@@ -86,6 +86,22 @@ impl Router {
         &self.column_name
     }
 
+    /// How many rows have a time outside of `[least, greatest]`, milliseconds since 1970. A null is not counted.
+    pub(crate) fn outside(&self, batch: &RecordBatch, [least, greatest]: [i64; 2]) -> Result<u64> {
+        let column = batch.column(self.column);
+        if let Some(column) = column.as_primitive_opt::<Int64Type>() {
+            let (min, max) = (arrow::compute::min(column), arrow::compute::max(column));
+            if min.is_none_or(|min| min >= least) && max.is_none_or(|max| max <= greatest) {
+                return Ok(0);
+            }
+        }
+        let mut outside = 0;
+        self.each_time(column, &mut |ms, _| {
+            outside += u64::from(ms.is_some_and(|ms| ms < least || ms > greatest));
+        })?;
+        Ok(outside)
+    }
+
     /// Finds the partition of each row.
     pub(crate) fn route(&self, batch: &RecordBatch) -> Result<Routed> {
         if let Some(key) = self.only_key(batch.column(self.column)) {
@@ -129,9 +145,14 @@ impl Router {
     /// The key of each row, or the time that has none.
     fn keys(&self, column: &ArrayRef) -> Result<Vec<Result<i64, Option<i64>>>> {
         let mut keys = Vec::with_capacity(column.len());
-        let mut push = |ms: Option<i64>, local: bool| {
+        self.each_time(column, &mut |ms, local| {
             keys.push(ms.and_then(|ms| self.key(ms, local)).ok_or(ms));
-        };
+        })?;
+        Ok(keys)
+    }
+
+    /// Hands on the time of each row in milliseconds since 1970, and whether it is a day of the calendar already.
+    fn each_time(&self, column: &ArrayRef, push: &mut dyn FnMut(Option<i64>, bool)) -> Result<()> {
         macro_rules! each {
             ($kind:ty, $value:ident => $ms:expr, $local:expr) => {
                 for $value in column.as_primitive::<$kind>() {
@@ -158,7 +179,7 @@ impl Router {
                     .at("column", &self.column_name));
             }
         }
-        Ok(keys)
+        Ok(())
     }
 
     fn key(&self, ms: i64, local: bool) -> Option<i64> {

@@ -260,7 +260,7 @@ impl Writer {
 
     fn begin(&mut self) -> Result<OpenFile> {
         self.fs.check_floor(&self.staging, self.config.min_free_bytes)?;
-        let staged = self.staging.join(format!("{:06}.parquet", self.files_made));
+        let staged = self.staging.join(format!("{:06}.parquet.staged", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
         let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler, self.pages)?;
         let file = OpenFile::begin(file, staged, &self.config.schema, properties, self.pages)?;

@@ -14,7 +14,7 @@ pub(super) fn a_feed(height: usize) -> DetailView {
         DetailLine::Head("State".into()),
         field("state", signed(Sign::Good, "caught up through 2025-01-15 12:01:00Z", Tone::Good)),
         field("last export", Cell::new("2 min ago, 5,000 rows in 1.2 s")),
-        field("quarantined", signed(Sign::Failed, "3 rows, see _quarantine/", Tone::Warn)),
+        field("quarantined", signed(Sign::Failed, "3 rows, in quarantine", Tone::Warn)),
         DetailLine::Blank,
         DetailLine::Head("Configuration".into()),
         field("source", Cell::new("TRANSACTION_STREAM (stream)")),

@@ -1,0 +1,78 @@
+//! Losses become part of the dataset's state, and operators take note of them.
+
+use chrono::{DateTime, Utc};
+
+use crate::lake::Dataset;
+use crate::lake::manifest::loss::LostRecords;
+use crate::{Error, Kind, Result};
+
+impl Dataset {
+    /// Notes that the log no longer holds these offsets (Kafka partition, first and last, both included), which were to be
+    /// read next. Positions move behind them, days that may lack them are opened again, and the watermark is taken back:
+    /// all in one step, so that a loss is never noted twice and never forgotten.
+    pub fn note_lost_in_log(&mut self, lost: &[(i32, [i64; 2])], now: DateTime<Utc>) -> Result<()> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        self.recover_if_needed()?;
+        self.check_ready()?;
+        let mut next = self.metadata.clone();
+        let loss = LostRecords::of_log(lost, now);
+        let behind = lost.iter().map(|(partition, [_, last])| (*partition, last.saturating_add(1))).collect();
+        self.advance(&mut next, behind)?;
+        let touched: Vec<String> = next
+            .partitions
+            .iter()
+            .filter(|p| p.sealed_at.is_some() && loss.may_touch(&p.path, &next.partitions))
+            .map(|p| p.path.clone())
+            .collect();
+        next.lost_records.push(loss);
+        next.claim(None, now);
+        next.caught_up = false;
+        if touched.is_empty() {
+            return self.put_metadata(next);
+        }
+        next.commit_seq += 1;
+        let id = format!("{:06}-loss", next.commit_seq);
+        let mut moves = Vec::new();
+        for folder in &touched {
+            self.reopen(folder, &id, &mut next, &mut moves, now)?;
+        }
+        self.commit(&id, moves, next)?;
+        self.empty_trash();
+        Ok(())
+    }
+
+    /// An operator takes note of every loss that is known; gives those that were open. `Kind::Usage` when none was.
+    pub fn acknowledge_losses(&mut self, now: DateTime<Utc>) -> Result<Vec<LostRecords>> {
+        self.recover_if_needed()?;
+        let open: Vec<LostRecords> = self.metadata.open_losses().cloned().collect();
+        if open.is_empty() {
+            return Err(Error::new(Kind::Usage, "no loss is known that nobody has acknowledged")
+                .at("feed", &self.feed.name));
+        }
+        let mut next = self.metadata.clone();
+        for loss in next.lost_records.iter_mut().filter(|loss| loss.acknowledged_at.is_none()) {
+            loss.acknowledged_at = Some(now);
+        }
+        self.put_metadata(next)?;
+        Ok(open)
+    }
+
+    /// Accepts the snapshot that is held: the next one is published even if it shrinks. Gives what was held.
+    pub fn accept_snapshot(&mut self) -> Result<String> {
+        self.recover_if_needed()?;
+        let mut next = self.metadata.clone();
+        match next.pending_decision.as_mut().filter(|decision| decision.about == "snapshot") {
+            Some(decision) => {
+                decision.accepted = true;
+                let what = decision.what.clone();
+                self.put_metadata(next)?;
+                Ok(what)
+            }
+            None => {
+                Err(Error::new(Kind::Usage, "no snapshot waits for a decision").at("feed", &self.feed.name))
+            }
+        }
+    }
+}
