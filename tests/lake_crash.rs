@@ -246,7 +246,8 @@ fn metadata_from_a_backup_is_noticed_and_nothing_is_doubled() {
         let mut dataset = open(root.path(), &stream_feed());
         let dir = dataset.dir().to_owned();
         append(&mut dataset, &all[..20], "r1").unwrap();
-        let backup = [dir.join("_metadata.json"), books(&dir).join("journal")].map(|path| std::fs::read(path).unwrap());
+        let backup = [dir.join("_metadata.json"), books(&dir).join("journal")]
+            .map(|path| std::fs::read(path).unwrap());
         append(&mut dataset, &all[20..40], "r2").unwrap();
         let after = dataset.metadata().clone();
         drop(dataset);

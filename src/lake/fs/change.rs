@@ -42,7 +42,7 @@ pub enum Op {
 /// Looks at each change before it is made, and may refuse it: for tests of crashes and of full disks.
 pub trait Faults: Send + Sync {
     /// An error here is what the operation returns; the change is then not made.
-    pub(super) fn before(&self, op: Op, path: &Path) -> io::Result<()>;
+    fn before(&self, op: Op, path: &Path) -> io::Result<()>;
 
     /// Another answer to how many bytes are free.
     fn free_bytes(&self) -> Option<u64> {

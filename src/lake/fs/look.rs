@@ -19,7 +19,6 @@ pub(crate) struct Entry {
     pub(crate) is_link: bool,
     /// A regular file: neither a folder nor a link, a pipe, a socket or a device.
     pub(crate) is_file: bool,
-    pub(crate) mode: u32,
     pub(crate) bytes: u64,
 }
 
@@ -59,7 +58,6 @@ pub(crate) fn list_target(path: &Path) -> Result<Vec<Entry>> {
             is_dir: metadata.is_dir(),
             is_link: metadata.is_symlink(),
             is_file: metadata.is_file(),
-            mode: metadata.mode() & 0o7777,
             bytes: metadata.len(),
         });
     }

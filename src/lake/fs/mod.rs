@@ -25,8 +25,8 @@ pub(crate) use change::{Fs, LakeFile};
 pub(crate) use hash::{ContentHash, hash_file};
 pub(crate) use lock::{LockFile, TryLock};
 pub(crate) use look::{
-    Entry, Stat, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from, real_path, size_of,
-    stat, target,
+    Entry, Stat, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from,
+    real_path, size_of, stat, target,
 };
 
 use crate::Error;

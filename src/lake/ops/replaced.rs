@@ -38,7 +38,7 @@ impl ReplacedSet {
     /// The name of a set alone.
     pub(crate) fn named(commit: &str, partition: &str) -> Self {
         let (commit, partition) = (commit.to_owned(), partition.to_owned());
-        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0 }
+        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0, unread: 0 }
     }
 
     /// Retention put it there, and deletes it after its grace period.

@@ -177,7 +177,7 @@ impl DayState {
     /// Offsets that are lost and may have been of this day: gaps of their own, cut out of those without an explanation.
     fn note_loss(&mut self, offsets: &BTreeMap<i32, [i64; 2]>) {
         for (kafka, lost) in offsets {
-            let mut runs = Runs::default();
+            let mut runs = Ranges::default();
             runs.add(*lost);
             for gap in std::mem::take(&mut self.gaps) {
                 if gap.partition != *kafka || gap.why != Why::Unexplained {

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
-use crate::lake::fs::{self, Fs};
 use crate::lake::file::footer::read_footer;
 use crate::lake::file::open_file::ClosedFile;
+use crate::lake::fs::{self, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record, Standing};
@@ -312,7 +312,12 @@ impl Dataset {
         let (lines, mark) = journal::lines(None, &Journal::compact(gone, files, commit))?;
         let Committer { fs, visibility, .. } = &self.committer;
         let scratch = self.make_staging()?.join("journal.tmp");
-        fs.replace(&self.committer.places.journal(), &scratch, lines.text.as_bytes(), visibility.file_mode())?;
+        fs.replace(
+            &self.committer.places.journal(),
+            &scratch,
+            lines.text.as_bytes(),
+            visibility.file_mode(),
+        )?;
         metadata.journal = Some(mark);
         self.committer.write_metadata(&metadata.text()?)?;
         Ok(metadata)
@@ -425,8 +430,7 @@ impl Dataset {
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
         let commit = commit.to_owned();
-        let intent =
-            Intent { commit, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
+        let intent = Intent { commit, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,

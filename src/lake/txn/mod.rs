@@ -9,5 +9,5 @@
 pub(crate) mod commit;
 pub(crate) mod dataset;
 pub(crate) mod lock;
-pub(crate) mod rebuild;
 pub(crate) mod migrate;
+pub(crate) mod rebuild;

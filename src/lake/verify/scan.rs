@@ -176,7 +176,15 @@ impl Scan {
 
     fn see(&mut self, path: String, at: &Path, place: Place, found: fs::Stat) {
         let (is_dir, is_link, is_special) = (found.is_dir, found.is_link, found.is_special);
-        self.entries.push(Seen { path, at: at.to_path_buf(), place, mode: found.mode, is_dir, is_link, is_special });
+        self.entries.push(Seen {
+            path,
+            at: at.to_path_buf(),
+            place,
+            mode: found.mode,
+            is_dir,
+            is_link,
+            is_special,
+        });
     }
 
     /// A room as findings show it.
