@@ -233,11 +233,12 @@ fn flip_unseen(path: &Path, from: usize, footer: bool) {
 
 /// A copy of a file lies in the bin; gives its path.
 fn put_aside(built: &Built) -> PathBuf {
-    let file = data_files(&built.dir)[0].clone();
-    let path = books(&built.dir).join("bin/000009-x").join(file);
+    let file = format!("{}.replaced", data_files(&built.dir)[0]);
+    let top = books(&built.dir);
+    let path = top.join("bin/000009-x").join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let mut folder = path.parent().unwrap();
-    while folder != built.dir {
+    while folder != top {
         mode(folder, 0o750);
         folder = folder.parent().unwrap();
     }
