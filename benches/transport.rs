@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Server and client are processes of their own (the bench starts itself again). A chunk is a row, as real servers send it,
-//! or many; the reader is fast, or stalls for three seconds in the middle, behind a queue as `src/export/intake.rs` has it.
+//! or many; the reader is fast, or stalls for three seconds in the middle, behind a queue as `src/export/chunk_reader.rs` has it.
 //! `VERBOSE=1` shows why answers broke off. Without `--bench` (as `cargo test --all-targets` calls it) a few rows only.
 //!
 //! The program uses HTTP/1.1 for every request. That is right in that each of its answers came whole, whatever the chunks
@@ -32,7 +32,7 @@ use hyper_util::server::conn::auto;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, Sleep, interval, sleep};
 
-/// Bytes put together before they are handed on, and pieces that may wait: as in `src/export/intake.rs`.
+/// Bytes put together before they are handed on, and pieces that may wait: as in `src/export/chunk_reader.rs`.
 const PIECE: usize = 256 << 10;
 const DEPTH: usize = 32;
 /// How long bytes wait for more.
@@ -366,7 +366,7 @@ fn cpu() -> f64 {
     tasks.filter_map(of).sum::<f64>() / 1e9
 }
 
-/// Where a pump sends pieces, as the intake has it.
+/// Where a pump sends pieces, as the chunk reader has it.
 type Pieces = mpsc::Sender<Result<Bytes, reqwest::Error>>;
 
 /// As it was: a timer of no length a chunk, which the runtime rounds up to a millisecond.
@@ -402,7 +402,7 @@ async fn timer(mut response: reqwest::Response, send: Pieces) {
     }
 }
 
-/// As the intake does it: a timer a piece.
+/// As the chunk reader does it: a timer a piece.
 async fn linger(mut response: reqwest::Response, send: Pieces) {
     let mut buffer = BytesMut::with_capacity(PIECE);
     loop {

@@ -1,6 +1,7 @@
 //! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
 
 pub mod app;
+mod cancel;
 pub mod cli;
 pub mod config;
 pub mod demo;

@@ -172,3 +172,87 @@ fn the_demo_runs_headless_in_a_folder_of_its_own() {
     let rows = |ran: &support::Ran| ran.finished("transaction_stream")["rows"].as_u64().unwrap();
     assert_eq!((rows(&ran), rows(&again)), (500, 0));
 }
+
+#[test]
+fn a_folder_without_a_lake_is_not_one_in_which_all_is_well() {
+    let project = offline();
+    let none = project.run(&["feeds", "list"]);
+    assert_eq!((none.code, none.err.contains("neither a feed nor a lake")), (2, true), "{}", none.err);
+    project.feed("pay", "stream", "payments", "");
+    for made in [false, true] {
+        // A mount point without its file system is an empty folder.
+        if made {
+            std::fs::create_dir_all(project.path().join("data_lake")).unwrap();
+        }
+        for args in [&["check"][..], &["check", "pay"], &["check", "--json"], &["check", "--repair"]] {
+            let ran = project.run(args);
+            assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}: {}", ran.err);
+            assert!(ran.err.contains("there is no lake") && ran.err.contains("mounted"), "{}", ran.err);
+        }
+        // A fresh project may list its feeds: that list is whole, and says what is missing.
+        let listed = project.ok(&["feeds", "list"]);
+        assert!(
+            listed.out.contains("no lake") && listed.err.contains("nothing was exported"),
+            "{}",
+            listed.out
+        );
+        let listed = project.ok(&["feeds", "list", "--json"]).json();
+        assert_eq!((&listed[0]["feed"], &listed[0]["lake"]), (&"pay".into(), &false.into()));
+    }
+    // A log that lies elsewhere tells that there was a lake.
+    let logs = project.path().join("logs");
+    std::fs::create_dir_all(&logs).unwrap();
+    std::fs::write(logs.join("export_logs_2025_01.log"), "").unwrap();
+    let project = project.set(&format!("paths.logs={}", logs.display()));
+    let listed = project.run(&["feeds", "list"]);
+    assert_eq!((listed.code, listed.err.contains("there is no lake")), (1, true), "{}", listed.err);
+}
+
+#[test]
+fn metadata_that_cannot_be_read_is_told_by_the_list_of_feeds() {
+    let server = Server::with_rows(200);
+    let project = Project::on(&server.url());
+    project.feed("raw", "stream", "transaction_stream", "").feed(
+        "twin",
+        "stream",
+        "transaction_flattened",
+        "",
+    );
+    project.ok(&["export", "--all"]);
+    std::fs::write(project.stream("transaction_stream").join("_metadata.json"), "{").unwrap();
+    let listed = project.run(&["feeds", "list"]);
+    assert_eq!(listed.code, 5, "{}", listed.out);
+    assert!(listed.out.contains("unknown:") && listed.out.contains("twin"), "{}", listed.out);
+}
+
+#[test]
+fn output_that_is_lost_is_no_success() {
+    let server = Server::with_rows(200);
+    let project = Project::on(&server.url());
+    project.feed("raw", "stream", "transaction_stream", "");
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let closed = || std::io::pipe().unwrap().1;
+    let to = |args: &[&str], out: std::process::Stdio| {
+        let output = project.command(args).stdout(out).output().unwrap();
+        support::Ran::of(output)
+    };
+    let told = |ran: &support::Ran| ran.err.contains("standard output cannot be written");
+    for args in [
+        &["export", "--all", "--json"][..],
+        &["feeds", "list", "--json"],
+        &["check", "--json"],
+        &["export", "--all"],
+    ] {
+        let ran = to(args, full().into());
+        assert_eq!((ran.code, told(&ran)), (1, true), "{args:?}: {}", ran.err);
+    }
+    assert_eq!(
+        row_count(&project.stream("transaction_stream")),
+        200,
+        "what is shown does not stop what is done"
+    );
+    let ran = to(&["check", "--json"], closed().into());
+    assert_eq!((ran.code, told(&ran)), (1, true), "a machine lost its reader: {}", ran.err);
+    let ran = to(&["feeds", "list"], closed().into());
+    assert_eq!((ran.code, told(&ran)), (0, false), "people read as much as they want: {}", ran.err);
+}

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use lakehand::demo::DemoOptions;
 use lakehand::export::event::What;
-use lakehand::export::{Engine, Options, Request, Setup, Trigger};
-use lakehand::feed::parse_feed;
+use lakehand::export::{Engine, Event, Options, Outcome, Request, Setup, Trigger, Work};
+use lakehand::feed::{Feed, parse_feed};
+use lakehand::headless::{Asked, Exit, Output, run};
 use lakehand::ksql::client::{Client, ClientOptions};
 use lakehand::lake::{Lake, Limits};
 use support::{
@@ -29,10 +30,10 @@ const TABLES: [&str; 4] = [
     "product_purchase_counts",
 ];
 
-fn assert_lake_is_truth(project: &Project, server: &Server) {
-    let truth = server.get().truth();
+fn assert_lake_holds_expected_rows(project: &Project, server: &Server) {
+    let expected = server.get().expected_rows();
     for dataset in STREAMS {
-        let totals = &truth.datasets[&dataset.to_uppercase()];
+        let totals = &expected.datasets[&dataset.to_uppercase()];
         let dir = project.stream(dataset);
         assert_each_offset_once(&dir, totals.rows);
         let files = data_files(&dir);
@@ -45,10 +46,10 @@ fn assert_lake_is_truth(project: &Project, server: &Server) {
         assert_eq!(next, totals.end_offsets, "{dataset}");
     }
     let anonymized = data_files(&project.stream("transaction_stream_anonymized"));
-    let eur = truth.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur;
+    let eur = expected.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur;
     assert_eq!(Some(decimal_sum(&anonymized, "AMOUNT_EUR")), eur);
     for dataset in TABLES {
-        let totals = &truth.datasets[&dataset.to_uppercase()];
+        let totals = &expected.datasets[&dataset.to_uppercase()];
         let dir = project.table(dataset);
         assert_eq!(row_count(&dir), totals.rows, "{dataset}");
         let files = data_files(&dir);
@@ -71,13 +72,13 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
     let project = Project::with_eight_feeds(&server.url());
 
     let first = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     let summary = first.json().pop().unwrap();
     assert_eq!((summary["done"].as_u64(), summary["exit"].as_u64()), (Some(8), Some(0)));
 
     let files_before: Vec<_> = STREAMS.iter().flat_map(|d| data_files(&project.stream(d))).collect();
     let again = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     let files_after: Vec<_> = STREAMS.iter().flat_map(|d| data_files(&project.stream(d))).collect();
     assert_eq!(files_before, files_after, "a run with nothing new makes no file");
     for dataset in STREAMS {
@@ -88,7 +89,7 @@ fn eight_datasets_then_nothing_then_exactly_the_new_rows() {
 
     server.get().append(1_000);
     let third = project.ok(&["export", "--all", "--json"]);
-    assert_lake_is_truth(&project, &server);
+    assert_lake_holds_expected_rows(&project, &server);
     assert_eq!(third.finished("transaction_stream")["rows"], 1_000);
     assert_eq!(third.finished("transaction_flattened")["rows"], 1_000);
     assert_eq!(metadata(&project.table("payment_method_totals"))["current_version"], 3);
@@ -143,7 +144,7 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
     let server = Server::start(DemoOptions { rows: 2_000, end_helpers: false, ..DemoOptions::default() });
     let project = Project::on(&server.url());
     project.feed("black", "stream", "TRANSACTION_STREAM_BLACKLISTED", "");
-    let rows = server.get().truth().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
+    let rows = server.get().expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
     assert!(rows > 0);
 
     project.ok(&["export", "--feed", "black"]);
@@ -156,7 +157,10 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
     assert!(shown.out.contains("CREATE STREAM") && shown.out.contains("LAKEHAND_END"), "{}", shown.out);
     server.get().append(2_000);
     project.ok(&["export", "--feed", "black"]);
-    assert_each_offset_once(&dir, server.get().truth().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows);
+    assert_each_offset_once(
+        &dir,
+        server.get().expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows,
+    );
     assert_eq!(metadata(&dir)["read_way"], "offsets");
     assert!(metadata(&dir)["complete_through"].is_string());
     let again = project.ok(&["feeds", "prepare", "black", "--yes"]);
@@ -217,7 +221,7 @@ fn renamed_excluded_and_without_row_metadata() {
     assert_eq!(row_count(&dir), 200);
     assert_eq!(
         Some(decimal_sum(&files, "betrag")),
-        server.get().truth().datasets["TRANSACTION_FLATTENED"].amount
+        server.get().expected_rows().datasets["TRANSACTION_FLATTENED"].amount
     );
     assert!(files.iter().all(|f| f.parent().unwrap().ends_with("year=2025/month=01")), "{files:?}");
     project.ok(&["export", "--feed", "slim"]);
@@ -275,46 +279,138 @@ fn signal(child: &std::process::Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
+/// Runs an engine; `ask` looks at each event and may ask for more.
+fn run_engine(setup: impl FnOnce() -> Setup, first: Vec<Request>, mut ask: impl FnMut(&Engine, &Event)) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (engine, mut events) = Engine::start(setup());
+        first.into_iter().for_each(|request| engine.submit(request));
+        while let Some(event) = events.recv().await {
+            ask(&engine, &event);
+        }
+    });
+}
+
+fn stream_feed(name: &str) -> Feed {
+    let text =
+        format!(r#"{{"feed_name": "{name}", "feed_type": "stream", "ksqldb_source": "transaction_stream"}}"#);
+    parse_feed(&text, name).unwrap()
+}
+
+const DAY: &str = "2025-01-02";
+
+fn request(feed: &Feed, work: Work) -> Request {
+    Request { feed: feed.clone(), trigger: Trigger::Asked, work }
+}
+
 #[test]
-fn a_day_that_is_asked_for_while_an_export_runs_is_not_left_to_the_next_one() {
+fn a_catch_up_that_waits_and_a_day_are_both_exported_as_they_were_asked_for() {
     let server = Server::with_rows(2_000);
     let root = support::scratch();
-    let lake = Lake::new(root.path());
-    let text = r#"{"feed_name": "f", "feed_type": "stream", "ksqldb_source": "transaction_stream"}"#;
-    let feed = parse_feed(text, "f").unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let told = runtime.block_on(async {
-        let (engine, mut events) = Engine::start(setup(&server.url(), lake));
-        let request = || Request { feed: feed.clone(), trigger: Trigger::Asked };
-        engine.submit(request()).await;
-        let mut told = Vec::new();
-        let mut asked = 0;
-        while let Some(event) = events.recv().await {
-            match event.what {
-                What::Started { .. } if asked == 0 => {
-                    asked = 1;
-                    engine.again("f", "2025-01-02".parse().unwrap()).await;
-                    engine.submit(request()).await;
-                }
-                What::Warned { text } => told.push(text),
-                What::Finished(finished) => {
-                    told.push(format!("{:?}", finished.outcome));
-                    if asked == 1 {
-                        // The desk hears of the end just after us.
-                        tokio::time::sleep(Duration::from_millis(300)).await;
-                        asked = 2;
-                        engine.submit(request()).await;
-                        engine.close().await;
-                    }
-                }
-                _ => {}
+    let (feed, other) = (stream_feed("f"), stream_feed("other"));
+    let day = Work::Day(DAY.parse().unwrap());
+    // The only place is taken, so that all of these wait side by side.
+    let first = [request(&other, Work::CatchUp), request(&feed, Work::CatchUp), request(&feed, day)];
+    let mut ends = Vec::new();
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        first.into(),
+        |engine, event| {
+            if let What::Finished(finished) = &event.what {
+                ends.push((event.feed.clone(), format!("{:?}", finished.outcome)));
             }
-        }
-        told
+            engine.close();
+        },
+    );
+    let of_feed: Vec<_> = ends.iter().filter(|(feed, _)| feed == "f").map(|(_, text)| text).collect();
+    assert_eq!(of_feed.len(), 2, "{ends:?}");
+    // The second feed of the same dataset has nothing new: it is caught up, and no day was read in its place.
+    assert!(of_feed[0].contains("rows held"), "{ends:?}");
+    assert!(of_feed[1].contains("exported again"), "{ends:?}");
+}
+
+#[test]
+fn a_day_that_is_asked_for_while_an_export_runs_follows_it() {
+    let server = Server::with_rows(2_000);
+    let root = support::scratch();
+    let feed = stream_feed("f");
+    let mut asked = false;
+    let mut ends = Vec::new();
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        vec![request(&feed, Work::CatchUp)],
+        |engine, event| match &event.what {
+            What::Started { .. } if !asked => {
+                asked = true;
+                engine.submit(request(&feed, Work::Day(DAY.parse().unwrap())));
+                engine.close();
+            }
+            What::Finished(finished) => ends.push(format!("{:?}", finished.outcome)),
+            _ => {}
+        },
+    );
+    assert_eq!(ends.len(), 2, "{ends:?}");
+    assert!(ends[0].contains("caught up") && ends[1].contains("exported again"), "{ends:?}");
+}
+
+#[test]
+fn what_is_asked_for_on_hearing_of_an_end_is_exported() {
+    let server = Server::with_rows(50);
+    let root = support::scratch();
+    let feed = stream_feed("f");
+    // Often, as the fault was a race between two signs of one end.
+    let mut ends = 0;
+    run_engine(
+        || setup(&server.url(), Lake::new(root.path())),
+        vec![request(&feed, Work::CatchUp)],
+        |engine, event| {
+            if let What::Finished(finished) = &event.what {
+                assert!(matches!(finished.outcome, Outcome::Done { .. }), "{:?}", finished.outcome);
+                ends += 1;
+                if ends < 20 { engine.submit(request(&feed, Work::CatchUp)) } else { engine.close() }
+            }
+        },
+    );
+    assert_eq!(ends, 20);
+}
+
+/// A clock that panics on the thread of an export.
+fn faulty_clock() -> chrono::DateTime<chrono::Utc> {
+    let export = std::thread::current().name().is_some_and(|name| name.starts_with("export "));
+    assert!(!export, "a panic of an export, as the test asked");
+    chrono::Utc::now()
+}
+
+#[test]
+fn a_feed_whose_export_panics_or_never_reports_has_failed() {
+    let server = Server::with_rows(50);
+    let root = support::scratch();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let asked = || Asked {
+        requests: vec![request(&stream_feed("f"), Work::CatchUp), request(&stream_feed("g"), Work::CatchUp)],
+        invalid: 0,
+        output: Output::Human,
+        clock: chrono::Utc::now,
+    };
+    runtime.block_on(async {
+        let setup = || Setup { clock: faulty_clock, ..setup(&server.url(), Lake::new(root.path())) };
+        let (engine, events) = Engine::start(setup());
+        let (totals, exit) = run(engine, events, asked(), &root.path().join("logs")).await.unwrap();
+        assert_eq!((totals.done, totals.failures.len(), exit), (0, 2, Exit::Failed), "panics");
+        // The events of an engine that is lost: nothing ever comes.
+        let (engine, _events) = Engine::start(setup());
+        let (lost, events) = tokio::sync::mpsc::channel(1);
+        drop(lost);
+        let (totals, exit) = run(engine, events, asked(), &root.path().join("logs")).await.unwrap();
+        assert_eq!((totals.done, totals.failures.len(), exit), (0, 2, Exit::Failed), "silence");
+        let (engine, events) = Engine::start(setup());
+        let none = Asked { requests: vec![], invalid: 1, ..asked() };
+        let (_, exit) = run(engine, events, none, &root.path().join("logs")).await.unwrap();
+        assert_eq!(exit, Exit::Failed, "an invalid feed was asked for");
     });
-    assert_eq!(told[0], "2025-01-02 is not exported again: an export of the feed runs already", "{told:?}");
-    assert!(told[1..].iter().all(|text| !text.contains("exported again")), "{told:?}");
-    assert_eq!(told.len(), 3, "{told:?}");
+    let log = std::fs::read_dir(root.path().join("logs")).unwrap().next().unwrap().unwrap();
+    let log = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(log.matches("ended without telling its outcome").count(), 2, "{log}");
 }
 
 fn setup(url: &str, lake: Lake) -> Setup {

@@ -30,9 +30,12 @@ fn killed_at_random_instants_nothing_is_lost_or_doubled() {
     }
     println!("runs that ended before their kill: {finished_early}");
     project.ok(&["export", "--all"]);
-    let truth = server.get().truth();
-    assert_each_offset_once(&project.stream("transaction_stream"), truth.datasets["TRANSACTION_STREAM"].rows);
-    let rows = truth.datasets["PAYMENT_METHOD_TOTALS"].rows;
+    let expected = server.get().expected_rows();
+    assert_each_offset_once(
+        &project.stream("transaction_stream"),
+        expected.datasets["TRANSACTION_STREAM"].rows,
+    );
+    let rows = expected.datasets["PAYMENT_METHOD_TOTALS"].rows;
     assert_eq!(row_count(&project.table("payment_method_totals")), rows);
     let staging = project.path().join("data_lake/_lakehand/streams/transaction_stream/staging");
     let left = std::fs::read_dir(&staging).map_or(0, Iterator::count);

@@ -377,7 +377,7 @@ fn a_disk_that_is_full_in_the_midst_of_a_file_is_told_from_other_faults() {
     struct NoRoom;
     impl lakehand::lake::Faults for NoRoom {
         fn before(&self, op: lakehand::lake::Op, path: &Path) -> std::io::Result<()> {
-            let data = path.extension().is_some_and(|e| e == "parquet");
+            let data = path.extension().is_some_and(|e| e == "staged");
             if data && op == lakehand::lake::Op::Write {
                 return Err(std::io::Error::from(std::io::ErrorKind::StorageFull));
             }

@@ -184,7 +184,7 @@ fn a_day_exported_again_and_its_undo_are_before_or_after() {
     at_every_instant(
         base.path(),
         &stream_feed(),
-        |dataset| dataset.undo(first, None, at(T0 + 51 * DAY)).map(|_| ()),
+        |dataset| dataset.undo_day(first, None, at(T0 + 51 * DAY)).map(|_| ()),
         |dataset, done| assert!(files(dataset) == 2 || !done),
     );
 }

@@ -174,7 +174,7 @@ fn the_metadata_has_the_names_of_the_contract() {
         ("last_export", "\"2025-02-10T00:00:05Z\""),
         ("total_records", "2"),
         ("schema_version", "\"1.0\""),
-        ("created_at", "\"2025-01-01T00:00:00Z\""),
+        ("created_at", "\"2025-04-11T00:00:00Z\""),
         ("positions", "{\"0\":2}"),
         ("caught_up", "true"),
         ("checked_at", "\"2025-02-10T00:00:05Z\""),
@@ -341,4 +341,39 @@ fn the_budget_may_be_nothing_at_all() {
     appender.commit(commit_after(&all)).unwrap();
     drop(appender);
     assert_eq!(rows(dataset.dir()), expected(&all));
+}
+
+/// A stream of so many columns beside the three of a row's position.
+fn wide(columns: usize) -> TableSchema {
+    let mut fields = stream_schema().arrow.fields()[..3].to_vec();
+    fields.extend((0..columns).map(|n| Arc::new(Field::new(format!("C{n}"), DataType::Int64, true))));
+    let columns_types = (0..columns).map(|n| (format!("C{n}"), "BIGINT".to_owned())).collect();
+    TableSchema { arrow: Arc::new(Schema::new(fields)), ksql: "`C` BIGINT".to_owned(), columns_types }
+}
+
+#[test]
+fn many_columns_become_few_files_or_are_refused_with_the_number_before_the_first_row() {
+    const ROWS: i64 = 3_000;
+    let root = tempfile::tempdir().unwrap();
+    let limits = Limits { memory_bytes: 64 << 20, ..limits() };
+    let feed = stream_feed();
+    let mut dataset = Dataset::open(&Lake::new(root.path()), &feed, limits, owner()).unwrap();
+    let error = dataset.appender(&wide(1_000), run("r1")).err().unwrap();
+    let text = error.to_string();
+    assert!(text.contains("1003 columns") && text.contains("MiB") && text.contains("memory_mb"), "{text}");
+
+    let schema = wide(300);
+    let mut appender = dataset.appender(&schema, run("r1")).unwrap();
+    for first in (0..ROWS).step_by(100) {
+        let rows: Vec<Row> = (first..first + 100).map(|offset| (0, offset, T0 + offset)).collect();
+        let mut columns: Vec<ArrayRef> = batch(&rows).columns()[..3].to_vec();
+        columns.extend((0..300).map(|column| {
+            let value = |row: &Row| row.1.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64.cast_signed() ^ column);
+            Arc::new(rows.iter().map(value).collect::<Int64Array>()) as ArrayRef
+        }));
+        appender.write(&RecordBatch::try_new(Arc::clone(&schema.arrow), columns).unwrap()).unwrap();
+    }
+    appender.commit(commit_after(&[(0, ROWS - 1, T0)])).unwrap();
+    let files = data_files(root.path());
+    assert!(files.len() <= 2, "{} files for one day", files.len());
 }

@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("error", &[]),
+    ("cancel", &["error"]),
     ("pool", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
     ("config", &["error", "feed", "log"]),
     ("ksql", &["error", "log"]),
     ("reading", &["error", "feed", "log"]),
-    ("lake", &["error", "feed", "log", "pool", "reading"]),
-    ("export", &["error", "feed", "ksql", "lake", "pool"]),
+    ("lake", &["cancel", "error", "feed", "log", "pool", "reading"]),
+    ("export", &["cancel", "error", "feed", "ksql", "lake", "pool"]),
     ("demo", &["error", "ksql"]),
     ("watch", &["error", "feed", "log", "config"]),
-    ("headless", &["error", "export", "feed", "log", "watch", "config"]),
+    ("headless", &["cancel", "error", "export", "feed", "log", "watch", "config"]),
     ("app", &["config", "error", "export", "feed", "ksql", "lake", "log", "reading"]),
     ("ui", &["app", "error", "log"]),
 ];

@@ -54,7 +54,7 @@ fn days_go_into_the_bin_come_back_and_are_deleted_after_the_grace_period() {
     assert!(sets.iter().all(|set| set.is_retained() && set.at == Some(when)), "{sets:?}");
 
     let day = NaiveDate::from_ymd_opt(2025, 1, 2).unwrap();
-    let done = dataset.undo(day, None, when).unwrap();
+    let done = dataset.undo_day(day, None, when).unwrap();
     assert_eq!((done.back.rows, done.lost), (10, 0));
     assert_eq!(dataset.metadata().total_records, 60);
     assert_eq!(rows(&dir).len(), 60);
@@ -132,9 +132,11 @@ fn times_in_seconds_hold_the_feed_and_a_few_odd_ones_do_not() {
     assert_eq!(error.kind(), Kind::Feed);
     assert!(error.to_string().contains("6 of 6 times") && error.to_string().contains("ROWTIME"), "{error}");
     assert!(dataset.metadata().positions.is_empty() && data_files(dataset.dir()).is_empty());
+    assert_eq!(dataset.metadata().pending_decision.as_ref().unwrap().about, "times");
 
     let mostly: Vec<Row> = (0..6).map(|o| (0, o, if o == 3 { T0 / 1000 } else { T0 })).collect();
     export(&mut dataset, &mostly, "two");
+    assert!(dataset.metadata().pending_decision.is_none());
     assert_eq!(rows(dataset.dir()), expected(&mostly));
 }
 

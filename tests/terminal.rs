@@ -15,7 +15,7 @@ const FULL: (u16, u16) = (100, 30);
 
 /// A project that reaches no server: the screen works without one.
 fn alone() -> Project {
-    let project = Project::on("http://127.0.0.1:1").set("watch.on_start=none").set("watch.settle=50ms");
+    let project = Project::on("http://127.0.0.1:1").set("watch.on_start=none").set("watch.debounce=50ms");
     project.feed("alpha", "stream", "alpha", "");
     project
 }
@@ -83,7 +83,7 @@ fn it_follows_the_size_of_the_terminal_down_to_40_by_12_and_says_so_below() {
 #[test]
 fn a_file_dropped_in_is_exported_and_shown_with_nobody_touching_a_key() {
     let server = Server::with_rows(500);
-    let project = Project::on(&server.url()).set("watch.settle=50ms").set("watch.on_start=none");
+    let project = Project::on(&server.url()).set("watch.debounce=50ms").set("watch.on_start=none");
     project.feed("beta", "table", "user_transaction_summary", r#""enabled": false"#);
     let mut pty = screen(&project, &[]);
     pty.see("beta");
@@ -191,7 +191,7 @@ fn the_editor_has_the_terminal_and_its_keys_to_itself() {
 #[test]
 fn read_only_exports_nothing_by_itself_or_by_key() {
     let server = Server::with_rows(50);
-    let project = Project::on(&server.url()).set("watch.on_start=all").set("watch.settle=50ms");
+    let project = Project::on(&server.url()).set("watch.on_start=all").set("watch.debounce=50ms");
     project.feed("payments", "stream", "transaction_stream", "");
     let mut pty = Pty::start(&project.command(&["--read-only"]), FULL, &[]);
     pty.see("payments");
@@ -213,7 +213,7 @@ fn read_only_exports_nothing_by_itself_or_by_key() {
 #[test]
 fn a_day_is_exported_again_and_taken_back_and_damage_is_repaired_by_keys() {
     let server = Server::with_rows(2_000);
-    let project = Project::on(&server.url()).set("watch.on_start=none").set("watch.settle=50ms");
+    let project = Project::on(&server.url()).set("watch.on_start=none").set("watch.debounce=50ms");
     project.feed("payments", "stream", "transaction_stream", "");
     project.ok(&["export", "--feed", "payments"]);
     let dir = project.stream("transaction_stream");

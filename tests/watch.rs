@@ -92,7 +92,7 @@ impl Drop for Watch {
 
 /// Waits that suit tests; the interval of the rescan is so long that only events can have been at work.
 fn project(server: &Server) -> Project {
-    Project::on(&server.url()).set("watch.settle=100ms").set("watch.rescan=1d")
+    Project::on(&server.url()).set("watch.debounce=100ms").set("watch.rescan=1d")
 }
 
 fn text(name: &str, source: &str, fields: &str) -> String {
@@ -134,7 +134,7 @@ fn a_file_dropped_in_is_exported_with_nobody_asking_and_the_end_is_clean() {
 #[test]
 fn a_file_that_is_written_slowly_is_read_when_it_is_whole() {
     let server = Server::with_rows(200);
-    let project = project(&server).set("watch.settle=1500ms");
+    let project = project(&server).set("watch.debounce=1500ms");
     let watch = Watch::start(&project);
     let mut file = std::fs::File::create(active(&project, "raw")).unwrap();
     for piece in text("raw", RAW, r#""description": "slow""#).as_bytes().chunks(20) {
@@ -166,7 +166,7 @@ fn save_like_an_editor(project: &Project, name: &str, text: &str) {
 #[test]
 fn a_description_exports_nothing_and_another_meaning_exports_again() {
     let server = Server::with_rows(300);
-    let project = project(&server).set("watch.settle=500ms");
+    let project = project(&server).set("watch.debounce=500ms");
     project.feed("raw", "stream", RAW, "");
     let watch = Watch::start(&project);
     watch.until_done("raw", 1);

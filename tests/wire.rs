@@ -16,7 +16,7 @@ mod traps;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use harness::outcome::{Read, outcome, read, way};
+use harness::outcome::{Read, outcome, query_kind, read};
 use harness::recording::{self, End};
 use harness::server::Cutting;
 use lakehand::Kind;
@@ -115,7 +115,7 @@ async fn one_byte_at_a_time_changes_nothing() {
                 _ => panic!("{id} is read otherwise one byte at a time"),
             }
         } else if recording.says_complete() && recording.is_v1() {
-            let mut frames = Frames::new(way(&recording).1, 1 << 20);
+            let mut frames = Frames::new(query_kind(&recording).1, 1 << 20);
             for byte in recording.body.chunks(1) {
                 frames.push(byte, &mut |_| Ok(())).unwrap();
             }
@@ -136,7 +136,7 @@ fn no_recorded_answer_is_complete_before_its_end() {
             continue;
         }
         for end in 0..size {
-            let mut frames = Frames::new(way(&recording).1, 1 << 20);
+            let mut frames = Frames::new(query_kind(&recording).1, 1 << 20);
             let part =
                 frames.push(&recording.body[..end], &mut |_| Ok(())).and_then(|()| frames.end().map(|_| ()));
             assert!(part.is_err(), "{} passes for complete after {end} of {size} bytes", recording.id);

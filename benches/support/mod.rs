@@ -21,7 +21,7 @@ use chrono::{DateTime, Utc};
 use lakehand::Result;
 use lakehand::export::rows::{Rows, Sink};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Types, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
 };
 use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
@@ -29,7 +29,7 @@ use lakehand::lake::{Appender, Commit, Dataset, Lake, Limits, Owner, RunInfo};
 use lakehand::pool::Pool;
 use sets::{Set, T0};
 
-/// Bytes that the intake hands on at once.
+/// Bytes that the chunk reader hands on at once.
 pub const PIECE: usize = 256 << 10;
 
 pub fn at(ms: i64) -> DateTime<Utc> {
@@ -52,7 +52,7 @@ pub fn feed(compression: Compression) -> Feed {
         retention_days: None,
         keep_versions: 1,
         visibility: Visibility::Shared,
-        read: ReadWay::Auto,
+        read: ReadMode::Auto,
         mode: ExportMode::Batch,
         schedule: None,
         rename: std::collections::BTreeMap::new(),
@@ -187,7 +187,7 @@ pub fn read_file(
     rows.end().map(|completion| completion.rows)
 }
 
-/// The framed bytes of a set in pieces as the intake hands them on.
+/// The framed bytes of a set in pieces as the chunk reader hands them on.
 pub fn pieces(set: &Set) -> Vec<Bytes> {
     let mut pieces = vec![Bytes::from(set.header())];
     let mut piece = Vec::new();

@@ -51,7 +51,7 @@ impl App {
                 key: letter(engine),
                 text: name,
                 preview: preview.unwrap_or_default(),
-                deed: None,
+                effect: None,
                 engine: Some(engine),
             }
         });

@@ -126,7 +126,7 @@ impl<K: Ord + Clone> Cursor<K> {
         any
     }
 
-    /// Takes range and marks away, after a deed.
+    /// Takes range and marks away, after an action.
     pub fn unmark(&mut self) {
         self.anchor = None;
         self.marked.clear();

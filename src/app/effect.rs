@@ -46,6 +46,8 @@ pub enum Effect {
         /// Read every row.
         deep: bool,
     },
+    /// Ask the checks and repairs of these datasets to stop at the next safe point.
+    StopChecks(Vec<String>),
     /// Ask these exports to stop at the next safe point.
     Cancel(Vec<String>),
     /// Write `enabled` into the feeds' files. `Done` with the changes.

@@ -25,7 +25,7 @@ impl App {
                 .to_owned(),
             targets,
             yes: false,
-            deed: vec![Effect::Quit],
+            effects: vec![Effect::Quit],
         }));
         Vec::new()
     }

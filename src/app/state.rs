@@ -9,7 +9,7 @@ use super::input::Input;
 use super::keymap::Keymap;
 use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
-use super::tabs::care::Checked;
+use super::tabs::maintenance::Checked;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;
@@ -141,7 +141,7 @@ pub struct Prompt {
 
 /// What the lake holds of a feed.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Held {
+pub(crate) struct DatasetState {
     pub(crate) metadata: Option<Metadata>,
     pub(crate) error: Option<String>,
     pub(crate) usage: Option<Vec<PartitionUsage>>,
@@ -173,7 +173,7 @@ pub struct App {
     pub(crate) prompt: Option<Prompt>,
     pub(crate) toasts: Toasts,
     pub(crate) health: Health,
-    pub(crate) held: BTreeMap<String, Held>,
+    pub(crate) held: BTreeMap<String, DatasetState>,
     pub(crate) locks: BTreeMap<String, Owner>,
     pub(crate) schedules: BTreeMap<String, DateTime<Utc>>,
     /// How feeds would be read, as far as it was asked for.

@@ -12,7 +12,7 @@ use super::effect::Effect;
 use super::key::{Key, KeyCode};
 use super::message::{Message, Target};
 use super::overlays::Overlay;
-use super::state::{App, Held, Tab};
+use super::state::{App, DatasetState, Tab};
 use super::tabs::{Level, RunState};
 use super::view::Tone;
 use crate::export::event::What;
@@ -91,7 +91,7 @@ impl App {
                     Err(error) => (None, Some(error.to_string())),
                 };
                 let usage = usage.or_else(|| self.held.remove(&feed).and_then(|held| held.usage));
-                self.held.insert(feed.clone(), Held { metadata, error, usage });
+                self.held.insert(feed.clone(), DatasetState { metadata, error, usage });
                 self.reorder_feeds_by_state();
                 self.place_dataset(&feed);
                 if self.partitions.feed.as_ref() == Some(&feed) {

@@ -7,11 +7,12 @@ use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
+use super::presence::require_lake;
 use super::{Start, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{self, Catalog, Feed, FeedPaths};
-use crate::headless::Exit;
+use crate::headless::{Exit, cancel_on_signal, stdout};
 use crate::lake::verify::{self, Finding, Options, Report, Severity};
 use crate::lake::{Lake, Limits, Owner};
 
@@ -49,15 +50,26 @@ struct Totals {
     repaired: u64,
     lost: u64,
     failures: Vec<Kind>,
+    /// A signal ended the run before every dataset was looked at.
+    interrupted: bool,
 }
 
 pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
     let config = start.config()?;
-    let lake = Lake::new(&config.paths.lake);
+    require_lake(&config)?;
+    let cancel = cancel_on_signal()?;
+    let lake = Lake::new(&config.paths.lake).stopped_by(cancel.clone());
     let feeds = choose(&config, &args.feeds)?;
     let mut totals = Totals::default();
     for feed in &feeds {
+        // Between two datasets, and inside of one where nothing is left half done.
+        if cancel.is_cancelled() {
+            break;
+        }
         if let Err(error) = dataset(&config, &lake, feed, args, &mut totals) {
+            if error.kind() == Kind::Interrupted {
+                break;
+            }
             totals.failures.push(error.kind());
             if args.json {
                 say_json(&json!({
@@ -68,7 +80,8 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             }
         }
     }
-    if args.feeds.is_empty() {
+    totals.interrupted = cancel.is_cancelled();
+    if args.feeds.is_empty() && !totals.interrupted {
         for name in verify::without_feed(&lake, &feeds)? {
             totals.notes += 1;
             if args.json {
@@ -78,14 +91,9 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             }
         }
     }
-    end(args, &totals);
-    Ok(totals.exit())
-}
-
-impl Totals {
-    fn exit(&self) -> Exit {
-        Exit::of_run(false, &self.failures).or_lost(self.lost > 0)
-    }
+    let exit = stdout::judge(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
+    end(args, &totals, feeds.len(), exit);
+    Ok(exit)
 }
 
 /// One feed a dataset, archived ones too: their data stays in the lake.
@@ -227,12 +235,12 @@ fn sum_up(feed: &Feed, report: &Report, json: bool) {
     say(&format!("{:<32} {word}: {} rows in {} files", feed.name, report.rows, report.files));
 }
 
-fn end(args: &CheckArgs, totals: &Totals) {
-    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, lost, .. } = totals;
+fn end(args: &CheckArgs, totals: &Totals, asked: usize, exit: Exit) {
+    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, interrupted, lost, .. } = totals;
     if args.json {
         return say_json(&json!({
             "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
-            "notes": notes, "repaired": repaired, "lost": lost, "exit": totals.exit().code(),
+            "notes": notes, "repaired": repaired, "interrupted": interrupted, "lost": lost, "exit": exit.code(),
         }));
     }
     let mut line = format!(
@@ -245,6 +253,9 @@ fn end(args: &CheckArgs, totals: &Totals) {
         line += &format!(", {repaired} repaired");
     } else if damage + leftovers > 0 {
         line += "; `lakehand check --repair` mends what can be mended";
+    }
+    if *interrupted {
+        line += &format!("; stopped on request, {datasets} of {asked} datasets were looked at");
     }
     say(&line);
 }

@@ -9,6 +9,7 @@ use super::screen::{self, ScreenArgs, in_the_background};
 use super::{Start, client, export, runtime, say};
 use crate::demo::{DemoOptions, DemoServer};
 use crate::error::{Error, Kind, Result};
+use crate::export::Work;
 use crate::feed::{Catalog, FeedPaths, Place};
 use crate::headless::{Exit, Output};
 use crate::ui::terminal::is_terminal;
@@ -126,7 +127,9 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
             ));
         }
         let output = if args.json { Output::Json } else { Output::Human };
-        let (_, exit) = export::export(&config, client(&config)?, feeds, output, false).await?;
+        let engine = export::setup(&config, client(&config)?, false, "lakehand export");
+        let (_, exit) =
+            export::export(&config, engine, export::asked(feeds, Work::CatchUp, 0, output)).await?;
         server.stop().await;
         Ok(exit)
     })

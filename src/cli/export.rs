@@ -10,9 +10,9 @@ use crate::config::{Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::plan::{Plan, plan};
-use crate::export::{Engine, Options, Request, Trigger};
+use crate::export::{Engine, Options, Request, Trigger, Work};
 use crate::feed::{Encodings, Feed};
-use crate::headless::{self, Exit, Output, Totals};
+use crate::headless::{self, Asked, Exit, Output, Totals};
 use crate::ksql::backoff::backoff;
 use crate::ksql::client::{Client, ServerInfo};
 use crate::lake::{FileColumn, Lake, Limits, columns_of_files, read_metadata, troubles};
@@ -55,49 +55,31 @@ pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
     }
     let client = client(&config)?;
     let output = if args.json { Output::Json } else { Output::Human };
-    let exit = runtime(1)?.block_on(async {
+    runtime(1)?.block_on(async {
         greet(&client, &config).await?;
         if args.dry_run {
-            return dry_run(&client, &config, &feeds, output).await;
+            let exit = dry_run(&client, &config, &feeds, output).await?;
+            // One broken file never stops the others; it does end the run with 1.
+            return Ok(if exit == Exit::Done && !invalid.is_empty() { Exit::Failed } else { exit });
         }
-        let (_, exit) = match args.day {
-            None => export(&config, client, feeds, output, args.wait).await?,
-            Some(day) => export_day(&config, client, feeds, output, args.wait, day).await?,
-        };
-        Ok(exit)
-    })?;
-    // One broken file never stops the others; it does end the run with 1 once they are done.
-    Ok(if exit == Exit::Done && !invalid.is_empty() { Exit::Failed } else { exit })
+        let work = args.day.map_or(Work::CatchUp, Work::Day);
+        let program = if args.day.is_some() { "lakehand export --day" } else { "lakehand export" };
+        let engine = setup(&config, client, args.wait, program);
+        let asked = asked(feeds, work, invalid.len(), output);
+        Ok(export(&config, engine, asked).await?.1)
+    })
 }
 
-/// Runs the engine on these feeds until all are over.
-pub(super) async fn export(
-    config: &Config,
-    client: Client,
-    feeds: Vec<Feed>,
-    output: Output,
-    wait_for_lock: bool,
-) -> Result<(Totals, Exit)> {
-    let (engine, events) = Engine::start(setup(config, client, wait_for_lock, "lakehand export"));
-    let requests = feeds.into_iter().map(|feed| Request { feed, trigger: Trigger::Asked }).collect();
-    headless::run(engine, events, requests, output, &config.paths.logs).await
+/// What was asked for: these feeds, beside `invalid` ones that cannot be exported.
+pub(super) fn asked(feeds: Vec<Feed>, work: Work, invalid: usize, output: Output) -> Asked {
+    let request = |feed| Request { feed, trigger: Trigger::Asked, work };
+    Asked { requests: feeds.into_iter().map(request).collect(), invalid, output, clock: Utc::now }
 }
 
-/// Exports one day of these feeds again.
-async fn export_day(
-    config: &Config,
-    client: Client,
-    feeds: Vec<Feed>,
-    output: Output,
-    wait_for_lock: bool,
-    day: chrono::NaiveDate,
-) -> Result<(Totals, Exit)> {
-    let (engine, events) = Engine::start(setup(config, client, wait_for_lock, "lakehand export --day"));
-    for feed in &feeds {
-        engine.again(&feed.name, day).await;
-    }
-    let requests = feeds.into_iter().map(|feed| Request { feed, trigger: Trigger::Asked }).collect();
-    headless::run(engine, events, requests, output, &config.paths.logs).await
+/// Runs the engine on what was asked for until all is over.
+pub(super) async fn export(config: &Config, setup: Setup, asked: Asked) -> Result<(Totals, Exit)> {
+    let (engine, events) = Engine::start(setup);
+    headless::run(engine, events, asked, &config.paths.logs).await
 }
 
 /// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
@@ -194,7 +176,7 @@ async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Outpu
         };
         match planned.await {
             Ok::<_, Error>((plan, columns)) => {
-                show_plan(feed, &plan, &columns, config.export.encodings, output)
+                show_plan(feed, &plan, &columns, config.export.encodings, output);
             }
             Err(error) => {
                 failures.push(error.kind());
@@ -217,7 +199,7 @@ fn show_plan(feed: &Feed, plan: &Plan, columns: &[FileColumn], encodings: Encodi
             "event": "plan",
             "feed": feed.name,
             "source": plan.source.name,
-            "way": plan.reading.way(),
+            "way": plan.reading.read_mode(),
             "text": plan.reading.text(),
             "expected": plan.reading.expected(),
             "columns": columns.iter().map(|column| json!({

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
+use super::presence::{lake_is_there, no_lake};
 use super::{Start, client, runtime, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
@@ -14,6 +15,7 @@ use crate::export::prepare::{self, Preparation};
 use crate::feed::{self, Catalog, Entry, Feed, FeedKind, FeedPaths, NewFeed, Place};
 use crate::headless::Exit;
 use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, ReplacedSet, read_metadata, replaced};
+use crate::log::months;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum FeedsCommand {
@@ -172,10 +174,10 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
 }
 
 /// Does one thing to several feeds; one that fails does not stop the others.
-fn each(names: &[String], deed: impl Fn(&str) -> Result<String>) -> Result<Exit> {
+fn each(names: &[String], change: impl Fn(&str) -> Result<String>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for name in names {
-        match deed(name) {
+        match change(name) {
             Ok(text) => say(&text),
             Err(error) if names.len() == 1 => return Err(error.at("feed", name)),
             Err(error) => {
@@ -229,34 +231,63 @@ fn state(entry: &Entry) -> &'static str {
 fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exit> {
     let catalog = Catalog::load(paths)?;
     let lake = Lake::new(&config.paths.lake);
+    let lake_is_there = lake_is_there(config)?;
+    if catalog.entries.is_empty() && !lake_is_there {
+        return Err(Error::new(Kind::Config, "there is neither a feed nor a lake")
+            .at("feeds", paths.active.display())
+            .at("lake", config.paths.lake.display())
+            .next("-C names the folder of the project; `lakehand feeds add` makes the first feed"));
+    }
     if !json {
         say(&format!(
             "{:<32} {:<8} {:<6} {:<32} {:>12} {:>10}  last export",
             "FEED", "STATE", "KIND", "SOURCE", "ROWS", "MiB"
         ));
     }
+    let mut failures = Vec::new();
     for entry in &catalog.entries {
         let held = entry.feed().map(|feed| lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir)));
-        // A damaged `_metadata.json` must not hide the feed.
-        let metadata = held.and_then(Result::ok).flatten();
+        // A `_metadata.json` that cannot be read hides neither the feed nor itself.
+        let (metadata, unread) = match held {
+            None => (None, None),
+            Some(Ok(metadata)) => (metadata, None),
+            Some(Err(error)) => {
+                failures.push(error.kind());
+                (None, Some(error))
+            }
+        };
         if json {
-            say_json(&listed_json(entry, metadata.as_ref()));
+            let mut object = listed_json(entry, metadata.as_ref());
+            object["lake"] = json!(lake_is_there);
+            object["error"] = json!(unread.as_ref().map(ToString::to_string));
+            say_json(&object);
         } else {
-            say(&listed(entry, metadata.as_ref()));
+            let last = match (&metadata, &unread) {
+                (Some(metadata), _) => {
+                    metadata.last_export.map(|t| t.format("%Y-%m-%d %H:%M:%SZ").to_string())
+                }
+                (None, Some(error)) => Some(format!("unknown: {error}")),
+                (None, None) => (!lake_is_there).then(|| "no lake".to_owned()),
+            };
+            say(&listed(entry, metadata.as_ref(), last.as_deref().unwrap_or("never")));
         }
     }
-    Ok(Exit::Done)
+    if !lake_is_there {
+        // The list of feeds is whole without one; that a lake stood here once is told by a log that it does not hold.
+        let error = no_lake(config);
+        if !months(&config.paths.logs)?.is_empty() {
+            return Err(error);
+        }
+        say_error(&format!("nothing was exported here yet: {error}"));
+    }
+    Ok(Exit::of_run(false, &failures))
 }
 
-fn listed(entry: &Entry, metadata: Option<&Metadata>) -> String {
+fn listed(entry: &Entry, metadata: Option<&Metadata>, last: &str) -> String {
     let (kind, source) = entry.feed().map_or(("-", "-"), |f| (f.kind.word(), f.source.as_str()));
-    let (rows, size, last) = metadata.map_or_else(
-        || ("-".to_owned(), "-".to_owned(), "never".to_owned()),
-        |m| {
-            let last =
-                m.last_export.map_or("never".to_owned(), |t| t.format("%Y-%m-%d %H:%M:%SZ").to_string());
-            (m.total_records.to_string(), format!("{:.2}", m.total_size_mb), last)
-        },
+    let (rows, size) = metadata.map_or_else(
+        || ("-".to_owned(), "-".to_owned()),
+        |m| (m.total_records.to_string(), format!("{:.2}", m.total_size_mb)),
     );
     let mut line = format!(
         "{:<32} {:<8} {kind:<6} {source:<32} {rows:>12} {size:>10}  {last}",

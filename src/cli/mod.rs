@@ -23,6 +23,7 @@ mod doctor;
 mod export;
 mod feeds;
 mod lake;
+mod presence;
 mod read;
 mod screen;
 mod shell;
@@ -36,7 +37,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::headless::Exit;
+use crate::headless::{Exit, stdout};
 use crate::ksql::client::{Auth, Client, ClientOptions};
 use crate::lake::RetentionRules;
 use crate::log::escape_controls;
@@ -124,17 +125,22 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // clap's own text: usage on standard error with 2, help and version on standard output with 0.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            let printed = error.print().is_ok();
+            let exit = if printed { Exit::Done } else { Exit::Failed };
+            return if error.use_stderr() { Exit::Usage.into() } else { exit.into() };
         }
     };
-    match run(cli) {
-        Ok(exit) => exit.into(),
+    let exit = match run(cli) {
+        Ok(exit) => stdout::judge(exit),
         Err(error) => {
             say_error(&error.to_string());
-            Exit::of(error.kind()).into()
+            Exit::of(error.kind())
         }
+    };
+    if let Some(why) = stdout::lost() {
+        say_error(&format!("standard output cannot be written, and is not whole: {why}"));
     }
+    exit.into()
 }
 
 fn run(cli: Cli) -> Result<Exit> {
@@ -233,9 +239,8 @@ fn say_error(text: &str) {
 
 /// Lines on standard output; a reader that is gone is no error.
 fn say(text: &str) {
-    use std::io::Write;
     for line in text.lines() {
-        let _ = writeln!(std::io::stdout().lock(), "{}", escape_controls(line));
+        stdout::print_line(&escape_controls(line));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
 use crate::feed::duration::parse_duration;
-use crate::headless::Exit;
+use crate::headless::{Exit, cancel_on_signal};
 use crate::lake::{Bundle, Dataset, Lake, Limits, Owner, ReplacedSet, Undone, replaced, undo_preview};
 use crate::log::{Level, LogFile, Record};
 
@@ -57,6 +57,7 @@ pub(super) struct ForgetArgs {
 }
 
 pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit> {
+    let cancel = cancel_on_signal()?;
     let lake = Lake::new(&config.paths.lake);
     let commit = args.commit.as_deref();
     let open = || open(config, &lake, feed, "lakehand feeds undo");
@@ -64,12 +65,17 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
         undo_preview(&lake.dataset_dir(feed)?, args.day.unwrap_or_default(), commit)?
     } else {
         let done = match (args.version, args.day) {
-            (Some(version), _) => open()?.undo_version(version, Utc::now())?,
+            (Some(version), _) => {
+                cancel.check()?;
+                open()?.undo_version(version, Utc::now())?
+            }
             (None, day) => {
                 let day = day.unwrap_or_default();
                 // Says what is wrong before a lock is taken.
                 undo_preview(&lake.dataset_dir(feed)?, day, commit)?;
-                open()?.undo(day, commit, Utc::now())?
+                // The safe points of one commit: before it, and behind it.
+                cancel.check()?;
+                open()?.undo_day(day, commit, Utc::now())?
             }
         };
         let record =
@@ -87,10 +93,11 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
             );
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::of_run(cancel.is_cancelled(), &[]))
 }
 
 pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<Exit> {
+    let cancel = cancel_on_signal()?;
     let lake = Lake::new(&config.paths.lake);
     let before = match args.older_than.as_deref() {
         None => None,
@@ -116,10 +123,21 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
         let error = Error::new(Kind::Usage, "nothing that was replaced is there to be thrown away");
         return Err(error.next(format!("`lakehand feeds show {} --days` names what is there", feed.name)));
     }
-    if !args.dry_run {
-        sets = open(config, &lake, feed, "lakehand feeds forget")?.forget_replaced(&sets)?;
-    }
+    let mut dataset = match args.dry_run {
+        true => None,
+        false => Some(open(config, &lake, feed, "lakehand feeds forget")?),
+    };
     for set in &sets {
+        // Each set goes as a whole or stays as a whole.
+        if cancel.is_cancelled() {
+            break;
+        }
+        if let Some(dataset) = &mut dataset
+            && dataset.forget_replaced(std::slice::from_ref(set))?.is_empty()
+        {
+            // Somebody else was faster.
+            continue;
+        }
         let text = format!(
             "{}: {} files, {} bytes that commit {} had replaced",
             set.partition, set.files, set.bytes, set.commit
@@ -140,7 +158,7 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
             );
         }
     }
-    Ok(Exit::Done)
+    Ok(Exit::of_run(cancel.is_cancelled(), &[]))
 }
 
 pub(super) fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Result<Dataset> {

@@ -135,7 +135,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("export.zstd_level", count zstd_level, 1..=22),
     key!("export.encodings", Text, |c| c.export.encodings.to_string(), |c, v| put(
         &mut c.export.encodings,
-        choice(v, Encodings::WORDS)
+        choice(v, Encodings::KEYWORDS)
     )),
     key!(
         "export.seal_after",
@@ -157,7 +157,7 @@ pub(super) const KEYS: &[Key] = &[
         choice(v, ON_START)
     )),
     key!("watch.rescan", watch.rescan, "1s"..="1d"),
-    key!("watch.settle", watch.settle, "10ms"..="1m"),
+    key!("watch.debounce", watch.debounce, "10ms"..="1m"),
     key!("watch.poll", Switch, |c| c.watch.poll.to_string(), |c, v| put(&mut c.watch.poll, switch(v))),
     key!("screen.theme", Text, |c| word(THEMES, c.screen.theme), |c, v| put(
         &mut c.screen.theme,

@@ -208,7 +208,7 @@ pub struct WatchConfig {
     /// How often the folder of feeds is read without a hint.
     pub rescan: Duration,
     /// How long a feed file must be at rest before it is read.
-    pub settle: Duration,
+    pub debounce: Duration,
     /// Look at the folder again and again instead of waiting for the file system's events.
     pub poll: bool,
 }
@@ -218,7 +218,7 @@ impl Default for WatchConfig {
         Self {
             on_start: OnStart::New,
             rescan: Duration::from_secs(30),
-            settle: Duration::from_secs(1),
+            debounce: Duration::from_secs(1),
             poll: false,
         }
     }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::cell::product_id;
+use super::expected_rows::{ExpectedRows, KeyTotals, Totals};
 use super::log::Log;
 use super::print;
 use super::transaction::{Transaction, World};
-use super::truth::{KeyTotals, Totals, Truth};
 use super::vocabulary::{CURRENCIES, KINDS, METHODS, PRODUCTS, USERS, VOCABULARY};
 
 /// One day: the size of the windows of DAILY_TOTALS.
@@ -168,7 +168,7 @@ impl Aggregates {
     }
 
     /// What all datasets hold after the transactions counted so far.
-    pub(super) fn truth(&self, world: &World) -> Truth {
+    pub(super) fn expected_rows(&self, world: &World) -> ExpectedRows {
         let amount: i128 = self.methods.iter().map(|(s, _)| s.total).sum();
         let eur: i128 = self.users_eur.iter().map(|s| s.total).sum();
         let stream = |log: Log, amount, amount_eur| {
@@ -209,7 +209,7 @@ impl Aggregates {
             ("DAILY_TOTALS", table(daily.collect(), Some(amount), None)),
         ];
         let datasets = datasets.into_iter().map(|(name, totals)| (name.to_owned(), totals)).collect();
-        Truth { transactions: self.upto, datasets }
+        ExpectedRows { transactions: self.upto, datasets }
     }
 }
 

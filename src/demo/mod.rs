@@ -3,7 +3,7 @@
 //! ```text
 //! transaction  number -> transaction, a pure function    log        partition, offset -> transaction: the topics
 //! vocabulary   names, cities, products                   cell       one value of a record: its type and its JSON
-//! print        numbers and strings as ksqlDB prints      aggregate  the tables, counted up to now; truth
+//! print        numbers and strings as ksqlDB prints      aggregate  the tables, counted up to now; expected_rows
 //! sql          text -> statements                        catalog    streams, tables and their queries
 //! every        a stream with every type, on request
 //! select       a SELECT bound to a source                predicate  its WHERE
@@ -19,6 +19,7 @@ mod catalog;
 mod cell;
 mod describe;
 mod every;
+mod expected_rows;
 mod faults;
 mod http;
 mod ksql;
@@ -34,16 +35,15 @@ mod server;
 mod sql;
 mod token;
 mod transaction;
-mod truth;
 mod vocabulary;
 mod writer;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use expected_rows::{ExpectedRows, KeyTotals, Totals};
 pub use faults::{Fault, Faults};
 pub use options::{Accept, Accepted, DemoOptions, Io};
 pub use server::DemoServer;
-pub use truth::{KeyTotals, Totals, Truth};
 
 /// Locks, also after a panic of another holder: what is kept behind these locks is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -18,7 +18,7 @@ use super::aggregate::Aggregates;
 use super::catalog::Catalog;
 use super::query::Running;
 use super::transaction::{World, mix};
-use super::{DemoOptions, Faults, Seen, Truth, http, lock};
+use super::{DemoOptions, ExpectedRows, Faults, Seen, http, lock};
 
 /// How often a rate adds transactions.
 const TICK: Duration = Duration::from_millis(50);
@@ -149,8 +149,8 @@ impl DemoServer {
     }
 
     /// What an export of this moment must arrive at. The first call goes through all transactions.
-    pub fn truth(&self) -> Truth {
-        self.state.with_tables(|tables| tables.truth(&self.state.world))
+    pub fn expected_rows(&self) -> ExpectedRows {
+        self.state.with_tables(|tables| tables.expected_rows(&self.state.world))
     }
 
     /// What goes wrong is said here.

@@ -3,7 +3,7 @@
 use super::Line;
 use crate::config::Config;
 use crate::export::plan::find_source;
-use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadWay};
+use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
 use crate::ksql::client::Client;
 use crate::ksql::statement;
 
@@ -36,7 +36,7 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
         Ok(source) => source,
         Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
     };
-    if feed.kind == FeedKind::Table || matches!(feed.read, ReadWay::Idle | ReadWay::Mirror) {
+    if feed.kind == FeedKind::Table || matches!(feed.read, ReadMode::Idle | ReadMode::Mirror) {
         return None;
     }
     match client.end_offsets(&source).await {
@@ -44,7 +44,7 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
         Ok(None) => {}
         Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
     }
-    if feed.read == ReadWay::Auto && client.describe(&statement::mirror_name(&source.name)).await.is_ok() {
+    if feed.read == ReadMode::Auto && client.describe(&statement::mirror_name(&source.name)).await.is_ok() {
         return None;
     }
     let what = format!(

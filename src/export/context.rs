@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::cancel::Cancel;
 use super::event::{Event, What};
 use super::progress::Progress;
+use super::scheduler::Work;
+use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
@@ -62,8 +63,8 @@ pub(super) struct Context {
     commits: std::cell::Cell<u64>,
     /// The greatest ROWTIME that the dataset held before this run.
     newest_row: std::cell::Cell<Option<DateTime<Utc>>>,
-    /// The day to export again; `None` for an export as ever.
-    pub day: Option<chrono::NaiveDate>,
+    /// What is to be done.
+    pub work: Work,
 }
 
 impl std::ops::Deref for Context {
@@ -77,6 +78,7 @@ impl Context {
     pub(super) fn new(
         shared: Shared,
         feed: Feed,
+        work: Work,
         run: String,
         cancel: Cancel,
         progress: Arc<Progress>,
@@ -84,18 +86,13 @@ impl Context {
         Self {
             shared,
             feed,
+            work,
             run,
             cancel,
             progress,
             commits: std::cell::Cell::new(0),
             newest_row: std::cell::Cell::new(None),
-            day: None,
         }
-    }
-
-    /// The same job, for one day that is exported again.
-    pub(super) fn again(self, day: Option<chrono::NaiveDate>) -> Self {
-        Self { day, ..self }
     }
 
     /// Commits of this job so far.
@@ -143,7 +140,7 @@ impl Context {
         let _ = self.events.blocking_send(event);
     }
 
-    pub(super) fn committed(&self, committed: &Committed, way: &str, complete: bool) {
+    pub(super) fn committed(&self, committed: &Committed, read_mode: &str, complete: bool) {
         // One without rows is no progress: else a server that breaks off before the first row is asked for ever.
         if committed.rows + committed.quarantined > 0 {
             self.commits.set(self.commits.get() + 1);
@@ -159,7 +156,7 @@ impl Context {
             self.emit(What::Columns { changes: committed.columns.clone(), text: words.join("; ") });
         }
         self.emit(What::Committed {
-            facts: facts(committed, way, complete),
+            facts: facts(committed, read_mode, complete),
             rows: committed.rows,
             bytes: committed.bytes,
             files: usize::try_from(committed.files).unwrap_or(usize::MAX),
@@ -199,12 +196,12 @@ pub(super) enum Stop {
 }
 
 /// Facts of a commit, for the log.
-fn facts(committed: &Committed, way: &str, complete: bool) -> Vec<(String, String)> {
+fn facts(committed: &Committed, read_mode: &str, complete: bool) -> Vec<(String, String)> {
     let mut facts = vec![
         ("rows".to_owned(), committed.rows.to_string()),
         ("bytes".to_owned(), committed.bytes.to_string()),
         ("files".to_owned(), committed.files.to_string()),
-        ("way".to_owned(), way.to_owned()),
+        ("way".to_owned(), read_mode.to_owned()),
         ("complete".to_owned(), complete.to_string()),
         ("duration_ms".to_owned(), committed.duration_ms.to_string()),
     ];

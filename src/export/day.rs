@@ -10,14 +10,14 @@ use chrono::NaiveDate;
 use super::context::{Context, Stop, interrupted};
 use super::event::Outcome;
 use super::job::tell_plan;
-use super::plan::{self, Plan, PushWay, Reading, Spans};
+use super::plan::{self, Plan, PushEnd, Reading, Spans};
 use super::position::Span;
 use super::progress::Stage;
 use super::stream;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::feed::FeedKind;
-use crate::ksql::client::{Query, Way};
+use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::statement::{self, Rest};
 use crate::lake::{Dataset, RunInfo};
 
@@ -90,8 +90,8 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
         Some(span) => statement::push_between_sql(&source.name, &selection, &bounds, span),
         None => statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude),
     };
-    let query = Query { sql, way: Way::StreamPush };
-    Ok(Plan { source, selection, schema, reading: Reading::Push { query, spans, way: PushWay::Offsets } })
+    let query = Query { sql, kind: QueryKind::StreamPush };
+    Ok(Plan { source, selection, schema, reading: Reading::Push { query, spans, end: PushEnd::Offsets } })
 }
 
 /// The log still holds every offset that the day begins with. `starts` are the first offsets of the log, where known.

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::cancel::Cancel;
 use super::context::{Context, Options, Shared};
 use super::event::{Event, Finished, Outcome, Trigger, What};
 use super::progress::Progress;
-use super::scheduler::{Placed, Scheduler, Want};
+pub use super::scheduler::Work;
+use super::scheduler::{Key, Placed, Scheduler, Want};
+use crate::cancel::Cancel;
 use crate::error::{Error, Kind};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
@@ -42,30 +42,40 @@ pub struct Setup {
 pub struct Request {
     /// The feed, as it is to be read.
     pub feed: Feed,
-    /// Why.
+    /// Why it is exported.
     pub trigger: Trigger,
+    /// What is to be done.
+    pub work: Work,
 }
 
+/// What an engine is asked.
 enum Command {
     Submit(Box<Request>),
-    Again(String, NaiveDate),
     Cancel(String),
     CancelAll,
     Close,
-    Ended(String),
 }
 
-/// The handle by which exports are asked for and stopped. Cheap to clone.
-#[derive(Clone)]
+/// The one sign that a job is over; its event is told after the feed is free for the next request.
+struct Ended {
+    feed: String,
+    finished: Finished,
+}
+
+/// The handle by which exports are asked for and stopped. Cheap to clone. No call waits: commands are carried out in their
+/// order.
+#[derive(Debug, Clone)]
 pub struct Engine {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::UnboundedSender<Command>,
 }
 
 impl Engine {
-    /// Starts the engine on the current tokio runtime. The events end after [`Engine::close`], when all work is done.
+    /// Starts the engine on the current tokio runtime. The events end when all work is done after [`Engine::close`], or
+    /// after the last handle is gone.
     pub fn start(setup: Setup) -> (Self, mpsc::Receiver<Event>) {
-        let (commands, inbox) = mpsc::channel(256);
+        let (commands, inbox) = mpsc::unbounded_channel();
         let (events, outbox) = mpsc::channel(1024);
+        let (ends, ended) = mpsc::unbounded_channel();
         let shared = Shared {
             handle: Handle::current(),
             client: setup.client,
@@ -76,156 +86,149 @@ impl Engine {
             program: setup.program,
             clock: setup.clock,
         };
-        let desk = Desk {
+        let actor = EngineActor {
             shared,
             scheduler: Scheduler::new(setup.concurrency),
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
-            days: BTreeMap::new(),
-            commands: commands.downgrade(),
+            ends,
             closed: false,
         };
-        tokio::spawn(desk.run(inbox));
+        tokio::spawn(actor.run(inbox, ended));
         (Self { commands }, outbox)
     }
 
-    /// Asks for an export.
-    pub async fn submit(&self, request: Request) {
-        self.send(Command::Submit(Box::new(request))).await;
+    /// Asks for an export. Each request that is queued ends with [`What::Finished`].
+    pub fn submit(&self, request: Request) {
+        self.send(Command::Submit(Box::new(request)));
     }
 
-    /// The next export of `feed` that is asked for reads this day again and swaps its files, instead of going on where
-    /// the last one ended: call it before [`Engine::submit`].
-    pub async fn again(&self, feed: &str, day: NaiveDate) {
-        self.send(Command::Again(feed.to_owned(), day)).await;
-    }
-
-    /// Asks an export to stop at the next safe point.
-    pub async fn cancel(&self, feed: &str) {
-        self.send(Command::Cancel(feed.to_owned())).await;
+    /// Asks all exports of a feed to stop at the next safe point.
+    pub fn cancel(&self, feed: &str) {
+        self.send(Command::Cancel(feed.to_owned()));
     }
 
     /// Asks all exports to stop at the next safe point.
-    pub async fn cancel_all(&self) {
-        self.send(Command::CancelAll).await;
+    pub fn cancel_all(&self) {
+        self.send(Command::CancelAll);
     }
 
     /// No more requests: the events end when all work is done.
-    pub async fn close(&self) {
-        self.send(Command::Close).await;
+    pub fn close(&self) {
+        self.send(Command::Close);
     }
 
-    async fn send(&self, command: Command) {
-        // The desk outlives its handles unless it was closed and has ended: then there is nothing left to ask for.
-        let _ = self.commands.send(command).await;
+    fn send(&self, command: Command) {
+        // The actor outlives its handles unless it was closed and has ended: then there is nothing left to ask for.
+        let _ = self.commands.send(command);
     }
 }
 
 /// The one owner of the queue.
-struct Desk {
+struct EngineActor {
     shared: Shared,
     scheduler: Scheduler,
-    waiting: BTreeMap<String, Request>,
+    waiting: BTreeMap<Key, Request>,
     running: BTreeMap<String, Cancel>,
-    /// Days that are to be exported again, by feed.
-    days: BTreeMap<String, NaiveDate>,
-    commands: mpsc::WeakSender<Command>,
+    ends: mpsc::UnboundedSender<Ended>,
     closed: bool,
 }
 
-impl Desk {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        while let Some(command) = inbox.recv().await {
-            match command {
-                Command::Submit(request) => self.submit(*request).await,
-                Command::Again(feed, day) => drop(self.days.insert(feed, day)),
-                Command::Cancel(feed) => self.cancel(&feed).await,
-                Command::CancelAll => {
-                    let feeds: Vec<_> = self.scheduler.withdraw_all();
-                    for feed in feeds {
-                        self.withdrawn(&feed).await;
-                    }
-                    self.running.values().for_each(Cancel::cancel);
-                }
-                Command::Close => self.closed = true,
-                Command::Ended(feed) => {
+impl EngineActor {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::UnboundedReceiver<Command>,
+        mut ended: mpsc::UnboundedReceiver<Ended>,
+    ) {
+        let mut deaf = false;
+        while !(self.closed && self.scheduler.is_idle()) {
+            tokio::select! {
+                command = inbox.recv(), if !deaf => match command {
+                    Some(command) => self.obey(command).await,
+                    None => (deaf, self.closed) = (true, true),
+                },
+                Some(Ended { feed, finished }) = ended.recv() => {
                     self.scheduler.finished(&feed);
                     self.running.remove(&feed);
+                    self.tell(feed, What::Finished(finished)).await;
                 }
             }
             self.start_jobs().await;
-            if self.closed && self.scheduler.is_idle() {
-                return;
+        }
+    }
+
+    async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Submit(request) => self.submit(*request).await,
+            Command::Cancel(feed) => {
+                let withdrawn = self.scheduler.withdraw(&feed);
+                self.withdrawn(withdrawn).await;
+                if let Some(cancel) = self.running.get(&feed) {
+                    cancel.cancel();
+                }
             }
+            Command::CancelAll => {
+                let withdrawn = self.scheduler.withdraw_all();
+                self.withdrawn(withdrawn).await;
+                self.running.values().for_each(Cancel::cancel);
+            }
+            Command::Close => self.closed = true,
         }
     }
 
     async fn submit(&mut self, request: Request) {
+        let (name, trigger) = (request.feed.name.clone(), request.trigger);
         let want = Want {
-            feed: request.feed.name.clone(),
+            feed: name.clone(),
+            work: request.work,
             kind: request.feed.kind,
-            again: request.trigger == Trigger::Changed,
+            again: trigger == Trigger::Changed,
         };
-        let name = want.feed.clone();
-        let trigger = request.trigger;
+        // What waits is read as the feed is now, whatever it is to do.
+        for waiting in self.waiting.values_mut().filter(|waiting| waiting.feed.name == name) {
+            waiting.feed = request.feed.clone();
+        }
         match self.scheduler.submit(want) {
-            // What was asked for is not left to some later export.
-            Placed::AlreadyRunning => {
-                if let Some(day) = self.days.remove(&name) {
-                    let text = format!("{day} is not exported again: an export of the feed runs already");
-                    self.tell(name, What::Warned { text }).await;
-                }
-            }
-            Placed::AlreadyQueued => {
-                self.waiting.insert(name, request);
-            }
-            Placed::Queued | Placed::QueuedBehindItself => {
-                self.waiting.insert(name.clone(), request);
+            Placed::AlreadyRunning | Placed::AlreadyQueued => {}
+            Placed::Queued => {
+                self.waiting.insert((name.clone(), request.work), request);
                 self.tell(name, What::Queued { trigger }).await;
             }
         }
     }
 
-    async fn cancel(&mut self, feed: &str) {
-        if self.scheduler.withdraw(feed) {
-            self.withdrawn(feed).await;
+    async fn withdrawn(&mut self, keys: Vec<Key>) {
+        for key in keys {
+            self.waiting.remove(&key);
+            self.tell(key.0, What::Finished(Finished::unbegun(Outcome::Cancelled))).await;
         }
-        if let Some(cancel) = self.running.get(feed) {
-            cancel.cancel();
-        }
-    }
-
-    async fn withdrawn(&mut self, feed: &str) {
-        self.waiting.remove(feed);
-        self.days.remove(feed);
-        let counters = Progress::default().snapshot();
-        let finished = Finished { outcome: Outcome::Cancelled, counters, elapsed: Duration::ZERO };
-        self.tell(feed.to_owned(), What::Finished(finished)).await;
     }
 
     async fn start_jobs(&mut self) {
-        for name in self.scheduler.start() {
-            let Some(request) = self.waiting.remove(&name) else { continue };
+        for key in self.scheduler.start() {
+            let Some(request) = self.waiting.remove(&key) else {
+                self.scheduler.finished(&key.0);
+                continue;
+            };
+            let name = key.0;
             let cancel = Cancel::new();
             let progress = Arc::new(Progress::default());
             self.running.insert(name.clone(), cancel.clone());
             let run = run_id((self.shared.clock)());
             self.tell(name.clone(), What::Started { run: run.clone(), progress: progress.clone() }).await;
-            let context = Context::new(self.shared.clone(), request.feed, run, cancel, progress)
-                .again(self.days.remove(&name));
-            let commands = self.commands.clone();
-            let ended = name.clone();
+            let context =
+                Context::new(self.shared.clone(), request.feed, request.work, run, cancel, progress);
+            let (ends, feed) = (self.ends.clone(), name.clone());
             let thread = std::thread::Builder::new().name(format!("export {name}")).spawn(move || {
-                work(&context);
-                if let Some(commands) = commands.upgrade() {
-                    let _ = commands.blocking_send(Command::Ended(ended));
-                }
+                let finished = work(&context);
+                // The actor lives as long as a job runs.
+                let _ = ends.send(Ended { feed, finished });
             });
             if let Err(error) = thread {
                 self.scheduler.finished(&name);
                 self.running.remove(&name);
                 let error = Error::new(Kind::Io, format!("cannot start a thread: {error}")).because(error);
-                self.tell(name, failed(error)).await;
+                self.tell(name, What::Finished(Finished::unbegun(Outcome::Failed(Arc::new(error))))).await;
             }
         }
     }
@@ -238,18 +241,16 @@ impl Desk {
 }
 
 /// Runs the job; a panic in it is this feed's failure, not the program's end.
-fn work(context: &Context) {
-    if std::panic::catch_unwind(AssertUnwindSafe(|| super::job::run(context))).is_err() {
+fn work(context: &Context) -> Finished {
+    std::panic::catch_unwind(AssertUnwindSafe(|| super::job::run(context))).unwrap_or_else(|_| {
         let error = Error::new(Kind::Bug, "the export panicked; what was committed stays")
             .at("feed", &context.feed.name)
             .next("please report it with the lines that the program printed");
-        context.emit(failed(error));
-    }
-}
-
-fn failed(error: Error) -> What {
-    let counters = Progress::default().snapshot();
-    What::Finished(Finished { outcome: Outcome::Failed(Arc::new(error)), counters, elapsed: Duration::ZERO })
+        Finished {
+            counters: context.progress.snapshot(),
+            ..Finished::unbegun(Outcome::Failed(Arc::new(error)))
+        }
+    })
 }
 
 /// `20250116T120000Z-3fa2`: sorts by time, and two runs in one second differ.

@@ -62,9 +62,9 @@ pub enum What {
         /// In words.
         text: String,
     },
-    /// The way of reading and the bounds were chosen.
+    /// The read mode and the bounds were chosen.
     Planned {
-        /// In words: the way, and from which to which offsets.
+        /// In words: the read mode, and from which to which offsets.
         text: String,
         /// Upper bound of the rows to come, where it is known.
         expected: Option<u64>,
@@ -114,6 +114,13 @@ pub struct Finished {
     pub counters: Snapshot,
     /// From its first stage to its end.
     pub elapsed: Duration,
+}
+
+impl Finished {
+    /// The end of an export that did not begin.
+    pub fn unbegun(outcome: Outcome) -> Self {
+        Self { outcome, counters: Progress::default().snapshot(), elapsed: Duration::ZERO }
+    }
 }
 
 /// The outcome of an export.

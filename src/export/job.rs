@@ -7,6 +7,7 @@ use super::context::{Context, Options, Stop, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::plan::{self, Plan, Reading};
 use super::progress::Stage;
+use super::scheduler::Work;
 use super::target::Target;
 use super::{stream, table};
 use crate::error::{Class, Kind, Result};
@@ -14,8 +15,8 @@ use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
 use crate::lake::{BeforeRun, Clock, Dataset, Owner, RunInfo};
 
-/// Runs the job; the last event is its outcome.
-pub(super) fn run(context: &Context) {
+/// Runs the job and gives its outcome, which the engine tells.
+pub(super) fn run(context: &Context) -> Finished {
     let begun = Instant::now();
     let outcome = match attempts(context) {
         Ok(outcome) => outcome,
@@ -27,8 +28,7 @@ pub(super) fn run(context: &Context) {
         }
     };
     context.progress.enter(Stage::Ended);
-    let finished = Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() };
-    context.emit(What::Finished(finished));
+    Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() }
 }
 
 fn attempts(context: &Context) -> Result<Outcome> {
@@ -80,7 +80,7 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
     }
-    if let Some(day) = context.day {
+    if let Work::Day(day) = context.work {
         return super::day::again(context, dataset, day);
     }
     context.progress.enter(Stage::Planning);
@@ -94,17 +94,17 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
-        way: plan.reading.way().to_owned(),
+        way: plan.reading.read_mode().to_owned(),
         source: plan.source.name.clone(),
         server: context.client.options().url.clone(),
     };
     let stop = match &plan.reading {
-        Reading::Nothing { spans, way } => {
+        Reading::Nothing { spans, read_mode } => {
             // Even with no rows the schema is looked at: a change is better seen on a quiet day.
             drop(dataset.appender(&plan.schema, run)?);
             let positions = dataset.metadata().positions.clone();
             let through = spans.asked.and_then(|asked| context.witnessed(asked, None));
-            dataset.note_caught_up(&positions, through, way, context.now())?;
+            dataset.note_caught_up(&positions, through, read_mode, context.now())?;
             Stop::Complete
         }
         Reading::Table { queries } => {

@@ -3,9 +3,9 @@
 //! ```text
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
-//!        ├─ plan      source + feed -> way of reading, selection, bounds, schema of the files
-//!        ├─ stream    rows by offset until the bound; commits as it goes     intake   socket -> bounded queue of bytes
-//!        │                   echo     the second query by which `idle` learns of an end
+//!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files
+//!        ├─ stream    rows by offset until the bound; commits as it goes
+//!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
 //!        │                                                                   rows     bytes -> elements -> batches
@@ -16,14 +16,13 @@
 //! A job runs on a thread of its own and blocks there; only the network is asynchronous. Nothing is shared between jobs
 //! but the client, so that a slow disk or server holds up one feed and never the program.
 
-pub mod cancel;
+mod chunk_reader;
 mod context;
 mod day;
 mod decoding;
-mod echo;
+mod end_probe;
 pub mod engine;
 pub mod event;
-mod intake;
 mod job;
 mod keys;
 pub mod plan;
@@ -36,9 +35,9 @@ mod stream;
 mod table;
 mod target;
 
-pub use cancel::Cancel;
+pub use crate::cancel::Cancel;
 pub use context::Options;
-pub use engine::{Engine, Request, Setup};
+pub use engine::{Engine, Request, Setup, Work};
 pub use event::{Event, Finished, Outcome, Trigger};
 pub use job::host;
 pub use progress::{Progress, Stage};
@@ -47,5 +46,5 @@ pub use progress::{Progress, Stage};
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
     const LEAST: usize = 16 << 20;
-    (memory / concurrency.max(1)).saturating_sub(intake::MEMORY + decoding::MEMORY).max(LEAST)
+    (memory / concurrency.max(1)).saturating_sub(chunk_reader::MEMORY + decoding::MEMORY).max(LEAST)
 }

@@ -1,4 +1,4 @@
-//! Before the first row: which source it is, in which way it is read, from where to where, and what the files hold.
+//! Before the first row: which source it is, how it is read, from where to where, and what the files hold.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::position::Span;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{ExportMode, Feed, FeedKind, ReadWay};
-use crate::ksql::client::{Client, EndOffsets, Query, Way};
+use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
+use crate::ksql::client::{Client, EndOffsets, Query, QueryKind};
 use crate::ksql::decode::Decoder;
 use crate::ksql::describe::{Description, SourceKind};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
@@ -35,8 +35,8 @@ pub enum Reading {
         query: Query,
         /// The spans to read, by Kafka partition.
         spans: Spans,
-        /// Why it is read in this way, and what that guarantees.
-        way: PushWay,
+        /// How the end of the answer is known.
+        end: PushEnd,
     },
     /// A pull over the mirror stream, by offset of the source.
     Mirror {
@@ -54,14 +54,14 @@ pub enum Reading {
     Nothing {
         /// Through which offsets.
         spans: Spans,
-        /// The way that told so.
-        way: &'static str,
+        /// The read mode that told so.
+        read_mode: &'static str,
     },
 }
 
 /// How the end of a push query is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PushWay {
+pub enum PushEnd {
     /// The log's end offsets were asked for first.
     Offsets,
     /// No way to know the end: a quiet time after a pull over the same stream came to its end.
@@ -91,26 +91,26 @@ impl Reading {
         }
     }
 
-    /// The way, as the log and `_metadata.json` name it.
-    pub fn way(&self) -> &'static str {
+    /// The read mode, as the log and `_metadata.json` name it.
+    pub fn read_mode(&self) -> &'static str {
         match self {
-            Self::Push { way: PushWay::Offsets, .. } => "offsets",
-            Self::Push { way: PushWay::Idle, .. } => "idle",
-            Self::Push { way: PushWay::Follow, .. } => "follow",
+            Self::Push { end: PushEnd::Offsets, .. } => "offsets",
+            Self::Push { end: PushEnd::Idle, .. } => "idle",
+            Self::Push { end: PushEnd::Follow, .. } => "follow",
             Self::Mirror { .. } => "mirror",
             Self::Table { .. } => "table",
-            Self::Nothing { way, .. } => way,
+            Self::Nothing { read_mode, .. } => read_mode,
         }
     }
 
     /// What will be read, in words.
     pub fn text(&self) -> String {
         match self {
-            Self::Push { spans, way: PushWay::Offsets, .. } => format!("by offset, {}", spans.text()),
-            Self::Push { spans, way: PushWay::Idle, .. } => {
+            Self::Push { spans, end: PushEnd::Offsets, .. } => format!("by offset, {}", spans.text()),
+            Self::Push { spans, end: PushEnd::Idle, .. } => {
                 format!("until it is quiet, as no query tells where the log ends, {}", spans.text())
             }
-            Self::Push { spans, way: PushWay::Follow, .. } => format!("following, {}", spans.text()),
+            Self::Push { spans, end: PushEnd::Follow, .. } => format!("following, {}", spans.text()),
             Self::Mirror { spans, .. } => format!("from the mirror stream, {}", spans.text()),
             Self::Table { .. } => "the whole table".to_owned(),
             Self::Nothing { spans, .. } => format!("nothing new, {}", spans.text()),
@@ -174,7 +174,9 @@ pub async fn plan(
 fn plan_table(feed: &Feed, source: Description) -> Result<Plan> {
     let selection = statement::select_table(&source, &feed.exclude_columns, &feed.rename)?;
     let sql = statement::table_pull_sql(&source.name, &selection);
-    let queries = [Way::TablePullLegacy, Way::TablePull].map(|way| Query { sql: sql.clone(), way }).into();
+    let queries = [QueryKind::TablePullLegacy, QueryKind::TablePull]
+        .map(|kind| Query { sql: sql.clone(), kind })
+        .into();
     let schema = table_schema(&selection)?;
     Ok(Plan { source, selection, schema, reading: Reading::Table { queries } })
 }
@@ -188,14 +190,14 @@ async fn plan_stream(
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
     let mirror = match (feed.read, feed.mode, &ends) {
-        (ReadWay::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
+        (ReadMode::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
             Error::new(
                 Kind::Feed,
                 format!("there is no mirror stream {}", statement::mirror_name(&source.name)),
             )
             .next(format!("make it with `lakehand feeds prepare {} --mirror`", feed.name))
         })?),
-        (ReadWay::Auto, ExportMode::Batch, None) => find_mirror(client, &source).await?,
+        (ReadMode::Auto, ExportMode::Batch, None) => find_mirror(client, &source).await?,
         _ => None,
     };
     let selection = match &mirror {
@@ -206,13 +208,13 @@ async fn plan_stream(
     let reading = if mirror.is_some() {
         let spans = open_spans(positions);
         let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-        Reading::Mirror { query: Query { sql, way: Way::StreamPull }, spans }
+        Reading::Mirror { query: Query { sql, kind: QueryKind::StreamPull }, spans }
     } else {
         match (feed.mode, feed.read, ends) {
-            (ExportMode::Batch, ReadWay::Auto | ReadWay::Offsets, Some(ends)) => {
+            (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(ends)) => {
                 by_offset(&source, &selection, positions, &ends, now)?
             }
-            (ExportMode::Batch, ReadWay::Offsets, None) => {
+            (ExportMode::Batch, ReadMode::Offsets, None) => {
                 return Err(Error::new(
                     Kind::Feed,
                     format!("no query reads {}, so the server cannot tell where its log ends", source.name),
@@ -234,8 +236,8 @@ async fn plan_stream(
                     spans.lost = known.lost;
                 }
                 let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-                let way = if mode == ExportMode::Follow { PushWay::Follow } else { PushWay::Idle };
-                Reading::Push { query: Query { sql, way: Way::StreamPush }, spans, way }
+                let end = if mode == ExportMode::Follow { PushEnd::Follow } else { PushEnd::Idle };
+                Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, spans, end }
             }
         }
     };
@@ -252,10 +254,10 @@ fn by_offset(
     let spans = spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
     let bounds = spans.bounds();
     if bounds.is_empty() {
-        return Ok(Reading::Nothing { spans, way: "offsets" });
+        return Ok(Reading::Nothing { spans, read_mode: "offsets" });
     }
     let sql = statement::push_sql(&source.name, selection, &bounds, Rest::Exclude);
-    Ok(Reading::Push { query: Query { sql, way: Way::StreamPush }, spans, way: PushWay::Offsets })
+    Ok(Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, spans, end: PushEnd::Offsets })
 }
 
 /// From the lake's positions to the log's ends.

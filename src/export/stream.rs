@@ -19,24 +19,24 @@ use arrow::compute::{filter_record_batch, max};
 use arrow::datatypes::Int64Type;
 use chrono::{DateTime, Utc};
 
+use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
-use super::echo::Echo;
+use super::end_probe::EndProbe;
 use super::event::What;
-use super::intake::{Intake, Piece};
-use super::plan::{Plan, PushWay, Reading, Spans};
+use super::plan::{Plan, PushEnd, Reading, Spans};
 use super::position::{Positions, Seen};
 use super::progress::Stage;
 use super::rows::{Rows, Sink};
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Query, Way};
+use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
 use crate::ksql::statement::{self, Bound, Rest};
 use crate::lake::{Commit, Quarantined};
 
 /// How long rows may wait in the decoder before they are looked at.
-const SETTLE: Duration = Duration::from_millis(25);
+const LINGER: Duration = Duration::from_millis(25);
 /// How long the job sleeps at most before it looks whether it shall stop.
 const NAP: Duration = Duration::from_millis(200);
 /// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
@@ -46,14 +46,14 @@ const JUDGE_FROM: u64 = 10_000;
 
 /// Reads and commits; gives back how it ended.
 pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
-    let (query, spans, way) = match &plan.reading {
-        Reading::Push { query, spans, way } => (query, spans, Some(*way)),
+    let (query, spans, end) = match &plan.reading {
+        Reading::Push { query, spans, end } => (query, spans, Some(*end)),
         Reading::Mirror { query, spans } => (query, spans, None),
         Reading::Table { .. } | Reading::Nothing { .. } => {
             return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
         }
     };
-    let mut read = Read::open(context, plan, query, spans, way, target)?;
+    let mut read = Read::open(context, plan, query, spans, end, target)?;
     let outcome = read.pump_twice();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
@@ -83,18 +83,20 @@ struct Read<'a> {
     plan: &'a Plan,
     spans: &'a Spans,
     /// `None` for the mirror, which ends by itself.
-    way: Option<PushWay>,
-    intake: Intake,
+    end: Option<PushEnd>,
+    chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
-    /// The last byte, or the last sign that the server works on our query.
+    /// The last new row, or the last sign that the server works on our query.
     alive: Instant,
+    /// Rows that were new, as of `alive`.
+    rows_seen: u64,
     last_byte: Instant,
     last_commit: Instant,
     last_asked: Option<Instant>,
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
-    echo: Option<Echo>,
+    end_probe: Option<EndProbe>,
     /// How often the tail was asked for again.
     looks: u32,
 }
@@ -105,14 +107,14 @@ impl<'a> Read<'a> {
         plan: &'a Plan,
         query: &Query,
         spans: &'a Spans,
-        way: Option<PushWay>,
+        end: Option<PushEnd>,
         target: Target<'a>,
     ) -> Result<Self> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
         let rows =
             Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
-        let open = way != Some(PushWay::Offsets);
+        let open = end != Some(PushEnd::Offsets);
         let sink = StreamSink {
             context,
             target,
@@ -129,16 +131,17 @@ impl<'a> Read<'a> {
             context,
             plan,
             spans,
-            way,
-            intake: Intake::start(&context.handle, answer),
+            end,
+            chunk_reader: ChunkReader::start(&context.handle, answer),
             rows,
             sink,
             alive: now,
+            rows_seen: 0,
             last_byte: now,
             last_commit: now,
             last_asked: None,
             processed: None,
-            echo: (way == Some(PushWay::Idle)).then(|| Echo::start(context, &plan.source.name)),
+            end_probe: (end == Some(PushEnd::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
         })
     }
@@ -151,7 +154,7 @@ impl<'a> Read<'a> {
             let stop = self.pump()?;
             let bounds = self.sink.positions.missing_bounds();
             let came = self.sink.rows + self.sink.bad > before;
-            if stop != Stop::Complete || self.way != Some(PushWay::Offsets) || bounds.is_empty() {
+            if stop != Stop::Complete || self.end != Some(PushEnd::Offsets) || bounds.is_empty() {
                 return Ok(stop);
             }
             if self.looks > 0 && !came {
@@ -165,7 +168,7 @@ impl<'a> Read<'a> {
     fn look_again(&mut self, bounds: &[Bound]) -> Result<()> {
         let Plan { source, selection, .. } = self.plan;
         let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
-        let query = Query { sql, way: Way::StreamPush };
+        let query = Query { sql, kind: QueryKind::StreamPush };
         let answer = self.context.wait_for(self.context.client.open(&query))?;
         self.rows = Rows::new(
             answer.framing,
@@ -173,7 +176,7 @@ impl<'a> Read<'a> {
             selection,
             self.context.lake.pool(),
         )?;
-        self.intake = Intake::start(&self.context.handle, answer);
+        self.chunk_reader = ChunkReader::start(&self.context.handle, answer);
         self.looks += 1;
         self.alive = Instant::now();
         (self.last_byte, self.last_asked, self.processed) = (self.alive, None, None);
@@ -185,19 +188,20 @@ impl<'a> Read<'a> {
             if self.context.cancel.is_cancelled() {
                 return Ok(Stop::Cancelled);
             }
-            let wait = if self.sink.fresh { SETTLE } else { NAP };
-            match self.intake.next(wait)? {
+            let wait = if self.sink.fresh { LINGER } else { NAP };
+            match self.chunk_reader.next(wait)? {
                 Piece::Data(bytes) => {
                     self.context.progress.received(bytes.len());
                     self.last_byte = Instant::now();
-                    self.alive = self.last_byte;
                     self.processed = None;
                     self.sink.fresh = true;
                     self.rows.push(&bytes, &mut self.sink)?;
+                    self.look_for_progress()?;
                 }
                 Piece::Quiet => {
                     self.rows.flush(&mut self.sink)?;
                     self.sink.fresh = false;
+                    self.note_new_rows();
                     if self.is_done()? {
                         return Ok(Stop::Complete);
                     }
@@ -213,14 +217,14 @@ impl<'a> Read<'a> {
     }
 
     fn is_done(&mut self) -> Result<bool> {
-        match self.way {
-            Some(PushWay::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
-            Some(PushWay::Idle) => match self.echo.as_mut().map(Echo::outcome) {
+        match self.end {
+            Some(PushEnd::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
+            Some(PushEnd::Idle) => match self.end_probe.as_mut().map(EndProbe::outcome) {
                 Some(Some(Ok(()))) => Ok(self.last_byte.elapsed() >= self.context.options.quiet),
                 Some(Some(Err(error))) => Err(error),
                 _ => Ok(false),
             },
-            Some(PushWay::Follow) | None => Ok(false),
+            Some(PushEnd::Follow) | None => Ok(false),
         }
     }
 
@@ -276,18 +280,42 @@ impl<'a> Read<'a> {
         }))
     }
 
+    /// Bytes are no progress: whitespace, and rows that were seen before, could keep an export busy without end.
+    fn look_for_progress(&mut self) -> Result<()> {
+        if self.note_new_rows() || self.alive.elapsed() < self.context.options.inactivity / 2 {
+            return Ok(());
+        }
+        // What was decoded ahead may hold new rows.
+        self.rows.flush(&mut self.sink)?;
+        if self.note_new_rows() { Ok(()) } else { self.check_alive() }
+    }
+
+    /// Takes rows that came since the last time for a sign of life; true when there were some.
+    fn note_new_rows(&mut self) -> bool {
+        let rows = self.sink.rows + self.sink.bad;
+        let new = rows > self.rows_seen;
+        if new {
+            (self.rows_seen, self.alive) = (rows, Instant::now());
+        }
+        new
+    }
+
     fn check_alive(&self) -> Result<()> {
         let limit = self.context.options.inactivity;
         let silent = self.alive.elapsed();
-        if self.way == Some(PushWay::Follow) || silent < limit {
+        if self.end == Some(PushEnd::Follow) || silent < limit {
             return Ok(());
         }
         let missing: Vec<_> =
             self.sink.positions.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
         let what = if missing.is_empty() {
-            format!("no row came for {} s, and the end is not known to be reached", silent.as_secs())
+            format!("no new row came for {} s, and the end is not known to be reached", silent.as_secs())
         } else {
-            format!("no row came for {} s, and {} is not delivered yet", silent.as_secs(), missing.join(", "))
+            format!(
+                "no new row came for {} s, and {} is not delivered yet",
+                silent.as_secs(),
+                missing.join(", ")
+            )
         };
         Err(Error::new(Kind::Incomplete, what)
             .next("the read goes on from the last offset; look at the server's load, or raise server.inactivity_timeout"))
@@ -296,7 +324,7 @@ impl<'a> Read<'a> {
     /// The transport ended although we did not close.
     fn judge_end(&mut self) -> Result<Stop> {
         self.rows.flush(&mut self.sink)?;
-        if self.way == Some(PushWay::Offsets) && self.sink.positions.reached() {
+        if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
             return Ok(Stop::Complete);
         }
         let fresh = Rows::new(
@@ -306,7 +334,7 @@ impl<'a> Read<'a> {
             self.context.lake.pool(),
         )?;
         let completion = std::mem::replace(&mut self.rows, fresh).end()?;
-        match (self.way, completion.mark) {
+        match (self.end, completion.mark) {
             (None, Mark::QueryCompleted) => Ok(Stop::Complete),
             (None, mark) => Err(Error::new(Kind::Garbled, format!("the pull over the mirror ended with {mark:?}"))),
             (Some(_), _) => Err(Error::new(
@@ -338,7 +366,7 @@ impl<'a> Read<'a> {
         let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
         self.context.progress.enter(Stage::Reading);
         if let Some(committed) = committed {
-            self.context.committed(&committed, self.plan.reading.way(), complete);
+            self.context.committed(&committed, self.plan.reading.read_mode(), complete);
         }
         self.last_commit = Instant::now();
         Ok(())

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 
+use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::event::What;
-use super::intake::{Intake, Piece};
 use super::keys::Keys;
 use super::plan::Plan;
 use super::progress::Stage;
@@ -38,31 +38,32 @@ pub(super) fn read(
         Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
     let keys = Keys::new(key_columns(plan));
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
-    let mut intake = Intake::start(&context.handle, answer);
-    let mut last_byte = Instant::now();
+    let mut chunk_reader = ChunkReader::start(&context.handle, answer);
+    // Bytes without rows are no progress: whitespace could keep a scan busy without end.
+    let mut alive = (Instant::now(), 0);
     loop {
         if context.cancel.is_cancelled() {
             sink.snapshot.abandon()?;
             return Ok(Stop::Cancelled);
         }
-        match intake.next(NAP)? {
+        match chunk_reader.next(NAP)? {
             Piece::Data(bytes) => {
                 context.progress.received(bytes.len());
-                last_byte = Instant::now();
                 rows.push(&bytes, &mut sink)?;
+                if rows.came() > alive.1 {
+                    alive = (Instant::now(), rows.came());
+                }
             }
-            Piece::Quiet if last_byte.elapsed() < context.options.inactivity => {}
-            Piece::Quiet => {
-                return Err(Error::new(
-                    Kind::Incomplete,
-                    format!(
-                        "the answer stopped in the middle: no byte for {} s",
-                        last_byte.elapsed().as_secs()
-                    ),
-                )
-                .next("nothing was published; the scan is tried again"));
-            }
+            Piece::Quiet => {}
             Piece::End => break,
+        }
+        let silent = alive.0.elapsed();
+        if silent >= context.options.inactivity {
+            return Err(Error::new(
+                Kind::Incomplete,
+                format!("the answer stopped in the middle: no row for {} s", silent.as_secs()),
+            )
+            .next("nothing was published; the scan is tried again"));
         }
     }
     rows.flush(&mut sink)?;
@@ -80,7 +81,7 @@ pub(super) fn read(
     sink.tell_doubled_keys();
     context.progress.enter(Stage::Committing);
     let committed = sink.snapshot.publish(context.now(), sink.rows)?;
-    context.committed(&committed, plan.reading.way(), true);
+    context.committed(&committed, plan.reading.read_mode(), true);
     Ok(Stop::Complete)
 }
 

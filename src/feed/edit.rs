@@ -1,6 +1,6 @@
 //! Changes to a feed's file that the program makes, and their way back.
 //!
-//! | deed | on disk | its undo |
+//! | command | on disk | its undo |
 //! |---|---|---|
 //! | [`set_enabled`] | the value of `enabled` alone, all else byte for byte; replaced atomically | the bytes of before |
 //! | [`archive`], [`restore`] | a rename that never replaces | the rename back |
@@ -21,10 +21,10 @@ use crate::{Error, Kind, Result};
 
 /// What was done, as far as it is needed to undo it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change(Deed);
+pub struct Change(FileChange);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Deed {
+enum FileChange {
     Replaced { path: PathBuf, before: String, after: String },
     Moved { from: PathBuf, to: PathBuf, text: String },
 }
@@ -33,14 +33,14 @@ impl Change {
     /// Where the feed's file is now.
     pub fn path(&self) -> &Path {
         match &self.0 {
-            Deed::Replaced { path, .. } => path,
-            Deed::Moved { to, .. } => to,
+            FileChange::Replaced { path, .. } => path,
+            FileChange::Moved { to, .. } => to,
         }
     }
 
     /// Whether nothing had to be done.
     pub fn is_nothing(&self) -> bool {
-        matches!(&self.0, Deed::Replaced { before, after, .. } if before == after)
+        matches!(&self.0, FileChange::Replaced { before, after, .. } if before == after)
     }
 }
 
@@ -53,7 +53,7 @@ pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
     let before = read_text(path).map_err(|problem| invalid(path, &[problem]))?;
     let feed = parse_feed(&before, &stem).map_err(|problems| invalid(path, &problems))?;
     let after = if feed.enabled == enabled { before.clone() } else { with_enabled(&before, enabled)? };
-    // The proof before the deed: the edit changes this one value and no other.
+    // The proof before the change: the edit changes this one value and no other.
     let proof = parse_feed(&after, &stem).map_err(|problems| invalid(path, &problems))?;
     if proof != (super::Feed { enabled, ..feed }) {
         return Err(
@@ -63,7 +63,7 @@ pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
     if before != after {
         replace(path, &before, &after)?;
     }
-    Ok(Change(Deed::Replaced { path: path.to_owned(), before, after }))
+    Ok(Change(FileChange::Replaced { path: path.to_owned(), before, after }))
 }
 
 /// The text with this one value set, and every other byte as it was.
@@ -125,7 +125,7 @@ fn shift(paths: &FeedPaths, name: &str, from: Place, to: Place) -> Result<Change
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make the folder of feeds", folder, e))?;
     let text = read_text(&source).map_err(|problem| invalid(&source, &[problem]))?;
     move_new(&source, &target)?;
-    Ok(Change(Deed::Moved { from: source, to: target, text }))
+    Ok(Change(FileChange::Moved { from: source, to: target, text }))
 }
 
 /// Takes a change back; what is returned undoes the undoing.
@@ -133,21 +133,21 @@ fn shift(paths: &FeedPaths, name: &str, from: Place, to: Place) -> Result<Change
 /// # Errors
 /// When the file was changed meanwhile, or the place from which it was moved is taken.
 pub fn undo(change: Change) -> Result<Change> {
-    let deed = match change.0 {
-        Deed::Replaced { path, before, after } => {
+    let reverse = match change.0 {
+        FileChange::Replaced { path, before, after } => {
             unchanged(&path, &after)?;
             if before != after {
                 replace(&path, &after, &before)?;
             }
-            Deed::Replaced { path, before: after, after: before }
+            FileChange::Replaced { path, before: after, after: before }
         }
-        Deed::Moved { from, to, text } => {
+        FileChange::Moved { from, to, text } => {
             unchanged(&to, &text)?;
             move_new(&to, &from)?;
-            Deed::Moved { from: to, to: from, text }
+            FileChange::Moved { from: to, to: from, text }
         }
     };
-    Ok(Change(deed))
+    Ok(Change(reverse))
 }
 
 /// Whether `name` names a file in a folder, and not one elsewhere.

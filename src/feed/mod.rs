@@ -9,7 +9,7 @@
 //!
 //! | file | its part |
 //! |---|---|
-//! | spec, words | what a feed means, and how its values are spelt |
+//! | spec, keywords | what a feed means, and how its values are spelt |
 //! | json, parse, problem | from text to meaning, or to what is wrong with it |
 //! | duration, schedule | `15m`, `every 15m`, `0 2 * * *` |
 //! | catalog, edit, add | the folders |
@@ -23,11 +23,11 @@ mod disk;
 pub mod duration;
 pub mod edit;
 mod json;
+pub mod keywords;
 pub mod parse;
 pub mod problem;
 pub mod schedule;
 pub mod spec;
-pub mod words;
 
 pub use add::{NewFeed, add};
 pub use catalog::{Catalog, Entry, EntryState, FeedPaths, Place};

@@ -17,12 +17,12 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Utc};
 
 use super::json::{Fields, Node, Page};
+use super::keywords::ZSTD_LEVELS;
 use super::problem::{Problem, nearest};
 use super::spec::{
-    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadWay, Schedule,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode, Schedule,
     StorageMode, TimeAs, Types, Visibility,
 };
-use super::words::ZSTD_LEVELS;
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
@@ -115,7 +115,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let fields = page.object(&Node { path: String::new(), value: tree }, &FIELDS)?;
 
     let name = required(page, &fields, "feed_name").and_then(|node| read_name(page, &node, stem));
-    let kind = required(page, &fields, "feed_type").and_then(|node| page.one_of(&node, FeedKind::WORDS));
+    let kind = required(page, &fields, "feed_type").and_then(|node| page.one_of(&node, FeedKind::KEYWORDS));
     let source = required(page, &fields, "ksqldb_source").and_then(|node| read_source(page, &node));
     let description = fields.get("description").map_or(Some(""), |node| page.text(&node)).map(str::to_owned);
     if let Some(node) = fields.get("format") {
@@ -129,11 +129,11 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let keep_versions =
         fields.get("keep_versions").map_or(Some(1), |node| page.count(&node, MAX_KEEP_VERSIONS));
     let shrink_limit = fields.set("shrink_limit").map_or(Some(None), |node| page.count(&node, 100).map(Some));
-    let visibility = fields.get("visibility").map(|node| page.one_of(&node, Visibility::WORDS));
-    let read = fields.get("read").map_or(Some(ReadWay::Auto), |node| page.one_of(&node, ReadWay::WORDS));
+    let visibility = fields.get("visibility").map(|node| page.one_of(&node, Visibility::KEYWORDS));
+    let read = fields.get("read").map_or(Some(ReadMode::Auto), |node| page.one_of(&node, ReadMode::KEYWORDS));
     let mode =
-        fields.get("mode").map_or(Some(ExportMode::Batch), |node| page.one_of(&node, ExportMode::WORDS));
-    let storage = fields.get("storage_mode").map(|node| page.one_of(&node, StorageMode::WORDS));
+        fields.get("mode").map_or(Some(ExportMode::Batch), |node| page.one_of(&node, ExportMode::KEYWORDS));
+    let storage = fields.get("storage_mode").map(|node| page.one_of(&node, StorageMode::KEYWORDS));
     let schedule = fields.set("schedule").map_or(Some(None), |node| read_schedule(page, &node).map(Some));
     let row_metadata = fields.get("row_metadata").map(|node| page.switch(&node));
     let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
@@ -224,10 +224,10 @@ fn read_compression(page: &mut Page<'_>, node: &Node<'_>) -> Option<Compression>
         }
         return level.map(|level| Compression::Zstd(Some(level)));
     }
-    if let Some((_, value)) = Compression::WORDS.iter().find(|(word, _)| *word == text) {
+    if let Some((_, value)) = Compression::KEYWORDS.iter().find(|(word, _)| *word == text) {
         return Some(*value);
     }
-    let near = nearest(text, Compression::WORDS.iter().map(|(word, _)| *word));
+    let near = nearest(text, Compression::KEYWORDS.iter().map(|(word, _)| *word));
     page.wrong(node, "is not one of zstd, zstd(N), snappy, lz4, none", near);
     None
 }
@@ -310,9 +310,9 @@ fn days() -> Vec<DatePart> {
 
 fn read_date_parts(page: &mut Page<'_>, node: &Node<'_>) -> Option<Vec<DatePart>> {
     let elements = page.list(node)?;
-    let read: Vec<_> = elements.iter().map(|element| page.one_of(element, DatePart::WORDS)).collect();
+    let read: Vec<_> = elements.iter().map(|element| page.one_of(element, DatePart::KEYWORDS)).collect();
     let parts = read.into_iter().collect::<Option<Vec<_>>>()?;
-    let all: Vec<_> = DatePart::WORDS.iter().map(|(_, part)| *part).collect();
+    let all: Vec<_> = DatePart::KEYWORDS.iter().map(|(_, part)| *part).collect();
     if !parts.is_empty() && all.starts_with(&parts) {
         return Some(parts);
     }
@@ -333,9 +333,10 @@ fn read_timezone(page: &mut Page<'_>, node: &Node<'_>) -> Option<chrono_tz::Tz> 
 /// `types`.
 fn read_types(page: &mut Page<'_>, node: &Node<'_>) -> Option<Types> {
     let inner = page.object(node, &TYPES_FIELDS)?;
-    let time = inner.get("time").map_or(Some(TimeAs::default()), |node| page.one_of(&node, TimeAs::WORDS));
-    let decimal =
-        inner.get("decimal").map_or(Some(DecimalAs::default()), |node| page.one_of(&node, DecimalAs::WORDS));
+    let time = inner.get("time").map_or(Some(TimeAs::default()), |node| page.one_of(&node, TimeAs::KEYWORDS));
+    let decimal = inner
+        .get("decimal")
+        .map_or(Some(DecimalAs::default()), |node| page.one_of(&node, DecimalAs::KEYWORDS));
     Some(Types { time: time?, decimal: decimal? })
 }
 
@@ -391,7 +392,7 @@ fn combine(
     fields: &Fields<'_>,
     kind: FeedKind,
     storage: Option<StorageMode>,
-    read: Option<ReadWay>,
+    read: Option<ReadMode>,
     mode: Option<ExportMode>,
     row_metadata: Option<bool>,
 ) {
@@ -418,7 +419,7 @@ fn combine(
         return;
     }
     refuse("retention_days", "is for streams; a table takes keep_versions", None);
-    if read.is_some_and(|read| read != ReadWay::Auto) {
+    if read.is_some_and(|read| read != ReadMode::Auto) {
         refuse("read", "is for streams: a table is read in one way", Some("auto"));
     }
     if mode == Some(ExportMode::Follow) {

@@ -31,7 +31,7 @@ pub struct Feed {
     /// Modes of folders and files.
     pub visibility: Visibility,
     /// The way in which a stream is read.
-    pub read: ReadWay,
+    pub read: ReadMode,
     /// End when caught up, or stay.
     pub mode: ExportMode,
     /// When the watcher exports it on its own.
@@ -159,9 +159,9 @@ pub enum Visibility {
     Shared,
 }
 
-/// The way in which a stream is read; see the contract, section 3.
+/// How a stream is read; see the contract, section 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadWay {
+pub enum ReadMode {
     /// The best that the server offers for this source.
     Auto,
     /// A push query bounded by the log's end offsets.

@@ -1,12 +1,10 @@
 //! `--json`: one object a line on standard output, and nothing else there.
 
-use std::io::Write;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::note::Note;
-use super::{Exit, Report, Totals};
+use super::{Exit, Report, Totals, stdout};
 use crate::export::Event;
 use crate::export::event::{Finished, Outcome, What};
 
@@ -46,9 +44,10 @@ impl Report for Json {
     }
 }
 
-/// One object on standard output. A reader that is gone ends the printing, not the export.
+/// One object on standard output. One that cannot be printed does not end the export; it does end the process with
+/// another code than 0.
 pub fn print_json(value: &Value) {
-    let _ = writeln!(std::io::stdout().lock(), "{value}");
+    stdout::print_record(&value.to_string());
 }
 
 fn object(event: &Event) -> Value {

@@ -5,6 +5,7 @@
 //! watch   until a signal comes: feeds that change, schedules
 //! exit    what the process ends with               record   events -> the export log
 //! signal  SIGINT and SIGTERM                       note     what is said beside events
+//! stdout  what is printed, and whether it could be
 //! ```
 
 mod bars;
@@ -15,11 +16,13 @@ mod plain;
 pub(crate) mod record;
 mod run;
 mod signal;
+pub(crate) mod stdout;
 pub(crate) mod watch;
 
 pub use exit::Exit;
 pub use json::print_json;
-pub use run::{Output, Totals, run};
+pub use run::{Asked, Output, Totals, run};
+pub(crate) use signal::cancel_on_signal;
 pub use watch::{Greeting, Watching, watch};
 
 use chrono::{DateTime, Utc};

@@ -1,12 +1,11 @@
 //! Plain lines for pipes and cron, and the texts that the progress bars print above themselves.
 
-use std::io::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::note::Note;
-use super::{Exit, Report, Totals};
+use super::{Exit, Report, Totals, stdout};
 use crate::export::Event;
 use crate::export::event::{Finished, Outcome, What};
 use crate::log::{Level, escape_controls};
@@ -17,17 +16,16 @@ impl Report for Plain {
     fn event(&mut self, event: &Event) {
         if let Some(line) = line(event) {
             let time = event.time.format("%H:%M:%S");
-            // A reader that is gone ends the printing, not the export.
-            let _ = writeln!(std::io::stdout().lock(), "{time} {line}");
+            stdout::print_line(&format!("{time} {line}"));
         }
     }
 
     fn note(&mut self, note: &Note, now: DateTime<Utc>) {
-        let _ = writeln!(std::io::stdout().lock(), "{} {}", now.format("%H:%M:%S"), note_line(note));
+        stdout::print_line(&format!("{} {}", now.format("%H:%M:%S"), note_line(note)));
     }
 
     fn end(&mut self, totals: &Totals, exit: Exit) {
-        let _ = writeln!(std::io::stdout().lock(), "{}", summary(totals, exit));
+        stdout::print_line(&summary(totals, exit));
     }
 }
 

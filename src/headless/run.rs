@@ -1,9 +1,12 @@
 //! Asks for exports and listens until all are over.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::mpsc::Receiver;
 
 use super::bars::Bars;
@@ -11,8 +14,8 @@ use super::json::Json;
 use super::plain::Plain;
 use super::record::Recorder;
 use super::signal::Signals;
-use super::{Exit, Report};
-use crate::error::{Kind, Result};
+use super::{Exit, Report, stdout};
+use crate::error::{Error, Kind, Result};
 use crate::export::event::{Finished, Outcome, What};
 use crate::export::{Engine, Event, Request};
 
@@ -50,15 +53,28 @@ pub struct Totals {
     pub elapsed: Duration,
 }
 
+/// What was asked for, and how it is shown.
+pub struct Asked {
+    /// The exports that are to run.
+    pub requests: Vec<Request>,
+    /// Feeds that were asked for and whose files are invalid: the run goes on without them, and is not done.
+    pub invalid: usize,
+    /// Where and how events are shown.
+    pub output: Output,
+    /// The time.
+    pub clock: fn() -> DateTime<Utc>,
+}
+
 /// Runs the requests to their end; the first SIGINT or SIGTERM stops them at the next safe point, the second at once.
+///
+/// The exit code is computed from what was asked for: a request without an outcome has failed, whatever became of it.
 pub async fn run(
     engine: Engine,
     events: Receiver<Event>,
-    requests: Vec<Request>,
-    output: Output,
+    asked: Asked,
     logs: &Path,
 ) -> Result<(Totals, Exit)> {
-    let mut report: Box<dyn Report> = match output {
+    let mut report: Box<dyn Report> = match asked.output {
         Output::Json => Box::new(Json),
         Output::Human if std::io::stderr().is_terminal() && std::io::stdout().is_terminal() => {
             Box::new(Bars::new())
@@ -69,54 +85,87 @@ pub async fn run(
     if let Some(error) = trouble {
         complain(&error);
     }
-    let asking = {
-        let engine = engine.clone();
-        tokio::spawn(async move {
-            for request in requests {
-                engine.submit(request).await;
-            }
-            engine.close().await;
-        })
-    };
+    let mut open = BTreeMap::new();
+    for request in asked.requests {
+        *open.entry(request.feed.name.clone()).or_insert(0_usize) += 1;
+        engine.submit(request);
+    }
+    engine.close();
     let begun = Instant::now();
-    let mut totals = Totals::default();
-    let interrupted = listen(&engine, events, report.as_mut(), &mut recorder, &mut totals).await?;
-    asking.abort();
+    let mut listener = Listener {
+        open,
+        report: report.as_mut(),
+        recorder: &mut recorder,
+        totals: Totals { failures: vec![Kind::Feed; asked.invalid], ..Totals::default() },
+    };
+    let interrupted = listener.listen(&engine, events).await?;
+    listener.settle_open((asked.clock)());
+    let Listener { mut totals, .. } = listener;
     totals.elapsed = begun.elapsed();
-    let exit = Exit::of_run(interrupted, &totals.failures).or_lost(totals.lost > 0);
+    let exit = stdout::judge(Exit::of_run(interrupted, &totals.failures).or_lost(totals.lost > 0));
     report.end(&totals, exit);
     Ok((totals, exit))
 }
 
-async fn listen(
-    engine: &Engine,
-    mut events: Receiver<Event>,
-    report: &mut dyn Report,
-    recorder: &mut Recorder,
-    totals: &mut Totals,
-) -> Result<bool> {
-    let mut signals = Signals::listen()?;
-    let mut ticks = tokio::time::interval(Duration::from_millis(200));
-    let mut interrupted = false;
-    loop {
-        tokio::select! {
-            event = events.recv() => {
-                let Some(event) = event else { return Ok(interrupted) };
-                totals.add(&event);
-                if let Some(error) = recorder.write(&event) {
-                    complain(&error);
+/// Takes what happens, and knows what has not ended yet.
+struct Listener<'a> {
+    /// Requests without an outcome, by feed.
+    open: BTreeMap<String, usize>,
+    report: &'a mut dyn Report,
+    recorder: &'a mut Recorder,
+    totals: Totals,
+}
+
+impl Listener<'_> {
+    /// Listens until the engine has ended; true when a signal asked for that.
+    async fn listen(&mut self, engine: &Engine, mut events: Receiver<Event>) -> Result<bool> {
+        let mut signals = Signals::listen()?;
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        let mut interrupted = false;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => self.take(&event),
+                    None => return Ok(interrupted),
+                },
+                _ = ticks.tick() => self.report.tick(),
+                () = signals.next() => {
+                    if interrupted {
+                        // Asked twice: what is not committed is thrown away by the next start.
+                        std::process::exit(i32::from(Exit::Interrupted.code()));
+                    }
+                    interrupted = true;
+                    eprintln!("stopping at the next safe point; once more ends at once");
+                    engine.cancel_all();
                 }
-                report.event(&event);
             }
-            _ = ticks.tick() => report.tick(),
-            () = signals.next() => {
-                if interrupted {
-                    // Asked twice: what is not committed is thrown away by the next start.
-                    std::process::exit(i32::from(Exit::Interrupted.code()));
-                }
-                interrupted = true;
-                eprintln!("stopping at the next safe point; once more ends at once");
-                engine.cancel_all().await;
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        if let What::Finished(_) = &event.what
+            && let Some(open) = self.open.get_mut(&event.feed)
+        {
+            *open = open.saturating_sub(1);
+        }
+        self.totals.add(event);
+        if let Some(error) = self.recorder.write(event) {
+            complain(&error);
+        }
+        self.report.event(event);
+    }
+
+    /// What was asked for and never told its end has failed.
+    fn settle_open(&mut self, now: DateTime<Utc>) {
+        for (feed, open) in std::mem::take(&mut self.open) {
+            for _ in 0..open {
+                let error = Error::new(Kind::Bug, "the export ended without telling its outcome")
+                    .at("feed", &feed)
+                    .next(
+                        "what was committed stays; please report it with the lines that the program printed",
+                    );
+                let finished = Finished::unbegun(Outcome::Failed(Arc::new(error)));
+                self.take(&Event { feed: feed.clone(), time: now, what: What::Finished(finished) });
             }
         }
     }

@@ -1,10 +1,10 @@
 //! `lakehand watch`: watcher, scheduler and worker without a screen, for a service manager.
 //!
 //! ```text
-//! Watcher ─ hints ─▶┐                    ┌─▶ Look    a thread loads the catalogue
-//! looks ─ catalog ─▶│  Brain ── orders ──┼─▶ Export  held until the server was reached once, then to the engine
-//! time ────────────▶┘                    └─▶ Cancel
-//! engine ─ events ─▶ log, standard output; how an export ended ─▶ Brain
+//! Watcher ─ hints ─▶┐                         ┌─▶ Look    a thread loads the catalogue
+//! looks ─ catalog ─▶│  WatchState ── orders ──┼─▶ Export  held until the server was reached once, then to the engine
+//! time ────────────▶┘                         └─▶ Cancel
+//! engine ─ events ─▶ log, standard output; how an export ended ─▶ WatchState
 //! ```
 //!
 //! It ends on SIGINT or SIGTERM only, with 0: that is the normal end of a service. What is safe is committed before; a
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedSender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::json::Json;
 use super::note::Note;
@@ -27,10 +27,10 @@ use super::{Exit, Output, Report, Totals};
 use crate::config::WatchConfig;
 use crate::error::{Error, Result};
 use crate::export::event::{Finished, Outcome, What};
-use crate::export::{Engine, Event, Request, Trigger};
+use crate::export::{Engine, Event, Request, Trigger, Work};
 use crate::feed::{Catalog, ExportMode, Feed, FeedPaths};
 use crate::log::{Level, Record};
-use crate::watch::{Brain, Cause, Change, Ended, Hint, Now, Order, Step, Watcher};
+use crate::watch::{Cause, Change, Ended, Hint, Now, Order, Step, WatchState, Watcher};
 
 /// What the watcher works with.
 pub struct Watching {
@@ -85,29 +85,29 @@ pub async fn watch(watching: Watching, has_data: impl Fn(&Feed) -> bool) -> Resu
     let watcher = Watcher::start(&paths, &config, hint)?;
     let catalog = Catalog::load(&paths)?;
     let now = Now::of(clock);
-    let (brain, step) = Brain::start(&paths, &config, catalog, has_data, now);
+    let (state, step) = WatchState::start(&paths, &config, catalog, has_data, now);
     let (looked, looks) = mpsc::channel(1);
-    let mut desk = Desk {
+    let mut driver = WatchDriver {
         paths,
         concurrency,
         clock,
-        brain,
+        state,
         report,
         recorder,
         totals: Totals::default(),
         looked,
-        deeds: start_hand(engine),
+        engine,
         held: Some(BTreeMap::new()),
         unreadable: None,
         crowded: Vec::new(),
     };
-    desk.greet(step);
+    driver.greet(step);
     let begun = now.steady;
-    let ended = desk.run(Inboxes { events, hints, looks, greetings }, &mut signals).await;
+    let ended = driver.run(Inboxes { events, hints, looks, greetings }, &mut signals).await;
     drop(watcher);
     ended?;
-    desk.totals.elapsed = begun.elapsed();
-    desk.report.end(&desk.totals, Exit::Done);
+    driver.totals.elapsed = begun.elapsed();
+    driver.report.end(&driver.totals, Exit::Done);
     Ok(Exit::Done)
 }
 
@@ -119,42 +119,17 @@ struct Inboxes {
     greetings: Receiver<Greeting>,
 }
 
-/// What the engine is asked.
-enum Deed {
-    Submit(Box<Request>),
-    Cancel(String),
-    CancelAll,
-    Close,
-}
-
-/// Carries deeds to the engine in their order. The loop must not wait for the engine, which may wait for the loop to take
-/// its events.
-fn start_hand(engine: Engine) -> UnboundedSender<Deed> {
-    let (deeds, mut inbox) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(deed) = inbox.recv().await {
-            match deed {
-                Deed::Submit(request) => engine.submit(*request).await,
-                Deed::Cancel(feed) => engine.cancel(&feed).await,
-                Deed::CancelAll => engine.cancel_all().await,
-                Deed::Close => engine.close().await,
-            }
-        }
-    });
-    deeds
-}
-
 /// The one owner of the state.
-struct Desk {
+struct WatchDriver {
     paths: FeedPaths,
     concurrency: usize,
     clock: fn() -> DateTime<Utc>,
-    brain: Brain,
+    state: WatchState,
     report: Box<dyn Report>,
     recorder: Recorder,
     totals: Totals,
     looked: Sender<Result<Catalog>>,
-    deeds: UnboundedSender<Deed>,
+    engine: Engine,
     /// What waits for the server to be reached for the first time.
     held: Option<BTreeMap<String, Request>>,
     /// Why the folders could not be read the last time.
@@ -163,12 +138,12 @@ struct Desk {
     crowded: Vec<String>,
 }
 
-impl Desk {
+impl WatchDriver {
     async fn run(&mut self, inboxes: Inboxes, signals: &mut Signals) -> Result<()> {
         let Inboxes { mut events, mut hints, mut looks, mut greetings } = inboxes;
         loop {
             let now = Now::of(self.clock);
-            let orders = self.brain.on_time(now);
+            let orders = self.state.on_time(now);
             self.carry_out(orders);
             tokio::select! {
                 event = events.recv() => match event {
@@ -179,11 +154,11 @@ impl Desk {
                     if let Hint::Warning(text) = &hint {
                         self.note(&Note::new(Level::Warn, None, "warning").what(text));
                     }
-                    self.brain.on_hint(&hint, Now::of(self.clock));
+                    self.state.on_hint(&hint, Now::of(self.clock));
                 }
                 Some(catalog) = looks.recv() => self.catalog(catalog),
                 Some(greeting) = greetings.recv() => self.greeting(greeting)?,
-                () = tokio::time::sleep(self.brain.wait(now)) => {}
+                () = tokio::time::sleep(self.state.wait(now)) => {}
                 () = signals.next() => return self.stop(events, signals).await,
             }
         }
@@ -192,8 +167,8 @@ impl Desk {
     /// Comes to an end at the next safe point of every export.
     async fn stop(&mut self, mut events: Receiver<Event>, signals: &mut Signals) -> Result<()> {
         self.note(&Note::new(Level::Info, None, "stopping").what("at the next safe point"));
-        self.send(Deed::CancelAll);
-        self.send(Deed::Close);
+        self.engine.cancel_all();
+        self.engine.close();
         loop {
             tokio::select! {
                 event = events.recv() => match event {
@@ -208,8 +183,8 @@ impl Desk {
 
     /// The first step: what is there is not news, but what is broken is.
     fn greet(&mut self, step: Step) {
-        let feeds = self.brain.in_force().count();
-        let enabled = self.brain.in_force().filter(|feed| feed.enabled).count();
+        let feeds = self.state.in_force().count();
+        let enabled = self.state.in_force().filter(|feed| feed.enabled).count();
         let what = format!("{feeds} feeds, {enabled} enabled, in {}", self.paths.active.display());
         self.note(&Note::new(Level::Info, None, "watching").what(&what));
         for change in &step.changes {
@@ -231,13 +206,13 @@ impl Desk {
                     self.note(&note.what(&format!("{why}; what was known stays in force")));
                 }
                 self.unreadable = Some(why);
-                return self.brain.on_look_failed();
+                return self.state.on_look_failed();
             }
         };
         if self.unreadable.take().is_some() {
             self.note(&Note::new(Level::Info, None, "folders readable"));
         }
-        let step = self.brain.on_catalog(catalog, Now::of(self.clock));
+        let step = self.state.on_catalog(catalog, Now::of(self.clock));
         for change in &step.changes {
             self.note(&of_change(change));
         }
@@ -252,7 +227,7 @@ impl Desk {
             Greeting::Reached(what) => {
                 self.note(&Note::new(Level::Info, None, "server reached").what(&what));
                 for request in self.held.take().into_iter().flat_map(BTreeMap::into_values) {
-                    self.send(Deed::Submit(Box::new(request)));
+                    self.engine.submit(request);
                 }
             }
             Greeting::Unreachable(error) => {
@@ -279,7 +254,7 @@ impl Desk {
                 Outcome::Failed(_) => Ended::Failed,
                 Outcome::Cancelled => Ended::Cancelled,
             };
-            self.brain.on_ended(&event.feed, ended, Now::of(self.clock));
+            self.state.on_ended(&event.feed, ended, Now::of(self.clock));
         }
     }
 
@@ -292,15 +267,15 @@ impl Desk {
                         Cause::Started | Cause::Changed => Trigger::Changed,
                         Cause::Scheduled | Cause::Resumed => Trigger::Scheduled,
                     };
-                    let request = Request { feed: *feed, trigger };
+                    let request = Request { feed: *feed, trigger, work: Work::CatchUp };
                     match &mut self.held {
                         Some(held) => drop(held.insert(request.feed.name.clone(), request)),
-                        None => self.send(Deed::Submit(Box::new(request))),
+                        None => self.engine.submit(request),
                     }
                 }
                 Order::Cancel { feed } => match &mut self.held {
                     Some(held) => drop(held.remove(&feed)),
-                    None => self.send(Deed::Cancel(feed)),
+                    None => self.engine.cancel(&feed),
                 },
             }
         }
@@ -316,15 +291,15 @@ impl Desk {
         if let Err(error) = std::thread::Builder::new().name("look at feeds".into()).spawn(look) {
             let what = format!("cannot start a thread: {error}");
             self.note(&Note::new(Level::Warn, None, "warning").what(&what));
-            self.brain.on_look_failed();
+            self.state.on_look_failed();
         }
     }
 
     /// Says it when feeds that follow their streams, and so never end, leave no room for the others.
     fn see_to_room(&mut self) {
         let follows = |feed: &&Feed| feed.enabled && feed.mode == ExportMode::Follow;
-        let following: Vec<_> = self.brain.in_force().filter(follows).map(|feed| feed.name.clone()).collect();
-        let enabled = self.brain.in_force().filter(|feed| feed.enabled).count();
+        let following: Vec<_> = self.state.in_force().filter(follows).map(|feed| feed.name.clone()).collect();
+        let enabled = self.state.in_force().filter(|feed| feed.enabled).count();
         let crowded = following.len() >= self.concurrency && enabled > self.concurrency;
         if crowded && following != self.crowded {
             let what = format!(
@@ -343,11 +318,6 @@ impl Desk {
             complain(&error);
         }
         self.report.note(note, now);
-    }
-
-    fn send(&self, deed: Deed) {
-        // The hand lives as long as this sender.
-        let _ = self.deeds.send(deed);
     }
 }
 

@@ -46,7 +46,7 @@ use crate::error::{Error, Kind, Result};
 const V1_JSON: &str = "application/vnd.ksql.v1+json";
 
 /// Bodies of `/ksql` and the like: SHOW QUERIES EXTENDED of a busy server has some hundred kB.
-const MAX_BODY: usize = 64 << 20;
+const MAX_BODY: usize = 16 << 20;
 
 /// How long [`Client::execute`] waits for a statement that the server has taken and not yet done.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -81,9 +81,9 @@ pub struct ServerInfo {
     pub status: String,
 }
 
-/// The way in which a query is asked.
+/// How a query is asked, and so on which endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Way {
+pub enum QueryKind {
     /// `EMIT CHANGES` from the earliest offset, on `/query-stream`.
     StreamPush,
     /// A pull over a stream, on `/query-stream`: it ends by itself.
@@ -101,7 +101,7 @@ pub struct Query {
     /// One statement with its semicolon.
     pub sql: String,
     /// How it is asked.
-    pub way: Way,
+    pub kind: QueryKind,
 }
 
 /// The ends of a source's log.
@@ -292,9 +292,9 @@ impl Client {
     /// [`Kind::Unreachable`] without a head in time; what the server says when it refuses, classed.
     pub async fn open(&self, query: &Query) -> Result<Answer> {
         let sql = query.sql.as_str();
-        let (path, framing, body) = match query.way {
+        let (path, framing, body) = match query.kind {
             // One thread: with more, progress is told late, LIMIT overshoots (verified page, trap 1 and section 3).
-            Way::StreamPush => (
+            QueryKind::StreamPush => (
                 "query-stream",
                 Framing::Stream,
                 json!({ "sql": sql, "properties": {
@@ -303,9 +303,11 @@ impl Client {
                     "ksql.streams.commit.interval.ms": 100,
                 }}),
             ),
-            Way::StreamPull => ("query-stream", Framing::Stream, json!({ "sql": sql, "properties": {} })),
-            Way::TablePull => ("query-stream", Framing::Table, json!({ "sql": sql, "properties": {} })),
-            Way::TablePullLegacy => (
+            QueryKind::StreamPull => {
+                ("query-stream", Framing::Stream, json!({ "sql": sql, "properties": {} }))
+            }
+            QueryKind::TablePull => ("query-stream", Framing::Table, json!({ "sql": sql, "properties": {} })),
+            QueryKind::TablePullLegacy => (
                 "query",
                 Framing::LegacyTable,
                 json!({ "ksql": sql, "streamsProperties": { "ksql.endpoint.migrate.query": false } }),

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::cancel::Cancel;
 use crate::feed::Encodings;
 use crate::pool::Pool;
 
@@ -78,6 +79,8 @@ pub struct Lake {
     retention: RetentionRules,
     metadata_apart: Option<bool>,
     pool: Arc<Pool>,
+    /// Asked by checks and repairs, at points where stopping leaves nothing half done.
+    cancel: Cancel,
 }
 
 impl Lake {
@@ -90,6 +93,7 @@ impl Lake {
             retention: RetentionRules::default(),
             metadata_apart: None,
             pool: Arc::new(Pool::new(1)),
+            cancel: Cancel::default(),
         }
     }
 
@@ -121,6 +125,12 @@ impl Lake {
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         Self { pool: Arc::new(Pool::new(threads)), ..self }
+    }
+
+    /// The same lake, whose checks and repairs end with `Kind::Interrupted` when `cancel` asks them to.
+    #[must_use]
+    pub fn stopped_by(self, cancel: Cancel) -> Self {
+        Self { cancel, ..self }
     }
 
     /// Where it is.

@@ -74,10 +74,8 @@ impl LogFile {
     pub fn write(&mut self, record: &Record) -> Result<()> {
         let month = Month::of(record.time);
         let path = self.dir.join(month.file_name());
-        let usable = |(open, file): &(Month, File)| {
-            // A file that was moved away by a rotation and deleted would swallow every line.
-            *open == month && file.metadata().is_ok_and(|m| m.nlink() > 0)
-        };
+        // A rotation renames or deletes the file: what is open is then no longer what the path names.
+        let usable = |(open, file): &(Month, File)| *open == month && is_at(file, &path);
         let file = match self.open.take().filter(usable) {
             Some((_, file)) => file,
             None => open_append(&path).map_err(|e| Error::io("open the log", &path, e))?,
@@ -85,6 +83,14 @@ impl LogFile {
         let (_, file) = self.open.insert((month, file));
         let line = format!("{record}\n");
         file.write_all(line.as_bytes()).map_err(|e| Error::io("write the log", &path, e))
+    }
+}
+
+/// Whether the open file is the one that stands at `path` now.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+        _ => false,
     }
 }
 
@@ -203,6 +209,27 @@ mod tests {
         let read = read_month(dir.path(), month, 2).unwrap();
         assert_eq!((read.records.len(), read.earlier, read.unreadable), (2, 1, 1));
         assert_eq!(read.records[1].message, "event 2");
+    }
+
+    #[test]
+    fn a_rotated_file_gets_no_further_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let month = Month { year: 2025, month: 1 };
+        let (path, rotated) =
+            (dir.path().join(month.file_name()), dir.path().join("export_logs_2025_01.log.1"));
+        let mut log = LogFile::open(dir.path()).unwrap();
+        log.write(&record("2025-01-01T00:00:00Z", "one")).unwrap();
+        std::fs::rename(&path, &rotated).unwrap();
+        log.write(&record("2025-01-01T00:00:01Z", "two")).unwrap();
+        // Another program may have made the new file before our next line.
+        std::fs::rename(&path, dir.path().join("export_logs_2025_01.log.2")).unwrap();
+        std::fs::write(&path, "").unwrap();
+        log.write(&record("2025-01-01T00:00:02Z", "three")).unwrap();
+        log.write(&record("2025-01-01T00:00:03Z", "four")).unwrap();
+        let lines = |path: &Path| std::fs::read_to_string(path).unwrap().lines().count();
+        assert_eq!((lines(&rotated), lines(&path)), (1, 2));
+        let read = read_month(dir.path(), month, 9).unwrap();
+        assert_eq!(read.records.iter().map(|r| r.message.as_str()).collect::<Vec<_>>(), ["three", "four"]);
     }
 
     #[test]

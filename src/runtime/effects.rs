@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::deeds::{self, Deed};
-use super::event_loop::{EngineOrder, Runtime};
+use super::event_loop::Runtime;
+use super::feed_commands::{self, FeedCommand};
+use super::maintenance::ToCheck;
 use super::work::{Job, Reply};
-use super::{care, editor, load, server};
+use super::{editor, load, maintenance, server};
 use crate::app::{Effect, Message};
 use crate::error::{Error, Kind, Result};
-use crate::export::{Request, Trigger};
+use crate::export::{Cancel, Request, Trigger, Work};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
 use crate::lake::Limits;
@@ -27,12 +28,13 @@ impl Runtime {
             Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep } => self.repair(feeds, deep),
-            Effect::Cancel(feeds) => feeds.into_iter().for_each(|feed| self.order(EngineOrder::Cancel(feed))),
-            Effect::SetEnabled { feeds, enabled } => self.perform(Deed::SetEnabled { feeds, enabled }),
-            Effect::Archive(feeds) => self.perform(Deed::Archive(feeds)),
-            Effect::Restore(feeds) => self.perform(Deed::Restore(feeds)),
-            Effect::Undo(changes) => self.perform(Deed::Undo(changes)),
-            Effect::Add(new) => self.perform(Deed::Add(new)),
+            Effect::StopChecks(feeds) => self.stop_checks(&feeds),
+            Effect::Cancel(feeds) => feeds.iter().for_each(|feed| self.engine.cancel(feed)),
+            Effect::SetEnabled { feeds, enabled } => self.perform(FeedCommand::SetEnabled { feeds, enabled }),
+            Effect::Archive(feeds) => self.perform(FeedCommand::Archive(feeds)),
+            Effect::Restore(feeds) => self.perform(FeedCommand::Restore(feeds)),
+            Effect::Undo(changes) => self.perform(FeedCommand::Undo(changes)),
+            Effect::Add(new) => self.perform(FeedCommand::Add(new)),
             Effect::Edit(path) => self.edit(path),
             Effect::Copy(text) => {
                 if !self.screen.copy(&text) {
@@ -92,8 +94,9 @@ impl Runtime {
             }
             Job::Days(feed) => {
                 let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
-                self.work
-                    .block(over, move |teller| teller.say(Message::Days { feed, days: care::days(dir) }));
+                self.work.block(over, move |teller| {
+                    teller.say(Message::Days { feed, days: maintenance::days(dir) })
+                });
             }
             Job::Health => self.work.ask(over, server::health(self.client.clone())),
             Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
@@ -119,7 +122,7 @@ impl Runtime {
     fn export(&mut self, feeds: &[String], trigger: Trigger) {
         for name in feeds {
             match self.feed(name) {
-                Ok(feed) => self.order(EngineOrder::Submit(Box::new(Request { feed, trigger }))),
+                Ok(feed) => self.engine.submit(Request { feed, trigger, work: Work::CatchUp }),
                 Err(error) => self.tell(Message::Failed(error)),
             }
         }
@@ -128,9 +131,7 @@ impl Runtime {
     fn export_day(&mut self, name: &str, day: chrono::NaiveDate) {
         match self.feed(name) {
             Ok(feed) => {
-                self.order(EngineOrder::Again(feed.name.clone(), day));
-                let trigger = Trigger::Asked;
-                self.order(EngineOrder::Submit(Box::new(Request { feed, trigger })));
+                self.engine.submit(Request { feed, trigger: Trigger::Asked, work: Work::Day(day) });
             }
             Err(error) => self.tell(Message::Failed(error)),
         }
@@ -140,24 +141,35 @@ impl Runtime {
         match self.feed(name) {
             Ok(feed) => {
                 let (lake, limits) = (self.lake.clone(), self.limits());
-                self.work.block(None, move |teller| care::undo(&lake, &feed, limits, day, teller));
+                self.work.block(None, move |teller| maintenance::undo(&lake, &feed, limits, day, teller));
             }
             Err(error) => self.tell(Message::Failed(error)),
         }
     }
 
     fn check(&mut self, feeds: Vec<String>, deep: bool) {
-        let (lake, feeds) = (self.lake.clone(), self.with_feeds(feeds));
-        self.work.block(None, move |teller| care::check(&lake, feeds, deep, teller));
+        let (lake, feeds) = (self.lake.clone(), self.begin_checks(feeds));
+        self.work.block(None, move |teller| maintenance::check(&lake, feeds, deep, teller));
     }
 
     fn repair(&mut self, feeds: Vec<String>, deep: bool) {
-        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.with_feeds(feeds));
-        self.work.block(None, move |teller| care::repair(&lake, feeds, &limits, deep, teller));
+        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.begin_checks(feeds));
+        self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, deep, teller));
     }
 
-    fn with_feeds(&self, names: Vec<String>) -> Vec<(String, Result<Feed>)> {
-        names.into_iter().map(|name| (name.clone(), self.feed(&name))).collect()
+    /// The feeds with their meaning now, and what each check looks at to know whether it shall stop.
+    fn begin_checks(&mut self, names: Vec<String>) -> Vec<ToCheck> {
+        let mut begun = Vec::new();
+        for name in names {
+            let (feed, cancel) = (self.feed(&name), Cancel::new());
+            self.checks.insert(name.clone(), cancel.clone());
+            begun.push(ToCheck { name, feed, cancel });
+        }
+        begun
+    }
+
+    fn stop_checks(&self, names: &[String]) {
+        names.iter().filter_map(|name| self.checks.get(name)).for_each(Cancel::cancel);
     }
 
     /// What changes of the lake other than exports may use.
@@ -165,9 +177,9 @@ impl Runtime {
         Limits { min_free_bytes: self.config.export.min_free_bytes, ..Limits::default() }
     }
 
-    fn perform(&mut self, deed: Deed) {
+    fn perform(&mut self, command: FeedCommand) {
         let (paths, catalog) = (self.feeds.clone(), self.catalog.clone());
-        self.work.block(None, move |teller| deeds::perform(deed, &paths, &catalog, teller));
+        self.work.block(None, move |teller| feed_commands::perform(command, &paths, &catalog, teller));
     }
 
     fn edit(&mut self, path: PathBuf) {
@@ -191,7 +203,7 @@ impl Runtime {
         let mut entries = self.catalog.entries.iter().filter(|entry| entry.name == name);
         let shown = entries.clone().find(|entry| entry.place == Place::Active).or_else(|| entries.next());
         // Of a file that broke, the last good version.
-        let in_force = || self.brain.as_ref()?.in_force().find(|feed| feed.name == name);
+        let in_force = || self.watch_state.as_ref()?.in_force().find(|feed| feed.name == name);
         shown
             .and_then(|entry| entry.feed())
             .or_else(in_force)

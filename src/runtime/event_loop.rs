@@ -21,7 +21,7 @@ use crate::app::{App, Message, ThemeName};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::event::{Outcome, What};
-use crate::export::{Engine, Event, Request, Trigger};
+use crate::export::{self, Cancel, Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;
 use crate::headless::record::record;
@@ -31,7 +31,7 @@ use crate::lake::Lake;
 use crate::ui::hit::HitMap;
 use crate::ui::terminal::{Screen, TerminalEvent};
 use crate::ui::theme::Theme;
-use crate::watch::{Brain, Cause, Change, Ended, Hint, Order, Step, Watcher};
+use crate::watch::{Cause, Change, Ended, Hint, Order, Step, WatchState, Watcher};
 
 /// How often the lake is looked at for what other processes do.
 const LAKE_LOOK: Duration = Duration::from_secs(5);
@@ -39,16 +39,6 @@ const LAKE_LOOK: Duration = Duration::from_secs(5);
 const LAST_WAIT: Duration = Duration::from_secs(8);
 /// The most that one turn takes of each kind, so that a flood of one does not hold up the others.
 const AT_ONCE: usize = 1024;
-
-/// What is asked of the engine. In a queue of its own: the engine may be slow to take it, the loop may not wait.
-pub(super) enum EngineOrder {
-    Submit(Box<Request>),
-    /// The next export of the feed that is submitted is of this day.
-    Again(String, chrono::NaiveDate),
-    Cancel(String),
-    CancelAll,
-    Close,
-}
 
 /// Everything that the screen is made of.
 pub(super) struct Runtime {
@@ -61,10 +51,12 @@ pub(super) struct Runtime {
     pub(super) screen: Screen,
     pub(super) work: Work,
     pub(super) journal: Journal,
-    pub(super) engine: mpsc::UnboundedSender<EngineOrder>,
+    pub(super) engine: Engine,
     /// The feeds as they were last loaded.
     pub(super) catalog: Catalog,
-    pub(super) brain: Option<Brain>,
+    pub(super) watch_state: Option<WatchState>,
+    /// By feed, what the last check or repair looks at to know whether it shall stop.
+    pub(super) checks: BTreeMap<String, Cancel>,
     /// When to give up waiting for exports, once the end was asked for.
     pub(super) end: Option<Instant>,
     pub(super) drawn: Option<u64>,
@@ -107,9 +99,10 @@ impl Runtime {
             screen,
             work: Work::new(answers),
             journal,
-            engine: forward(engine),
+            engine,
             catalog: Catalog::default(),
-            brain: None,
+            watch_state: None,
+            checks: BTreeMap::new(),
             end: None,
             drawn: None,
             events,
@@ -219,8 +212,8 @@ impl Runtime {
                 Outcome::Failed(_) => Ended::Failed,
                 Outcome::Cancelled => Ended::Cancelled,
             };
-            if let Some(brain) = &mut self.brain {
-                brain.on_ended(&event.feed, ended, now());
+            if let Some(watch_state) = &mut self.watch_state {
+                watch_state.on_ended(&event.feed, ended, now());
             }
             self.look_at_lake = self.look_at_lake.min(Instant::now());
         }
@@ -234,8 +227,8 @@ impl Runtime {
             Reply::Catalog(Err(error)) => self.tell(Message::Failed(error)),
             Reply::Looked(looked) => self.on_look(looked),
             Reply::Watching(started) => {
-                self.catalog = started.brain.catalog().clone();
-                self.brain = Some(started.brain);
+                self.catalog = started.watch_state.catalog().clone();
+                self.watch_state = Some(started.watch_state);
                 self.look_at_lake = Instant::now();
                 let Step { changes, orders } = started.step;
                 // What is there at the start is not news, but what is broken is.
@@ -266,10 +259,10 @@ impl Runtime {
 
     /// What the watch wanted to know; the screen shows it too.
     fn on_look(&mut self, looked: Result<Catalog>) {
-        let Some(brain) = &mut self.brain else { return };
+        let Some(watch_state) = &mut self.watch_state else { return };
         match looked {
             Ok(catalog) => {
-                let step = brain.on_catalog(catalog.clone(), now());
+                let step = watch_state.on_catalog(catalog.clone(), now());
                 if catalog != self.catalog {
                     self.on_catalog(catalog);
                 }
@@ -277,7 +270,7 @@ impl Runtime {
                 self.unreadable = None;
             }
             Err(error) => {
-                brain.on_look_failed();
+                watch_state.on_look_failed();
                 // Said once, and not again at every interval.
                 let why = error.to_string();
                 if self.unreadable.replace(why.clone()).is_none_or(|before| before != why) {
@@ -297,8 +290,8 @@ impl Runtime {
         if let Hint::Warning(text) = hint {
             self.tell(Message::Done { text: text.clone(), undo: Vec::new() });
         }
-        if let Some(brain) = &mut self.brain {
-            brain.on_hint(hint, now());
+        if let Some(watch_state) = &mut self.watch_state {
+            watch_state.on_hint(hint, now());
         }
     }
 
@@ -324,17 +317,18 @@ impl Runtime {
                         Cause::Started | Cause::Changed => Trigger::Changed,
                         Cause::Scheduled | Cause::Resumed => Trigger::Scheduled,
                     };
-                    self.order(EngineOrder::Submit(Box::new(Request { feed: *feed, trigger })));
+                    self.engine.submit(Request { feed: *feed, trigger, work: export::Work::CatchUp });
                 }
-                Order::Cancel { feed } => self.order(EngineOrder::Cancel(feed)),
+                Order::Cancel { feed } => self.engine.cancel(&feed),
             }
         }
     }
 
     fn tell_schedules(&mut self) {
-        let Some(brain) = &self.brain else { return };
-        let feeds = brain.catalog().active_feeds().filter(|feed| feed.schedule.is_some());
-        let next = feeds.filter_map(|feed| Some((feed.name.clone(), brain.next_run(&feed.name)?))).collect();
+        let Some(watch_state) = &self.watch_state else { return };
+        let feeds = watch_state.catalog().active_feeds().filter(|feed| feed.schedule.is_some());
+        let next =
+            feeds.filter_map(|feed| Some((feed.name.clone(), watch_state.next_run(&feed.name)?))).collect();
         if next != self.schedules {
             self.schedules.clone_from(&next);
             self.tell(Message::Schedules(next));
@@ -370,9 +364,9 @@ impl Runtime {
     fn on_time(&mut self) {
         let instant = Instant::now();
         self.tell(Message::Tick { now: Utc::now() });
-        let due = self.brain.as_ref().is_some_and(|brain| brain.wait(now()).is_zero());
-        if let Some(brain) = self.brain.as_mut().filter(|_| due) {
-            let orders = brain.on_time(now());
+        let due = self.watch_state.as_ref().is_some_and(|watch_state| watch_state.wait(now()).is_zero());
+        if let Some(watch_state) = self.watch_state.as_mut().filter(|_| due) {
+            let orders = watch_state.on_time(now());
             let is_work = !orders.is_empty();
             self.on_orders(orders);
             if is_work {
@@ -397,11 +391,6 @@ impl Runtime {
         }
     }
 
-    pub(super) fn order(&self, order: EngineOrder) {
-        // The engine is gone only after it was closed: then there is nothing left to ask for.
-        let _ = self.engine.send(order);
-    }
-
     /// When something is due although nothing comes in.
     fn wake(&self) -> Instant {
         let instant = Instant::now();
@@ -413,8 +402,8 @@ impl Runtime {
         if let Some(deadline) = self.app.next_deadline(wall) {
             wake = wake.min(instant + (deadline - wall).to_std().unwrap_or_default());
         }
-        if let Some(brain) = &self.brain {
-            wake = wake.min(instant + brain.wait(now()));
+        if let Some(watch_state) = &self.watch_state {
+            wake = wake.min(instant + watch_state.wait(now()));
         }
         if self.is_dirty() {
             wake = wake.min(self.frames.next());
@@ -430,8 +419,9 @@ impl Runtime {
         }
         self.exit = exit;
         self.end = Some(Instant::now() + LAST_WAIT);
-        self.order(EngineOrder::CancelAll);
-        self.order(EngineOrder::Close);
+        self.engine.cancel_all();
+        self.checks.values().for_each(Cancel::cancel);
+        self.engine.close();
         let text = "ending: exports stop at their next safe point; asked again, it ends at once".to_owned();
         self.tell(Message::Done { text, undo: Vec::new() });
     }
@@ -462,23 +452,6 @@ impl Runtime {
     pub(super) fn load_catalog(&mut self) {
         self.restart(Job::Catalog);
     }
-}
-
-/// Hands orders to the engine, one after the other.
-fn forward(engine: Engine) -> mpsc::UnboundedSender<EngineOrder> {
-    let (orders, mut inbox) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(order) = inbox.recv().await {
-            match order {
-                EngineOrder::Submit(request) => engine.submit(*request).await,
-                EngineOrder::Again(feed, day) => engine.again(&feed, day).await,
-                EngineOrder::Cancel(feed) => engine.cancel(&feed).await,
-                EngineOrder::CancelAll => engine.cancel_all().await,
-                EngineOrder::Close => engine.close().await,
-            }
-        }
-    });
-    orders
 }
 
 /// Panics when a test asks a debug build for it.

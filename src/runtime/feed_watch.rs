@@ -9,11 +9,11 @@ use crate::app::Message;
 use crate::config::WatchConfig;
 use crate::feed::{Catalog, Feed, FeedPaths};
 use crate::lake::{Lake, read_metadata};
-use crate::watch::{Brain, Now, Step};
+use crate::watch::{Now, Step, WatchState};
 
 /// The watch, and what it wants first.
 pub(super) struct Started {
-    pub(super) brain: Brain,
+    pub(super) watch_state: WatchState,
     pub(super) step: Step,
 }
 
@@ -39,6 +39,6 @@ pub(super) fn start(paths: &FeedPaths, config: &WatchConfig, lake: &Lake, teller
         let metadata = lake.dataset_dir(feed).and_then(|dir| read_metadata(&dir));
         metadata.ok().flatten().is_some_and(|metadata| !metadata.partitions.is_empty())
     };
-    let (brain, step) = Brain::start(paths, config, catalog, has_data, now());
-    teller.say(Reply::Watching(Box::new(Started { brain, step })));
+    let (watch_state, step) = WatchState::start(paths, config, catalog, has_data, now());
+    teller.say(Reply::Watching(Box::new(Started { watch_state, step })));
 }

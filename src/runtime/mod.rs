@@ -15,23 +15,23 @@
 //! | frames | when to draw |
 //! | effects | what the model wants done, started |
 //! | work | pieces of work away from the loop, each once at a time |
-//! | load, deeds, care, editor, server | what those pieces do |
+//! | load, feed_commands, maintenance, editor, server | what those pieces do |
 //! | feed_watch, lake_watch | what changes in the folders of feeds and in the lake |
 //! | journal | the export log, written and followed |
 //! | signals | what the system says |
 //!
 //! The loop never blocks: no file, no socket and no lock is touched in it. When nothing happens it sleeps.
 
-mod care;
-mod deeds;
 mod editor;
 mod effects;
 mod event_loop;
+mod feed_commands;
 mod feed_watch;
 mod frames;
 mod journal;
 mod lake_watch;
 mod load;
+mod maintenance;
 mod server;
 mod signals;
 mod work;

@@ -1,29 +1,29 @@
 //! When a feed is to be exported with nobody asking: its file changed, or its schedule says so.
 //!
 //! ```text
-//! notify ──▶ watcher ── Hint ──▶ ┌───────────────────── Brain (pure) ─────────────────────┐ ──▶ Order::Look
-//!                                │ settle      is the file at rest?                       │ ──▶ Order::Export
-//! Catalog::load (asked by Look)─▶│ changes     what does the new catalogue mean?          │ ──▶ Order::Cancel
-//!                                │ clockwork   whose schedule is due?                     │
-//! time ─────────────────────────▶└─────────────────────────────────────────────────────────┘ ──▶ Change, to be shown
+//! notify ──▶ watcher ── Hint ──▶ ┌─────────────────── WatchState (pure) ──────────────────┐ ──▶ Order::Look
+//!                                │ debounce     is the file at rest?                      │ ──▶ Order::Export
+//! Catalog::load (asked by Look)─▶│ changes      what does the new catalogue mean?         │ ──▶ Order::Cancel
+//!                                │ cron_timers  whose schedule is due?                    │
+//! time ─────────────────────────▶└────────────────────────────────────────────────────────┘ ──▶ Change, to be shown
 //! ```
 //!
 //! | file | its part |
 //! |---|---|
 //! | [`watcher`] | the only user of notify: events of the two folders become hints |
-//! | [`settle`] | hints in, paths at rest out |
+//! | [`debounce`] | hints in, paths at rest out |
 //! | [`changes`] | from one catalogue to the next: what changed, and what is to be done about it |
-//! | [`clockwork`] | which schedule is due |
-//! | [`brain`] | the three together, for a driver that has a loop |
+//! | [`cron_timers`] | which schedule is due |
+//! | [`state`] | the three together, for a driver that has a loop |
 //!
 //! A hint says only that it is worth looking; what is in the folder says the [`Catalog`](crate::feed::Catalog), and it is
 //! read at an interval even when no hint came. Nothing here knows the server, the lake or the screen: a driver carries
 //! out the orders.
 
-pub mod brain;
 pub mod changes;
-pub mod clockwork;
-pub mod settle;
+pub mod cron_timers;
+pub mod debounce;
+pub mod state;
 #[cfg(test)]
 mod testing;
 pub mod watcher;
@@ -35,8 +35,8 @@ use chrono::{DateTime, Utc};
 
 use crate::feed::Feed;
 
-pub use brain::{Brain, Ended, Step};
 pub use changes::Change;
+pub use state::{Ended, Step, WatchState};
 pub use watcher::Watcher;
 
 /// Both clocks at one instant: schedules go by the wall, everything else by the one that is never set.
@@ -69,7 +69,7 @@ pub enum Hint {
 /// What a driver is to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
-    /// Load the catalogue away from the loop and give it to [`Brain::on_catalog`].
+    /// Load the catalogue away from the loop and give it to [`WatchState::on_catalog`].
     Look,
     /// Submit this feed to the engine.
     Export {

@@ -52,7 +52,7 @@ impl Watcher {
             folders: Folders::of(paths),
             hints,
             inbox,
-            poll_every: (config.settle / 2).clamp(Duration::from_millis(50), Duration::from_secs(2)),
+            poll_every: (config.debounce / 2).clamp(Duration::from_millis(50), Duration::from_secs(2)),
             warning: None,
             eyes: Eyes::Polling(BTreeMap::new()),
         };

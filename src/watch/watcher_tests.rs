@@ -76,7 +76,7 @@ async fn what_happens_becomes_hints() {
         let paths = paths(dir.path());
         std::fs::create_dir_all(&paths.active).unwrap();
         let (sender, mut hints) = mpsc::channel(64);
-        let config = WatchConfig { poll, settle: Duration::from_millis(50), ..WatchConfig::default() };
+        let config = WatchConfig { poll, debounce: Duration::from_millis(50), ..WatchConfig::default() };
         let watcher = Watcher::start(&paths, &config, sender).unwrap();
         let (file, elsewhere) = (paths.active.join("a.json"), dir.path().join("elsewhere.json"));
         let hint = Hint::File(file.clone());
@@ -151,7 +151,7 @@ async fn a_system_out_of_watches_is_told_and_the_folders_are_polled() {
     let paths = paths(dir.path());
     std::fs::create_dir_all(&paths.active).unwrap();
     let (sender, mut hints) = mpsc::channel(64);
-    let config = WatchConfig { settle: Duration::from_millis(50), ..WatchConfig::default() };
+    let config = WatchConfig { debounce: Duration::from_millis(50), ..WatchConfig::default() };
     let watcher = Watcher::start(&paths, &config, sender).unwrap();
     let error = notify::Error::new(ErrorKind::MaxFilesWatch);
     watcher.stop.send(Message::Event(Err(error))).unwrap();
@@ -168,7 +168,7 @@ async fn a_system_out_of_watches_is_told_and_the_folders_are_polled() {
 fn the_thread_ends_when_nobody_listens() {
     let dir = tempfile::tempdir().unwrap();
     let (sender, hints) = mpsc::channel(1);
-    let config = WatchConfig { poll: true, settle: Duration::from_millis(10), ..WatchConfig::default() };
+    let config = WatchConfig { poll: true, debounce: Duration::from_millis(10), ..WatchConfig::default() };
     let watcher = Watcher::start(&paths(dir.path()), &config, sender.clone()).unwrap();
     drop(hints);
     std::fs::create_dir_all(dir.path().join("feeds/active")).unwrap();

@@ -41,7 +41,9 @@ fn a_damaged_day_is_found_put_aside_and_exported_again() {
     assert!(victim.exists(), "without --repair nothing is changed");
     assert_eq!(project.run(&["check", "totals"]).code, 0, "the other feed is sound");
 
-    let mended = project.ok(&["check", "raw", "--repair"]);
+    // Mended, and rows are lost of which nobody has taken note.
+    let mended = project.run(&["check", "raw", "--repair"]);
+    assert_eq!(mended.code, 6, "{}", mended.out);
     assert!(mended.out.contains("repaired: unreadable"), "{}", mended.out);
     assert!(mended.out.contains(&format!("{lost} rows were lost to damage")), "{}", mended.out);
     assert_eq!(row_count(&dir), 3_000 - lost);
@@ -205,6 +207,40 @@ fn a_lake_that_cannot_be_written_is_looked_at_all_the_same() {
     let ran = project.run(&["check", "raw"]);
     assert!(ran.err.contains("without its lock"), "{}{}", ran.out, ran.err);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_check_ends_at_a_safe_point_when_a_signal_asks_for_it() {
+    use std::io::{BufRead, BufReader, Read};
+    let server = Server::with_rows(200);
+    let project = Project::on(&server.url());
+    project.feed("small", "stream", "transaction_flattened", "").feed(
+        "big",
+        "stream",
+        "transaction_stream",
+        "",
+    );
+    project.ok(&["export", "--all"]);
+    // So many files that the check does not end by itself.
+    let victim = data_files(&project.stream("transaction_stream")).remove(0);
+    for n in 0..20_000 {
+        fs::hard_link(&victim, victim.with_file_name(format!("data_copy_{n}.parquet"))).unwrap();
+    }
+    for args in [&["check", "--deep"][..], &["check", "--repair", "--deep"]] {
+        for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+            let mut child = project.command(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+            let mut out = BufReader::new(child.stdout.take().unwrap());
+            let mut text = String::new();
+            // The first dataset is done, the second begins.
+            out.read_line(&mut text).unwrap();
+            let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+            rustix::process::kill_process(pid, signal).unwrap();
+            out.read_to_string(&mut text).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{args:?}: {text}");
+            assert!(text.contains("stopped on request, 1 of 2 datasets"), "{args:?}: {text}");
+        }
+    }
+    assert!(victim.exists(), "a repair that was stopped before it began has moved nothing");
 }
 
 /// Runs the program as somebody who is not allowed everything: as `nobody` where the tests run as root.

@@ -697,6 +697,21 @@ pub const CASES: &[Case] = &[
         fs::copy(b.file(0), b.file(1)).unwrap();
         (b.feed.clone(), Data::Table(3))
     }),
+    case!("the lake is complete through an instant to come", FutureWatermark, |b| {
+        b.metadata(|m| m["complete_through"] = json!("2199-01-01T00:00:00Z"));
+        b.same()
+    }),
+    case!("an export was made by a clock years ahead", FutureExport, |b| {
+        b.metadata(|m| m["last_export"] = json!("2199-01-01T00:00:00Z"));
+        b.same()
+    }),
+    case!("a day was sealed before it was over", GroundlessSeal, |b| {
+        let mark = b.dir.join("year=2025/month=01/day=01/_SUCCESS");
+        fs::write(&mark, "").unwrap();
+        mode(&mark, 0o640);
+        b.metadata(|m| m["partitions"][0]["sealed_at"] = json!("2025-01-01T00:00:00Z"));
+        b.same()
+    }),
     case!("a quarantine file is removed", QuarantineCount, |b| {
         fs::remove_dir_all(books(&b.dir).join("quarantine")).unwrap();
         b.same()

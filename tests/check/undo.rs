@@ -25,7 +25,7 @@ fn again(built: &Built, id: &str, rows: &[Row]) -> String {
 }
 
 fn undo(built: &Built) -> lakehand::Result<Undone> {
-    open(&built.root, &built.feed).undo(FIRST, None, at(T0 + 51 * DAY))
+    open(&built.root, &built.feed).undo_day(FIRST, None, at(T0 + 51 * DAY))
 }
 
 fn sound(built: &Built, when: &str) {
@@ -139,7 +139,7 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     };
     refused(Kind::Usage, "nothing of year=2025/month=01/day=01 was replaced");
     let swap = again(&built, "again", &all(&built));
-    let other = open(root.path(), &built.feed).undo(FIRST, Some("000099-none"), at(T0)).unwrap_err();
+    let other = open(root.path(), &built.feed).undo_day(FIRST, Some("000099-none"), at(T0)).unwrap_err();
     assert!(other.to_string().contains(&format!("there is {swap}")), "{other}");
 
     // Somebody holds the dataset.
@@ -164,7 +164,7 @@ fn what_cannot_be_undone_is_refused_and_nothing_changes() {
     refused(Kind::Damaged, "cannot be read");
     // A copy of it stands in its place.
     fs::write(&file, &whole).unwrap();
-    let place = built.dir.join(file.strip_prefix(&set).unwrap());
+    let place = built.dir.join(file.strip_prefix(&set).unwrap()).with_extension("");
     fs::write(&place, b"x").unwrap();
     refused(Kind::Damaged, "is in its place already");
     fs::remove_file(place).unwrap();
@@ -221,7 +221,7 @@ fn an_undo_that_is_stopped_anywhere_is_before_or_after() {
         let stop = StopAt::operation(step);
         let lake = Lake::with_faults(&built.root, stop.clone());
         let undone = Dataset::open(&lake, &built.feed, limits(), owner())
-            .and_then(|mut dataset| dataset.undo(FIRST, None, at(T0 + 51 * DAY)));
+            .and_then(|mut dataset| dataset.undo_day(FIRST, None, at(T0 + 51 * DAY)));
         drop(open(&built.root, &built.feed));
         let files = first_day(&built).len();
         assert_eq!(rows(&built.dir), expected(&all(&built)), "step {step}");
@@ -267,7 +267,7 @@ fn a_set_is_forgotten_whole_or_not_at_all() {
         assert_eq!(rows(&dir), expected(&all(&first)), "step {step}");
         if !stop.fired() {
             assert_eq!(gone.unwrap(), sets);
-            let error = open(root.path(), &first.feed).undo(FIRST, None, at(T0)).unwrap_err();
+            let error = open(root.path(), &first.feed).undo_day(FIRST, None, at(T0)).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage);
             return;
         }

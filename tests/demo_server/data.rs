@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lakehand::demo::{DemoOptions, DemoServer, Truth};
+use lakehand::demo::{DemoOptions, DemoServer, ExpectedRows};
 use serde_json::Value;
 
 use crate::support::{End, legacy, query, rows, server};
@@ -22,30 +22,30 @@ fn sum(text: &str, at: usize) -> i128 {
         .sum()
 }
 
-fn key_totals(truth: &Truth, table: &str) -> BTreeMap<Vec<String>, u64> {
-    truth.datasets[table].by_key.iter().map(|(key, totals)| (key.clone(), totals.count)).collect()
+fn key_totals(expected: &ExpectedRows, table: &str) -> BTreeMap<Vec<String>, u64> {
+    expected.datasets[table].by_key.iter().map(|(key, totals)| (key.clone(), totals.count)).collect()
 }
 
 #[tokio::test]
 async fn totals_agree_across_the_datasets() {
     let server = server(3_000).await;
     server.append(7);
-    let truth = server.truth();
-    assert_eq!(truth.transactions, 3_007);
-    for (name, totals) in &truth.datasets {
+    let expected = server.expected_rows();
+    assert_eq!(expected.transactions, 3_007);
+    for (name, totals) in &expected.datasets {
         let table = totals.end_offsets.is_empty();
         let answer = query(&server, &format!("SELECT * FROM {name};")).await;
         assert_eq!((answer.status, answer.end), (200, End::Clean), "{name}");
         assert_eq!(answer.rows().len() as u64, totals.rows, "{name}");
         assert!(table || totals.end_offsets.iter().sum::<u64>() == totals.rows, "{name}");
     }
-    let all = &truth.datasets["TRANSACTION_STREAM"];
+    let all = &expected.datasets["TRANSACTION_STREAM"];
     let text = query(&server, "SELECT amount FROM transaction_stream;").await.text();
     assert_eq!(Some(sum(&text, 0)), all.amount);
     let text = query(&server, "SELECT amount, amount_eur FROM transaction_stream_anonymized;").await.text();
-    assert_eq!(Some(sum(&text, 1)), truth.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur);
+    assert_eq!(Some(sum(&text, 1)), expected.datasets["TRANSACTION_STREAM_ANONYMIZED"].amount_eur);
     let text = query(&server, "SELECT amount FROM transaction_stream_blacklisted;").await.text();
-    assert_eq!(Some(sum(&text, 0)), truth.datasets["TRANSACTION_STREAM_BLACKLISTED"].amount);
+    assert_eq!(Some(sum(&text, 0)), expected.datasets["TRANSACTION_STREAM_BLACKLISTED"].amount);
     for (table, column) in [
         ("USER_TRANSACTION_SUMMARY", "total_amount"),
         ("PAYMENT_METHOD_TOTALS", "total_amount"),
@@ -53,21 +53,22 @@ async fn totals_agree_across_the_datasets() {
         ("USER_TRANSACTION_SUMMARY_EUR", "total_eur"),
     ] {
         let answer = legacy(&server, &format!("SELECT {column}, tx_count FROM {table};")).await;
-        let totals = &truth.datasets[table];
+        let totals = &expected.datasets[table];
         assert_eq!(Some(sum(&answer.text(), 0)), totals.amount.or(totals.amount_eur), "{table}");
         let counted: u64 = answer.rows().iter().map(|row| row[1].as_u64().unwrap()).sum();
         assert_eq!(counted, 3_007, "{table}");
     }
-    let purchases: u64 = key_totals(&truth, "PRODUCT_PURCHASE_COUNTS").values().sum();
-    assert_eq!(purchases, truth.datasets["TRANSACTION_ITEMS"].rows);
-    let amounts = [&truth.datasets["USER_TRANSACTION_SUMMARY"], &truth.datasets["PAYMENT_METHOD_TOTALS"]];
+    let purchases: u64 = key_totals(&expected, "PRODUCT_PURCHASE_COUNTS").values().sum();
+    assert_eq!(purchases, expected.datasets["TRANSACTION_ITEMS"].rows);
+    let amounts =
+        [&expected.datasets["USER_TRANSACTION_SUMMARY"], &expected.datasets["PAYMENT_METHOD_TOTALS"]];
     assert!(amounts.iter().all(|totals| totals.amount == all.amount));
 }
 
 #[tokio::test]
 async fn tables_are_what_a_count_of_the_stream_gives() {
     let server = server(2_000).await;
-    let truth = server.truth();
+    let expected = server.expected_rows();
     let mut users = BTreeMap::new();
     let mut products = BTreeMap::new();
     for row in query(&server, "SELECT user_id, payment_method, items FROM transaction_stream;").await.rows() {
@@ -77,8 +78,8 @@ async fn tables_are_what_a_count_of_the_stream_gives() {
             *products.entry(vec![text(&item["PRODUCT_ID"])]).or_insert(0) += 1;
         }
     }
-    assert_eq!(users, key_totals(&truth, "USER_TRANSACTION_SUMMARY"));
-    assert_eq!(products, key_totals(&truth, "PRODUCT_PURCHASE_COUNTS"));
+    assert_eq!(users, key_totals(&expected, "USER_TRANSACTION_SUMMARY"));
+    assert_eq!(products, key_totals(&expected, "PRODUCT_PURCHASE_COUNTS"));
     let sql = "SELECT user_id, payment_method, tx_count FROM user_transaction_summary;";
     for row in query(&server, sql).await.rows() {
         let key = vec![row[0].as_str().unwrap().to_owned(), row[1].as_str().unwrap().to_owned()];
@@ -148,9 +149,9 @@ async fn the_anonymized_stream_is_the_flattened_one_masked() {
 #[tokio::test]
 async fn offsets_are_contiguous_in_every_partition_and_their_ends_are_true() {
     let server = server(1_000).await;
-    let truth = server.truth();
+    let expected = server.expected_rows();
     for stream in ["transaction_stream", "transaction_stream_blacklisted", "transaction_items"] {
-        let totals = &truth.datasets[&stream.to_uppercase()];
+        let totals = &expected.datasets[&stream.to_uppercase()];
         let sql = format!(
             "SELECT ROWPARTITION, ROWOFFSET, ROWTIME, transaction_id FROM {stream} EMIT CHANGES LIMIT {};",
             totals.rows

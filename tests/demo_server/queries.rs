@@ -142,8 +142,8 @@ async fn terminate_ends_a_push_and_the_legacy_framing_ends_in_its_own_way() {
 #[tokio::test]
 async fn helpers_and_mirrors_can_be_made_and_dropped() {
     let server = server(100).await;
-    let truth = server.truth();
-    let blacklisted = &truth.datasets["TRANSACTION_STREAM_BLACKLISTED"].end_offsets;
+    let expected = server.expected_rows();
+    let blacklisted = &expected.datasets["TRANSACTION_STREAM_BLACKLISTED"].end_offsets;
     let helper = "TRANSACTION_STREAM_BLACKLISTED_LAKEHAND_END";
     assert_eq!(&ends(&server, helper, "transaction_stream_blacklisted").await, blacklisted);
     assert_eq!(query(&server, &format!("SELECT * FROM {helper};")).await.rows().len(), 0);
@@ -155,7 +155,7 @@ async fn helpers_and_mirrors_can_be_made_and_dropped() {
     let sql = "SELECT P, O, `ITEM` FROM `X_export` WHERE (P=1 AND O>=10) OR (P=2 AND O<3);";
     let answer = query(&server, sql).await;
     assert!(answer.text().ends_with("{\"finalMessage\":\"Query Completed\"}]"));
-    let expected = truth.datasets["TRANSACTION_ITEMS"].end_offsets[1] - 10 + 3;
+    let expected = expected.datasets["TRANSACTION_ITEMS"].end_offsets[1] - 10 + 3;
     assert_eq!(answer.rows().len() as u64, expected);
 
     assert_eq!(ksql(&server, "DROP STREAM transaction_items;").await.0, 400, "others read it");
@@ -174,7 +174,7 @@ async fn conditions_select_what_they_say() {
         assert_eq!(answer.status, 200, "{condition}: {}", answer.text());
         answer.rows().len()
     };
-    let blacklisted = server.truth().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
+    let blacklisted = server.expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
     assert_eq!(count("customer_city IN ('Atlantis', 'Gotham')").await as u64, blacklisted);
     let card = count("payment_method = 'card'").await;
     assert_eq!(count("NOT payment_method = 'card'").await, 600 - card);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lakehand::feed::parse::FIELDS;
 use lakehand::feed::{
-    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadWay, Schedule,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadMode, Schedule,
     StorageMode, TimeAs, Types, Visibility, parse_feed,
 };
 use proptest::prelude::*;
@@ -54,7 +54,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         keep_versions: 1,
         shrink_limit: None,
         visibility: Visibility::Restricted,
-        read: ReadWay::Auto,
+        read: ReadMode::Auto,
         mode: ExportMode::Batch,
         schedule: None,
         rename: BTreeMap::new(),
@@ -90,7 +90,7 @@ fn every_field_is_read() {
     assert_eq!(feed.compression, Compression::Zstd(Some(22)));
     assert_eq!(
         (feed.visibility, feed.read, feed.mode),
-        (Visibility::Shared, ReadWay::Mirror, ExportMode::Follow)
+        (Visibility::Shared, ReadMode::Mirror, ExportMode::Follow)
     );
     assert_eq!(feed.schedule, Some(Schedule::Every(Duration::from_secs(7200))));
     assert_eq!(feed.rename.get("YEAR").map(String::as_str), Some("CAL_YEAR"));

@@ -1,7 +1,7 @@
 //! Journeys: keys in, what the operator sees out; and the model under random keys and messages.
 
-mod care;
 mod feeds;
+mod maintenance;
 mod overlays;
 mod random;
 mod size;

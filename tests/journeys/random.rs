@@ -8,7 +8,7 @@ use lakehand::log::{Level, Month, MonthLog, Record};
 use lakehand::{Error, Kind};
 use proptest::prelude::*;
 
-use crate::support::{Desk, broken, catalog, entry, finished, metadata, queued, start, started, stream};
+use crate::support::{Journey, broken, catalog, entry, finished, metadata, queued, start, started, stream};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -99,8 +99,8 @@ fn message(step: &Step, clock: &mut i64) -> Option<Message> {
                     usage: None,
                 },
                 5 => Message::Dataset { feed, metadata: Ok(None), usage: None },
-                6 => super::care::any_days(feed),
-                _ => super::care::any_check(feed),
+                6 => super::maintenance::any_days(feed),
+                _ => super::maintenance::any_check(feed),
             }
         }
         Step::Tick(millis) => {
@@ -132,21 +132,21 @@ fn message(step: &Step, clock: &mut i64) -> Option<Message> {
 proptest! {
     #[test]
     fn nothing_panics_and_cursors_stay_in_their_lists(steps in prop::collection::vec(steps(), 0..120)) {
-        let mut desk = Desk::new(NAMES.map(stream).to_vec());
+        let mut journey = Journey::new(NAMES.map(stream).to_vec());
         let mut clock = 0;
         for step in &steps {
             match (message(step, &mut clock), step) {
-                (Some(message), _) => { desk.tell(message); }
-                (None, Step::Act(at)) => { desk.app.perform(ACTIONS[*at].action); }
+                (Some(message), _) => { journey.tell(message); }
+                (None, Step::Act(at)) => { journey.app.perform(ACTIONS[*at].action); }
                 (None, _) => {}
             }
             for height in [0, 1, 7] {
                 let tables = [
-                    view::feeds(&desk.app, height),
-                    view::exports(&desk.app, height),
-                    view::datasets(&desk.app, height),
-                    view::partitions(&desk.app, height),
-                    view::files(&desk.app, height),
+                    view::feeds(&journey.app, height),
+                    view::exports(&journey.app, height),
+                    view::datasets(&journey.app, height),
+                    view::partitions(&journey.app, height),
+                    view::files(&journey.app, height),
                 ];
                 for table in tables {
                     let cursors = table.rows.iter().filter(|row| row.cursor).count();
@@ -154,13 +154,13 @@ proptest! {
                     prop_assert!(table.rows.iter().all(|row| row.cells.len() <= table.heads.len()));
                     prop_assert_eq!(table.rows.is_empty(), table.shown == 0);
                 }
-                let logs = view::logs(&desk.app, height);
+                let logs = view::logs(&journey.app, height);
                 prop_assert!(logs.following || logs.shown == 0 || logs.lines.iter().any(|line| line.cursor)
-                    || desk.app.tab != Tab::Logs || logs.lines.len() == height.max(1).min(logs.shown));
-                let _ = (view::calendar(&desk.app, height), view::grid(&desk.app, height, 30));
-                let _ = (view::detail(&desk.app, height), view::frame(&desk.app));
-                let _ = (view::help(&desk.app, height), view::palette(&desk.app, height), view::form(&desk.app, height));
-                let _ = view::sheet(&desk.app, (40, u16::try_from(height).unwrap_or(1)));
+                    || journey.app.tab != Tab::Logs || logs.lines.len() == height.max(1).min(logs.shown));
+                let _ = (view::calendar(&journey.app, height), view::grid(&journey.app, height, 30));
+                let _ = (view::detail(&journey.app, height), view::frame(&journey.app));
+                let _ = (view::help(&journey.app, height), view::palette(&journey.app, height), view::form(&journey.app, height));
+                let _ = view::sheet(&journey.app, (40, u16::try_from(height).unwrap_or(1)));
             }
         }
     }

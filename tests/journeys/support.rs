@@ -123,21 +123,21 @@ pub(crate) fn finished(feed: &str, seconds: u64, outcome: Outcome) -> Message {
 }
 
 /// The model and what it asked for.
-pub(crate) struct Desk {
+pub(crate) struct Journey {
     pub(crate) app: App,
     pub(crate) effects: Vec<Effect>,
 }
 
-impl Desk {
+impl Journey {
     pub(crate) fn new(entries: Vec<Entry>) -> Self {
         Self::with(Setup::new(start()), entries)
     }
 
     pub(crate) fn with(setup: Setup, entries: Vec<Entry>) -> Self {
-        let mut desk = Self { app: App::new(setup), effects: Vec::new() };
-        desk.tell(Message::Catalog(catalog(entries)));
-        desk.effects.clear();
-        desk
+        let mut journey = Self { app: App::new(setup), effects: Vec::new() };
+        journey.tell(Message::Catalog(catalog(entries)));
+        journey.effects.clear();
+        journey
     }
 
     pub(crate) fn tell(&mut self, message: Message) -> &mut Self {

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use chrono::{DateTime, Utc};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadWay, StorageMode, Types, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
 };
 use lakehand::lake::{Commit, Dataset, Faults, Lake, Limits, Op, Owner, RunInfo, TableSchema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -43,7 +43,7 @@ pub fn stream_feed() -> Feed {
         keep_versions: 1,
         shrink_limit: None,
         visibility: Visibility::Restricted,
-        read: ReadWay::Auto,
+        read: ReadMode::Auto,
         mode: ExportMode::Batch,
         schedule: None,
         rename: BTreeMap::new(),
@@ -249,6 +249,7 @@ pub fn books(dataset_dir: &Path) -> PathBuf {
 /// A copy of a folder with all in it.
 pub fn copy_tree(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
+    std::fs::set_permissions(to, std::fs::metadata(from).unwrap().permissions()).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target: PathBuf = to.join(entry.file_name());

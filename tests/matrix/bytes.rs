@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lakehand::demo::{DemoOptions, DemoServer, Fault};
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, event::What};
+use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work, event::What};
 use lakehand::feed::{Feed, parse_feed};
-use lakehand::ksql::client::{Chunk, Client, ClientOptions, Query, Way};
+use lakehand::ksql::client::{Chunk, Client, ClientOptions, Query, QueryKind};
 use lakehand::ksql::response::{Frames, Framing};
 use lakehand::lake::{Lake, Limits, read_metadata};
 
@@ -33,9 +33,9 @@ pub(crate) fn all() -> Vec<Cuts> {
     let table = r#"{"feed_name": "f", "feed_type": "table", "ksqldb_source": "payment_method_totals",
         "exclude_columns": ["CURRENCIES", "TOTAL_AMOUNT"]}"#;
     let mut cuts = vec![
-        into_the_lake("stream, `/query-stream`, into the lake", stream, Way::StreamPush),
-        into_the_lake("table, legacy `/query`, into the lake", table, Way::TablePullLegacy),
-        into_the_lake("table, `/query-stream`, into the lake", table, Way::TablePull),
+        into_the_lake("stream, `/query-stream`, into the lake", stream, QueryKind::StreamPush),
+        into_the_lake("table, legacy `/query`, into the lake", table, QueryKind::TablePullLegacy),
+        into_the_lake("table, `/query-stream`, into the lake", table, QueryKind::TablePull),
     ];
     for (framing, recording) in [
         (Framing::Stream, "push-closed-v1"),
@@ -73,8 +73,8 @@ fn setup(url: &str, lake: Lake) -> Setup {
 /// One export; gives whether it said that it was done.
 async fn export(url: &str, lake: &Lake, feed: &Feed) -> bool {
     let (engine, mut events) = Engine::start(setup(url, lake.clone()));
-    engine.submit(Request { feed: feed.clone(), trigger: Trigger::Asked }).await;
-    engine.close().await;
+    engine.submit(Request { feed: feed.clone(), trigger: Trigger::Asked, work: Work::CatchUp });
+    engine.close();
     let mut done = false;
     while let Some(event) = events.recv().await {
         if let What::Finished(finished) = event.what {
@@ -85,30 +85,30 @@ async fn export(url: &str, lake: &Lake, feed: &Feed) -> bool {
 }
 
 /// Length of the answer to the feed's query.
-async fn length(server: &DemoServer, feed: &Feed, way: Way) -> u64 {
+async fn length(server: &DemoServer, feed: &Feed, kind: QueryKind) -> u64 {
     let root = tempfile::tempdir().unwrap();
     assert!(export(&server.url(), &Lake::new(root.path()), feed).await);
     let sql =
         server.log().into_iter().filter_map(|seen| seen.sql).rfind(|sql| sql.starts_with("SELECT")).unwrap();
     let client = Client::new(ClientOptions::new(server.url())).unwrap();
-    let mut answer = client.open(&Query { sql, way }).await.unwrap();
+    let mut answer = client.open(&Query { sql, kind }).await.unwrap();
     while let Chunk::Data(_) = answer.chunk(Duration::from_millis(700)).await.unwrap() {}
     answer.bytes()
 }
 
-fn into_the_lake(name: &str, feed: &str, way: Way) -> Cuts {
+fn into_the_lake(name: &str, feed: &str, kind: QueryKind) -> Cuts {
     let feed = parse_feed(feed, "f").unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let options = || DemoOptions { rows: ROWS, partitions: 1, ..DemoOptions::default() };
     let refuse = |server: &DemoServer| {
-        if way == Way::TablePull {
+        if kind == QueryKind::TablePull {
             server.faults().all_with("POST /query\n", Fault::Status { code: 405, retry_after: None });
         }
     };
     let length = runtime.block_on(async {
         let server = DemoServer::start(options()).await.unwrap();
         refuse(&server);
-        length(&server, &feed, way).await
+        length(&server, &feed, kind).await
     });
     let next = AtomicU64::new(1);
     let found: Mutex<(Totals, Vec<String>)> = Mutex::default();
@@ -123,7 +123,7 @@ fn into_the_lake(name: &str, feed: &str, way: Way) -> Cuts {
                     }
                     server.faults().clear();
                     refuse(&server);
-                    let (totals, complaint) = runtime.block_on(cut_at(&server, &feed, way, at));
+                    let (totals, complaint) = runtime.block_on(cut_at(&server, &feed, kind, at));
                     let mut found = found.lock().unwrap();
                     found.0.add(totals);
                     found
@@ -134,43 +134,44 @@ fn into_the_lake(name: &str, feed: &str, way: Way) -> Cuts {
         }
     });
     let (totals, complaints) = found.into_inner().unwrap();
-    let complete_with = match way {
-        Way::StreamPush => "the last offset that was asked for",
+    let complete_with = match kind {
+        QueryKind::StreamPush => "the last offset that was asked for",
         _ => "its end mark",
     };
     Cuts { name: name.into(), totals, complete_with: complete_with.into(), complaints }
 }
 
-async fn cut_at(server: &DemoServer, feed: &Feed, way: Way, at: u64) -> (Totals, Option<String>) {
+async fn cut_at(server: &DemoServer, feed: &Feed, kind: QueryKind, at: u64) -> (Totals, Option<String>) {
     let mut totals = Totals { tried: 1, ..Totals::default() };
     let root = crate::support::scratch();
     let lake = Lake::new(root.path());
     let dir = lake.dataset_dir(feed).unwrap();
-    let path = if way == Way::TablePullLegacy { "POST /query\n" } else { "POST /query-stream\n" };
+    let path = if kind == QueryKind::TablePullLegacy { "POST /query\n" } else { "POST /query-stream\n" };
     server.faults().next_with(path, Fault::CutAfterBytes(at));
     let done = export(&server.url(), &lake, feed).await;
-    let truth = server.truth().datasets[&feed.source.to_uppercase()].rows;
+    let expected = server.expected_rows().datasets[&feed.source.to_uppercase()].rows;
     let held = || {
-        if way == Way::StreamPush {
+        if kind == QueryKind::StreamPush {
             let seen = positions(&dir);
             (seen.len() as u64, seen.values().sum::<usize>() as u64 - seen.len() as u64)
         } else {
             let rows = row_count(&dir);
-            (rows.min(truth), rows.saturating_sub(truth))
+            (rows.min(expected), rows.saturating_sub(expected))
         }
     };
     let (rows, doubled) = held();
     let caught_up = read_metadata(&dir).unwrap().is_some_and(|m| m.caught_up);
     totals.doubled += doubled;
-    totals.claims += u64::from((done || caught_up) && rows < truth);
-    let partial_table = way != Way::StreamPush && rows > 0 && rows < truth;
+    totals.claims += u64::from((done || caught_up) && rows < expected);
+    let partial_table = kind != QueryKind::StreamPush && rows > 0 && rows < expected;
     let again = export(&server.url(), &lake, feed).await;
     let (last, doubled) = held();
     totals.doubled += doubled;
-    totals.lost += truth - last;
-    let fine = again && last == truth && !partial_table && totals.claims + totals.doubled == 0;
-    let complaint = (!fine)
-        .then(|| format!("done {done}, caught up {caught_up}, {rows} of {truth} rows; then {last}, {again}"));
+    totals.lost += expected - last;
+    let fine = again && last == expected && !partial_table && totals.claims + totals.doubled == 0;
+    let complaint = (!fine).then(|| {
+        format!("done {done}, caught up {caught_up}, {rows} of {expected} rows; then {last}, {again}")
+    });
     (totals, complaint)
 }
 

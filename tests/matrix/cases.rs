@@ -25,7 +25,7 @@ pub(crate) enum Lasts {
 }
 
 /// What the server does.
-pub(crate) enum Deed {
+pub(crate) enum Trouble {
     /// These faults meet the query.
     Faults(Vec<Fault>),
     /// This is done to the server once the query has begun; the query is slow.
@@ -37,7 +37,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) read: Read,
     pub(crate) lasts: Lasts,
-    pub(crate) deed: Deed,
+    pub(crate) trouble: Trouble,
     /// Settings beside the usual ones.
     pub(crate) set: &'static [&'static str],
     pub(crate) exit: i32,
@@ -59,7 +59,7 @@ const AT: u64 = 700;
 const HUGE: usize = 100 << 20;
 
 fn case(name: &'static str, read: Read, lasts: Lasts, fault: Fault, exit: i32, told: &'static str) -> Case {
-    Case { name, read, lasts, deed: Deed::Faults(vec![fault]), set: &[], exit, told, quarantined: 0 }
+    Case { name, read, lasts, trouble: Trouble::Faults(vec![fault]), set: &[], exit, told, quarantined: 0 }
 }
 
 fn status(code: u16, retry_after: Option<u64>) -> Fault {
@@ -194,8 +194,8 @@ pub(crate) fn all() -> Vec<Case> {
         "longer than",
     );
     cases.push(Case { set: &["export.max_row_mb=8", "server.inactivity_timeout=1m"], ..huge });
-    let during = |name, deed, exit, told| Case {
-        deed: Deed::During(deed),
+    let during = |name, trouble, exit, told| Case {
+        trouble: Trouble::During(trouble),
         ..case(name, Read::Stream, Lasts::Once, Fault::Trickle, exit, told)
     };
     cases.push(during("restart in mid-run", DemoServer::restart_now, 0, "cut"));

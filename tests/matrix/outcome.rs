@@ -3,7 +3,7 @@
 use lakehand::demo::{DemoOptions, Fault};
 use serde_json::Value;
 
-use crate::cases::{Case, Deed, Lasts, ROWS, Read};
+use crate::cases::{Case, Lasts, ROWS, Read, Trouble};
 use crate::support::{Project, Ran, Server, metadata, positions, row_count, wait_until};
 
 /// What must stay zero, and how often it was tried.
@@ -61,8 +61,8 @@ pub(crate) fn of(case: &Case) -> Outcome {
         }
     };
     refuse_legacy();
-    let ran = match &case.deed {
-        Deed::Faults(faults) => {
+    let ran = match &case.trouble {
+        Trouble::Faults(faults) => {
             for fault in faults {
                 match case.lasts {
                     Lasts::Once => server.faults().next_with(pattern, fault.clone()),
@@ -71,18 +71,18 @@ pub(crate) fn of(case: &Case) -> Outcome {
             }
             run(&project, name)
         }
-        Deed::During(deed) => {
+        Trouble::During(trouble) => {
             server.faults().next_with(pattern, Fault::Slow(std::time::Duration::from_millis(2)));
             let child = project.spawn(&["export", "--feed", name, "--json"]);
             wait_until("the query has begun", || server.get().running() > 0);
             // Some rows are on their way.
             std::thread::sleep(std::time::Duration::from_millis(300));
-            deed(server.get());
+            trouble(server.get());
             Ran::of(child.wait_with_output().unwrap())
         }
     };
     let dataset = if kind == "stream" { project.stream(name) } else { project.table(name) };
-    let truth = server.get().truth().datasets[&name.to_uppercase()].rows;
+    let expected = server.get().expected_rows().datasets[&name.to_uppercase()].rows;
     let mut outcome = Outcome {
         totals: Totals { tried: 1, ..Totals::default() },
         held: String::new(),
@@ -97,7 +97,7 @@ pub(crate) fn of(case: &Case) -> Outcome {
     if !told.contains(case.told) || (case.told.is_empty() && !told.is_empty()) {
         complain(format!("told {told:?} and not {:?}", case.told));
     }
-    let look = Look::at(case.read, &dataset, truth);
+    let look = Look::at(case.read, &dataset, expected);
     let claims = claims(&ran, &dataset, case.read, &server);
     outcome.totals.doubled += look.doubled;
     if claims && look.missing > look.quarantined {
@@ -117,7 +117,7 @@ pub(crate) fn of(case: &Case) -> Outcome {
     server.faults().clear();
     refuse_legacy();
     let again = run(&project, name);
-    let last = Look::at(case.read, &dataset, truth);
+    let last = Look::at(case.read, &dataset, expected);
     outcome.totals.doubled += last.doubled;
     outcome.totals.lost += last.missing - last.quarantined.min(last.missing);
     if again.code != 0 || last.missing > last.quarantined || last.doubled > 0 {
@@ -176,7 +176,7 @@ struct Look {
 }
 
 impl Look {
-    fn at(read: Read, dataset: &std::path::Path, truth: u64) -> Self {
+    fn at(read: Read, dataset: &std::path::Path, expected: u64) -> Self {
         let there = dataset.join("_metadata.json").exists();
         let meta = if there { metadata(dataset) } else { Value::Null };
         let quarantined = meta["quarantined_records"].as_u64().unwrap_or(0);
@@ -185,13 +185,13 @@ impl Look {
             let seen = positions(dataset);
             let rows: usize = seen.values().sum();
             let (held, rows) = (seen.len() as u64, rows as u64);
-            return Self { missing: truth - held, doubled: rows - held, quarantined, rows };
+            return Self { missing: expected - held, doubled: rows - held, quarantined, rows };
         }
         let current = dataset.join(format!("version=v{}", version.unwrap_or(0)));
         let rows = row_count(&current);
         // Another snapshot than the newest lacks everything that is new.
-        let missing = truth.saturating_sub(rows) + u64::from(counted(&current) != 1_500);
-        Self { missing, doubled: rows.saturating_sub(truth), quarantined, rows }
+        let missing = expected.saturating_sub(rows) + u64::from(counted(&current) != 1_500);
+        Self { missing, doubled: rows.saturating_sub(expected), quarantined, rows }
     }
 
     fn words(&self, read: Read, claims: bool) -> String {

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lakehand::Kind;
-use lakehand::ksql::client::{Auth, Chunk, Client, ClientOptions, Query, Way};
+use lakehand::ksql::client::{Auth, Chunk, Client, ClientOptions, Query, QueryKind};
 use lakehand::ksql::describe::CommandState;
 
 use crate::harness::outcome::client;
 use crate::harness::server::{Reply, Server};
 
 fn push() -> Query {
-    Query { sql: "SELECT 1 FROM `S` EMIT CHANGES;".into(), way: Way::StreamPush }
+    Query { sql: "SELECT 1 FROM `S` EMIT CHANGES;".into(), kind: QueryKind::StreamPush }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lakehand::ksql::client::{Client, EndOffsets, Query, Way};
+use lakehand::ksql::client::{Client, EndOffsets, Query, QueryKind};
 use lakehand::ksql::describe::{self, QueryProgress};
 use lakehand::ksql::response::{Element, Mark};
 use lakehand::ksql::schema::Column;
@@ -396,8 +396,10 @@ async fn credentials_and_rights_are_told_apart_from_other_refusals() {
 async fn the_ways_of_asking_are_those_that_were_proved() {
     let server = Server::start(|_| Reply::silence_after_head()).await;
     let client = client(&server.url);
-    for way in [Way::StreamPush, Way::StreamPull, Way::TablePull, Way::TablePullLegacy] {
-        let _answer = client.open(&Query { sql: "SELECT 1;".into(), way }).await.unwrap();
+    for kind in
+        [QueryKind::StreamPush, QueryKind::StreamPull, QueryKind::TablePull, QueryKind::TablePullLegacy]
+    {
+        let _answer = client.open(&Query { sql: "SELECT 1;".into(), kind }).await.unwrap();
     }
     let requests = server.requests();
     let first = |i: usize| requests[i].head.lines().next().unwrap().to_owned();

@@ -1,4 +1,4 @@
-//! A question before something dangerous: it names what it is about, carries its deed, and its default is No.
+//! A question before something dangerous: it names what it is about, carries its effects, and its default is No.
 
 use crate::app::effect::Effect;
 use crate::app::key::{Key, KeyCode};
@@ -15,7 +15,7 @@ pub struct Confirm {
     /// Yes is in front.
     pub yes: bool,
     /// What is done on Yes.
-    pub deed: Vec<Effect>,
+    pub effects: Vec<Effect>,
 }
 
 impl Confirm {

@@ -21,7 +21,7 @@ pub struct MenuItem {
     /// Its value, escaped; empty when there is none, and then it cannot be chosen.
     pub preview: String,
     /// What is done.
-    pub deed: Option<Effect>,
+    pub effect: Option<Effect>,
     /// The engine that is chosen by it.
     pub engine: Option<Engine>,
 }
@@ -76,7 +76,7 @@ const CHOICES: [(char, &str, Action); 5] = [
 impl App {
     pub(crate) fn open_copy_menu(&mut self) -> Vec<Effect> {
         let items = self.copy_items();
-        if items.iter().all(|item| item.deed.is_none()) {
+        if items.iter().all(|item| item.effect.is_none()) {
             self.toast("there is nothing to copy", Tone::Plain);
             return Vec::new();
         }
@@ -111,7 +111,7 @@ impl App {
                 let value = self.copy_text(action);
                 let preview =
                     value.as_deref().map(|value| escape_controls(value).into_owned()).unwrap_or_default();
-                MenuItem { key, text, preview, deed: value.map(Effect::Copy), engine: None }
+                MenuItem { key, text, preview, effect: value.map(Effect::Copy), engine: None }
             })
             .collect()
     }
@@ -130,9 +130,9 @@ impl App {
             self.engine = engine;
             return self.copy_code();
         }
-        match menu.items.get(at).map(|item| item.deed.clone()) {
+        match menu.items.get(at).map(|item| item.effect.clone()) {
             Some(Some(Effect::Copy(text))) => self.copied(text),
-            Some(Some(deed)) => vec![deed],
+            Some(Some(effect)) => vec![effect],
             Some(None) => {
                 self.overlay = Some(Overlay::Menu(menu));
                 Vec::new()

@@ -62,6 +62,11 @@ impl App {
         let to = match key.code {
             KeyCode::Esc | KeyCode::Char('q') => return Vec::new(),
             KeyCode::Char('c') if key.ctrl => return Vec::new(),
+            KeyCode::Char('x') if !key.ctrl && matches!(sheet, Sheet::Check { .. }) => {
+                let effects = self.stop_checks(&sheet);
+                self.overlay = Some(Overlay::Sheet(sheet));
+                return effects;
+            }
             KeyCode::Char('r') if !key.ctrl => return self.ask_repair(sheet),
             KeyCode::Char(c @ ('c' | 'd')) if !key.ctrl => {
                 if let Sheet::Check { feeds, .. } = &sheet {

@@ -322,12 +322,12 @@ impl App {
                     )
                 };
                 let feeds: Vec<_> = names.filter(|key| ready(self.state(key))).cloned().collect();
-                let deed = vec![Effect::Export { feeds: feeds.clone(), trigger: Trigger::Asked }];
+                let effects = vec![Effect::Export { feeds: feeds.clone(), trigger: Trigger::Asked }];
                 return self.ask(
                     "Export",
                     feeds,
                     "They run one after the other, as many at once as is set.",
-                    deed,
+                    effects,
                 );
             }
             Action::ToggleEnabled => return self.toggle_enabled(targets),
@@ -364,9 +364,9 @@ impl App {
             }
             Action::Undo => return self.take_back(),
             Action::AcceptSchema => {
-                let deed = targets.iter().cloned().map(Effect::AcceptSchema).collect();
+                let effects = targets.iter().cloned().map(Effect::AcceptSchema).collect();
                 let text = "The source's columns of now become those of the lake; old files keep theirs.";
-                return self.ask("Accept the schema of", targets, text, deed);
+                return self.ask("Accept the schema of", targets, text, effects);
             }
             _ => {}
         }
@@ -399,13 +399,13 @@ impl App {
         vec![Effect::Undo(changes)]
     }
 
-    /// Asks before a deed that is about `targets`; nothing when there are none.
+    /// Asks before an action that is about `targets`; nothing when there are none.
     pub(crate) fn ask(
         &mut self,
         what: &str,
         targets: Vec<String>,
         consequence: &str,
-        deed: Vec<Effect>,
+        effects: Vec<Effect>,
     ) -> Vec<Effect> {
         let question = match targets.as_slice() {
             [] => return Vec::new(),
@@ -417,7 +417,7 @@ impl App {
             consequence: consequence.to_owned(),
             targets,
             yes: false,
-            deed,
+            effects,
         }));
         Vec::new()
     }

@@ -1,10 +1,10 @@
 //! The views: what each of them knows, and what it does on an action.
 
-pub(crate) mod care;
 pub mod detail;
 pub mod exports;
 pub mod feeds;
 pub mod logs;
+pub(crate) mod maintenance;
 pub mod partitions;
 
 pub use detail::Detail;

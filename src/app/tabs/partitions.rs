@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use chrono::NaiveDate;
 
-use super::care::KnownDays;
+use super::maintenance::KnownDays;
 use crate::app::action::Action;
 use crate::app::cursor::Cursor;
 use crate::app::effect::Effect;

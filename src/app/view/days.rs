@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::text::{ago, count, files, instant, size};
 use super::{Cell, Sign, Tone};
 use crate::app::App;
-use crate::app::tabs::care::below;
+use crate::app::tabs::maintenance::below;
 use crate::lake::{DayState, Gap, PartitionState, ReplacedSet, Why};
 
 /// Gaps and ranges that a line lists.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::text::{ago, count, escaped, findings as findings_text, instant, one_line, size, until};
 use super::{Cell, Head, Row, Sign, TableView, Tone};
 use crate::app::App;
-use crate::app::tabs::care::Checked;
+use crate::app::tabs::maintenance::Checked;
 use crate::app::tabs::{FeedColumn, RunState};
 use crate::error::Kind;
 use crate::export::{Outcome, Stage};

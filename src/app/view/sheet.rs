@@ -4,7 +4,7 @@ use super::text::{self, ago, count, escaped, one_line};
 use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
-use crate::app::tabs::care::Checked;
+use crate::app::tabs::maintenance::Checked;
 use crate::lake::verify::{Finding, Severity};
 
 /// A window over the lines.
@@ -91,13 +91,16 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
     if let Some((since, repair)) = checked.running {
         let word = if repair { "repairing" } else { "checking" };
         let seconds = (app.now - since).num_seconds().max(0);
-        lines.push((0, format!("{feed}: {word} … {seconds} s"), Tone::Live));
+        lines.push((0, format!("{feed}: {word} … {seconds} s; x stops it"), Tone::Live));
         return;
     }
     let at = checked.at.map_or(String::new(), |at| ago(at, app.now));
     let deep = if checked.deep { ", every row read" } else { ", by the footers" };
     let report = match &checked.report {
-        None => return,
+        None => {
+            lines.push((0, format!("{feed}: not checked"), Tone::Dim));
+            return;
+        }
         Some(Err(error)) => {
             lines.push((0, format!("{feed}: could not be checked"), Tone::Bad));
             lines.push((2, one_line(error), Tone::Bad));

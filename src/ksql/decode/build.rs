@@ -16,9 +16,9 @@ use crate::{Error, Kind, Result};
 /// Digits of a decimal that a double keeps whatever they are.
 const DOUBLE_DIGITS: u32 = 15;
 
-/// An overlay seen from a STRUCT on the way to its member.
+/// An overlay seen from a STRUCT: the path that is left to its member.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Way<'a> {
+pub(super) struct OverlayPath<'a> {
     /// Names of the members that are still to be passed.
     path: &'a [String],
     /// Its place among the overlays.
@@ -26,8 +26,8 @@ pub(super) struct Way<'a> {
     sql_type: &'a SqlType,
 }
 
-impl<'a> Way<'a> {
-    /// The whole way of an overlay column, with the index of the column that it goes into.
+impl<'a> OverlayPath<'a> {
+    /// The whole path of an overlay column, with the index of the column that it goes into.
     pub(super) fn of(column: &'a ReadColumn, index: usize) -> Option<(usize, Self)> {
         match &column.wire {
             Wire::Overlay { column: owner, path } => {
@@ -39,9 +39,9 @@ impl<'a> Way<'a> {
 }
 
 /// The buffers of a column that is not inside of any STRUCT.
-pub(super) fn column(column: &ReadColumn, ways: &[Way]) -> Result<Node> {
+pub(super) fn column(column: &ReadColumn, overlays: &[OverlayPath]) -> Result<Node> {
     let node = match (&column.wire, &column.sql_type) {
-        (Wire::AsDeclared | Wire::Overlay { .. }, sql_type) => build(sql_type, false, ways, 0)?,
+        (Wire::AsDeclared | Wire::Overlay { .. }, sql_type) => build(sql_type, false, overlays, 0)?,
         (Wire::EpochMillis, SqlType::Timestamp) => {
             Node::new(Values::Timestamp { values: Vec::new(), encoding: Encoding::Integer })
         }
@@ -52,14 +52,14 @@ pub(super) fn column(column: &ReadColumn, ways: &[Way]) -> Result<Node> {
             return Err(Error::new(Kind::Bug, format!("{sql_type:?} cannot be read as {wire:?}")));
         }
     };
-    if !ways.is_empty() && !matches!(node.values, Values::Struct(_)) {
-        return Err(lost_way());
+    if !overlays.is_empty() && !matches!(node.values, Values::Struct(_)) {
+        return Err(lost_path());
     }
     Ok(node)
 }
 
 /// `inside` of a STRUCT or not, `depth` levels below the column.
-fn build(sql_type: &SqlType, inside: bool, ways: &[Way], depth: usize) -> Result<Node> {
+fn build(sql_type: &SqlType, inside: bool, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
     if depth > MAX_DEPTH {
         return Err(Error::new(Kind::Schema, format!("a type of more than {MAX_DEPTH} levels")));
     }
@@ -90,7 +90,7 @@ fn build(sql_type: &SqlType, inside: bool, ways: &[Way], depth: usize) -> Result
                 pairs: inside && **key != SqlType::String,
             }
         }
-        SqlType::Struct(fields) => Values::Struct(members(fields, ways, depth)?),
+        SqlType::Struct(fields) => Values::Struct(members(fields, overlays, depth)?),
     }))
 }
 
@@ -117,9 +117,9 @@ fn decimal(precision: u32, scale: u32, inside: bool) -> Result<Values> {
     })
 }
 
-fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> {
-    if ways.iter().any(|way| !fields.iter().any(|field| way.path.first() == Some(&field.name))) {
-        return Err(lost_way());
+fn members(fields: &[Field], overlays: &[OverlayPath], depth: usize) -> Result<Vec<Member>> {
+    if overlays.iter().any(|overlay| !fields.iter().any(|field| overlay.path.first() == Some(&field.name))) {
+        return Err(lost_path());
     }
     let mut members: Vec<Member> = Vec::with_capacity(fields.len());
     for field in fields {
@@ -128,7 +128,7 @@ fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> 
                 Error::new(Kind::Schema, "a STRUCT has the same member twice").at("member", &field.name)
             );
         }
-        let node = member(field, ways, depth).map_err(|error| error.at("member", &field.name))?;
+        let node = member(field, overlays, depth).map_err(|error| error.at("member", &field.name))?;
         let quoted = serde_json::to_string(&field.name)
             .map_err(|error| Error::new(Kind::Bug, "a name cannot be written as JSON").because(error))?;
         members.push(Member {
@@ -141,32 +141,32 @@ fn members(fields: &[Field], ways: &[Way], depth: usize) -> Result<Vec<Member>> 
     Ok(members)
 }
 
-fn member(field: &Field, ways: &[Way], depth: usize) -> Result<Node> {
+fn member(field: &Field, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
     let mut further = Vec::new();
-    for way in ways {
-        if let Some((name, path)) = way.path.split_first()
+    for overlay in overlays {
+        if let Some((name, path)) = overlay.path.split_first()
             && *name == field.name
         {
-            further.push(Way { path, ..*way });
+            further.push(OverlayPath { path, ..*overlay });
         }
     }
     match further.as_slice() {
-        [way] if way.path.is_empty() => {
-            if !matches!(field.sql_type, SqlType::Decimal { .. }) || *way.sql_type != field.sql_type {
-                return Err(lost_way());
+        [overlay] if overlay.path.is_empty() => {
+            if !matches!(field.sql_type, SqlType::Decimal { .. }) || *overlay.sql_type != field.sql_type {
+                return Err(lost_path());
             }
-            Ok(Node::new(Values::Overlaid(way.index)))
+            Ok(Node::new(Values::Overlaid(overlay.index)))
         }
-        ways if ways.is_empty() || matches!(field.sql_type, SqlType::Struct(_)) => {
-            if ways.iter().any(|way| way.path.is_empty()) {
-                return Err(lost_way());
+        overlays if overlays.is_empty() || matches!(field.sql_type, SqlType::Struct(_)) => {
+            if overlays.iter().any(|overlay| overlay.path.is_empty()) {
+                return Err(lost_path());
             }
-            build(&field.sql_type, true, ways, depth + 1)
+            build(&field.sql_type, true, overlays, depth + 1)
         }
-        _ => Err(lost_way()),
+        _ => Err(lost_path()),
     }
 }
 
-fn lost_way() -> Error {
+fn lost_path() -> Error {
     Error::new(Kind::Bug, "an overlay that does not lead to one DECIMAL of the same type inside a STRUCT")
 }

@@ -92,14 +92,14 @@ impl Decoder {
     /// columns contradict each other.
     pub fn new(columns: &[ReadColumn]) -> Result<Self> {
         let is_overlay = |column: &&ReadColumn| matches!(column.wire, Wire::Overlay { .. });
-        let ways: Vec<_> = columns
+        let overlays: Vec<_> = columns
             .iter()
             .filter(is_overlay)
             .enumerate()
-            .filter_map(|(index, column)| build::Way::of(column, index))
+            .filter_map(|(index, column)| build::OverlayPath::of(column, index))
             .collect();
         if let Some((owner, _)) =
-            ways.iter().find(|(owner, _)| columns.get(*owner).is_none_or(|c| is_overlay(&c)))
+            overlays.iter().find(|(owner, _)| columns.get(*owner).is_none_or(|c| is_overlay(&c)))
         {
             return Err(Error::new(Kind::Bug, "an overlay over what is no column").at("column", owner));
         }
@@ -111,7 +111,8 @@ impl Decoder {
         };
         let mut fields: Vec<Field> = Vec::new();
         for (place, column) in columns.iter().enumerate() {
-            let own: Vec<_> = ways.iter().filter(|(owner, _)| *owner == place).map(|(_, way)| *way).collect();
+            let own: Vec<_> =
+                overlays.iter().filter(|(owner, _)| *owner == place).map(|(_, overlay)| *overlay).collect();
             let node = build::column(column, &own).map_err(|error| error.at("column", &column.label))?;
             let overlay = is_overlay(&column);
             decoder.places.push(Place { node, overlay });

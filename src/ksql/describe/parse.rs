@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{
     CommandState, Description, PartitionOffsets, QueryProgress, QueryRef, SourceKind, SourceName,
@@ -65,7 +66,7 @@ pub fn description(body: &[u8]) -> Result<Description> {
         #[serde(rename = "type")]
         kind: WireKind,
         window_type: Option<String>,
-        fields: Vec<WireColumn>,
+        fields: Fields<WireColumn>,
         #[serde(default)]
         topic: String,
         #[serde(default)]
@@ -99,6 +100,7 @@ pub fn description(body: &[u8]) -> Result<Description> {
         window,
         columns: source
             .fields
+            .0
             .into_iter()
             .map(WireColumn::into_column)
             .collect::<Result<_>>()
@@ -289,6 +291,42 @@ impl TopicSummary {
     }
 }
 
+/// Columns of a source, or members of a STRUCT, that are taken: a file of so many takes more memory than any budget has,
+/// and what is read of them takes a multiple of the answer.
+const MAX_FIELDS: usize = 10_000;
+
+/// A list of at most [`MAX_FIELDS`]: the rest of a longer one is not even read.
+struct Fields<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fields<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "at most {MAX_FIELDS} columns")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> std::result::Result<Vec<T>, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = list.next_element()? {
+                    if fields.len() == MAX_FIELDS {
+                        let what = format!("more than {MAX_FIELDS} columns are more than lakehand exports");
+                        return Err(serde::de::Error::custom(what));
+                    }
+                    fields.push(field);
+                }
+                Ok(fields)
+            }
+        }
+        from.deserialize_seq(Visitor(std::marker::PhantomData)).map(Self)
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireColumn {
@@ -321,7 +359,7 @@ impl WireColumn {
 struct WireSchema {
     #[serde(rename = "type")]
     name: String,
-    fields: Option<Vec<WireField>>,
+    fields: Option<Fields<WireField>>,
     member_schema: Option<Box<WireSchema>>,
     parameters: Option<Parameters>,
 }
@@ -352,6 +390,7 @@ impl WireSchema {
             "STRUCT" => SqlType::Struct(
                 self.fields
                     .ok_or_else(incomplete)?
+                    .0
                     .into_iter()
                     .map(|field| Ok(Field { name: field.name, sql_type: field.schema.into_type()? }))
                     .collect::<Result<_>>()?,
@@ -367,11 +406,19 @@ impl WireSchema {
 
 /// The one entity of a reply that has one of the `wanted` types.
 fn entity<T: serde::de::DeserializeOwned>(body: &[u8], wanted: &[&str]) -> Result<T> {
-    let found = entities(body)?.into_iter().find(|entity| {
-        entity.get("@type").and_then(Value::as_str).is_some_and(|name| wanted.contains(&name))
+    #[derive(Deserialize)]
+    struct Typed<'a> {
+        #[serde(rename = "@type", borrow, default)]
+        name: Option<std::borrow::Cow<'a, str>>,
+    }
+    // Text until it is known which one is read: values of it all would take a multiple of the answer.
+    let entities: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
+    let found = entities.into_iter().find(|entity| {
+        let typed: Option<Typed> = serde_json::from_str(entity.get()).ok();
+        typed.and_then(|typed| typed.name).is_some_and(|name| wanted.contains(&name.as_ref()))
     });
     match found {
-        Some(entity) => read(entity),
+        Some(entity) => serde_json::from_str(entity.get()).map_err(|error| unreadable(&error)),
         None => Err(Error::new(
             Kind::Garbled,
             format!("the reply holds no entity of type {}", wanted.join(" or ")),
@@ -401,6 +448,20 @@ mod tests {
             r#"[{{"@type":"sourceDescription","sourceDescription":{{"name":"S","type":"TABLE","fields":[{fields}]{rest}}}}}]"#
         );
         description(text.as_bytes())
+    }
+
+    #[test]
+    fn a_source_of_more_columns_than_can_be_exported_is_refused_with_the_number() {
+        let columns = |count: usize| {
+            let one = |n| format!(r#"{{"name":"C{n}","schema":{{"type":"STRING"}}}}"#);
+            (0..count).map(one).collect::<Vec<_>>().join(",")
+        };
+        assert_eq!(source(&columns(MAX_FIELDS), "").unwrap().columns.len(), MAX_FIELDS);
+        let error = source(&columns(MAX_FIELDS + 1), "").unwrap_err();
+        assert!(error.to_string().contains("more than 10000 columns"), "{error}");
+        let nested =
+            format!(r#"{{"name":"S","schema":{{"type":"STRUCT","fields":[{}]}}}}"#, columns(MAX_FIELDS + 1));
+        assert!(source(&nested, "").unwrap_err().to_string().contains("more than 10000 columns"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub(crate) struct RowGroup {
 
 /// What a row group holds, as far as the threads have come.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Held {
+pub(crate) struct BufferedBytes {
     /// Memory of what is encoded.
     pub(crate) memory: usize,
     /// Its size in the file.
@@ -138,10 +138,10 @@ impl RowGroup {
     }
 
     /// What it holds now.
-    pub(crate) fn measure(&self) -> Held {
-        self.columns.iter().fold(Held::default(), |held, column| {
+    pub(crate) fn measure(&self) -> BufferedBytes {
+        self.columns.iter().fold(BufferedBytes::default(), |held, column| {
             let state = column.lock();
-            Held {
+            BufferedBytes {
                 memory: held.memory + state.memory,
                 size: held.size + state.size,
                 busy: held.busy || state.busy,

@@ -206,14 +206,14 @@ impl OpenFile {
         })
     }
 
-    /// Estimates its memory anew; true when threads are at work on it, so that it is more by now.
-    pub(crate) fn measure(&mut self, leaves: usize, codec_bytes: usize) -> bool {
+    /// Estimates its memory anew, with `leaf_bytes` for each leaf column that has no rows; true when threads are at work on it, so that it is more by now.
+    pub(crate) fn measure(&mut self, leaves: usize, leaf_bytes: usize, codec_bytes: usize) -> bool {
         self.size = 0;
         self.memory = self.index;
         let Some(group) = &self.group else { return false };
         let held = group.measure();
         self.size = held.size;
-        self.memory += held.memory + leaves * LEAF_BASE + LONG_COPIES * group.row_bytes();
+        self.memory += held.memory + leaves * leaf_bytes + LONG_COPIES * group.row_bytes();
         if group.rows() >= self.pages.rows() {
             self.memory += leaves * codec_bytes;
         } else if group.row_bytes() >= LONG_ROW {

@@ -7,6 +7,7 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::cancel::Cancel;
 use crate::lake::file::footer::io_error;
 use crate::lake::fs;
 use crate::lake::manifest::offsets::{OffsetRanges, each_run};
@@ -33,8 +34,8 @@ pub(crate) enum Columns {
 }
 
 /// Decodes the rows of the file at `path`. `Kind::Damaged` when they cannot be decoded, `Kind::Io` when the file cannot be
-/// read.
-pub(crate) fn read_rows(path: &Path, columns: Columns) -> Result<Rows> {
+/// read, `Kind::Interrupted` when `cancel` asks to stop.
+pub(crate) fn read_rows(path: &Path, columns: Columns, cancel: &Cancel) -> Result<Rows> {
     let failed = |e: &(dyn std::error::Error + 'static)| match io_error(e) {
         Some(io) => Error::io("read", path, io),
         // Arrow passes errors of the file system on as text. Bytes that can all be read are damaged.
@@ -54,6 +55,7 @@ pub(crate) fn read_rows(path: &Path, columns: Columns) -> Result<Rows> {
     let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| failed(&e))?;
     let mut rows = Rows { count: 0, offsets: Ok(OffsetRanges::default()) };
     for batch in reader {
+        cancel.check()?;
         let batch = batch.map_err(|e| failed(&e))?;
         rows.count += batch.num_rows() as u64;
         let columns = (batch.column_by_name("ROWPARTITION"), batch.column_by_name("ROWOFFSET"));

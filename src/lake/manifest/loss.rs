@@ -6,8 +6,8 @@
 //! | [`LossCause::Undo`] | an undo took rows away that did not come back | their day and their number |
 //! | [`LossCause::Repair`] | a repair put damaged files aside | their day and their number |
 //!
-//! While a loss is not acknowledged, nothing is claimed: no `complete_through`, no seal, and exports end with a code of their
-//! own. An operator acknowledges it (`lakehand feeds acknowledge-loss`); the record stays, and the days that it may touch
+//! While a loss is not acknowledged, exports end with a code of their own. While it is not known which days it touches,
+//! nothing is claimed: no `complete_through`, no seal. Of a loss with a known day that day alone is not claimed. An operator acknowledges it (`lakehand feeds acknowledge-loss`); the record stays, and the days that it may touch
 //! are never called complete.
 
 use std::collections::BTreeMap;
@@ -147,7 +147,8 @@ impl Metadata {
     /// nobody has acknowledged nothing is claimed.
     pub(crate) fn claim(&mut self, through: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         let known = self.complete_through.filter(|known| *known <= now);
-        let open = self.open_losses().next().is_some();
+        // Of a loss in a known folder that folder alone is not claimed.
+        let open = self.open_losses().any(|loss| loss.folder.is_none());
         self.complete_through = if open { None } else { known.max(through) };
     }
 

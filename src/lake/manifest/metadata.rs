@@ -111,7 +111,7 @@ pub struct Metadata {
 /// What waits for a decision of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDecision {
-    /// `snapshot` or `retention`.
+    /// `snapshot`, `retention`, or `times` where the feed itself has to change.
     pub about: String,
     /// Since when.
     pub since: DateTime<Utc>,

@@ -24,7 +24,7 @@ use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
 use crate::lake::file::properties::FileConfig;
 use crate::lake::layout::{self, Place, Room};
-use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, RunRecord};
+use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, PendingDecision, RunRecord};
 use crate::lake::manifest::offsets::{Seen, doubled};
 use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
@@ -288,7 +288,20 @@ impl<'a> Appender<'a> {
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
-        self.times.judge(&self.dataset.feed)?;
+        if let Err(error) = self.times.judge(&self.dataset.feed) {
+            // The hold is a state too: it is seen without the log.
+            let mut held = self.dataset.metadata.clone();
+            held.pending_decision = Some(PendingDecision {
+                about: "times".to_owned(),
+                since: at.now,
+                what: error.what().to_owned(),
+                rows_before: held.total_records,
+                rows_after: held.total_records,
+                accepted: false,
+            });
+            self.dataset.put_metadata(held)?;
+            return Err(error);
+        }
         for (partition, [_, last]) in self.seen.offsets().hulls() {
             if at.positions.get(&partition).is_none_or(|next| *next <= last) {
                 return Err(Error::new(
@@ -338,6 +351,7 @@ impl<'a> Appender<'a> {
         next.schema_version.clone_from(&self.writer.facts().schema_version);
         next.read_way = Some(self.run.way.clone());
         next.claim(at.complete_through, at.now);
+        next.pending_decision = next.pending_decision.filter(|known| known.about != "times");
         next.caught_up = at.complete;
         // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(at.now));

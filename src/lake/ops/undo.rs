@@ -125,7 +125,7 @@ struct Plan {
 pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) -> Result<Undone> {
     let places = Places::find(dataset_dir)?;
     match read_metadata_at(&places.metadata)? {
-        Some(metadata) => Ok(Plan::new(&places, &metadata, day, commit)?.told()),
+        Some(metadata) => Ok(Plan::new(&places, &metadata, day, commit)?.summary()),
         None => {
             Err(Error::new(Kind::Usage, "nothing of the feed was exported yet: there is nothing to undo"))
         }
@@ -134,7 +134,7 @@ pub fn undo_preview(dataset_dir: &Path, day: NaiveDate, commit: Option<&str>) ->
 
 impl Dataset {
     /// Takes the last new export of `day` back, or that of `commit`. `Kind::Usage` when there is none.
-    pub fn undo(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
+    pub fn undo_day(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
         self.recover_if_needed()?;
         self.check_ready()?;
         self.refuse_ahead()?;
@@ -144,7 +144,7 @@ impl Dataset {
         next.describe(&self.feed);
         next.commit_seq = seq;
         let mut moves = Vec::new();
-        let mut done = Undone { id: id.clone(), ..plan.told() };
+        let mut done = Undone { id: id.clone(), ..plan.summary() };
         let mode = self.feed.visibility.file_mode();
         for file in &plan.back {
             // It may have been put aside under another visibility.
@@ -166,7 +166,7 @@ impl Dataset {
                 done.reopened.push(partition.path.clone());
             }
         }
-        plan.count(&mut next, &before, &done.reopened, now);
+        plan.recount_partitions(&mut next, &before, &done.reopened, now);
         self.commit(&id, moves, next)?;
         self.empty_trash();
         self.tidy_replaced();
@@ -186,8 +186,8 @@ impl Plan {
             ));
         }
         let prefix = prefix_of(metadata, day);
-        let (commit, back) = chosen(places, &prefix, commit)?;
-        fit(metadata, &back)?;
+        let (commit, back) = choose_set(places, &prefix, commit)?;
+        check_set_fits(metadata, &back)?;
         let mut held = OffsetRanges::default();
         let mut rows = 0_u64;
         for footer in back.iter().filter_map(|file| file.footer.as_ref()) {
@@ -199,7 +199,7 @@ impl Plan {
         for leaf in present {
             leaf.reached(&places.data)?;
             leaf.writable(&places.data)?;
-            for file in files(None, leaf)? {
+            for file in list_files(None, leaf)? {
                 let late = file.footer.as_ref().is_some_and(|footer| {
                     let touches = footer.offsets.partitions().iter().any(|(partition, told)| {
                         held.of(*partition)
@@ -211,13 +211,13 @@ impl Plan {
             }
         }
         let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
-        plan.free(places)?;
-        plan.lose(&held, rows);
+        plan.check_places_are_free(places)?;
+        plan.count_lost_rows(&held, rows);
         Ok(plan)
     }
 
     /// Nothing but what leaves stands where the files come back.
-    fn free(&self, places: &Places) -> Result<()> {
+    fn check_places_are_free(&self, places: &Places) -> Result<()> {
         for file in &self.back {
             let place = file.place();
             if fs::size_of(&places.path(&place)?)?.is_some() {
@@ -233,7 +233,7 @@ impl Plan {
     }
 
     /// Counts the rows that leave and do not come back.
-    fn lose(&mut self, held: &OffsetRanges, back: u64) {
+    fn count_lost_rows(&mut self, held: &OffsetRanges, back: u64) {
         let told = self.back.iter().chain(&self.aside).filter_map(|file| file.footer.as_ref());
         let inexact = told.flat_map(|footer| footer.offsets.partitions()).any(|(_, told)| told.hull);
         if inexact {
@@ -257,7 +257,13 @@ impl Plan {
     }
 
     /// The partitions of the day, counted anew.
-    fn count(&self, next: &mut Metadata, before: &[PartitionInfo], reopened: &[String], now: DateTime<Utc>) {
+    fn recount_partitions(
+        &self,
+        next: &mut Metadata,
+        before: &[PartitionInfo],
+        reopened: &[String],
+        now: DateTime<Utc>,
+    ) {
         next.partitions.retain(|partition| !is_below(&partition.path, &self.prefix));
         for file in self.stay.iter().chain(&self.back) {
             // What another program wrote is not counted, as ever.
@@ -270,8 +276,8 @@ impl Plan {
         }
         let mut lost = self.lost.clone();
         // Rows that were known to be missing, and do not come back with these files either, are missing still.
-        let kept = bundle(&self.aside).rows.saturating_sub(self.lost.values().sum());
-        let mut gained = bundle(&self.back).rows.saturating_sub(kept);
+        let kept = sum_up(&self.aside).rows.saturating_sub(self.lost.values().sum());
+        let mut gained = sum_up(&self.back).rows.saturating_sub(kept);
         for known in before.iter().filter(|known| known.lost_records > 0) {
             let found = gained.min(known.lost_records);
             gained -= found;
@@ -299,13 +305,13 @@ impl Plan {
         next.total();
     }
 
-    fn told(&self) -> Undone {
+    fn summary(&self) -> Undone {
         Undone {
             commit: self.commit.clone(),
             partition: self.prefix.clone(),
-            back: bundle(&self.back),
-            aside: bundle(&self.aside),
-            stay: bundle(&self.stay),
+            back: sum_up(&self.back),
+            aside: sum_up(&self.aside),
+            stay: sum_up(&self.stay),
             lost: self.lost.values().sum(),
             ..Undone::default()
         }
@@ -320,13 +326,13 @@ impl File {
 }
 
 /// The set of the day that was put aside last, or that of `commit`.
-fn chosen(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
+fn choose_set(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
     let mut sets = Vec::new();
     for entry in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
         let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
         let mut inside = Vec::new();
         for leaf in leaves {
-            inside.extend(files(Some(&entry.name), leaf)?);
+            inside.extend(list_files(Some(&entry.name), leaf)?);
         }
         if !inside.is_empty() {
             sets.push((entry.name, inside));
@@ -350,7 +356,7 @@ fn chosen(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String
 
 /// The data files of a folder, with their footers; of one in the bin, what `commit` put there. A file that could not be
 /// read is an error: it may hold rows that stay.
-fn files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
+fn list_files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
     let mut found = Vec::new();
     for entry in leaf.files.into_iter().filter(is_data) {
         let footer = match look_at_footer(&entry.path) {
@@ -375,7 +381,7 @@ fn files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
 }
 
 /// The files of a set can be read beside the others, and hold nothing that would be read again.
-fn fit(metadata: &Metadata, back: &[File]) -> Result<()> {
+fn check_set_fits(metadata: &Metadata, back: &[File]) -> Result<()> {
     let (major, _) = schema::parse_version(&metadata.schema_version);
     for file in back {
         let Some(footer) = file.footer.as_ref().filter(|footer| footer.commit.is_some()) else {
@@ -414,7 +420,7 @@ fn fit(metadata: &Metadata, back: &[File]) -> Result<()> {
     Ok(())
 }
 
-fn bundle(files: &[File]) -> Bundle {
+fn sum_up(files: &[File]) -> Bundle {
     let mut sum = Bundle::default();
     for file in files {
         sum.files += 1;

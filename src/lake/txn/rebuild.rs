@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 
+use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::file::rows::{Columns, read_rows};
 use crate::lake::fs;
@@ -216,7 +217,7 @@ fn prove(
 
 /// The offsets of a file whose footer tells only their hull.
 fn exact(file: &Present) -> Result<OffsetRanges> {
-    let rows = read_rows(&file.path, Columns::Offsets)?;
+    let rows = read_rows(&file.path, Columns::Offsets, &Cancel::default())?;
     match rows.offsets {
         Ok(offsets) if offsets.is_exact() && !offsets.is_empty() && rows.count == file.footer.rows => Ok(offsets),
         _ => Err(Error::new(

@@ -30,8 +30,12 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
         judge.find(K::DoubledKeys, Severity::Note, "", what, None);
     }
     if let Some(decision) = metadata.pending_decision.as_ref().filter(|decision| !decision.accepted) {
-        let command = if decision.about == "snapshot" { "accept-snapshot" } else { "accept-retention" };
-        let what = format!("{}; `lakehand feeds {command} {}` accepts it", decision.what, judge.feed.name);
+        let accept = match decision.about.as_str() {
+            "snapshot" => format!("; `lakehand feeds accept-snapshot {}` accepts it", judge.feed.name),
+            "retention" => format!("; `lakehand feeds accept-retention {}` accepts it", judge.feed.name),
+            _ => "; the feed has to change".to_owned(),
+        };
+        let what = format!("{}{accept}", decision.what);
         judge.find(K::Pending, Severity::Note, "", what, None);
     }
 }

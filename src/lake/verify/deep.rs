@@ -2,6 +2,7 @@
 //! says of them, and the hash of the file with that of when it was written.
 
 use super::scan::{DataFile, Scan};
+use crate::cancel::Cancel;
 use crate::lake::file::footer::FooterRead;
 use crate::lake::file::rows::{Columns, Rows, read_rows};
 use crate::lake::fs::{self, ContentHash};
@@ -9,24 +10,29 @@ use crate::lake::layout::places::original_name;
 use crate::{Error, Kind};
 
 /// Reads every file that has a footer, those put aside too. A file whose rows cannot be read becomes one that cannot be
-/// read; an error of the file system leaves it unknown.
-pub(super) fn read(scan: &mut Scan) {
+/// read; an error of the file system leaves it unknown. `Kind::Interrupted` when somebody asks to stop.
+pub(super) fn read(scan: &mut Scan) -> crate::Result<()> {
+    let cancel = scan.cancel.clone();
     let Scan { files, replaced, journal, .. } = scan;
     let index = journal.by_name();
     for file in files.iter_mut().chain(replaced) {
         let Some(commit) = file.sound().and_then(|footer| footer.commit.clone()) else { continue };
         let written = index.get(&(original_name(&file.name), commit.as_str())).and_then(|record| record.hash);
-        if let Err(e) = content(file, written) {
+        let read = content(file, written, &cancel);
+        // A file that was not read to its end is not one that cannot be read.
+        cancel.check()?;
+        if let Err(e) = read {
             file.footer = match e.kind() {
                 Kind::Damaged => FooterRead::Damaged(e.what().to_owned()),
                 _ => FooterRead::Unknown(e),
             };
         }
     }
+    Ok(())
 }
 
-fn content(file: &mut DataFile, written: Option<ContentHash>) -> Result<(), Error> {
-    let rows = read_rows(&file.path, Columns::All)?;
+fn content(file: &mut DataFile, written: Option<ContentHash>, cancel: &Cancel) -> Result<(), Error> {
+    let rows = read_rows(&file.path, Columns::All, cancel)?;
     let changed = match written {
         Some(written) => fs::hash_file(&file.path)? != written,
         None => false,

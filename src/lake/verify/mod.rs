@@ -69,7 +69,8 @@ impl Report {
     }
 }
 
-/// Looks at the dataset of `feed`; nothing on disk is changed. `Kind::Locked` says who writes it now.
+/// Looks at the dataset of `feed`; nothing on disk is changed. `Kind::Locked` says who writes it now,
+/// `Kind::Interrupted` that somebody asked to stop ([`Lake::stopped_by`]).
 pub fn check(lake: &Lake, feed: &Feed, options: Options, owner: &Owner) -> Result<Report> {
     let dir = lake.dataset_dir(feed)?;
     let mut unlocked = None;
@@ -94,9 +95,9 @@ fn examine(lake: &Lake, feed: &Feed, options: Options, now: DateTime<Utc>) -> Re
 }
 
 fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
-    let mut scan = Scan::of(&lake.dataset_dir(feed)?)?;
+    let mut scan = Scan::stoppable(&lake.dataset_dir(feed)?, &lake.cancel)?;
     if options.deep {
-        deep::read(&mut scan);
+        deep::read(&mut scan)?;
     }
     Ok(scan)
 }

@@ -8,7 +8,7 @@ use crate::lake::manifest::offsets::{OffsetRanges, Ranges, length};
 
 /// The offsets that the files hold together.
 #[derive(Default)]
-pub(crate) struct Held {
+pub(crate) struct HeldOffsets {
     pub(crate) offsets: OffsetRanges,
     /// Kafka partitions of which some file tells only the hull: not every offset is known.
     pub(crate) inexact: BTreeSet<i32>,
@@ -26,7 +26,7 @@ pub(crate) struct Overlap {
 
 /// Takes every file that is not in `without`; files whose name is that of their commit first, so that of a file and its
 /// copy the copy is found.
-pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>, Held) {
+pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>, HeldOffsets) {
     let mut order: Vec<_> = (0..scan.files.len()).filter(|at| !without.contains(at)).collect();
     order.sort_by_key(|at| {
         let file = &scan.files[*at];
@@ -34,7 +34,7 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
         let named = file.name.contains(&format!("_{commit}_"));
         (!named, layout::commit_seq(commit), file.relative())
     });
-    let (mut held, mut found) = (Held::default(), Vec::new());
+    let (mut held, mut found) = (HeldOffsets::default(), Vec::new());
     let mut numbers = BTreeSet::new();
     for at in order {
         let Some(footer) = scan.files[at].sound() else { continue };
@@ -66,7 +66,7 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
     (found, held)
 }
 
-impl Held {
+impl HeldOffsets {
     /// Holes between the offsets held, without those whose rows are in quarantine.
     pub(crate) fn gaps(&self, scan: &Scan) -> BTreeMap<i32, Vec<[i64; 2]>> {
         let mut gaps = BTreeMap::new();

@@ -58,8 +58,14 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
     let now = owner.since;
     let stamp = owner.since.format("%Y%m%dT%H%M%SZ").to_string();
     let mut dataset = Dataset::hold(lake, feed, limits, owner)?;
+    let mut left = None;
     for _ in 0..PASSES {
-        let scan = look(lake, feed, options)?;
+        let scan = match (look(lake, feed, options), left) {
+            (Ok(scan), _) => scan,
+            // Stopped between two passes: what was mended is told, and what was found beside it.
+            (Err(e), Some(left)) if e.kind() == Kind::Interrupted => return Ok(Repaired { done, left }),
+            (Err(e), _) => return Err(e),
+        };
         let found = report(feed, &scan, now);
         let todo: Vec<Finding> = found.findings.iter().filter(|f| f.repair.is_some()).cloned().collect();
         if todo.is_empty() {
@@ -68,7 +74,11 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         if !options.accept_loss {
             refuse_loss(feed, &scan, &todo)?;
         }
-        done.extend(Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?);
+        lake.cancel.check()?;
+        let mended = Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?;
+        let findings = found.findings.into_iter().filter(|finding| !mended.contains(finding)).collect();
+        left = Some(Report { findings, ..found });
+        done.extend(mended);
     }
     let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs::{self, Entry, Target};
 use crate::lake::layout::places::original_name;
@@ -53,6 +54,8 @@ pub(crate) struct Scan {
     pub(crate) elsewhere: Vec<(String, Target)>,
     /// Data files that were put aside, and may be put back.
     pub(crate) replaced: Vec<DataFile>,
+    /// Asked between two files whether to stop.
+    pub(super) cancel: Cancel,
 }
 
 /// What a stopped run decided.
@@ -148,7 +151,12 @@ impl DataFile {
 impl Scan {
     /// Looks at the dataset in `dir`. An error is one of the file system: a damaged file is no error.
     pub(crate) fn of(dir: &Path) -> Result<Self> {
-        let mut scan = Self::default();
+        Self::stoppable(dir, &Cancel::default())
+    }
+
+    /// The same; `Kind::Interrupted` when `cancel` asks to stop in between.
+    pub(crate) fn stoppable(dir: &Path, cancel: &Cancel) -> Result<Self> {
+        let mut scan = Self { cancel: cancel.clone(), ..Self::default() };
         match fs::stat(dir)? {
             Some(found) if found.is_dir => scan.see(String::new(), dir, Place::data(""), found),
             Some(_) => {
@@ -268,6 +276,7 @@ impl Scan {
     fn walk(&mut self, places: &Places, path: &str, entries: Vec<Entry>, is_linked: bool) -> Result<()> {
         let depth = if path.is_empty() { 0 } else { path.split('/').count() };
         for entry in entries {
+            self.cancel.check()?;
             if path.is_empty() && places.belongs(&entry.name) && entry.name != layout::METADATA {
                 continue;
             }

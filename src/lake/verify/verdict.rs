@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
-use super::offsets::{Held, overlaps};
+use super::offsets::{HeldOffsets, overlaps};
 use super::scan::{DataFile, Intent, Scan};
 use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
@@ -34,7 +34,7 @@ pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding
         found: Vec::new(),
         condemned: BTreeSet::new(),
         changed: BTreeSet::new(),
-        held: Held::default(),
+        held: HeldOffsets::default(),
     };
     judge.all();
     judge.found
@@ -50,7 +50,7 @@ pub(super) struct Verdict<'a> {
     pub(super) condemned: BTreeSet<usize>,
     /// Files whose content is not what was written.
     pub(super) changed: BTreeSet<usize>,
-    pub(super) held: Held,
+    pub(super) held: HeldOffsets,
 }
 
 impl Verdict<'_> {

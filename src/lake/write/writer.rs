@@ -54,6 +54,18 @@ const WAITING: usize = 16 << 20;
 /// Parquet crate makes with it and never uses.
 const LEAF_EMPTY: usize = LEAF_BASE + (96 << 10);
 
+/// What encoded rows of one file must have beside the fixed cost of its columns, and what they get where there is room.
+const GROUP_LEAST: usize = 8 << 20;
+const GROUP_WANTED: usize = 32 << 20;
+/// Rows of a row group of many columns: fewer than those from which on each column has compressed a page, whose tables
+/// would be the greatest part of the memory.
+const WIDE_GROUP_ROWS: usize = 16_384;
+
+/// What an export gets at the least, whatever the configuration says.
+const LEAST: usize = 16 << 20;
+/// What reading and decoding take off an export's share of the memory before the lake gets the rest.
+const READING: usize = 28 << 20;
+
 /// Why a file is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Roll {
@@ -72,6 +84,8 @@ pub(crate) struct Writer {
     facts: FooterFacts,
     leaves: Vec<ColumnDescPtr>,
     codec_bytes: usize,
+    /// The columns alone take a good part of the budget, whatever the rows.
+    wide: bool,
     max_open: usize,
     pages: Pages,
     sampler: Sampler,
@@ -104,7 +118,21 @@ impl Writer {
             Some(_) => 4 << 20,
             None => 64 << 10,
         };
+        let leaves = parquet.columns().len();
+        let fixed = leaves.saturating_mul(LEAF_EMPTY);
+        // `budget` is two fifths of what the export may use: the rest is for what encoders really take beyond what they
+        // report, which this cost per column was measured with.
+        let whole = (config.budget / 2 * 5).max(LEAST);
+        if fixed + GROUP_LEAST > whole {
+            return Err(too_wide(leaves, fixed + GROUP_LEAST, whole));
+        }
+        let wide = fixed > config.budget / 2;
+        let mut config = config;
+        if wide {
+            config.budget = config.budget.max((fixed + GROUP_WANTED).min(whole));
+        }
         Ok(Self {
+            wide,
             fs,
             pool,
             waiting: Waiting::default(),
@@ -136,7 +164,7 @@ impl Writer {
         if self.sampler.wants_more() {
             self.sampler.look(&rows()?);
         }
-        self.pages = if Self::is_scattered(partitions) { Pages::Large } else { Pages::Small };
+        self.pages = if self.wide || Self::is_scattered(partitions) { Pages::Large } else { Pages::Small };
         Ok(())
     }
 
@@ -215,7 +243,9 @@ impl Writer {
         if let Some(file) = self.open.get_mut(&key) {
             if file.bytes() as u64 >= self.config.target_bytes {
                 self.close(key, Roll::Size, None)?;
-            } else if file.group_rows() >= GROUP_ROWS || file.size >= GROUP_BYTES {
+            } else if file.group_rows() >= if self.wide { WIDE_GROUP_ROWS } else { GROUP_ROWS }
+                || file.size >= GROUP_BYTES
+            {
                 file.flush(&self.pool)?;
                 self.measure(key);
             }
@@ -231,8 +261,19 @@ impl Writer {
             self.close_oldest()?;
         }
         while self.memory + self.waiting.load(Ordering::Relaxed) > self.config.budget {
+            let alone = self.wide && self.open.len() == 1;
             let largest = self.open.iter_mut().max_by_key(|(_, file)| (file.size, file.memory));
             let Some((&key, file)) = largest else { return Ok(()) };
+            if alone {
+                // Another file would take as much for its columns: the row group ends, and the file goes on until what
+                // its footer will say takes too much.
+                if file.group_rows() == 0 || file.index > GROUP_LEAST {
+                    return self.close(key, Roll::Memory, None);
+                }
+                file.flush(&self.pool)?;
+                self.measure(key);
+                continue;
+            }
             if file.group_rows() >= SMALL_ROWS || file.size >= SMALL_BYTES {
                 file.flush(&self.pool)?;
                 self.measure(key);
@@ -252,7 +293,8 @@ impl Writer {
     fn measure(&mut self, key: i64) {
         let Some(file) = self.open.get_mut(&key) else { return };
         let before = file.memory;
-        if file.measure(self.leaves.len(), self.codec_bytes) {
+        let leaf = if self.wide { LEAF_EMPTY } else { LEAF_BASE };
+        if file.measure(self.leaves.len(), leaf, self.codec_bytes) {
             self.unmeasured.insert(key);
         }
         self.memory = self.memory - before + file.memory;
@@ -330,6 +372,25 @@ impl Writer {
             memory: self.memory,
         }
     }
+}
+
+/// Columns that no budget of this size can hold, said before the first row.
+fn too_wide(leaves: usize, need: usize, whole: usize) -> Error {
+    let mib = |bytes: usize| bytes.div_ceil(1 << 20);
+    Error::new(
+        Kind::Feed,
+        format!(
+            "the source has {leaves} columns, members of STRUCTs included: one file of them takes {} MiB of memory whatever its \
+             rows, and this export may use {} MiB",
+            mib(need),
+            mib(whole)
+        ),
+    )
+    .next(format!(
+        "raise export.memory_mb to at least {} for each of export.concurrency exports, or leave columns out \
+         (exclude_columns)",
+        mib(need + READING)
+    ))
 }
 
 /// Files that may be open at once where a process may have `limit` descriptors: half of what is left to it.

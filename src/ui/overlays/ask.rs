@@ -64,7 +64,7 @@ pub fn menu(canvas: &mut Canvas<'_>, area: Rect, menu: &Menu) {
     let first = (menu.at + 1).saturating_sub(usize::from(inside.height));
     for (n, (index, item)) in (0..inside.height).zip(menu.items.iter().enumerate().skip(first)) {
         let line = row(inside, n);
-        let off = item.deed.is_none();
+        let off = item.effect.is_none();
         let cursor = if index == menu.at { canvas.glyphs().cursor } else { ' ' };
         canvas.put(line, &cursor.to_string(), Role::Title);
         canvas.put(from_left(line, 2), &item.key.to_string(), if off { Role::Dim } else { Role::Key });

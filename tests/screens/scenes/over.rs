@@ -37,7 +37,7 @@ pub(super) fn question() -> Confirm {
                 .into(),
         targets: (1..=12).map(|n| format!("transaction_stream_{n:02}")).collect(),
         yes: false,
-        deed: vec![],
+        effects: vec![],
     }
 }
 
@@ -46,7 +46,7 @@ pub(super) fn choices() -> Menu {
         key,
         text,
         preview: preview.into(),
-        deed: (!preview.is_empty()).then(|| Effect::Copy(preview.into())),
+        effect: (!preview.is_empty()).then(|| Effect::Copy(preview.into())),
         engine: None,
     };
     Menu {

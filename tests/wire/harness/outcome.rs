@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use lakehand::ksql::client::{Answer, Chunk, Client, ClientOptions, Query, Way};
+use lakehand::ksql::client::{Answer, Chunk, Client, ClientOptions, Query, QueryKind};
 use lakehand::ksql::describe;
 use lakehand::ksql::response::{Completion, Element, Frames, Framing};
 use lakehand::{Error, Result};
@@ -30,19 +30,19 @@ pub(crate) fn client(url: &str) -> Client {
     Client::new(options).unwrap()
 }
 
-/// The way in which the client would ask for this, and the grammar of the recorded answer.
-pub(crate) fn way(recording: &Recording) -> (Way, Framing) {
+/// The kind of query by which the client would ask for this, and the grammar of the recorded answer.
+pub(crate) fn query_kind(recording: &Recording) -> (QueryKind, Framing) {
     match (
         recording.is_table() && !recording.is_push(),
         recording.is_legacy() && !recording.http2,
         recording.is_push(),
     ) {
-        (true, true, _) => (Way::TablePullLegacy, Framing::LegacyTable),
-        (true, false, _) => (Way::TablePull, Framing::Table),
-        (false, true, true) => (Way::StreamPush, Framing::LegacyStream),
-        (false, true, false) => (Way::StreamPull, Framing::LegacyStream),
-        (false, false, true) => (Way::StreamPush, Framing::Stream),
-        (false, false, false) => (Way::StreamPull, Framing::Stream),
+        (true, true, _) => (QueryKind::TablePullLegacy, Framing::LegacyTable),
+        (true, false, _) => (QueryKind::TablePull, Framing::Table),
+        (false, true, true) => (QueryKind::StreamPush, Framing::LegacyStream),
+        (false, true, false) => (QueryKind::StreamPull, Framing::LegacyStream),
+        (false, false, true) => (QueryKind::StreamPush, Framing::Stream),
+        (false, false, false) => (QueryKind::StreamPull, Framing::Stream),
     }
 }
 
@@ -54,8 +54,8 @@ pub(crate) async fn read(
 ) -> Read {
     let reply = Reply::of(recording, cutting);
     let server = Server::start(move |_| reply.clone()).await;
-    let (way, framing) = way(recording);
-    let query = Query { sql: recording.statement(), way };
+    let (kind, framing) = query_kind(recording);
+    let query = Query { sql: recording.statement(), kind };
     let answer = match client(&server.url).open(&query).await {
         Ok(answer) => answer,
         Err(error) => return Read::Failed(error),

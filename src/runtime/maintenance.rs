@@ -1,4 +1,4 @@
-//! Care for the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
+//! Maintenance of the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
 //!
 //! What changes the lake is written into the log as an export is.
 
@@ -8,11 +8,22 @@ use super::load;
 use super::work::{Reply, Teller};
 use crate::app::{Days, Message};
 use crate::error::Result;
+use crate::export::Cancel;
 use crate::feed::Feed;
 use crate::lake::verify::{self, Options};
 use crate::lake::{self, Dataset, Lake, Limits, Owner};
 use crate::log::{Level, Record};
 use crate::ui::terminal::contained;
+
+/// A dataset that is to be checked or repaired.
+pub(super) struct ToCheck {
+    /// The feed's name.
+    pub(super) name: String,
+    /// The feed, or why its file says nothing.
+    pub(super) feed: Result<Feed>,
+    /// Says whether the check shall stop.
+    pub(super) cancel: Cancel,
+}
 
 /// What is known of each day.
 pub(super) fn days(dir: Result<std::path::PathBuf>) -> Result<Days> {
@@ -27,7 +38,7 @@ pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, tel
             for text in dataset.recovery().told() {
                 note(feed, Level::Warn, "recovered", &text, teller);
             }
-            dataset.undo(day, None, Utc::now())
+            dataset.undo_day(day, None, Utc::now())
         });
     match undone {
         Ok(done) => {
@@ -44,12 +55,12 @@ pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, tel
 }
 
 /// Looks at datasets, one after the other.
-pub(super) fn check(lake: &Lake, feeds: Vec<(String, Result<Feed>)>, deep: bool, teller: &Teller) {
-    let options = Options { deep, ..Options::default() };
-    for (name, feed) in feeds {
+pub(super) fn check(lake: &Lake, feeds: Vec<ToCheck>, deep: bool, teller: &Teller) {
+    for ToCheck { name, feed, cancel } in feeds {
+        let lake = lake.clone().stopped_by(cancel);
         // A panic is this check's failure, and not one that is under way for ever.
         let report = contained(|| {
-            feed.and_then(|feed| verify::check(lake, &feed, options, &owner("lakehand: check")))
+            feed.and_then(|feed| verify::check(&lake, &feed, Options { deep, ..Options::default() }, &owner("lakehand: check")))
         })
         .flatten();
         teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: None, report });
@@ -57,19 +68,13 @@ pub(super) fn check(lake: &Lake, feeds: Vec<(String, Result<Feed>)>, deep: bool,
 }
 
 /// Mends datasets, one after the other.
-pub(super) fn repair(
-    lake: &Lake,
-    feeds: Vec<(String, Result<Feed>)>,
-    limits: &Limits,
-    deep: bool,
-    teller: &Teller,
-) {
-    let options = Options { deep, ..Options::default() };
-    for (name, feed) in feeds {
+pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, deep: bool, teller: &Teller) {
+    for ToCheck { name, feed, cancel } in feeds {
+        let lake = lake.clone().stopped_by(cancel);
         let mended = contained(|| {
             let feed = feed?;
             let owner = owner("lakehand: repair");
-            let repaired = verify::repair(lake, &feed, limits.clone(), options, owner)?;
+            let repaired = verify::repair(&lake, &feed, limits.clone(), Options { deep, ..Options::default() }, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
                 let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);

@@ -20,7 +20,7 @@ const CORRECTION: TimeDelta = TimeDelta::days(1);
 
 /// The next slot of every feed that has a schedule.
 #[derive(Debug, Default)]
-pub struct Clockwork {
+pub struct CronTimers {
     slots: BTreeMap<String, Slot>,
     latest: Option<DateTime<Utc>>,
 }
@@ -31,7 +31,7 @@ struct Slot {
     next: Option<DateTime<Utc>>,
 }
 
-impl Clockwork {
+impl CronTimers {
     /// Takes the schedules of these feeds and forgets all others; a schedule that is the same as before keeps its slot.
     pub fn set<'a>(&mut self, feeds: impl Iterator<Item = &'a Feed>, now: DateTime<Utc>) {
         let latest = self.advance(now);
@@ -107,63 +107,63 @@ mod tests {
         format!("2025-01-15T{text}Z").parse().unwrap()
     }
 
-    fn clockwork(feeds: &[Feed], now: &str) -> Clockwork {
-        let mut clockwork = Clockwork::default();
-        clockwork.set(feeds.iter(), at(now));
-        clockwork
+    fn cron_timers(feeds: &[Feed], now: &str) -> CronTimers {
+        let mut cron_timers = CronTimers::default();
+        cron_timers.set(feeds.iter(), at(now));
+        cron_timers
     }
 
     #[test]
     fn a_slot_runs_once() {
-        let mut clockwork =
-            clockwork(&[feed("a", "every 15m", true), feed("b", "0 2 * * *", true)], "01:50:00");
-        assert_eq!(clockwork.next(), Some(at("02:00:00")));
-        assert_eq!(clockwork.due(at("01:59:59")), [""; 0]);
-        assert_eq!(clockwork.due(at("02:00:00")), ["a", "b"]);
-        assert_eq!(clockwork.due(at("02:00:00")), [""; 0]);
-        assert_eq!(clockwork.due(at("02:15:00.2")), ["a"]);
-        assert_eq!(clockwork.next_of("a"), Some(at("02:30:00")));
+        let mut cron_timers =
+            cron_timers(&[feed("a", "every 15m", true), feed("b", "0 2 * * *", true)], "01:50:00");
+        assert_eq!(cron_timers.next(), Some(at("02:00:00")));
+        assert_eq!(cron_timers.due(at("01:59:59")), [""; 0]);
+        assert_eq!(cron_timers.due(at("02:00:00")), ["a", "b"]);
+        assert_eq!(cron_timers.due(at("02:00:00")), [""; 0]);
+        assert_eq!(cron_timers.due(at("02:15:00.2")), ["a"]);
+        assert_eq!(cron_timers.next_of("a"), Some(at("02:30:00")));
     }
 
     #[test]
     fn what_was_missed_while_asleep_runs_once() {
-        let mut clockwork = clockwork(&[feed("a", "every 15m", true)], "01:50:00");
-        assert_eq!(clockwork.due(at("09:07:00")), ["a"]);
-        assert_eq!(clockwork.due(at("09:08:00")), [""; 0]);
-        assert_eq!(clockwork.next_of("a"), Some(at("09:15:00")));
+        let mut cron_timers = cron_timers(&[feed("a", "every 15m", true)], "01:50:00");
+        assert_eq!(cron_timers.due(at("09:07:00")), ["a"]);
+        assert_eq!(cron_timers.due(at("09:08:00")), [""; 0]);
+        assert_eq!(cron_timers.next_of("a"), Some(at("09:15:00")));
     }
 
     #[test]
     fn a_clock_that_is_set_back_repeats_nothing() {
         let feeds = [feed("a", "every 15m", true)];
-        let mut clockwork = clockwork(&feeds, "01:50:00");
-        assert_eq!(clockwork.due(at("03:00:00")), ["a"]);
-        assert_eq!(clockwork.due(at("02:00:00")), [""; 0]);
+        let mut cron_timers = cron_timers(&feeds, "01:50:00");
+        assert_eq!(cron_timers.due(at("03:00:00")), ["a"]);
+        assert_eq!(cron_timers.due(at("02:00:00")), [""; 0]);
         // Not even when the feed is disabled and enabled in that time.
-        clockwork.set(std::iter::empty(), at("02:01:00"));
-        clockwork.set(feeds.iter(), at("02:02:00"));
-        assert_eq!(clockwork.due(at("02:59:00")), [""; 0]);
-        assert_eq!(clockwork.due(at("03:15:00")), ["a"]);
+        cron_timers.set(std::iter::empty(), at("02:01:00"));
+        cron_timers.set(feeds.iter(), at("02:02:00"));
+        assert_eq!(cron_timers.due(at("02:59:00")), [""; 0]);
+        assert_eq!(cron_timers.due(at("03:15:00")), ["a"]);
     }
 
     #[test]
     fn a_clock_that_was_a_year_ahead_does_not_silence_a_feed_for_a_year() {
-        let mut clockwork = clockwork(&[feed("a", "every 15m", true)], "01:50:00");
-        assert_eq!(clockwork.due("2026-01-15T00:00:00Z".parse().unwrap()), ["a"]);
-        assert_eq!(clockwork.due(at("02:01:00")), [""; 0]);
-        assert_eq!(clockwork.next_of("a"), Some(at("02:15:00")));
+        let mut cron_timers = cron_timers(&[feed("a", "every 15m", true)], "01:50:00");
+        assert_eq!(cron_timers.due("2026-01-15T00:00:00Z".parse().unwrap()), ["a"]);
+        assert_eq!(cron_timers.due(at("02:01:00")), [""; 0]);
+        assert_eq!(cron_timers.next_of("a"), Some(at("02:15:00")));
     }
 
     #[test]
     fn the_same_schedule_keeps_its_slot_and_another_gets_a_new_one() {
-        let mut clockwork =
-            clockwork(&[feed("a", "every 15m", true), feed("b", "every 15m", true)], "01:50:00");
+        let mut cron_timers =
+            cron_timers(&[feed("a", "every 15m", true), feed("b", "every 15m", true)], "01:50:00");
         let feeds = [feed("a", "every 15m", true), feed("b", "every 1h", true), feed("c", "every 1h", false)];
-        clockwork.set(feeds.iter(), at("02:05:00"));
-        assert_eq!(clockwork.next_of("a"), Some(at("02:00:00")), "missed, and still to be run");
-        assert_eq!(clockwork.next_of("b"), Some(at("03:00:00")));
-        assert_eq!(clockwork.next_of("c"), None, "disabled");
-        assert_eq!(clockwork.due(at("02:05:00")), ["a"]);
+        cron_timers.set(feeds.iter(), at("02:05:00"));
+        assert_eq!(cron_timers.next_of("a"), Some(at("02:00:00")), "missed, and still to be run");
+        assert_eq!(cron_timers.next_of("b"), Some(at("03:00:00")));
+        assert_eq!(cron_timers.next_of("c"), None, "disabled");
+        assert_eq!(cron_timers.due(at("02:05:00")), ["a"]);
     }
 
     proptest! {
@@ -173,19 +173,19 @@ mod tests {
             let feeds = [feed("a", &format!("every {minutes}m"), true)];
             let every = i64::try_from(minutes).unwrap() * 60;
             let mut now = at("12:00:00");
-            let mut clockwork = Clockwork::default();
-            clockwork.set(feeds.iter(), now);
+            let mut cron_timers = CronTimers::default();
+            cron_timers.set(feeds.iter(), now);
             let (mut ran, mut latest) = (std::collections::BTreeSet::new(), now);
             for jump in jumps {
                 // Together they never go back a day.
                 now = (now + TimeDelta::seconds(jump)).max(latest - TimeDelta::hours(20));
-                if !clockwork.due(now).is_empty() {
+                if !cron_timers.due(now).is_empty() {
                     let slot = now.timestamp().div_euclid(every);
                     prop_assert!(ran.insert(slot), "slot {} twice", slot);
                     prop_assert!(now > latest);
                 }
                 latest = latest.max(now);
-                let next = clockwork.next().unwrap();
+                let next = cron_timers.next().unwrap();
                 prop_assert!(next > now && next <= latest + TimeDelta::seconds(every));
             }
         }

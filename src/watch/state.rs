@@ -1,9 +1,9 @@
 //! Hints, catalogues and time in; changes and orders out. The screen and the headless watcher drive the same machine.
 //!
 //! ```text
-//!  hint ─▶ settle ─at rest─▶ Order::Look ─▶ catalogue ─▶ of files at rest ─▶ changes ─▶ orders
-//!                                ▲                    └▶ of others: kept as they were, looked at again at rest
-//!        nothing for `rescan` ───┘
+//!  hint ─▶ debounce ─at rest─▶ Order::Look ─▶ catalogue ─▶ of files at rest ─▶ changes ─▶ orders
+//!                                  ▲                    └▶ of others: kept as they were, looked at again at rest
+//!        nothing for `rescan` ─────┘
 //! ```
 //!
 //! A file is taken as it is only when it was at rest: a look that finds a difference which no event announced waits a
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 
 use super::changes::{self, Known};
-use super::clockwork::Clockwork;
-use super::settle::{Settle, Settled};
+use super::cron_timers::CronTimers;
+use super::debounce::{Debounce, Debounced};
 use super::{Cause, Change, Hint, Now, Order};
 use crate::config::WatchConfig;
 use crate::feed::{Catalog, Entry, ExportMode, Feed, FeedPaths, StorageMode};
@@ -51,16 +51,16 @@ pub enum Ended {
 
 /// The state machine that a driver feeds with hints, catalogues and time, and whose orders it carries out.
 #[derive(Debug)]
-pub struct Brain {
+pub struct WatchState {
     paths: FeedPaths,
     rescan: Duration,
-    settle: Settle,
+    debounce: Debounce,
     look: Look,
     catalog: Catalog,
     /// What a look found that no event had announced, and that it did not take yet.
     seen: BTreeMap<PathBuf, Option<Entry>>,
     known: Known,
-    clockwork: Clockwork,
+    cron_timers: CronTimers,
     resume: BTreeMap<String, Resume>,
 }
 
@@ -81,7 +81,7 @@ struct Resume {
     due: Option<Instant>,
 }
 
-impl Brain {
+impl WatchState {
     /// Takes the first catalogue as it is; `has_data` says whether the lake holds something of a feed.
     pub fn start(
         paths: &FeedPaths,
@@ -90,43 +90,43 @@ impl Brain {
         has_data: impl Fn(&Feed) -> bool,
         now: Now,
     ) -> (Self, Step) {
-        let mut brain = Self {
+        let mut state = Self {
             paths: paths.clone(),
             rescan: config.rescan,
-            settle: Settle::new(config.settle),
+            debounce: Debounce::new(config.debounce),
             look: Look { under_way: None, next: BTreeMap::new(), last: now.steady },
             catalog: Catalog::default(),
             seen: BTreeMap::new(),
             known: Known::default(),
-            clockwork: Clockwork::default(),
+            cron_timers: CronTimers::default(),
             resume: BTreeMap::new(),
         };
-        let changes = brain.take(catalog, now);
+        let changes = state.take(catalog, now);
         let start = |feed| changes::decide_on_start(feed, config.on_start, || has_data(feed));
-        let orders = brain.known.in_force().filter_map(start).collect();
-        (brain, Step { changes, orders })
+        let orders = state.known.in_force().filter_map(start).collect();
+        (state, Step { changes, orders })
     }
 
-    /// Notes that it is worth looking; the look is ordered by [`Brain::on_time`] when all is at rest.
+    /// Notes that it is worth looking; the look is ordered by [`WatchState::on_time`] when all is at rest.
     pub fn on_hint(&mut self, hint: &Hint, now: Now) {
         match hint {
             Hint::File(path) => {
                 self.seen.remove(path);
-                self.settle.hint(path, now.steady);
+                self.debounce.hint(path, now.steady);
             }
             Hint::Folders => {
                 for folder in [&self.paths.active, &self.paths.archived] {
-                    self.settle.hint(folder, now.steady);
+                    self.debounce.hint(folder, now.steady);
                 }
             }
             Hint::Warning(_) => {}
         }
     }
 
-    /// Time has passed: to be called after [`Brain::wait`], and as often as is convenient.
+    /// Time has passed: to be called after [`WatchState::wait`], and as often as is convenient.
     pub fn on_time(&mut self, now: Now) -> Vec<Order> {
         let mut orders = Vec::new();
-        for Settled { path, restless } in self.settle.take(now.steady) {
+        for Debounced { path, restless } in self.debounce.take(now.steady) {
             self.look.next.insert(path, restless);
         }
         if self.wait_for_look(now.steady) == Some(Duration::ZERO) {
@@ -134,7 +134,7 @@ impl Brain {
             self.look.last = now.steady;
             orders.push(Order::Look);
         }
-        let scheduled = self.clockwork.due(now.wall);
+        let scheduled = self.cron_timers.due(now.wall);
         orders.extend(self.export(scheduled, Cause::Scheduled));
         let mut resumed = Vec::new();
         for (feed, resume) in &mut self.resume {
@@ -177,14 +177,14 @@ impl Brain {
         self.resume.insert(feed.to_owned(), resume);
     }
 
-    /// How long until [`Brain::on_time`] has something to do.
+    /// How long until [`WatchState::on_time`] has something to do.
     pub fn wait(&self, now: Now) -> Duration {
         let scheduled =
-            self.clockwork.next().map(|next| (next - now.wall).to_std().unwrap_or_default().min(DOZE));
+            self.cron_timers.next().map(|next| (next - now.wall).to_std().unwrap_or_default().min(DOZE));
         let resumed = self.resume.values().filter_map(|resume| resume.due).min();
         [
             self.wait_for_look(now.steady),
-            self.settle.wait(now.steady),
+            self.debounce.wait(now.steady),
             scheduled,
             resumed.map(|due| due.saturating_duration_since(now.steady)),
         ]
@@ -206,7 +206,7 @@ impl Brain {
 
     /// When the schedule of a feed comes next.
     pub fn next_run(&self, feed: &str) -> Option<DateTime<Utc>> {
-        self.clockwork.next_of(feed)
+        self.cron_timers.next_of(feed)
     }
 
     fn wait_for_look(&self, now: Instant) -> Option<Duration> {
@@ -220,7 +220,7 @@ impl Brain {
     /// Takes a catalogue into force, schedules included.
     fn take(&mut self, catalog: Catalog, now: Now) -> Vec<Change> {
         let changes = self.known.take(&catalog);
-        self.clockwork.set(self.known.in_force(), now.wall);
+        self.cron_timers.set(self.known.in_force(), now.wall);
         let known = &self.known;
         self.resume.retain(|feed, _| known.get(feed).is_some_and(|feed| feed.enabled));
         self.catalog = catalog;
@@ -262,7 +262,7 @@ impl Brain {
                 }
                 // Of a file that is pending the events will tell when it is at rest.
                 if !self.is_pending(&path) {
-                    self.settle.hint(&path, now);
+                    self.debounce.hint(&path, now);
                     self.seen.insert(path, fresh);
                 }
                 old
@@ -284,11 +284,11 @@ impl Brain {
 
     /// Whether another look at this file comes without further ado.
     fn is_pending(&self, path: &Path) -> bool {
-        let pending = |path| self.settle.is_pending(path) || self.look.next.contains_key(path);
+        let pending = |path| self.debounce.is_pending(path) || self.look.next.contains_key(path);
         pending(path) || path.parent().is_some_and(pending)
     }
 }
 
 #[cfg(test)]
-#[path = "brain_tests.rs"]
+#[path = "state_tests.rs"]
 mod tests;

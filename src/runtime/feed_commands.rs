@@ -12,7 +12,7 @@ use crate::feed::{self, Catalog, Change, FeedPaths, NewFeed, Place};
 
 /// What is asked.
 #[derive(Debug)]
-pub(super) enum Deed {
+pub(super) enum FeedCommand {
     SetEnabled { feeds: Vec<String>, enabled: bool },
     Archive(Vec<String>),
     Restore(Vec<String>),
@@ -21,15 +21,15 @@ pub(super) enum Deed {
 }
 
 /// Does it and tells.
-pub(super) fn perform(deed: Deed, paths: &FeedPaths, catalog: &Catalog, teller: &Teller) {
-    match deed {
-        Deed::SetEnabled { feeds, enabled } => {
+pub(super) fn perform(command: FeedCommand, paths: &FeedPaths, catalog: &Catalog, teller: &Teller) {
+    match command {
+        FeedCommand::SetEnabled { feeds, enabled } => {
             let word = if enabled { "enabled" } else { "disabled" };
             each(&feeds, word, teller, |name| feed::set_enabled(&path_of(catalog, name)?, enabled));
         }
-        Deed::Archive(feeds) => each(&feeds, "archived", teller, |name| feed::archive(paths, name)),
-        Deed::Restore(feeds) => each(&feeds, "restored", teller, |name| feed::restore(paths, name)),
-        Deed::Undo(changes) => {
+        FeedCommand::Archive(feeds) => each(&feeds, "archived", teller, |name| feed::archive(paths, name)),
+        FeedCommand::Restore(feeds) => each(&feeds, "restored", teller, |name| feed::restore(paths, name)),
+        FeedCommand::Undo(changes) => {
             let mut undone = 0;
             for change in changes.into_iter().rev() {
                 match feed::undo(change) {
@@ -41,7 +41,7 @@ pub(super) fn perform(deed: Deed, paths: &FeedPaths, catalog: &Catalog, teller: 
                 teller.say(Message::Done { text: "taken back".into(), undo: Vec::new() });
             }
         }
-        Deed::Add(new) => match feed::add(paths, &new, Utc::now()) {
+        FeedCommand::Add(new) => match feed::add(paths, &new, Utc::now()) {
             Ok(_) => teller.say(Message::Done { text: format!("{} is added", new.name), undo: Vec::new() }),
             Err(error) => teller.say(Message::Failed(error)),
         },
@@ -49,11 +49,11 @@ pub(super) fn perform(deed: Deed, paths: &FeedPaths, catalog: &Catalog, teller: 
     teller.say(Reply::FeedsChanged);
 }
 
-fn each(names: &[String], word: &str, teller: &Teller, deed: impl Fn(&str) -> Result<Change>) {
+fn each(names: &[String], word: &str, teller: &Teller, change: impl Fn(&str) -> Result<Change>) {
     let mut done = Vec::new();
     let mut undo = Vec::new();
     for name in names {
-        match deed(name) {
+        match change(name) {
             Ok(change) => {
                 done.push(name.as_str());
                 undo.push(change);

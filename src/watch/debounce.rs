@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! hints      x x  x        x x x x x x x x x x x x x x x …
-//!            └────┴─rest─▶ settled                     └ first hint + 10 × rest ─▶ settled all the same
+//!            └────┴─rest─▶ debounced                     └ first hint + 10 × rest ─▶ debounced all the same
 //! ```
 //!
 //! An editor that saves makes a handful of events, a slow copy hundreds; a file that is written without end is looked at
@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// After how many times the rest a path is settled that never came to rest.
+/// After how many times the rest a path is given out that never came to rest.
 const PATIENCE: u32 = 10;
 
 /// Paths that had hints and are not at rest yet.
 #[derive(Debug)]
-pub struct Settle {
+pub struct Debounce {
     rest: Duration,
     pending: BTreeMap<PathBuf, Span>,
 }
@@ -30,14 +30,14 @@ struct Span {
 
 /// A path that may be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct Debounced {
     /// The path.
     pub path: PathBuf,
     /// It never came to rest, and is looked at all the same.
     pub restless: bool,
 }
 
-impl Settle {
+impl Debounce {
     /// A path is at rest when no hint came for `rest`.
     pub fn new(rest: Duration) -> Self {
         Self { rest, pending: BTreeMap::new() }
@@ -51,21 +51,21 @@ impl Settle {
         }
     }
 
-    /// Takes out what is settled.
-    pub fn take(&mut self, now: Instant) -> Vec<Settled> {
-        let mut settled = Vec::new();
+    /// Takes out the paths that may be looked at.
+    pub fn take(&mut self, now: Instant) -> Vec<Debounced> {
+        let mut debounced = Vec::new();
         self.pending.retain(|path, span| {
             let due = self.rest.saturating_sub(now.saturating_duration_since(span.last)).is_zero();
             let restless = !due && now.saturating_duration_since(span.first) >= self.rest * PATIENCE;
             if due || restless {
-                settled.push(Settled { path: path.clone(), restless });
+                debounced.push(Debounced { path: path.clone(), restless });
             }
             !(due || restless)
         });
-        settled
+        debounced
     }
 
-    /// How long until [`Settle::take`] gives something, if no further hint comes.
+    /// How long until [`Debounce::take`] gives something, if no further hint comes.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let left =
             |since: Instant, limit: Duration| limit.saturating_sub(now.saturating_duration_since(since));
@@ -73,7 +73,7 @@ impl Settle {
         self.pending.values().map(one).min()
     }
 
-    /// Whether a path had a hint and is not settled yet.
+    /// Whether a path had a hint and was not taken out yet.
     pub fn is_pending(&self, path: &Path) -> bool {
         self.pending.contains_key(path)
     }
@@ -86,56 +86,56 @@ mod tests {
 
     const REST: Duration = Duration::from_millis(100);
 
-    fn settled(path: &str, restless: bool) -> Settled {
-        Settled { path: path.into(), restless }
+    fn debounced(path: &str, restless: bool) -> Debounced {
+        Debounced { path: path.into(), restless }
     }
 
     #[test]
     fn a_burst_becomes_one_path_after_the_rest() {
         let begin = Instant::now();
         let at = |ms| begin + Duration::from_millis(ms);
-        let mut settle = Settle::new(REST);
+        let mut debounce = Debounce::new(REST);
         for ms in [0, 10, 50] {
-            settle.hint(Path::new("a"), at(ms));
+            debounce.hint(Path::new("a"), at(ms));
         }
-        settle.hint(Path::new("b"), at(90));
-        assert!(settle.is_pending(Path::new("a")));
-        assert_eq!(settle.take(at(149)), []);
-        assert_eq!(settle.wait(at(149)), Some(Duration::from_millis(1)));
-        assert_eq!(settle.take(at(150)), [settled("a", false)]);
-        assert!(!settle.is_pending(Path::new("a")));
-        assert_eq!(settle.take(at(190)), [settled("b", false)]);
-        assert_eq!((settle.take(at(9_000)), settle.wait(at(9_000))), (vec![], None));
+        debounce.hint(Path::new("b"), at(90));
+        assert!(debounce.is_pending(Path::new("a")));
+        assert_eq!(debounce.take(at(149)), []);
+        assert_eq!(debounce.wait(at(149)), Some(Duration::from_millis(1)));
+        assert_eq!(debounce.take(at(150)), [debounced("a", false)]);
+        assert!(!debounce.is_pending(Path::new("a")));
+        assert_eq!(debounce.take(at(190)), [debounced("b", false)]);
+        assert_eq!((debounce.take(at(9_000)), debounce.wait(at(9_000))), (vec![], None));
     }
 
     #[test]
     fn a_path_without_rest_is_looked_at_all_the_same() {
         let begin = Instant::now();
-        let mut settle = Settle::new(REST);
+        let mut debounce = Debounce::new(REST);
         let mut taken = Vec::new();
         for step in 0..=100 {
             let now = begin + Duration::from_millis(step * 20);
-            settle.hint(Path::new("a"), now);
-            taken.extend(settle.take(now).into_iter().map(|settled| (step * 20, settled)));
+            debounce.hint(Path::new("a"), now);
+            taken.extend(debounce.take(now).into_iter().map(|debounced| (step * 20, debounced)));
         }
-        assert_eq!(taken, [(1000, settled("a", true))], "the next patience begins with the next hint");
+        assert_eq!(taken, [(1000, debounced("a", true))], "the next patience begins with the next hint");
     }
 
     proptest! {
-        /// Whatever comes: no path is settled before its rest or its patience is over, none is kept longer, none is
-        /// settled without a hint, and none is forgotten.
+        /// Whatever comes: no path is taken out before its rest or its patience is over, none is kept longer, none is
+        /// taken out without a hint, and none is forgotten.
         #[test]
         fn every_hint_is_answered_once_and_in_time(
             hints in prop::collection::vec((0_u8..4, 0_u64..60), 1..200),
         ) {
             let mut now = Instant::now();
-            let mut settle = Settle::new(REST);
+            let mut debounce = Debounce::new(REST);
             let mut model: BTreeMap<PathBuf, (Instant, Instant)> = BTreeMap::new();
             let mut ends = hints.clone();
             ends.extend([(9, 1_000), (9, 1_000)]);
             for (path, wait) in ends {
                 now += Duration::from_millis(wait);
-                for Settled { path, restless } in settle.take(now) {
+                for Debounced { path, restless } in debounce.take(now) {
                     let (first, last) = model.remove(&path).expect("it had a hint");
                     prop_assert_eq!(restless, now - last < REST);
                     prop_assert!(!restless || now - first >= REST * PATIENCE);
@@ -143,7 +143,7 @@ mod tests {
                 prop_assert!(model.values().all(|(first, last)| now - *last < REST && now - *first < REST * PATIENCE));
                 if path < 9 {
                     let path = PathBuf::from(path.to_string());
-                    settle.hint(&path, now);
+                    debounce.hint(&path, now);
                     model.entry(path).or_insert((now, now)).1 = now;
                 }
             }

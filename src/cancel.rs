@@ -1,10 +1,12 @@
-//! Asking a job to stop, and waiting in a way that such a request ends.
+//! Asking work to stop, and waiting in a way that such a request ends.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A request to stop, shared between whoever may ask and the job that looks at it between batches.
-#[derive(Clone, Default)]
+use crate::error::{Error, Kind, Result};
+
+/// A request to stop, shared between whoever may ask and the work that looks at it at its safe points.
+#[derive(Debug, Clone, Default)]
 pub struct Cancel(Arc<(Mutex<bool>, Condvar)>);
 
 impl Cancel {
@@ -23,6 +25,17 @@ impl Cancel {
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails with [`Kind::Interrupted`] when somebody asked to stop: to be called where stopping leaves nothing half done.
+    ///
+    /// # Errors
+    /// [`Kind::Interrupted`]
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            return Err(Error::new(Kind::Interrupted, "stopped on request"));
+        }
+        Ok(())
     }
 
     /// Waits for `time`, or until somebody asks to stop; true when somebody did.

@@ -3,18 +3,18 @@
 use std::fmt;
 
 use super::spec::{
-    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadWay, StorageMode, TimeAs,
+    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, StorageMode, TimeAs,
     Visibility,
 };
 
-/// Gives a kind of value its table `WORDS` and its `word()`.
-macro_rules! words {
+/// Gives a kind of value its table `KEYWORDS` and its `word()`.
+macro_rules! keywords {
     ($kind:ty: $($word:literal = $value:ident),+ $(,)?) => {
         impl $kind {
-            /// Every value with its word, in the order in which they are listed to people.
-            pub const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
+            /// Every value with its keyword, in the order in which they are listed to people.
+            pub const KEYWORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
 
-            /// The word of this value.
+            /// The keyword of this value.
             pub fn word(self) -> &'static str {
                 match self {
                     $(Self::$value => $word),+
@@ -30,22 +30,22 @@ macro_rules! words {
     };
 }
 
-words!(FeedKind: "stream" = Stream, "table" = Table);
-words!(DatePart: "year" = Year, "month" = Month, "day" = Day, "hour" = Hour);
-words!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ignore);
-words!(Visibility: "restricted" = Restricted, "shared" = Shared);
-words!(ReadWay: "auto" = Auto, "offsets" = Offsets, "mirror" = Mirror, "idle" = Idle);
-words!(ExportMode: "batch" = Batch, "follow" = Follow);
-words!(TimeAs: "string" = Text, "time" = Time);
-words!(DecimalAs: "string" = Text, "decimal256" = Decimal256);
-words!(Encodings: "portable" = Portable, "compact" = Compact);
+keywords!(FeedKind: "stream" = Stream, "table" = Table);
+keywords!(DatePart: "year" = Year, "month" = Month, "day" = Day, "hour" = Hour);
+keywords!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ignore);
+keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
+keywords!(ReadMode: "auto" = Auto, "offsets" = Offsets, "mirror" = Mirror, "idle" = Idle);
+keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
+keywords!(TimeAs: "string" = Text, "time" = Time);
+keywords!(DecimalAs: "string" = Text, "decimal256" = Decimal256);
+keywords!(Encodings: "portable" = Portable, "compact" = Compact);
 
 /// The levels of zstd that a feed may name.
 pub const ZSTD_LEVELS: std::ops::RangeInclusive<i32> = 1..=22;
 
 impl Compression {
     /// The spellings, `zstd(N)` with N in [`ZSTD_LEVELS`] beside them.
-    pub const WORDS: &'static [(&'static str, Self)] =
+    pub const KEYWORDS: &'static [(&'static str, Self)] =
         &[("zstd", Self::Zstd(None)), ("snappy", Self::Snappy), ("lz4", Self::Lz4), ("none", Self::None)];
 }
 

@@ -1,24 +1,24 @@
-//! A second query over the same stream, for nothing but its end: the `idle` way's only hint of where the end is.
+//! A second query over the same stream, for nothing but its end: the only hint of where the end is for a read of mode `idle`.
 
 use std::time::Duration;
 
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Chunk, Client, Query, Way};
+use crate::ksql::client::{Chunk, Client, Query, QueryKind};
 use crate::ksql::response::Frames;
 use crate::ksql::statement;
 
 /// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
-pub(super) struct Echo {
+pub(super) struct EndProbe {
     outcome: tokio::sync::oneshot::Receiver<Result<()>>,
     ended: bool,
 }
 
-impl Echo {
+impl EndProbe {
     pub(super) fn start(context: &Context, source: &str) -> Self {
         let (send, outcome) = tokio::sync::oneshot::channel();
         let client = context.client.clone();
-        let query = Query { sql: statement::count_pull_sql(source), way: Way::StreamPull };
+        let query = Query { sql: statement::count_pull_sql(source), kind: QueryKind::StreamPull };
         let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
         context.handle.spawn(async move {
             // Nobody waiting any more means that the read is over.
@@ -50,9 +50,27 @@ impl Echo {
 async fn drain(client: &Client, query: &Query, limit: Duration, max_row_bytes: usize) -> Result<()> {
     let mut answer = client.open(query).await?;
     let mut frames = Frames::new(answer.framing, max_row_bytes);
+    // Bytes without rows are no progress.
+    let (mut alive, mut rows, mut known) = (tokio::time::Instant::now(), 0_u64, 0);
     loop {
-        match answer.chunk(limit).await? {
-            Chunk::Data(bytes) => frames.push(&bytes, &mut |_| Ok(()))?,
+        if rows > known {
+            (known, alive) = (rows, tokio::time::Instant::now());
+        }
+        let left = limit.saturating_sub(alive.elapsed()).max(Duration::from_millis(1));
+        match answer.chunk(left).await? {
+            Chunk::Data(bytes) if alive.elapsed() < limit => frames.push(&bytes, &mut |_| {
+                rows += 1;
+                Ok(())
+            })?,
+            Chunk::Data(_) => {
+                return Err(Error::new(
+                    Kind::Incomplete,
+                    format!(
+                        "a pull over the stream, asked for its end, brought no row for {} s",
+                        limit.as_secs()
+                    ),
+                ));
+            }
             Chunk::Idle(silent) => {
                 return Err(Error::new(
                     Kind::Incomplete,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What every dataset holds at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Truth {
+pub struct ExpectedRows {
     /// Transactions that exist.
     pub transactions: u64,
     /// By source name, in upper case as ksqlDB knows it. `USER_SESSIONS` is left out: nobody can scan it.

@@ -1,4 +1,4 @@
-//! Care for what the lake holds: days exported again and taken back, datasets checked and mended.
+//! Maintenance of what the lake holds: days exported again and taken back, datasets checked and mended.
 //!
 //! ```text
 //! e, u   on a day     ─▶ refused with words, or a question ─▶ ExportDay, UndoDay
@@ -19,6 +19,7 @@ use crate::app::overlays::{Confirm, Overlay, Sheet};
 use crate::app::state::{App, Tab};
 use crate::app::view::text::{count, files as of_files, findings, one_line, size};
 use crate::app::view::{FeedState, Tone};
+use crate::error::Kind;
 use crate::feed::{FeedKind, StorageMode};
 use crate::lake::verify::{Finding, Report, Severity};
 use crate::lake::{DayState, ReplacedSet};
@@ -63,7 +64,7 @@ impl Checked {
     }
 }
 
-/// What a deed on a day is about.
+/// What an action on a day is about.
 pub(crate) struct Chosen {
     pub(crate) feed: String,
     pub(crate) day: NaiveDate,
@@ -147,7 +148,7 @@ impl App {
         Ok(Chosen { feed, day, folder })
     }
 
-    /// The deeds on a day.
+    /// The actions on a day.
     pub(crate) fn day_action(&mut self, action: Action) -> Vec<Effect> {
         let chosen = match self.chosen_day() {
             Ok(chosen) => chosen,
@@ -229,7 +230,7 @@ impl App {
             consequence,
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
-            deed: vec![Effect::ExportDay { feed, day }],
+            effects: vec![Effect::ExportDay { feed, day }],
         }
     }
 
@@ -256,7 +257,7 @@ impl App {
             ),
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
-            deed: vec![Effect::UndoDay { feed, day }],
+            effects: vec![Effect::UndoDay { feed, day }],
         }
     }
 
@@ -297,6 +298,18 @@ impl App {
         }
     }
 
+    /// Asks the checks and repairs of a sheet that are under way to stop.
+    pub(crate) fn stop_checks(&mut self, sheet: &Sheet) -> Vec<Effect> {
+        let Sheet::Check { feeds, .. } = sheet else { return Vec::new() };
+        let runs = |feed: &&String| self.checks.get(*feed).is_some_and(|checked| checked.running.is_some());
+        let feeds: Vec<String> = feeds.iter().filter(runs).cloned().collect();
+        if feeds.is_empty() {
+            self.toast("no check is under way".to_owned(), Tone::Warn);
+            return Vec::new();
+        }
+        vec![Effect::StopChecks(feeds)]
+    }
+
     /// A check is over.
     pub(crate) fn set_checked(
         &mut self,
@@ -307,6 +320,13 @@ impl App {
         report: crate::Result<Report>,
     ) -> Vec<Effect> {
         let was_repair = mended.is_some();
+        if report.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted) {
+            // What an earlier check found is still what is known.
+            self.checks.entry(feed.to_owned()).or_default().running = None;
+            let what = if was_repair { "repair" } else { "check" };
+            self.toast(format!("{feed}: the {what} was stopped"), Tone::Warn);
+            return if was_repair { vec![Effect::LoadDataset(feed.to_owned())] } else { Vec::new() };
+        }
         let checked = Checked {
             running: None,
             at: Some(at),
@@ -386,7 +406,7 @@ impl App {
                 .to_owned(),
             targets,
             yes: false,
-            deed: vec![Effect::Repair { feeds: fit, deep }],
+            effects: vec![Effect::Repair { feeds: fit, deep }],
         }));
         Vec::new()
     }
@@ -399,14 +419,14 @@ impl App {
     }
 
     /// After a question about a repair the findings are in front again; a repair that was consented to begins.
-    pub(crate) fn answered(&mut self, deed: Vec<Effect>, yes: bool) -> Vec<Effect> {
-        if let [Effect::Repair { feeds, deep: every_row }] = deed.as_slice() {
+    pub(crate) fn answered(&mut self, effects: Vec<Effect>, yes: bool) -> Vec<Effect> {
+        if let [Effect::Repair { feeds, deep: every_row }] = effects.as_slice() {
             self.overlay = Some(Overlay::Sheet(Sheet::check(feeds.clone())));
             return if yes { self.begin_check(feeds.clone(), *every_row, true) } else { Vec::new() };
         }
         if yes {
             self.feeds.cursor.unmark();
-            return deed;
+            return effects;
         }
         Vec::new()
     }

@@ -2,9 +2,9 @@ use super::*;
 use crate::config::OnStart;
 use crate::watch::testing::catalog;
 
-/// A brain and a clock that a test moves.
+/// A state and a clock that a test moves.
 struct Bench {
-    brain: Brain,
+    state: WatchState,
     now: Now,
 }
 
@@ -30,11 +30,12 @@ impl Bench {
         let wall = "2025-01-15T12:00:00Z".parse().unwrap();
         let now = Now { wall, steady: Instant::now() };
         let config = WatchConfig { on_start, ..WatchConfig::default() };
-        let (brain, step) = Brain::start(&paths(), &config, catalog(files), |feed| feed.name == "old", now);
-        (Self { brain, now }, words(&step.orders))
+        let (state, step) =
+            WatchState::start(&paths(), &config, catalog(files), |feed| feed.name == "old", now);
+        (Self { state, now }, words(&step.orders))
     }
 
-    /// A brain that has nothing to do at the start.
+    /// A state that has nothing to do at the start.
     fn with(files: &[(&str, &str)]) -> Self {
         Self::start(files, OnStart::None).0
     }
@@ -46,15 +47,15 @@ impl Bench {
 
     fn after(&mut self, seconds: f64) -> Vec<String> {
         self.pass(seconds);
-        words(&self.brain.on_time(self.now))
+        words(&self.state.on_time(self.now))
     }
 
     fn hint(&mut self, hint: &Hint) {
-        self.brain.on_hint(hint, self.now);
+        self.state.on_hint(hint, self.now);
     }
 
     fn shows(&mut self, files: &[(&str, &str)]) -> Vec<String> {
-        words(&self.brain.on_catalog(catalog(files), self.now).orders)
+        words(&self.state.on_catalog(catalog(files), self.now).orders)
     }
 }
 
@@ -72,7 +73,7 @@ fn the_start() {
 fn a_hint_becomes_a_look_at_rest_and_what_it_shows_is_done() {
     let mut bench = Bench::with(&[]);
     bench.hint(&file("a"));
-    assert_eq!(bench.brain.wait(bench.now), Duration::from_secs(1));
+    assert_eq!(bench.state.wait(bench.now), Duration::from_secs(1));
     bench.pass(0.5);
     bench.hint(&file("a"));
     assert_eq!(bench.after(0.6), NONE);
@@ -91,10 +92,10 @@ fn a_file_that_is_being_written_is_not_taken_while_another_is_looked_at() {
     bench.hint(&file("b"));
     assert_eq!(bench.after(0.1), ["look"]);
     // b is half written: what was known of it stays, and nobody is told.
-    let step = bench.brain.on_catalog(catalog(&[("a", ""), ("b", "half")]), bench.now);
+    let step = bench.state.on_catalog(catalog(&[("a", ""), ("b", "half")]), bench.now);
     assert_eq!(words(&step.orders), ["export a Changed"]);
     assert_eq!(step.changes.len(), 1);
-    assert!(bench.brain.catalog().get("b").unwrap().feed().is_some());
+    assert!(bench.state.catalog().get("b").unwrap().feed().is_some());
     assert_eq!(bench.after(0.9), ["look"]);
     assert_eq!(bench.shows(&[("a", ""), ("b", r#""retention_days": 3"#)]), ["export b Changed"]);
 }
@@ -147,7 +148,7 @@ fn one_look_at_a_time() {
     assert_eq!(bench.after(1.0), NONE, "the first look is under way");
     // It began before b was at rest: b must wait for the next one.
     assert_eq!(bench.shows(&[("a", ""), ("b", "half")]), ["export a Changed"]);
-    assert_eq!(bench.brain.wait(bench.now), Duration::ZERO);
+    assert_eq!(bench.state.wait(bench.now), Duration::ZERO);
     assert_eq!(bench.after(0.0), ["look"]);
     assert_eq!(bench.shows(&[("a", ""), ("b", "")]), ["export b Changed"]);
 }
@@ -168,7 +169,7 @@ fn a_look_that_fails_changes_nothing_and_comes_again_with_the_rescan() {
     let mut bench = Bench::with(&[("a", "")]);
     bench.hint(&file("a"));
     assert_eq!(bench.after(1.0), ["look"]);
-    bench.brain.on_look_failed();
+    bench.state.on_look_failed();
     assert_eq!(bench.after(1.0), NONE);
     assert_eq!(bench.after(30.0), ["look"]);
     bench.shows(&[]);
@@ -184,11 +185,11 @@ fn schedules_run_by_the_version_in_force() {
     assert_eq!(bench.after(1.0), ["look"]);
     assert_eq!(bench.shows(&[("a", r#""schedule": "every 15q""#)]), NONE);
     let scheduled = |orders: Vec<String>| orders.into_iter().filter(|o| o != "look").collect::<Vec<_>>();
-    assert!(bench.brain.wait(bench.now) <= Duration::from_secs(30), "a machine that slept is found awake");
+    assert!(bench.state.wait(bench.now) <= Duration::from_secs(30), "a machine that slept is found awake");
     assert_eq!(scheduled(bench.after(898.0)), NONE);
     assert_eq!(scheduled(bench.after(1.0)), ["export a Scheduled"]);
     assert_eq!(scheduled(bench.after(3600.0)), ["export a Scheduled"], "missed four, run once");
-    assert_eq!(bench.brain.next_run("a"), Some("2025-01-15T13:30:00Z".parse().unwrap()));
+    assert_eq!(bench.state.next_run("a"), Some("2025-01-15T13:30:00Z".parse().unwrap()));
 }
 
 #[test]
@@ -196,15 +197,15 @@ fn an_export_that_follows_is_resumed_later_and_later_unless_somebody_stopped_it(
     let mut bench = Bench::with(&[("a", r#""mode": "follow""#), ("b", "")]);
     let resumed = |orders: Vec<String>| orders.into_iter().any(|order| order == "export a Resumed");
     for wait in [1.0, 2.0, 4.0, 8.0] {
-        bench.brain.on_ended("a", Ended::Failed, bench.now);
-        bench.brain.on_ended("b", Ended::Failed, bench.now);
+        bench.state.on_ended("a", Ended::Failed, bench.now);
+        bench.state.on_ended("b", Ended::Failed, bench.now);
         assert!(!resumed(bench.after(wait - 0.1)));
         assert!(resumed(bench.after(0.1)), "after {wait}");
     }
     // It ran for long: the waits begin anew.
     bench.pass(3600.0);
-    bench.brain.on_ended("a", Ended::Failed, bench.now);
+    bench.state.on_ended("a", Ended::Failed, bench.now);
     assert!(resumed(bench.after(1.0)));
-    bench.brain.on_ended("a", Ended::Cancelled, bench.now);
+    bench.state.on_ended("a", Ended::Cancelled, bench.now);
     assert!(!resumed(bench.after(3600.0)));
 }

@@ -37,14 +37,14 @@ pub(super) enum Piece {
 }
 
 /// The reading end of an answer.
-pub(super) struct Intake {
+pub(super) struct ChunkReader {
     handle: Handle,
     pieces: mpsc::Receiver<Result<Option<Bytes>>>,
     task: JoinHandle<()>,
     ended: bool,
 }
 
-impl Intake {
+impl ChunkReader {
     pub(super) fn start(handle: &Handle, answer: Answer) -> Self {
         let (send, pieces) = mpsc::channel(DEPTH);
         let task = handle.spawn(pump(answer, send));
@@ -70,7 +70,7 @@ impl Intake {
     }
 }
 
-impl Drop for Intake {
+impl Drop for ChunkReader {
     fn drop(&mut self) {
         // Dropping the answer closes its connection, which ends the query on the server.
         self.task.abort();
