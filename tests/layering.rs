@@ -153,10 +153,10 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("layout", &["fs"]),
     ("manifest", &["fs", "layout"]),
     ("file", &["fs", "manifest"]),
-    ("write", &["file", "fs", "layout"]),
+    ("write", &["file", "fs", "layout", "manifest"]),
     ("txn", &["file", "fs", "layout", "manifest"]),
     ("ops", &["file", "fs", "layout", "manifest", "txn", "write"]),
-    ("verify", &["file", "fs", "layout", "manifest", "txn", "write"]),
+    ("verify", &["file", "fs", "layout", "manifest", "ops", "txn", "write"]),
     ("stats", &["fs", "layout", "manifest", "ops", "verify"]),
 ];
 

@@ -55,7 +55,7 @@ pub use manifest::metadata::{
     ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
 pub use manifest::offsets::{OffsetRanges, Ranges};
-pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
+pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
@@ -68,6 +68,7 @@ pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
 pub use txn::migrate::{Settled, settle};
+pub use write::columns::{FileColumn, columns_of_files};
 pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::Result;
 use crate::lake::Dataset;
 use crate::lake::manifest::schema::{self, TableSchema};
+use crate::lake::write::columns;
 use crate::lake::write::present::View;
 
 impl Dataset {
@@ -14,7 +15,7 @@ impl Dataset {
         self.recover_if_needed()?;
         // Types of before hold no longer, nor does the way in which they were written.
         let view = View::new(&self.feed, &[], schema);
-        let columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let columns = columns::file_columns(view.schema(), &schema.columns_types);
         let mut next = self.metadata.clone();
         next.describe(&self.feed);
         (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns, now);

@@ -30,6 +30,7 @@ use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
+use crate::lake::write::columns;
 use crate::lake::write::plausible::TimeRange;
 use crate::lake::write::present::View;
 use crate::lake::write::route::{Routed, Router, Runs, cut};
@@ -413,7 +414,7 @@ impl Prepared {
     ) -> Result<Self> {
         let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
         let view = View::new(&dataset.feed, known, schema);
-        let file_columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let file_columns = columns::file_columns(view.schema(), &schema.columns_types);
         let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
         let limits = &dataset.limits;
