@@ -35,16 +35,16 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
         (!named, layout::commit_seq(commit), file.relative())
     });
     let (mut held, mut found) = (HeldOffsets::default(), Vec::new());
-    let mut numbers = BTreeSet::new();
+    let mut numbers = BTreeMap::new();
     for at in order {
         let Some(footer) = scan.files[at].sound() else { continue };
-        // A copy is told by its commit's number of it, whatever its footer says of offsets.
-        let number = footer.commit.as_deref().zip(footer.file);
-        if let Some(number) = number
-            && !numbers.insert(number)
-        {
-            found.push(Overlap { file: at, doubled: footer.rows, whole: true });
-            continue;
+        // A copy is told by the commit's number of the file and by the same offsets, be they exact or a hull.
+        if let Some(number) = footer.commit.as_deref().zip(footer.file) {
+            let first = numbers.entry(number).or_insert((at, &footer.offsets));
+            if first.0 != at && *first.1 == footer.offsets {
+                found.push(Overlap { file: at, doubled: footer.rows, whole: true });
+                continue;
+            }
         }
         let (mut rows, mut doubled) = (0, 0);
         for (partition, offsets) in footer.offsets.partitions() {
