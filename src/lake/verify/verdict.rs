@@ -130,11 +130,12 @@ impl Verdict<'_> {
             if self.stale(metadata) {
                 return;
             }
+            self.columns(metadata);
             self.positions(metadata);
         } else {
             order::versions(self, metadata);
+            self.columns(metadata);
         }
-        self.columns(metadata);
         counts::compare(self, metadata);
         claims::compare(self, metadata);
         order::quarantine(self, metadata);
