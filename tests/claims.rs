@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use lakehand::demo::{DemoOptions, Fault};
 use lakehand::export::event::What;
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger};
+use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work};
 use lakehand::feed::parse_feed;
 use lakehand::ksql::client::{Client, ClientOptions};
 use lakehand::lake::{Lake, Limits};
@@ -65,7 +65,7 @@ fn a_loss_is_a_state_with_an_exit_code_until_it_is_acknowledged() {
     assert!(!later["lost_records"][0]["acknowledged_at"].is_null(), "the record stays");
     assert!(!later["complete_through"].is_null());
     let days = project.ok(&["feeds", "show", "raw", "--days", "--json"]).json();
-    let lost = |day: &&serde_json::Value| {
+    let is_lost = |day: &&serde_json::Value| {
         day["gaps"].as_array().is_some_and(|g| g.iter().any(|gap| gap["why"] == "lost"))
     };
     assert!(
@@ -173,8 +173,8 @@ fn export_at(server: &Server, project: &Project, fields: &str, clock: fn() -> Da
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async {
         let (engine, mut events) = Engine::start(setup);
-        engine.submit(Request { feed, trigger: Trigger::Asked }).await;
-        engine.close().await;
+        engine.submit(Request { feed, trigger: Trigger::Asked, work: Work::CatchUp });
+        engine.close();
         let mut outcome = None;
         while let Some(event) = events.recv().await {
             if let What::Finished(finished) = event.what {

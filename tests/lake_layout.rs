@@ -167,7 +167,7 @@ fn a_lake_of_before_is_read_as_it_is_and_migrated_by_the_first_that_writes() {
     assert_eq!(open(root.path(), &feed).recovery().migrated_to, None);
     // The day's export is taken back out of a bin that was migrated.
     let mut dataset = open(root.path(), &feed);
-    dataset.undo(at(T0).date_naive(), None, at(T0 + 60 * DAY)).unwrap();
+    dataset.undo_day(at(T0).date_naive(), None, at(T0 + 60 * DAY)).unwrap();
     assert_eq!(rows(&dir), expected(&all));
 }
 

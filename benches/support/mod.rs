@@ -38,6 +38,7 @@ pub fn at(ms: i64) -> DateTime<Utc> {
 
 pub fn feed(compression: Compression) -> Feed {
     Feed {
+        shrink_limit: None,
         name: "bench".to_owned(),
         kind: FeedKind::Stream,
         source: "BENCH".to_owned(),

@@ -34,6 +34,7 @@ const FEEDS: [(&str, &str); 8] = shipped![
 ];
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct DemoArgs {
     /// Serve and export without a screen
     #[arg(long)]

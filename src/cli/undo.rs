@@ -123,10 +123,8 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
         let error = Error::new(Kind::Usage, "nothing that was replaced is there to be thrown away");
         return Err(error.next(format!("`lakehand feeds show {} --days` names what is there", feed.name)));
     }
-    let mut dataset = match args.dry_run {
-        true => None,
-        false => Some(open(config, &lake, feed, "lakehand feeds forget")?),
-    };
+    let mut dataset =
+        if args.dry_run { None } else { Some(open(config, &lake, feed, "lakehand feeds forget")?) };
     for set in &sets {
         // Each set goes as a whole or stays as a whole.
         if cancel.is_cancelled() {

@@ -235,16 +235,7 @@ impl Cell {
                 Some(item) => print_product_id(out, *item),
                 None => out.extend_from_slice(b"null"),
             },
-            Self::Metadata => {
-                out.extend_from_slice(b"{\"channel\":");
-                plain(out, CHANNELS[usize::from(t.channel)]);
-                // Every eighth has a note; a map without the key is not a map with null.
-                if let Some(note) = usize::try_from(t.note).ok().and_then(|n| VOCABULARY.notes.get(n)) {
-                    out.extend_from_slice(b",\"note\":");
-                    out.extend_from_slice(note);
-                }
-                out.push(b'}');
-            }
+            Self::Metadata => print_metadata(t, out),
             Self::Channel => plain(out, CHANNELS[usize::from(t.channel)]),
             Self::EventTime => print::timestamp(out, t.time_ms),
             Self::Item | Self::ProductId | Self::ProductName | Self::Quantity | Self::UnitPrice => {
@@ -312,6 +303,18 @@ fn print_product_id(out: &mut Vec<u8>, item: Item) {
     out.extend_from_slice(b"\"p");
     print::digits(out, u64::from(item.product) + 1, 2);
     out.push(b'"');
+}
+
+/// The map of a transaction's channel and note.
+fn print_metadata(t: &Transaction, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"channel\":");
+    plain(out, CHANNELS[usize::from(t.channel)]);
+    // Every eighth has a note; a map without the key is not a map with null.
+    if let Some(note) = usize::try_from(t.note).ok().and_then(|n| VOCABULARY.notes.get(n)) {
+        out.extend_from_slice(b",\"note\":");
+        out.extend_from_slice(note);
+    }
+    out.push(b'}');
 }
 
 fn print_item(out: &mut Vec<u8>, item: Item) {

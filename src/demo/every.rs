@@ -162,11 +162,11 @@ impl Every {
                     out.extend_from_slice(format!("\"key {i}\":").as_bytes());
                     Self::BigInt.value(mix(value + i), inside, out);
                 };
-                sequence(b"{}", value % 4, out, entry);
+                sequence(*b"{}", value % 4, out, entry);
             }
             Self::Struct | Self::Inner => {
                 let members = self.members();
-                sequence(b"{}", members.len() as u64, out, |i, out| {
+                sequence(*b"{}", members.len() as u64, out, |i, out| {
                     let (name, member) = members[usize::try_from(i).unwrap_or(0)];
                     out.extend_from_slice(format!("\"{name}\":").as_bytes());
                     member.value(mix(value + i), true, out);
@@ -236,10 +236,10 @@ fn wide(value: u64, before: u32, after: u32, out: &mut Vec<u8>) {
 
 /// An ARRAY of none to three elements.
 fn list(element: Every, value: u64, inside: bool, out: &mut Vec<u8>) {
-    sequence(b"[]", value % 4, out, |i, out| element.value(mix(value + i), inside, out));
+    sequence(*b"[]", value % 4, out, |i, out| element.value(mix(value + i), inside, out));
 }
 
-fn sequence(brackets: &[u8; 2], len: u64, out: &mut Vec<u8>, mut print: impl FnMut(u64, &mut Vec<u8>)) {
+fn sequence(brackets: [u8; 2], len: u64, out: &mut Vec<u8>, mut print: impl FnMut(u64, &mut Vec<u8>)) {
     out.push(brackets[0]);
     for i in 0..len {
         if i > 0 {

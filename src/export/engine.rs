@@ -143,9 +143,10 @@ impl EngineActor {
         let mut deaf = false;
         while !(self.closed && self.scheduler.is_idle()) {
             tokio::select! {
-                command = inbox.recv(), if !deaf => match command {
-                    Some(command) => self.obey(command).await,
-                    None => (deaf, self.closed) = (true, true),
+                command = inbox.recv(), if !deaf => if let Some(command) = command {
+                    self.obey(command).await;
+                } else {
+                    (deaf, self.closed) = (true, true);
                 },
                 Some(Ended { feed, finished }) = ended.recv() => {
                     self.scheduler.finished(&feed);

@@ -53,6 +53,7 @@ impl Exit {
     }
 
     /// The code of a run that may have met unacknowledged losses: a failure is told before them.
+    #[must_use]
     pub fn or_lost(self, lost: bool) -> Self {
         if lost && self == Self::Done { Self::Lost } else { self }
     }

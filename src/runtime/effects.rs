@@ -95,7 +95,7 @@ impl Runtime {
             Job::Days(feed) => {
                 let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
                 self.work.block(over, move |teller| {
-                    teller.say(Message::Days { feed, days: maintenance::days(dir) })
+                    teller.say(Message::Days { feed, days: maintenance::days(dir) });
                 });
             }
             Job::Health => self.work.ask(over, server::health(self.client.clone())),

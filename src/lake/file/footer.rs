@@ -95,6 +95,7 @@ pub struct Footer {
 
 /// What came of reading a footer. An error of the file system is no damage: whoever reads decides on each of the three.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are sound: a box would be one more allocation a file")]
 pub enum FooterRead {
     /// It was read.
     Sound(Footer),

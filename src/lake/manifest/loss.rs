@@ -162,7 +162,7 @@ impl Metadata {
             let of = |loss: &&mut LostRecords| loss.folder.as_deref() == Some(&partition.path);
             match self.lost_records.iter_mut().find(of) {
                 Some(known) if partition.lost_records <= known.records => {
-                    known.records = partition.lost_records
+                    known.records = partition.lost_records;
                 }
                 Some(known) => {
                     *known = LostRecords {

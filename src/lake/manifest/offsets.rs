@@ -89,7 +89,7 @@ impl OffsetRanges {
 
     /// What is held from `positions` on; a partition without a position is kept whole.
     #[must_use]
-    pub(crate) fn from_positions(&self, positions: &BTreeMap<i32, i64>) -> Self {
+    pub(crate) fn at_or_after(&self, positions: &BTreeMap<i32, i64>) -> Self {
         let mut left = Self::default();
         for (partition, held) in &self.partitions {
             let from = positions.get(partition).copied().unwrap_or(i64::MIN);

@@ -54,7 +54,9 @@ pub(crate) fn whole_commits(files: &[Witness<'_>], known: &Known<'_>) -> BTreeMa
             *held = (*held).max(*next);
         }
     };
-    known.whole.iter().for_each(|positions| raise(positions));
+    for positions in &known.whole {
+        raise(positions);
+    }
     let mut commits: BTreeMap<&str, Vec<&Witness<'_>>> = BTreeMap::new();
     for file in files {
         if let Some(commit) = file.commit {
@@ -68,7 +70,9 @@ pub(crate) fn whole_commits(files: &[Witness<'_>], known: &Known<'_>) -> BTreeMa
         let is_whole =
             total == Some(numbers.len() as u64) && (quarantined == 0 || known.quarantines.contains(commit));
         if is_whole {
-            files.iter().for_each(|file| raise(file.positions));
+            for file in files {
+                raise(file.positions);
+            }
         }
     }
     positions
@@ -89,7 +93,7 @@ pub(crate) fn prove(
             positions.insert(*partition, next);
         }
     }
-    let ahead = all.from_positions(&positions);
+    let ahead = all.at_or_after(&positions);
     Proof { positions, ahead }
 }
 

@@ -17,16 +17,16 @@ impl Dataset {
         self.recover_if_needed()?;
         self.check_ready()?;
         let mut next = self.metadata.clone();
-        let loss = LostRecords::of_log(lost, now);
+        let record = LostRecords::of_log(lost, now);
         let behind = lost.iter().map(|(partition, [_, last])| (*partition, last.saturating_add(1))).collect();
         self.advance(&mut next, behind)?;
         let touched: Vec<String> = next
             .partitions
             .iter()
-            .filter(|p| p.sealed_at.is_some() && loss.may_touch(&p.path, &next.partitions))
+            .filter(|p| p.sealed_at.is_some() && record.may_touch(&p.path, &next.partitions))
             .map(|p| p.path.clone())
             .collect();
-        next.lost_records.push(loss);
+        next.lost_records.push(record);
         next.claim(None, now);
         next.caught_up = false;
         if touched.is_empty() {

@@ -27,10 +27,11 @@ use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
 use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
 use crate::lake::ops::quarantine::Quarantine;
-use crate::lake::ops::replaced::commits;
+use crate::lake::ops::replaced::{commits, is_data};
 use crate::lake::ops::retention::{RemovedPartition, retained_id};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::{Move, Swap};
+use crate::lake::txn::migrate;
 use crate::lake::write::present::View;
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
@@ -215,14 +216,31 @@ impl<'a> Snapshot<'a> {
             self.dataset.keep_previous(&prepared, &bin);
             removed
         } else {
-            // What goes, goes before the new version comes.
-            let removed = self.dataset.leave(due, &bin, &mut next, &mut moves)?;
+            // What goes, goes before the new version comes, and each version whole: no reader sums up a part of one.
+            let (whole, mixed): (Vec<_>, Vec<_>) = due
+                .into_iter()
+                .map(|leaf| Ok((self.dataset.is_whole(&leaf)?, leaf)))
+                .collect::<Result<Vec<_>>>()?
+                .into_iter()
+                .partition(|(whole, _)| *whole);
+            let leaves = |all: Vec<(bool, Leaf)>| all.into_iter().map(|(_, leaf)| leaf).collect();
+            let mut removed = self.dataset.leave(leaves(whole), &bin, &mut next, &mut Vec::new())?;
+            let mut aside = Vec::new();
+            for gone in &removed {
+                let to = Place::new(Room::Bin, format!("{bin}/{}", gone.path));
+                aside.push(self.dataset.path(&to)?);
+                moves.push(Move { from: Place::data(&gone.path), to, bytes: gone.bytes, rows: gone.records });
+            }
+            removed.extend(self.dataset.leave(leaves(mixed), &bin, &mut next, &mut moves)?);
             next.total();
             let (from, to) = (self.dataset.staged(&staged)?, Place::data(folder));
             moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
             self.dataset.commit(&self.commit_id, moves, next)?;
             for gone in &removed {
                 let _ = self.dataset.remove_empty(&gone.path);
+            }
+            for folder in &aside {
+                let _ = migrate::rename_inside(&fs, folder, Room::Bin);
             }
             removed
         };
@@ -299,8 +317,7 @@ impl Dataset {
             }
         }
         for leaf in due {
-            let inside = fs::list(&self.path(&Place::data(&leaf.path))?)?;
-            if !inside.iter().all(|file| layout::is_ours(&file.name) && file.is_file) {
+            if !self.is_whole(leaf)? {
                 return Ok(false);
             }
         }
@@ -308,6 +325,12 @@ impl Dataset {
         // What is beside it is not exchanged with what is in it.
         Ok(!places.books.starts_with(&places.data)
             && self.committer.fs.can_exchange(&places.room(Room::Staging))?)
+    }
+
+    /// The folder holds files of ours, and nothing else.
+    fn is_whole(&self, leaf: &Leaf) -> Result<bool> {
+        let inside = fs::list(&self.path(&Place::data(&leaf.path))?)?;
+        Ok(!inside.is_empty() && inside.iter().all(is_data))
     }
 
     /// Keeps the table's folder of before, which an exchange has left at `place`, and puts what was kept until now into the

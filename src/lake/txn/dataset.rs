@@ -425,7 +425,7 @@ impl Dataset {
             positions: metadata.positions.clone(),
             files,
         }));
-        metadata.ahead = metadata.ahead.from_positions(&metadata.positions);
+        metadata.ahead = metadata.ahead.at_or_after(&metadata.positions);
         let (lines, mark) = journal::lines(metadata.journal, &records)?;
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
@@ -532,8 +532,8 @@ fn newest_seq(dir: &Path, metadata: &Metadata) -> Result<u64> {
         }
         let entries = fs::list_target(&folder)?;
         newest = entries.iter().filter_map(|entry| layout::seq_of_name(&entry.name)).fold(newest, u64::max);
-        let deeper = entries.into_iter().filter(|entry| layout::is_partition_name(&entry.name));
-        next = deeper.last().map(|entry| entry.path);
+        let mut deeper = entries.into_iter().filter(|entry| layout::is_partition_name(&entry.name));
+        next = deeper.next_back().map(|entry| entry.path);
     }
     Ok(newest)
 }

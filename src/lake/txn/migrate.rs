@@ -55,7 +55,7 @@ pub(super) fn migrate(committer: &mut Committer) -> Result<()> {
 }
 
 /// Gives Parquet files, where they lie, the names that they have in `room`.
-fn rename_inside(fs: &Fs, folder: &Path, room: Room) -> Result<()> {
+pub(crate) fn rename_inside(fs: &Fs, folder: &Path, room: Room) -> Result<()> {
     for entry in fs::list(folder)? {
         let name = Place::aside(room, &entry.name).path;
         if entry.is_dir {

@@ -199,14 +199,14 @@ fn prove(
     let mut held = OffsetRanges::default();
     for file in files {
         let offsets = &file.footer.offsets;
-        let beyond = offsets.from_positions(&positions);
+        let beyond = offsets.at_or_after(&positions);
         if beyond.is_empty() {
             continue;
         }
         if offsets.is_exact() {
             held.unite(&beyond);
         } else {
-            held.unite(&exact(file)?.from_positions(&positions));
+            held.unite(&exact(file)?.at_or_after(&positions));
         }
     }
     let proof = proof::prove(positions, &held, &known.bad_rows);

@@ -135,9 +135,8 @@ pub(super) fn modes(judge: &mut Verdict<'_>) {
 pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let named: Vec<u32> = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
     let scan = judge.scan;
-    let said = |file: &DataFile| {
-        Some(layout::version_of(&format!("version={}", file.sound()?.version.as_deref()?))?)
-    };
+    let said =
+        |file: &DataFile| layout::version_of(&format!("version={}", file.sound()?.version.as_deref()?));
     for version in scan.versions.iter().filter(|version| !named.contains(version)) {
         let folder = layout::version_folder(*version);
         let inside: Vec<usize> =
