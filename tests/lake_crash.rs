@@ -9,7 +9,8 @@ use std::path::Path;
 
 use lake_support::*;
 use lakehand::feed::Feed;
-use lakehand::lake::{Dataset, Lake, PartitionUsage, Quarantined, read_metadata, usage};
+use lakehand::lake::verify::{Options, check, repair};
+use lakehand::lake::{Dataset, Faults, Lake, Op, PartitionUsage, Quarantined, read_metadata, usage};
 use lakehand::{Kind, Result};
 
 /// Does `work` on a copy of `base` stopped before operation 0, 1, 2, … until it is no longer stopped; calls `check`
@@ -171,32 +172,103 @@ fn retention_is_before_or_after() {
 }
 
 #[test]
-fn a_torn_intent_never_was() {
+fn an_intent_that_was_changed_is_damage_and_its_commit_is_given_up() {
     let all = days(2, 10);
-    // Find an instant at which the intent is in place and nothing has moved yet.
-    for n in 0.. {
-        let root = tempfile::tempdir().unwrap();
-        let lake = Lake::with_faults(root.path(), StopAt::operation(n));
-        let _ = Dataset::open(&lake, &stream_feed(), limits(), owner())
-            .and_then(|mut dataset| append(&mut dataset, &all, "r1"));
-        let dir = root.path().join("streams/events");
-        let intent = books(&dir).join("staging/intent.json");
-        let Ok(whole) = std::fs::read(&intent) else { continue };
-        for cut in [0, 1, 16, 17, whole.len() / 2, whole.len() - 1] {
-            let copy = tempfile::tempdir().unwrap();
-            copy_tree(root.path(), copy.path());
-            std::fs::write(copy.path().join("_lakehand/streams/events/staging/intent.json"), &whole[..cut])
-                .unwrap();
-            let dataset = open(copy.path(), &stream_feed());
-            assert_eq!(dataset.recovery().finished_commit, None, "cut after {cut} bytes");
-            assert!(data_files(dataset.dir()).is_empty());
-        }
+    let root = tempfile::tempdir().unwrap();
+    decided(root.path(), &all);
+    let intent = |root: &Path| root.join("_lakehand/streams/events/staging/intent.json");
+    let whole = std::fs::read(intent(root.path())).unwrap();
+    let mut changed: Vec<Vec<u8>> =
+        [0, 1, 16, 33, whole.len() / 2, whole.len() - 1].map(|cut| whole[..cut].to_vec()).into();
+    for bit in [3, 40 * 8, whole.len() * 4] {
         let mut flipped = whole.clone();
-        flipped[40] ^= 1;
-        std::fs::write(&intent, &flipped).unwrap();
-        assert_eq!(open(root.path(), &stream_feed()).recovery().finished_commit, None);
-        return;
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        changed.push(flipped);
     }
+    for bytes in changed {
+        let copy = tempfile::tempdir().unwrap();
+        copy_tree(root.path(), copy.path());
+        std::fs::write(intent(copy.path()), &bytes).unwrap();
+        let lake = Lake::new(copy.path());
+        let error = Dataset::open(&lake, &stream_feed(), limits(), owner()).err().unwrap();
+        assert_eq!(error.kind(), Kind::Damaged, "{error}");
+        let mended = repair(&lake, &stream_feed(), limits(), Options::default(), owner()).unwrap();
+        assert!(mended.left.is_sound(), "{:#?}", mended.left);
+        // Nothing of it is claimed: all of it is read again.
+        let mut dataset = open(copy.path(), &stream_feed());
+        assert!(data_files(dataset.dir()).is_empty());
+        assert!(dataset.metadata().positions.is_empty());
+        append(&mut dataset, &all, "r2").unwrap();
+        assert_eq!(rows(dataset.dir()), expected(&all));
+    }
+}
+
+#[test]
+fn half_of_the_first_commit_proves_its_prefix_and_the_rest_is_read_again() {
+    // Two days that take turns in the log, so that each of the two files holds every other offset.
+    let all: Vec<Row> = (0..40).map(|o| (0, o, T0 + (o % 2) * DAY)).collect();
+    for (lost, whole) in [(Some(0), false), (Some(1), false), (None, true)] {
+        let root = tempfile::tempdir().unwrap();
+        let mut dataset = open(root.path(), &stream_feed());
+        append(&mut dataset, &all, "r1").unwrap();
+        let dir = dataset.dir().to_owned();
+        drop(dataset);
+        std::fs::remove_file(dir.join("_metadata.json")).unwrap();
+        std::fs::remove_file(books(&dir).join("journal")).unwrap();
+        if let Some(lost) = lost {
+            std::fs::remove_file(dir.join(&data_files(&dir)[lost])).unwrap();
+        }
+        let mut dataset = open(root.path(), &stream_feed());
+        let next = dataset.metadata().positions.get(&0).copied().unwrap_or(0);
+        assert_eq!(
+            next == 40,
+            whole,
+            "positions of a whole commit are kept, those of half of one are not: {next}"
+        );
+        assert!(whole || !dataset.metadata().caught_up);
+        // The log is read again from there, and nothing is lost or doubled.
+        let again: Vec<Row> = all.iter().filter(|row| row.1 >= next).copied().chain([(0, 40, T0)]).collect();
+        append(&mut dataset, &again, "r2").unwrap();
+        assert!(dataset.metadata().ahead.is_empty());
+        drop(dataset);
+        assert_eq!(rows(&dir), expected(&[all.clone(), vec![(0, 40, T0)]].concat()));
+        let report = check(&Lake::new(root.path()), &stream_feed(), deep(), &owner()).unwrap();
+        assert!(report.is_sound(), "{report:#?}");
+    }
+}
+
+#[test]
+fn metadata_from_a_backup_is_noticed_and_nothing_is_doubled() {
+    // With the journal as witness, and without: then the names in the last partitions are.
+    for with_journal in [true, false] {
+        let root = tempfile::tempdir().unwrap();
+        let all = days(3, 20);
+        let mut dataset = open(root.path(), &stream_feed());
+        let dir = dataset.dir().to_owned();
+        append(&mut dataset, &all[..20], "r1").unwrap();
+        let backup = [dir.join("_metadata.json"), books(&dir).join("journal")]
+            .map(|path| std::fs::read(path).unwrap());
+        append(&mut dataset, &all[20..40], "r2").unwrap();
+        let after = dataset.metadata().clone();
+        drop(dataset);
+        std::fs::write(dir.join("_metadata.json"), &backup[0]).unwrap();
+        if !with_journal {
+            std::fs::write(books(&dir).join("journal"), &backup[1]).unwrap();
+        }
+        let mut dataset = open(root.path(), &stream_feed());
+        assert!(dataset.recovery().rebuilt_metadata.is_some());
+        let found = dataset.metadata();
+        assert_eq!((&found.positions, &found.partitions), (&after.positions, &after.partitions));
+        append(&mut dataset, &all[40..], "r3").unwrap();
+        drop(dataset);
+        assert_eq!(rows(&dir), expected(&all));
+        let report = check(&Lake::new(root.path()), &stream_feed(), deep(), &owner()).unwrap();
+        assert!(report.is_sound(), "{report:#?}");
+    }
+}
+
+fn deep() -> Options {
+    Options { deep: true, ..Options::default() }
 }
 
 /// The dataset at the instant after the commit point.
@@ -245,14 +317,21 @@ fn an_intent_cannot_reach_outside() {
     let root = tempfile::tempdir().unwrap();
     drop(open(root.path(), &stream_feed()));
     std::fs::write(root.path().join("victim"), b"x").unwrap();
-    let body = r#"{"commit":"1-x","moves":[{"from":"../../victim","to":"taken","bytes":1,"rows":0}],"metadata":"{}"}"#;
-    let hash = body
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    let intent = root.path().join("_lakehand/streams/events/staging/intent.json");
-    std::fs::write(intent, format!("{hash:016x}\n{body}\n")).unwrap();
+    let metadata = b"{}";
+    let hash = |bytes: &[u8]| format!("{:032x}", twox_hash::xxhash3_128::Hasher::oneshot(bytes));
+    let body = serde_json::json!({
+        "commit": "1-x",
+        "moves": [{"from": "data/../../victim", "to": "data/taken", "bytes": 1, "rows": 0}],
+        "metadata": {"bytes": 2, "hash": hash(metadata)},
+        "journal": {"from": 0, "text": ""},
+    })
+    .to_string();
+    let staging = root.path().join("_lakehand/streams/events/staging");
+    std::fs::write(staging.join("next-metadata.json"), metadata).unwrap();
+    std::fs::write(staging.join("intent.json"), format!("{}\n{body}\n", hash(body.as_bytes()))).unwrap();
     let error = Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
     assert_eq!(error.kind(), Kind::Damaged);
+    assert!(error.to_string().contains("names a path outside of it"), "{error}");
     assert!(root.path().join("victim").exists());
 }
 
@@ -292,4 +371,68 @@ fn lost_or_damaged_metadata_is_rebuilt_from_the_footers() {
     let error = Dataset::open(&Lake::new(root.path()), &stream_feed(), limits(), owner()).err().unwrap();
     assert_eq!(error.kind(), Kind::Damaged);
     assert!(error.to_string().contains("data_20250101_000001-r1_1.parquet"), "{error}");
+}
+
+#[test]
+fn late_rows_of_a_year_behind_a_link_are_put_aside_and_hold_up_no_other_day() {
+    let root = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let old = T0 - 200 * DAY;
+    let first = [(0, 0, old), (0, 1, T0)];
+    let mut dataset = open(root.path(), &stream_feed());
+    let dir = dataset.dir().to_owned();
+    append(&mut dataset, &first, "r1").unwrap();
+    drop(dataset);
+    std::fs::rename(dir.join("year=2024"), elsewhere.path().join("year=2024")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("year=2024"), dir.join("year=2024")).unwrap();
+    let mut dataset = open(root.path(), &stream_feed());
+    let mut appender = dataset.appender(&stream_schema(), run("r2")).unwrap();
+    let late = [(0, 2, old), (0, 3, T0 + DAY)];
+    appender.write(&batch(&late)).unwrap();
+    let stats = appender.stats();
+    assert_eq!((stats.rows, stats.quarantined, stats.read_only), (1, 1, 1));
+    let done = appender.commit(commit_after(&late)).unwrap();
+    drop(appender);
+    assert_eq!((done.rows, done.quarantined), (1, 1));
+    assert_eq!(dataset.metadata().positions[&0], 4);
+    let kept = std::fs::read_dir(books(&dir).join("quarantine")).unwrap();
+    let kept: String = kept.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    assert!(kept.contains("year=2024/month=06/day=15 is a link") && kept.contains("ROWOFFSET"), "{kept}");
+    assert_eq!(usage(&dir).unwrap().iter().filter(|p| p.agrees()).count(), 3, "the linked year is counted");
+}
+
+/// Bytes of the files that are synced.
+#[derive(Default)]
+struct Synced(std::sync::atomic::AtomicU64);
+
+impl Faults for Synced {
+    fn before(&self, op: Op, path: &std::path::Path) -> std::io::Result<()> {
+        if op == Op::Sync {
+            let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
+            self.0.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_commit_writes_the_metadata_once_and_appends_to_the_journal() {
+    let root = tempfile::tempdir().unwrap();
+    let synced = std::sync::Arc::new(Synced::default());
+    let lake = Lake::with_faults(root.path(), synced.clone());
+    let mut dataset = Dataset::open(&lake, &stream_feed(), limits(), owner()).unwrap();
+    let many: Vec<Row> = (0..300).map(|o| (0, o, T0 + o * DAY)).collect();
+    append(&mut dataset, &many, "r1").unwrap();
+    let journal = |dataset: &Dataset| std::fs::read(books(dataset.dir()).join("journal")).unwrap();
+    let before = journal(&dataset);
+    synced.0.store(0, std::sync::atomic::Ordering::Relaxed);
+    append(&mut dataset, &[(0, 300, T0)], "r2").unwrap();
+    let after = journal(&dataset);
+    assert!(after.starts_with(&before), "the journal is only appended to");
+    let metadata = std::fs::metadata(dataset.dir().join("_metadata.json")).unwrap().len();
+    let data = dataset.metadata().runs.last().unwrap().bytes;
+    let written = synced.0.load(std::sync::atomic::Ordering::Relaxed) - data;
+    // The journal is synced whole by its size, the intent is small.
+    let rest = after.len() as u64 + 8192;
+    assert!(written < metadata + rest, "{written} bytes for metadata of {metadata} and a journal of {rest}");
 }

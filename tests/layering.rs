@@ -66,6 +66,67 @@ fn code() -> BTreeMap<String, Vec<(PathBuf, String)>> {
     modules
 }
 
+/// Every path that begins with `crate::` in a text, groups spelled out: `use crate::{a::b, c}` is `a::b` and `c`.
+fn crate_paths(text: &str) -> Vec<String> {
+    fn expand(text: &str, before: &str, found: &mut Vec<String>) -> usize {
+        let name: String =
+            text.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == '*').collect();
+        let mut at = name.len();
+        let path = if before.is_empty() { name } else { format!("{before}::{name}") };
+        if !text[at..].starts_with("::") {
+            found.push(path);
+            return at;
+        }
+        at += 2;
+        if !text[at..].starts_with('{') {
+            return at + expand(&text[at..], &path, found);
+        }
+        at += 1 + group(&text[at + 1..], &path, found);
+        at
+    }
+    /// From behind `{` to behind `}`.
+    fn group(text: &str, path: &str, found: &mut Vec<String>) -> usize {
+        let mut at = 0;
+        while at < text.len() {
+            match text.as_bytes()[at] {
+                b'}' => return at + 1,
+                b',' | b' ' | b'\n' => at += 1,
+                b'{' => at += 1 + group(&text[at + 1..], path, found),
+                _ => at += expand(&text[at..], path, found).max(1),
+            }
+        }
+        at
+    }
+    let mut found = Vec::new();
+    for (at, word) in text.match_indices("crate::") {
+        let rest = &text[at + word.len()..];
+        if let Some(inside) = rest.strip_prefix('{') {
+            group(inside, "", &mut found);
+        } else {
+            expand(rest, "", &mut found);
+        }
+    }
+    found
+}
+
+#[test]
+fn groups_of_paths_are_spelled_out() {
+    let text = "use crate::{Error, lake::{fs, txn::commit::{Move, Intent}}};\nlet x = crate::feed::Feed;";
+    let wanted = ["Error", "lake::fs", "lake::txn::commit::Move", "lake::txn::commit::Intent", "feed::Feed"];
+    assert_eq!(crate_paths(text), wanted);
+}
+
+/// The files of a module as one text each.
+fn texts(lines: &[(PathBuf, String)]) -> BTreeMap<&Path, String> {
+    let mut texts: BTreeMap<&Path, String> = BTreeMap::new();
+    for (file, line) in lines {
+        let text = texts.entry(file).or_default();
+        text.push_str(line.trim_start());
+        text.push('\n');
+    }
+    texts
+}
+
 #[test]
 fn modules_use_only_what_lies_below_them() {
     let modules = code();
@@ -73,17 +134,66 @@ fn modules_use_only_what_lies_below_them() {
     let mut wrong = Vec::new();
     for (module, allowed) in MAY_USE {
         let lines = modules.get(module).unwrap_or_else(|| panic!("there is no module {module}"));
-        for (file, line) in lines {
-            for (at, _) in line.match_indices("crate::") {
-                let rest = &line[at + "crate::".len()..];
-                let used = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+        for (file, text) in texts(lines) {
+            for path in crate_paths(&text) {
+                let used = path.split("::").next().unwrap();
                 if known.contains(used) && used != module && !allowed.contains(&used) {
-                    wrong.push(format!("{}: {}", file.display(), line.trim()));
+                    wrong.push(format!("{}: {path}", file.display()));
                 }
             }
         }
     }
     assert!(wrong.is_empty(), "layers are crossed:\n{}", wrong.join("\n"));
+}
+
+/// Room of src/lake -> rooms that it may use. What lies in `src/lake` itself (the lake's values, what it says of its work)
+/// may be used by all.
+const ROOMS: [(&str, &[&str]); 9] = [
+    ("fs", &[]),
+    ("layout", &["fs"]),
+    ("manifest", &["fs", "layout"]),
+    ("file", &["fs", "manifest"]),
+    ("write", &["file", "fs", "layout", "manifest"]),
+    ("txn", &["file", "fs", "layout", "manifest"]),
+    ("ops", &["file", "fs", "layout", "manifest", "txn", "write"]),
+    ("verify", &["file", "fs", "layout", "manifest", "ops", "txn", "write"]),
+    ("stats", &["fs", "layout", "manifest", "ops", "verify"]),
+];
+
+#[test]
+fn the_rooms_of_the_lake_use_only_what_lies_below_them() {
+    let modules = code();
+    let lake = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lake");
+    let rooms: BTreeSet<String> = std::fs::read_dir(&lake)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    let named: BTreeSet<String> = ROOMS.iter().map(|(room, _)| (*room).to_owned()).collect();
+    assert_eq!(rooms, named, "each room of src/lake is in the table");
+    let mut wrong = Vec::new();
+    for (file, text) in texts(&modules["lake"]) {
+        let below = file.strip_prefix(&lake).unwrap();
+        let room = below.components().next().unwrap().as_os_str().to_str().unwrap();
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else { continue };
+        for path in crate_paths(&text) {
+            let Some(used) = path.strip_prefix("lake::").and_then(|rest| rest.split("::").next()) else {
+                continue;
+            };
+            if used != room && named.contains(used) && !allowed.contains(&used) {
+                wrong.push(format!("{}: {path}", file.display()));
+            }
+        }
+        // Tests beside the code may make files of their own.
+        let is_test = below.to_str().unwrap().ends_with("_tests.rs");
+        if room != "fs" && !is_test {
+            let opens = text.lines().filter(|line| line.contains("std::fs") || line.contains("rustix::fs"));
+            wrong
+                .extend(opens.map(|line| format!("{}: {line}: only lake/fs opens the disk", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "rooms of the lake are crossed:\n{}", wrong.join("\n"));
 }
 
 #[test]

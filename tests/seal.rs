@@ -34,7 +34,7 @@ fn mark(root: &Path, day: i64) -> bool {
 }
 
 fn sound(lake: &Lake) {
-    let report = check(lake, &stream_feed(), Options { deep: true }, &owner()).unwrap();
+    let report = check(lake, &stream_feed(), Options { deep: true, ..Options::default() }, &owner()).unwrap();
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
 

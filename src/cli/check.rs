@@ -1,6 +1,7 @@
 //! `check`: does the lake hold what its records say? With `--repair`, it is mended.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
 
 use chrono::Utc;
 use clap::Args;
@@ -27,7 +28,10 @@ pub(super) struct CheckArgs {
     /// Mend what can be mended; what does not belong into the data goes to `_lakehand/…/damaged/`, nothing is deleted
     #[arg(long)]
     repair: bool,
-    /// Read every row, and not only the footers
+    /// With --repair: go on although more than a tenth of a dataset's rows would be taken from readers
+    #[arg(long, requires = "repair")]
+    accept_loss: bool,
+    /// Read every row, and compare each file with its hash, and not only the footers
     #[arg(long)]
     deep: bool,
     /// One JSON object a line on standard output, and nothing else there
@@ -124,7 +128,7 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
 }
 
 fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: &mut Totals) -> Result<()> {
-    let options = Options { deep: args.deep };
+    let options = Options { deep: args.deep, accept_loss: args.accept_loss };
     let owner = Owner {
         what: if args.repair { "lakehand check --repair" } else { "lakehand check" }.to_owned(),
         pid: std::process::id(),
@@ -133,7 +137,14 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     };
     let (done, report) = if args.repair {
         let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
-        let repaired = verify::repair(lake, feed, limits, options, owner)?;
+        let repaired = match verify::repair(lake, feed, limits.clone(), options, owner.clone()) {
+            // Only the share of rows that would go is refused: whoever is at the terminal may decide.
+            Err(e) if e.kind() == Kind::Refused && !args.json && consent(feed, &e)? => {
+                let options = Options { accept_loss: true, ..options };
+                verify::repair(lake, feed, limits, options, owner)?
+            }
+            other => other?,
+        };
         (repaired.done, repaired.left)
     } else {
         (Vec::new(), verify::check(lake, feed, options, &owner)?)
@@ -166,6 +177,20 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     totals.rows += report.rows;
     sum_up(feed, &report, args.json);
     Ok(())
+}
+
+/// Asks at a terminal; without one nobody consents.
+fn consent(feed: &Feed, refused: &Error) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("{}: {}. Do it? [y/N] ", feed.name, refused.what());
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| Error::new(Kind::Io, format!("cannot read the answer: {e}")).because(e))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {

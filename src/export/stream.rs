@@ -398,26 +398,32 @@ struct StreamSink<'a> {
 
 impl Sink for StreamSink<'_> {
     fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let before = self.positions.duplicates;
+        let doubled = self.positions.duplicates;
         let keep = self.positions.observe_batch(&batch)?;
         let batch = match keep {
             None => batch,
             Some(keep) => filter_record_batch(&batch, &keep)
                 .map_err(|e| Error::new(Kind::Bug, format!("cannot leave out rows: {e}")))?,
         };
-        self.context.progress.duplicate(self.positions.duplicates - before);
+        self.context.progress.duplicate(self.positions.duplicates - doubled);
         let newest = batch.column(0).as_primitive_opt::<Int64Type>().and_then(max);
         self.newest = self.newest.max(newest.and_then(DateTime::from_timestamp_millis));
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
-        let aside = self.target.stats().quarantined;
+        let before = self.target.stats();
         if batch.num_rows() > 0 {
             self.target.write(&batch)?;
         }
         let stats = self.target.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
         // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
-        let unroutable = stats.quarantined - aside;
+        // Late rows of a partition behind a link are sound: they are put aside, and say nothing of the source.
+        let read_only = stats.read_only - before.read_only;
+        let unroutable = stats.quarantined - before.quarantined - read_only;
+        if read_only > 0 {
+            self.rows -= read_only;
+            self.context.progress.quarantine(read_only);
+        }
         if unroutable > 0 {
             self.rows -= unroutable;
             self.bad += unroutable;

@@ -44,7 +44,7 @@ use crate::cancel::Cancel;
 use crate::feed::Encodings;
 use crate::pool::Pool;
 
-pub use file::footer::{Footer, read_footer};
+pub use file::footer::{Footer, FooterRead, look_at_footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
@@ -54,8 +54,8 @@ pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{
     ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
-pub use manifest::offsets::{OffsetRuns, PartitionRuns};
-pub use manifest::schema::{Change, ColumnChange, FileColumn, RunInfo, TableSchema, columns_of_files};
+pub use manifest::offsets::{OffsetRanges, Ranges};
+pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
@@ -68,6 +68,7 @@ pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
 pub use txn::migrate::{Settled, settle};
+pub use write::columns::{FileColumn, columns_of_files};
 pub use write::present::KSQL_TYPE;
 
 /// The data lake: a folder with `streams/` and `tables/` below it.

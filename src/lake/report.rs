@@ -56,6 +56,8 @@ pub struct WriterStats {
     pub rows: u64,
     /// Rows quarantined since the last commit.
     pub quarantined: u64,
+    /// Rows among them that are sound, and whose partition is read and not written: it lies behind a link.
+    pub read_only: u64,
     /// Bytes written since the last commit, open files included.
     pub bytes_out: u64,
     /// Files open now.

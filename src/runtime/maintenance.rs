@@ -60,7 +60,9 @@ pub(super) fn check(lake: &Lake, feeds: Vec<ToCheck>, deep: bool, teller: &Telle
         let lake = lake.clone().stopped_by(cancel);
         // A panic is this check's failure, and not one that is under way for ever.
         let report = contained(|| {
-            feed.and_then(|feed| verify::check(&lake, &feed, Options { deep }, &owner("lakehand: check")))
+            feed.and_then(|feed| {
+                verify::check(&lake, &feed, Options { deep, ..Options::default() }, &owner("lakehand: check"))
+            })
         })
         .flatten();
         teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: None, report });
@@ -74,7 +76,8 @@ pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, deep: bo
         let mended = contained(|| {
             let feed = feed?;
             let owner = owner("lakehand: repair");
-            let repaired = verify::repair(&lake, &feed, limits.clone(), Options { deep }, owner)?;
+            let repaired =
+                verify::repair(&lake, &feed, limits.clone(), Options { deep, ..Options::default() }, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
                 let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);

@@ -242,3 +242,99 @@ fn a_check_ends_at_a_safe_point_when_a_signal_asks_for_it() {
     }
     assert!(victim.exists(), "a repair that was stopped before it began has moved nothing");
 }
+
+/// Runs the program as somebody who is not allowed everything: as `nobody` where the tests run as root.
+fn run_as_other(project: &Project, program: &std::path::Path, args: &[&str]) -> support::Ran {
+    use std::os::unix::process::CommandExt;
+    let mut command = project.command(args);
+    if rustix::process::geteuid().is_root() {
+        let like = command;
+        command = std::process::Command::new(program);
+        command.args(like.get_args()).uid(65_534).gid(65_534);
+        command.current_dir(like.get_current_dir().unwrap_or(project.path()));
+        command.env("HOME", project.path());
+        for (name, value) in like.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+    }
+    support::Ran::of(command.output().unwrap())
+}
+
+fn give_away(path: &std::path::Path) {
+    std::os::unix::fs::lchown(path, Some(65_534), Some(65_534)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
+    }
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_neither_damaged_nor_given_up() {
+    let server = Server::with_rows(2_000);
+    let project = exported(&server);
+    let dir = project.stream("transaction_stream");
+    let victim = data_files(&dir).remove(3);
+    let name = victim.file_name().unwrap().to_str().unwrap().to_owned();
+    let day = format!("{}-{}-{}", &name[5..9], &name[9..11], &name[11..13]);
+    project.ok(&["export", "--feed", "raw", "--day", &day]);
+    let victim = data_files(&dir).into_iter().find(|file| file.parent() == victim.parent()).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    let program = project.path().join("lakehand");
+    if is_root {
+        fs::copy(env!("CARGO_BIN_EXE_lakehand"), &program).unwrap();
+        give_away(project.path());
+        // Another owner: its mode cannot be mended either.
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::lchown(&victim, Some(0), Some(0)).unwrap();
+    } else {
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0)).unwrap();
+    }
+    let before = data_files(&dir);
+    let file = victim.file_name().unwrap().to_str().unwrap();
+    let undone = run_as_other(&project, &program, &["feeds", "undo", "raw", "--day", &day]);
+    assert_ne!(undone.code, 0, "{}", undone.out);
+    assert!(undone.err.contains(file), "{}", undone.err);
+    let checked = run_as_other(&project, &program, &["check", "raw", "--json"]);
+    assert_eq!(checked.code, 5, "{}", checked.out);
+    assert!(checked.json().iter().any(|e| e["finding"] == "unknown"), "{}", checked.out);
+    if is_root {
+        let repaired = run_as_other(&project, &program, &["check", "raw", "--repair", "--deep"]);
+        assert_ne!(repaired.code, 0, "{}", repaired.out);
+        assert!((repaired.out + &repaired.err).contains(file));
+        assert!(!project.path().join("data_lake/_lakehand/streams/transaction_stream/damaged").exists());
+    }
+    assert_eq!(data_files(&dir), before, "nothing was moved");
+}
+
+#[test]
+fn a_year_on_another_disk_is_read_and_counted_and_holds_up_no_other_day() {
+    let server = Server::with_rows(2_000);
+    let project = exported(&server);
+    let dir = project.stream("transaction_stream");
+    let year = fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.is_dir() && p.to_str().unwrap().contains("year="))
+        .unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = elsewhere.path().join(year.file_name().unwrap());
+    // Another file system is not needed: a link is refused for writing, wherever it leads.
+    fs::rename(&year, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &year).unwrap();
+    let sound = project.ok(&["check", "raw", "--json"]);
+    assert!(sound.json().iter().any(|e| e["finding"] == "elsewhere"), "{}", sound.out);
+    assert_eq!(sound.json().pop().unwrap()["rows"], 2_000);
+    project.ok(&["check", "raw", "--repair", "--deep"]);
+    assert!(fs::symlink_metadata(&year).unwrap().is_symlink(), "a repair leaves it where it is");
+    project.ok(&["export", "--all"]);
+    // The disk is gone: that is told, and nothing is counted as lost.
+    fs::rename(&moved, elsewhere.path().join("unmounted")).unwrap();
+    let gone = project.run(&["check", "raw", "--repair"]);
+    assert_ne!(gone.code, 0, "{}", gone.out);
+    assert!(gone.out.contains("0 repaired"), "{}", gone.out);
+    fs::rename(elsewhere.path().join("unmounted"), &moved).unwrap();
+    project.ok(&["check", "raw", "--deep"]);
+    assert_each_offset_once(&dir, 2_000);
+}

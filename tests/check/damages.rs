@@ -22,6 +22,8 @@ pub struct Case {
     pub kind: K,
     pub table: bool,
     pub deep: bool,
+    /// A repair mends it; otherwise it only tells, and leaves everything as it is.
+    pub mends: bool,
     /// Damages; gives the feed to check with, and what the lake must hold after the repair.
     pub damage: fn(&Built) -> (Feed, Data),
 }
@@ -39,6 +41,8 @@ pub struct Built {
     pub feed: Feed,
     /// The metadata before the last commit.
     pub old_metadata: String,
+    /// The journal of files at that time.
+    pub old_journal: Vec<u8>,
     /// Rows of the first and of the second commit.
     pub first: Vec<Row>,
     pub second: Vec<Row>,
@@ -103,7 +107,16 @@ pub fn build(root: &Path, table: bool) -> Built {
             snapshot.publish(at(T0), 3 + n.unsigned_abs()).unwrap();
         }
         let dir = root.join("tables/totals");
-        return Built { root: root.into(), dir, feed, old_metadata, first: vec![], second: vec![] };
+        let old_journal = Vec::new();
+        return Built {
+            root: root.into(),
+            dir,
+            feed,
+            old_metadata,
+            old_journal,
+            first: vec![],
+            second: vec![],
+        };
     }
     let feed = stream_feed();
     // Offset 5 of partition 0 is in quarantine; days interleave in the log.
@@ -115,8 +128,9 @@ pub fn build(root: &Path, table: bool) -> Built {
     commit(&mut open(root, &feed), "one", &first, Some((0, 5)));
     let dir = root.join("streams/events");
     let old_metadata = fs::read_to_string(dir.join("_metadata.json")).unwrap();
+    let old_journal = fs::read(books(&dir).join("journal")).unwrap();
     commit(&mut open(root, &feed), "two", &second, None);
-    Built { root: root.into(), dir, feed, old_metadata, first, second }
+    Built { root: root.into(), dir, feed, old_metadata, old_journal, first, second }
 }
 
 /// Lets a commit be decided, and stops right after.
@@ -154,7 +168,7 @@ fn unfinished(built: &Built) {
 }
 
 /// The file again with another entry in its footer, or with rows that repeat.
-fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
+pub fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
     let builder = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap();
     let entries: Vec<_> =
         builder.metadata().file_metadata().key_value_metadata().unwrap().iter().map(entry).collect();
@@ -168,6 +182,69 @@ fn rewrite(path: &Path, entry: impl Fn(&KeyValue) -> KeyValue) {
     writer.close().unwrap();
 }
 
+fn fifo(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o640), 0).unwrap();
+    mode(path, 0o640);
+}
+
+/// A folder of the dataset is a link to one that holds something of somebody else.
+fn linked(built: &Built, name: &str) {
+    let victim = built.root.join("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("precious"), "x").unwrap();
+    let _ = fs::remove_dir_all(books(&built.dir).join(name));
+    std::os::unix::fs::symlink(&victim, books(&built.dir).join(name)).unwrap();
+}
+
+/// Flips a bit of a page, or of the footer, that no reader notices: the rows can still be decoded.
+fn flip_unseen(path: &Path, from: usize, footer: bool) {
+    let whole = fs::read(path).unwrap();
+    let end = whole.len() - 8;
+    let length = u32::from_le_bytes(whole[end..end + 4].try_into().unwrap()) as usize;
+    let range = if footer { end - length..end } else { from..end - length };
+    let told = |path: &Path| {
+        std::panic::catch_unwind(|| {
+            let footer = lakehand::lake::read_footer(path).ok()?;
+            let file = fs::File::open(path).ok()?;
+            let reader = ParquetRecordBatchReaderBuilder::try_new(file).ok()?.build().ok()?;
+            let batches: Vec<_> = reader.collect::<Result<_, _>>().ok()?;
+            let facts = format!("{footer:?}");
+            let offsets = batches.iter().map(|b| {
+                format!("{:?}{:?}", b.column_by_name("ROWOFFSET"), b.column_by_name("ROWPARTITION"))
+            });
+            Some((facts, offsets.collect::<Vec<_>>()))
+        })
+        .ok()
+        .flatten()
+    };
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let before = told(path);
+    let found = range.rev().find(|at| {
+        let mut bytes = whole.clone();
+        bytes[*at] ^= 1;
+        fs::write(path, bytes).unwrap();
+        told(path) == before
+    });
+    std::panic::set_hook(hook);
+    found.expect("some bit is not noticed");
+}
+
+/// A copy of a file lies in the bin; gives its path.
+fn put_aside(built: &Built) -> PathBuf {
+    let file = format!("{}.replaced", data_files(&built.dir)[0]);
+    let top = books(&built.dir);
+    let path = top.join("bin/000009-x").join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut folder = path.parent().unwrap();
+    while folder != top {
+        mode(folder, 0o750);
+        folder = folder.parent().unwrap();
+    }
+    path
+}
+
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
@@ -179,13 +256,22 @@ fn copied(from: &Path, to: &Path) {
 
 macro_rules! case {
     ($name:literal, $kind:ident, $damage:expr) => {
-        Case { name: $name, kind: K::$kind, table: false, deep: false, damage: $damage }
+        Case { name: $name, kind: K::$kind, table: false, deep: false, mends: true, damage: $damage }
     };
     ($name:literal, $kind:ident, table, $damage:expr) => {
-        Case { name: $name, kind: K::$kind, table: true, deep: false, damage: $damage }
+        Case { name: $name, kind: K::$kind, table: true, deep: false, mends: true, damage: $damage }
+    };
+    ($name:literal, $kind:ident, told, $damage:expr) => {
+        Case { name: $name, kind: K::$kind, table: false, deep: false, mends: false, damage: $damage }
+    };
+    ($name:literal, $kind:ident, deep told, $damage:expr) => {
+        Case { name: $name, kind: K::$kind, table: false, deep: true, mends: false, damage: $damage }
+    };
+    ($name:literal, $kind:ident, table told, $damage:expr) => {
+        Case { name: $name, kind: K::$kind, table: true, deep: false, mends: false, damage: $damage }
     };
     ($name:literal, $kind:ident, deep, $damage:expr) => {
-        Case { name: $name, kind: K::$kind, table: false, deep: true, damage: $damage }
+        Case { name: $name, kind: K::$kind, table: false, deep: true, mends: true, damage: $damage }
     };
 }
 
@@ -233,13 +319,31 @@ pub const CASES: &[Case] = &[
         std::os::unix::fs::symlink(b.file(0), link).unwrap();
         b.same()
     }),
-    case!("half of a commit that nothing names", Orphan, |b| {
+    case!("half of a commit that nothing names", StaleMetadata, |b| {
         let metadata = fs::read(b.dir.join("_metadata.json")).unwrap();
         commit(&mut open(&b.root, &b.feed), "three", &THIRD, None);
         let of_third = |f: &String| f.contains("000003-");
         let victim = data_files(&b.dir).into_iter().find(of_third).unwrap();
-        fs::remove_file(b.dir.join(victim)).unwrap();
+        fs::remove_file(b.dir.join(&victim)).unwrap();
         fs::write(b.dir.join("_metadata.json"), metadata).unwrap();
+        // What is there of it stays, and what is not is read again.
+        let lost = victim.rsplit_once('/').unwrap().0;
+        let left = THIRD.iter().filter(|row| folder(row.2) != lost);
+        (b.feed.clone(), Data::Rows(b.all().into_iter().chain(left.copied()).collect()))
+    }),
+    case!("a newer file does not tell which rows it holds", Orphan, |b| {
+        let path = b.dir.join("year=2025/month=01/day=01/data_20250101_000009-nine_1.parquet");
+        copied(&b.file(0), &path);
+        rewrite(&path, |e| match e.key.as_str() {
+            "lakehand.commit" => KeyValue::new(e.key.clone(), "000009-nine".to_owned()),
+            "lakehand.columns" => {
+                KeyValue::new(e.key.clone(), e.value.as_ref().unwrap().replace("ROWOFFSET", "OTHER"))
+            }
+            "lakehand.offsets" => {
+                KeyValue::new(e.key.clone(), r#"{"0":{"runs":[[90,99]],"rows":4,"hull":true}}"#.to_owned())
+            }
+            _ => e.clone(),
+        });
         b.same()
     }),
     case!("a file is copied", Overlap, |b| {
@@ -401,6 +505,197 @@ pub const CASES: &[Case] = &[
         fs::write(&mark, "").unwrap();
         mode(&mark, 0o640);
         b.same()
+    }),
+    case!("a pipe stands in a day", Foreign, |b| {
+        fifo(&b.dir.join("year=2025/month=01/day=01/pipe"));
+        b.same()
+    }),
+    case!("a pipe is named like a data file", Foreign, |b| {
+        fifo(&b.dir.join("year=2025/month=01/day=01/data_20250101_000001-one_7.parquet"));
+        b.same()
+    }),
+    case!("a socket stands in a day", Foreign, |b| {
+        let path = b.dir.join("year=2025/month=01/day=01/socket");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        mode(&path, 0o640);
+        b.same()
+    }),
+    case!("a pipe stands in quarantine", Foreign, |b| {
+        fifo(&books(&b.dir).join("quarantine/20250101_000009-x.jsonl"));
+        b.same()
+    }),
+    case!("staging is a link to a folder of somebody else", Link, |b| {
+        linked(b, "staging");
+        b.same()
+    }),
+    case!("the bin is a link to a folder of somebody else", Link, |b| {
+        linked(b, "bin");
+        b.same()
+    }),
+    case!("a partition is a link to a disk that is not there", Unknown, told, |b| {
+        let year = b.dir.join("year=2025");
+        fs::rename(&year, b.root.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(b.root.join("not-mounted"), &year).unwrap();
+        (b.feed.clone(), Data::Rows(vec![]))
+    }),
+    case!("one bit of a page flips, and it can still be decoded (found by --deep)", Changed, deep told, |b| {
+        flip_unseen(&b.file(0), 4, false);
+        b.same()
+    }),
+    case!("one bit of a footer flips, and it can still be read (found by --deep)", Changed, deep told, |b| {
+        flip_unseen(&b.file(0), 4, true);
+        b.same()
+    }),
+    case!("a file is written anew by another program", Changed, told, |b| {
+        rewrite(&b.file(0), Clone::clone);
+        b.same()
+    }),
+    case!("the beginning of a file is overwritten (found by --deep)", Changed, deep told, |b| {
+        let mut bytes = fs::read(b.file(0)).unwrap();
+        bytes[0] = b'X';
+        fs::write(b.file(0), bytes).unwrap();
+        b.same()
+    }),
+    case!("something is appended to a file", Unreadable, |b| {
+        let left = b.without(&b.file(0));
+        let bytes = [fs::read(b.file(0)).unwrap(), b"more".to_vec()].concat();
+        fs::write(b.file(0), bytes).unwrap();
+        (b.feed.clone(), left)
+    }),
+    case!("a file is filled with zeros", Unreadable, |b| {
+        let left = b.without(&b.file(0));
+        let bytes = fs::read(b.file(0)).unwrap();
+        fs::write(b.file(0), vec![0; bytes.len()]).unwrap();
+        (b.feed.clone(), left)
+    }),
+    case!("a file is copied into a deeper folder", Overlap, |b| {
+        let deeper = b.dir.join("year=2025/month=01/day=01/hour=00");
+        fs::create_dir(&deeper).unwrap();
+        mode(&deeper, 0o750);
+        copied(&b.file(0), &deeper.join("data_2025010100_copy_1.parquet"));
+        b.same()
+    }),
+    case!("a file that was put aside is cut", BrokenReplaced, told, |b| {
+        let path = put_aside(b);
+        let bytes = fs::read(b.file(0)).unwrap();
+        fs::write(&path, &bytes[..40]).unwrap();
+        mode(&path, 0o640);
+        b.same()
+    }),
+    case!("a bit flips in a file that was put aside (found by --deep)", BrokenReplaced, deep told, |b| {
+        let path = put_aside(b);
+        copied(&b.file(0), &path);
+        flip_unseen(&path, 4, false);
+        b.same()
+    }),
+    case!("the journal of files is removed", BadJournal, |b| {
+        fs::remove_file(books(&b.dir).join("journal")).unwrap();
+        b.same()
+    }),
+    case!("the journal of files is cut", BadJournal, |b| {
+        let bytes = fs::read(books(&b.dir).join("journal")).unwrap();
+        fs::write(books(&b.dir).join("journal"), &bytes[..bytes.len() - 30]).unwrap();
+        b.same()
+    }),
+    case!("one bit of the journal flips", BadJournal, |b| {
+        let mut bytes = fs::read(books(&b.dir).join("journal")).unwrap();
+        bytes[60] ^= 1;
+        fs::write(books(&b.dir).join("journal"), bytes).unwrap();
+        b.same()
+    }),
+    case!("something is appended to the journal", BadJournal, |b| {
+        let bytes = [fs::read(books(&b.dir).join("journal")).unwrap(), b"what is this\n".to_vec()].concat();
+        fs::write(books(&b.dir).join("journal"), bytes).unwrap();
+        b.same()
+    }),
+    case!("a column is missing from the metadata", BadMetadata, |b| {
+        b.metadata(|m| drop(m["columns"].as_array_mut().unwrap().pop()));
+        b.same()
+    }),
+    case!("the metadata has another type for a column", BadMetadata, |b| {
+        b.metadata(|m| {
+            for column in m["columns"].as_array_mut().unwrap() {
+                if column["ksql_type"] == "DOUBLE" {
+                    column["ksql_type"] = json!("BIGINT");
+                }
+            }
+        });
+        b.same()
+    }),
+    case!("the metadata has another time zone", BadMetadata, |b| {
+        b.metadata(|m| m["timezone"] = json!("America/New_York"));
+        b.same()
+    }),
+    case!("the metadata has other partition columns", BadMetadata, |b| {
+        b.metadata(|m| m["partition_columns"] = json!(["year", "month"]));
+        b.same()
+    }),
+    case!("the metadata is a list", BadMetadata, |b| {
+        fs::write(b.dir.join("_metadata.json"), "[]").unwrap();
+        b.same()
+    }),
+    case!("the metadata is empty", BadMetadata, |b| {
+        fs::write(b.dir.join("_metadata.json"), "").unwrap();
+        b.same()
+    }),
+    case!("the metadata is a table's", OtherMetadata, |b| {
+        b.metadata(|m| m["type"] = json!("table"));
+        b.same()
+    }),
+    case!("the metadata's commit number goes back", StaleMetadata, |b| {
+        b.metadata(|m| m["commit_seq"] = json!(1));
+        b.same()
+    }),
+    case!("metadata and journal are brought back from before the last commit", StaleMetadata, |b| {
+        fs::write(b.dir.join("_metadata.json"), &b.old_metadata).unwrap();
+        fs::write(books(&b.dir).join("journal"), &b.old_journal).unwrap();
+        b.same()
+    }),
+    case!("the metadata forgets the position of a Kafka partition", PositionBehind, |b| {
+        b.metadata(|m| drop(m["positions"].as_object_mut().unwrap().remove("1")));
+        b.same()
+    }),
+    case!("the metadata says of offsets that files hold them", HeldAhead, |b| {
+        b.metadata(|m| m["ahead"] = json!({"0": {"runs": [[18, 20]], "rows": 3}}));
+        b.same()
+    }),
+    case!("the metadata counts other bytes", WrongCounts, |b| {
+        b.metadata(|m| m["partitions"][0]["bytes"] = json!(2));
+        b.same()
+    }),
+    case!("the metadata counts other files", WrongCounts, |b| {
+        b.metadata(|m| m["partitions"][1]["files"] = json!(9));
+        b.same()
+    }),
+    case!("the metadata names a day twice", MissingPartition, |b| {
+        b.metadata(|m| {
+            let day = m["partitions"][0].clone();
+            m["partitions"].as_array_mut().unwrap().push(day);
+        });
+        b.same()
+    }),
+    case!("the metadata says that a day is sealed", WrongSeal, |b| {
+        b.metadata(|m| m["partitions"][0]["sealed_at"] = json!("2025-02-01T00:00:00Z"));
+        b.same()
+    }),
+    case!("the metadata counts other rows in quarantine", QuarantineCount, |b| {
+        b.metadata(|m| m["quarantined_records"] = json!(5));
+        b.same()
+    }),
+    case!("the journal of files is opened to all", WrongMode, |b| {
+        mode(&books(&b.dir).join("journal"), 0o644);
+        b.same()
+    }),
+    case!("the metadata forgets the current version", WrongCounts, table, |b| {
+        b.metadata(|m| {
+            m["partitions"].as_array_mut().unwrap().pop();
+            m["current_version"] = json!(1);
+        });
+        (b.feed.clone(), Data::Table(4))
+    }),
+    case!("the file of a version is one of another version", WrongVersion, table told, |b| {
+        fs::copy(b.file(0), b.file(1)).unwrap();
+        (b.feed.clone(), Data::Table(3))
     }),
     case!("the lake is complete through an instant to come", FutureWatermark, |b| {
         b.metadata(|m| m["complete_through"] = json!("2199-01-01T00:00:00Z"));

@@ -25,7 +25,9 @@ fn again(built: &Built, id: &str, rows: &[Row]) -> lakehand::Result<lakehand::la
 }
 
 fn sound(built: &Built) {
-    let report = check(&Lake::new(&built.root), &built.feed, Options { deep: true }, &owner()).unwrap();
+    let report =
+        check(&Lake::new(&built.root), &built.feed, Options { deep: true, ..Options::default() }, &owner())
+            .unwrap();
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
 
@@ -63,7 +65,7 @@ fn a_day_that_lost_a_file_is_whole_again() {
     assert_eq!(rows(&built.dir).len(), all(&built).len() - 4);
     again(&built, "again", &all(&built)).unwrap();
     assert_eq!(rows(&built.dir), expected(&all(&built)));
-    let report = check(&lake, &built.feed, Options { deep: true }, &owner()).unwrap();
+    let report = check(&lake, &built.feed, Options { deep: true, ..Options::default() }, &owner()).unwrap();
     assert!(!report.findings.iter().any(|f| matches!(f.kind, FindingKind::Lost | FindingKind::Gap)));
     sound(&built);
 }

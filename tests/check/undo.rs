@@ -29,7 +29,9 @@ fn undo(built: &Built) -> lakehand::Result<Undone> {
 }
 
 fn sound(built: &Built, when: &str) {
-    let report = check(&Lake::new(&built.root), &built.feed, Options { deep: true }, &owner()).unwrap();
+    let report =
+        check(&Lake::new(&built.root), &built.feed, Options { deep: true, ..Options::default() }, &owner())
+            .unwrap();
     assert!(report.is_sound(), "{when}: {:#?}", report.findings);
 }
 

@@ -6,19 +6,23 @@
 //! lakehand.offsets                     per Kafka partition the runs of offsets held
 //! lakehand.positions                   per Kafka partition the next offset, in files closed by a commit
 //! lakehand.rowtime                     [min, max], milliseconds      lakehand.encodings, .version
+//! lakehand.file                        the file's number within its commit
+//! lakehand.files, .quarantined         data files and quarantined rows of the commit, in files closed by a commit
 //! ```
 //!
-//! It is enough to rebuild `_metadata.json`.
+//! It is enough to rebuild `_metadata.json`, and to tell a commit whose files are all there from half of one.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::io;
 use std::path::Path;
 
-use parquet::file::metadata::KeyValue;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, KeyValue};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::de::DeserializeOwned;
 
-use crate::lake::manifest::offsets::OffsetRuns;
+use crate::lake::fs;
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
 
 /// The facts that are the same for every file of a commit.
@@ -74,43 +78,126 @@ pub struct Footer {
     /// The schema version under which it was written.
     pub schema_version: Option<String>,
     /// Offsets that it holds.
-    pub offsets: OffsetRuns,
+    pub offsets: OffsetRanges,
     /// Next offsets of the commit that closed it.
     pub positions: BTreeMap<i32, i64>,
     /// Smallest and largest ROWTIME, milliseconds.
     pub rowtime: Option<[i64; 2]>,
+    /// The file's number within its commit, from 0.
+    pub file: Option<u64>,
+    /// Number of data files of its commit; files closed before the commit do not know it.
+    pub commit_files: Option<u64>,
+    /// Number of rows that its commit quarantined; as above.
+    pub commit_quarantined: u64,
+    /// The version of a table to which it belongs: `v3`.
+    pub version: Option<String>,
 }
 
-/// Reads the footer of the file at `path`. `Kind::Damaged` when it has none.
-pub fn read_footer(path: &Path) -> Result<Footer> {
-    let bad = |e: &dyn std::fmt::Display| {
-        Error::new(Kind::Damaged, format!("the Parquet footer cannot be read: {e}"))
-            .at("file", path.display())
+/// What came of reading a footer. An error of the file system is no damage: whoever reads decides on each of the three.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most are sound: a box would be one more allocation a file")]
+pub enum FooterRead {
+    /// It was read.
+    Sound(Footer),
+    /// The file's bytes are no Parquet file, or no regular file is there: why.
+    Damaged(String),
+    /// The file system did not let us read it: nothing is known of the file.
+    Unknown(Error),
+}
+
+impl FooterRead {
+    /// The footer, where it was read.
+    pub fn sound(&self) -> Option<&Footer> {
+        match self {
+            Self::Sound(footer) => Some(footer),
+            Self::Damaged(_) | Self::Unknown(_) => None,
+        }
+    }
+
+    /// The footer, or why there is none: damage and an error of the file system keep their kinds.
+    pub fn into_result(self, path: &Path) -> Result<Footer> {
+        match self {
+            Self::Sound(footer) => Ok(footer),
+            Self::Damaged(why) => Err(Error::new(Kind::Damaged, why).at("file", path.display())),
+            Self::Unknown(error) => Err(error),
+        }
+    }
+}
+
+/// Reads the footer of the regular file at `path`.
+pub fn look_at_footer(path: &Path) -> FooterRead {
+    let file = match fs::open_regular(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == Kind::Damaged => return FooterRead::Damaged(e.what().to_owned()),
+        Err(e) => return FooterRead::Unknown(e),
     };
-    let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-    let reader = SerializedFileReader::new(file).map_err(|e| bad(&e))?;
-    let metadata = reader.metadata().file_metadata();
+    let metadata = match SerializedFileReader::new(file) {
+        Ok(reader) => reader.metadata().file_metadata().clone(),
+        Err(e) => return failed("the Parquet footer cannot be read", path, &e),
+    };
+    match parse(&metadata) {
+        Ok(footer) => FooterRead::Sound(footer),
+        Err(why) => FooterRead::Damaged(why),
+    }
+}
+
+/// The footer of the file at `path`. `Kind::Damaged` when it has none, `Kind::Io` when the file cannot be read.
+pub fn read_footer(path: &Path) -> Result<Footer> {
+    look_at_footer(path).into_result(path)
+}
+
+/// Damage, or an error of the file system that the Parquet reader has passed on.
+fn failed(what: &str, path: &Path, error: &ParquetError) -> FooterRead {
+    match io_error(error) {
+        Some(io) => FooterRead::Unknown(Error::io("read", path, io)),
+        None => FooterRead::Damaged(format!("{what}: {error}")),
+    }
+}
+
+/// The error of the file system below an error of the Parquet crate; bytes that end too early are none.
+pub(crate) fn io_error(error: &(dyn std::error::Error + 'static)) -> Option<io::Error> {
+    let mut cause = Some(error);
+    while let Some(inner) = cause {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            let is_of_the_bytes =
+                matches!(io.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData);
+            return (!is_of_the_bytes).then(|| match io.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(io.kind(), io.to_string()),
+            });
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+fn parse(metadata: &FileMetaData) -> Result<Footer, String> {
     let pairs = metadata.key_value_metadata();
     let text = |key: &str| {
         let key = format!("lakehand.{key}");
         pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key)).and_then(|pair| pair.value.clone())
     };
+    let rows = u64::try_from(metadata.num_rows())
+        .map_err(|e| format!("the Parquet footer cannot be read: its number of rows: {e}"))?;
     Ok(Footer {
-        rows: u64::try_from(metadata.num_rows()).map_err(|e| bad(&e))?,
-        columns: json(text("columns"), path)?.unwrap_or_default(),
+        rows,
+        columns: json(text("columns"))?.unwrap_or_default(),
         dataset: text("dataset"),
         commit: text("commit"),
         started: text("started"),
         schema_version: text("schema_version"),
-        offsets: json(text("offsets"), path)?.unwrap_or_default(),
-        positions: json(text("positions"), path)?.unwrap_or_default(),
-        rowtime: json(text("rowtime"), path)?,
+        offsets: json(text("offsets"))?.unwrap_or_default(),
+        positions: json(text("positions"))?.unwrap_or_default(),
+        rowtime: json(text("rowtime"))?,
+        file: json(text("file"))?,
+        commit_files: json(text("files"))?,
+        commit_quarantined: json(text("quarantined"))?.unwrap_or_default(),
+        version: text("version"),
     })
 }
 
-fn json<T: DeserializeOwned>(text: Option<String>, path: &Path) -> Result<Option<T>> {
-    text.map(|text| serde_json::from_str(&text)).transpose().map_err(|e| {
-        Error::new(Kind::Damaged, format!("an entry of the Parquet footer cannot be read: {e}"))
-            .at("file", path.display())
-    })
+fn json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>, String> {
+    text.map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|e| format!("an entry of the Parquet footer cannot be read: {e}"))
 }

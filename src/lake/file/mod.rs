@@ -4,6 +4,7 @@
 //! open_file     from the first row to the footer        encoder   columns, encoded by the threads of the pool
 //! properties    codec, pages, statistics                 encoding  how each column is encoded, decided from a sample
 //! footer        what the file says of itself             preview   some rows as text
+//! rows          every row decoded, and the offsets they have
 //! readers       which readers cannot read a column
 //! ```
 
@@ -14,3 +15,4 @@ pub(crate) mod open_file;
 pub(crate) mod preview;
 pub(crate) mod properties;
 pub(crate) mod readers;
+pub(crate) mod rows;

@@ -6,6 +6,7 @@
 //!
 //! It knows its own memory and nothing of other files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -19,8 +20,8 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::lake::file::encoder::{RowGroup, Waiting};
 use crate::lake::file::properties::Pages;
-use crate::lake::fs::LakeFile;
-use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
+use crate::lake::fs::{ContentHash, LakeFile};
+use crate::lake::manifest::offsets::{OffsetRanges, doubled, each_run};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -45,6 +46,17 @@ pub(crate) struct RowFacts<'a> {
     pub(crate) rowtime: Option<&'a [i64]>,
 }
 
+/// What the end of a commit says in the footers of the files that it closes.
+#[derive(Debug, Default)]
+pub(crate) struct CommitEnd {
+    /// Streams: per Kafka partition the offset to read next.
+    pub(crate) positions: BTreeMap<i32, i64>,
+    /// Rows that the commit quarantines.
+    pub(crate) quarantined: u64,
+    /// Data files of the commit; the writer counts them.
+    pub(crate) files: usize,
+}
+
 /// A finished file in staging.
 #[derive(Debug, Clone)]
 pub(crate) struct ClosedFile {
@@ -52,8 +64,9 @@ pub(crate) struct ClosedFile {
     pub(crate) staged: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) rows: u64,
-    pub(crate) offsets: Vec<(i32, [i64; 2])>,
+    pub(crate) offsets: OffsetRanges,
     pub(crate) rowtime: Option<[i64; 2]>,
+    pub(crate) hash: ContentHash,
 }
 
 /// A file that rows go to.
@@ -63,7 +76,7 @@ pub(crate) struct OpenFile {
     group: Option<RowGroup>,
     staged: PathBuf,
     rows: u64,
-    offsets: OffsetRuns,
+    offsets: OffsetRanges,
     rowtime: Option<[i64; 2]>,
     pages: Pages,
     /// When it was last used, by the writer's count.
@@ -94,7 +107,7 @@ impl OpenFile {
             group: None,
             staged,
             rows: 0,
-            offsets: OffsetRuns::default(),
+            offsets: OffsetRanges::default(),
             rowtime: None,
             pages,
             last_used: 0,
@@ -152,8 +165,14 @@ impl OpenFile {
         Ok(())
     }
 
-    /// Ends the file of partition `key`; `positions` go into its footer.
-    pub(crate) fn close(mut self, key: i64, positions: Option<&str>, pool: &Pool) -> Result<ClosedFile> {
+    /// Ends the file of partition `key`, the commit's file number `number`; what the commit says goes into its footer.
+    pub(crate) fn close(
+        mut self,
+        key: i64,
+        number: usize,
+        end: Option<&CommitEnd>,
+        pool: &Pool,
+    ) -> Result<ClosedFile> {
         self.flush(pool)?;
         let mut entry = |key: &str, value: String| {
             self.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
@@ -164,8 +183,15 @@ impl OpenFile {
         if let Some([min, max]) = self.rowtime {
             entry("rowtime", format!("[{min},{max}]"));
         }
-        if let Some(positions) = positions {
-            entry("positions", positions.to_owned());
+        entry("file", number.to_string());
+        if let Some(end) = end {
+            if !end.positions.is_empty() {
+                entry("positions", text(&end.positions)?);
+            }
+            entry("files", end.files.to_string());
+            if end.quarantined > 0 {
+                entry("quarantined", end.quarantined.to_string());
+            }
         }
         self.writer.finish().map_err(|e| refused(&e, &self.staged))?;
         self.writer.inner().sync()?;
@@ -174,7 +200,8 @@ impl OpenFile {
             bytes: self.writer.bytes_written() as u64,
             staged: self.staged,
             rows: self.rows,
-            offsets: self.offsets.hulls().collect(),
+            hash: self.writer.inner().hash(),
+            offsets: self.offsets,
             rowtime: self.rowtime,
         })
     }

@@ -12,8 +12,6 @@
 //! Takes no lock: a file may vanish under it, and that is an error like any other. Long values are cut.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io;
 use std::path::Path;
 
 use arrow::array::cast::AsArray;
@@ -27,6 +25,7 @@ use arrow::datatypes::{
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::lake::fs;
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
@@ -53,14 +52,12 @@ pub struct Grid {
 /// # Errors
 /// [`Kind::Io`] when the file cannot be read, among others because it is gone; [`Kind::Damaged`] when it is no Parquet.
 pub fn preview(path: &Path, from: u64, count: usize) -> Result<Grid> {
-    let file = File::open(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => {
-            Error::new(Kind::Io, "the file is gone: a newer snapshot or retention removed it")
-                .at("file", path.display())
-                .next("reload the partition")
-        }
-        _ => Error::io("open", path, e),
-    })?;
+    if fs::stat(path)?.is_none() {
+        return Err(Error::new(Kind::Io, "the file is gone: a newer snapshot or retention removed it")
+            .at("file", path.display())
+            .next("reload the partition"));
+    }
+    let file = fs::open_regular(path)?;
     let bad = |e: &dyn std::fmt::Display| {
         Error::new(Kind::Damaged, format!("the file cannot be read as Parquet: {e}"))
             .at("file", path.display())

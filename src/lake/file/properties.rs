@@ -1,15 +1,28 @@
 //! How a Parquet file is written: codec, pages, statistics, encodings, and what its footer says of itself.
 
+use arrow::datatypes::SchemaRef;
 use parquet::basic::{Encoding, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::feed::Compression;
+use crate::feed::{Compression, Encodings};
 use crate::lake::file::encoding::{Choice, Sampler};
 use crate::lake::file::footer::FooterFacts;
-use crate::lake::write::writer::FileConfig;
 use crate::{Error, Kind, Result};
+
+/// What all files of a run share.
+pub(crate) struct FileConfig {
+    pub(crate) schema: SchemaRef,
+    pub(crate) compression: Compression,
+    pub(crate) zstd_level: i32,
+    pub(crate) encodings: Encodings,
+    pub(crate) file_mode: u32,
+    pub(crate) target_bytes: u64,
+    pub(crate) min_free_bytes: u64,
+    /// Memory for open files.
+    pub(crate) budget: usize,
+}
 
 /// How much of a column is encoded before it is compressed as a page.
 ///

@@ -6,7 +6,7 @@
 //! <dataset>/_metadata.json; everything that is not data lies apart, see `places`
 //! ```
 //!
-//! `<commit>` is the number of the dataset's commit and the beginning of the run's id, so a name is never used twice and
+//! `<commit>` is the number of the dataset's commit and the run's id, so a name is never used twice and
 //! tells which run made the file. Pure functions over names; the only thing it reads from disk is a list of folders.
 
 pub(crate) mod places;
@@ -16,7 +16,7 @@ use std::path::{Component, Path, PathBuf};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 
 use crate::feed::{DatePart, Feed, FeedKind, Partitioning};
-use crate::lake::fs::{self, Entry};
+use crate::lake::fs::{self, Entry, Target};
 use crate::{Error, Kind, Result};
 
 pub(crate) use places::{Place, Places, Room};
@@ -179,9 +179,9 @@ pub(crate) fn retained_at(commit: &str) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
-/// Up to eight letters and digits of a run's id, fit for a file name.
+/// Letters and digits of a run's id, fit for a file name: enough of it that no other run has the same.
 pub(crate) fn run_word(run: &str) -> String {
-    let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
     if word.is_empty() { "run".to_owned() } else { word.to_ascii_lowercase() }
 }
 
@@ -209,41 +209,93 @@ pub(crate) fn inside(dir: &Path, relative: &str) -> Result<PathBuf> {
     }
 }
 
+/// Named as a folder of partitions is: `year=2025`, `version=v3`.
+pub(crate) fn is_partition_name(name: &str) -> bool {
+    name.split_once('=').is_some_and(|(key, value)| {
+        !value.is_empty() && ["year", "month", "day", "hour", "version"].contains(&key)
+    })
+}
+
 /// A folder that holds data, below a dataset.
 pub(crate) struct Leaf {
     /// Relative, with `/`.
     pub(crate) path: String,
+    /// A folder on the way is a link, to another disk for example: it is read, and never changed.
+    pub(crate) is_linked: bool,
+    /// `false`: a link that leads to nothing now. What it holds is unknown.
+    pub(crate) is_reachable: bool,
     /// What is in it.
     pub(crate) files: Vec<Entry>,
 }
 
-/// Every folder below the dataset that holds files or is the end of a path, bookkeeping left out, sorted by path.
+/// Every folder below the dataset that holds files or is the end of a path, bookkeeping left out, sorted by path. A
+/// partition's folder that is a link is followed; where it leads to nothing, the leaf says so.
 pub(crate) fn leaves(dir: &Path) -> Result<Vec<Leaf>> {
-    fn walk(dir: &Path, path: &str, depth: usize, found: &mut Vec<Leaf>) -> Result<()> {
+    fn walk(entries: Vec<Entry>, path: &str, is_linked: bool, found: &mut Vec<Leaf>) -> Result<()> {
+        let depth = if path.is_empty() { 0 } else { path.split('/').count() };
         let mut files = Vec::new();
         let mut folders = 0;
-        for entry in fs::list(dir)? {
+        for entry in entries {
             if entry.name.starts_with(['_', '.']) {
                 continue;
             }
-            if entry.is_dir && depth < 8 {
+            let follows = entry.is_link && is_partition_name(&entry.name) && depth < 8;
+            let leads = if follows { fs::target(&entry.path)? } else { Target::Other };
+            if leads == Target::Nothing {
                 folders += 1;
-                let below =
-                    if path.is_empty() { entry.name.clone() } else { format!("{path}/{}", entry.name) };
-                walk(&entry.path, &below, depth + 1, found)?;
+                let path = join(path, &entry.name);
+                found.push(Leaf { path, is_linked: true, is_reachable: false, files: Vec::new() });
+                continue;
+            }
+            if (entry.is_dir || leads == Target::Folder) && depth < 8 {
+                folders += 1;
+                let below = join(path, &entry.name);
+                walk(fs::list_target(&entry.path)?, &below, is_linked || entry.is_link, found)?;
             } else {
                 files.push(entry);
             }
         }
         if !path.is_empty() && (folders == 0 || !files.is_empty()) {
-            found.push(Leaf { path: path.to_owned(), files });
+            found.push(Leaf { path: path.to_owned(), is_linked, is_reachable: true, files });
         }
         Ok(())
     }
     let mut found = Vec::new();
-    walk(dir, "", 0, &mut found)?;
+    walk(fs::list(dir)?, "", false, &mut found)?;
     found.sort_by(|a, b| path_order(&a.path).cmp(&path_order(&b.path)));
     Ok(found)
+}
+
+impl Leaf {
+    /// `Kind::Refused` where the folder lies behind a link: it is read, and never changed.
+    pub(crate) fn writable(&self, dir: &Path) -> Result<()> {
+        if !self.is_linked {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Refused, "the partition lies behind a link: it is read, and never changed")
+            .at("folder", dir.join(&self.path).display())
+            .next("nothing was changed; put a real folder there first"))
+    }
+
+    /// `Kind::Io` where what the folder holds cannot be told now.
+    pub(crate) fn reached(&self, dir: &Path) -> Result<()> {
+        if self.is_reachable {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Io, "a partition is a link that leads to nothing now: what it holds is unknown")
+            .at("link", dir.join(&self.path).display())
+            .next("mount the disk to which it leads, or remove the link for good"))
+    }
+}
+
+/// `a/b`, or `b` where there is no `a`.
+pub(crate) fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// The number of the commit that made a data file, by its name: `data_20250115_000042-1f2e3d4c_1.parquet`.
+pub(crate) fn seq_of_name(name: &str) -> Option<u64> {
+    commit_seq(name.strip_prefix("data_")?.split('_').nth(1)?)
 }
 
 /// By path, versions by their number.
@@ -294,10 +346,11 @@ mod tests {
     #[test]
     fn names_of_files_and_commits() {
         let id = commit_id(42, "1f2e-3d4c-9999");
-        assert_eq!(id, "000042-1f2e3d4c");
+        assert_eq!(id, "000042-1f2e3d4c9999");
+        assert_ne!(commit_id(42, "20250115T100000Z-3fa2"), commit_id(42, "20250115T100000Z-3fa3"));
         assert_eq!(commit_seq(&id), Some(42));
         assert_eq!(commit_id(1, "/../"), "000001-run");
-        assert_eq!(data_file("20250115", &id, 1), "data_20250115_000042-1f2e3d4c_1.parquet");
+        assert_eq!(data_file("20250115", &id, 1), "data_20250115_000042-1f2e3d4c9999_1.parquet");
         let taken = "2025-01-16T12:00:00Z".parse().unwrap();
         assert_eq!(snapshot_file(taken, 0), "snapshot_20250116_120000.parquet");
         assert_eq!(snapshot_file(taken, 2), "snapshot_20250116_120000_2.parquet");

@@ -288,6 +288,11 @@ impl Places {
         [self.books.join("lock"), self.data.join(OLD_LOCK)]
     }
 
+    /// The list of the files of each commit.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.books.join("journal")
+    }
+
     /// Where the metadata would be.
     pub(crate) fn metadata_at(&self, apart: bool) -> PathBuf {
         if apart { self.books.join(APART) } else { self.data.join(METADATA) }
@@ -357,7 +362,7 @@ fn books(root: &Path, kind_dir: &Path, data: &Path, name: &std::ffi::OsStr) -> R
         return Ok((lake, Site::Lake));
     }
     // Of a link, what it leads to.
-    let real = std::fs::canonicalize(data).unwrap_or_else(|_| data.to_path_buf());
+    let real = fs::real_path(data);
     let above = fs::parent(&real);
     if device::mount_of(above)? == mount {
         let mut beside = std::ffi::OsString::from(format!("{BOOKS}-"));
@@ -369,13 +374,7 @@ fn books(root: &Path, kind_dir: &Path, data: &Path, name: &std::ffi::OsStr) -> R
 
 /// Something is at `path`, a link included.
 pub(crate) fn there(path: &Path) -> Result<bool> {
-    match std::fs::symlink_metadata(path) {
-        Ok(_) => Ok(true),
-        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Ok(false)
-        }
-        Err(e) => Err(Error::io("look at", path, e)),
-    }
+    Ok(fs::stat(path)?.is_some())
 }
 
 /// The number of the last commit that a metadata file knows; `None` where it cannot be understood.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lake::layout;
 use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
-use crate::lake::manifest::runs::length;
+use crate::lake::manifest::offsets::length;
 
 /// Records that are not in the lake and cannot be read again from where they came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

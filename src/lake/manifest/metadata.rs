@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
 use crate::lake::layout::{self, Places};
+use crate::lake::manifest::journal::Mark;
 use crate::lake::manifest::loss::LostRecords;
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
 
 /// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
@@ -82,6 +84,13 @@ pub struct Metadata {
     /// Rows put into quarantine so far.
     #[serde(default)]
     pub quarantined_records: u64,
+    /// Streams: offsets from `positions` on that files hold already: the next export reads them again, and leaves them
+    /// out. Empty but after positions had to be proved anew from the files.
+    #[serde(default, skip_serializing_if = "OffsetRanges::is_empty")]
+    pub ahead: OffsetRanges,
+    /// Length and last hash of the journal of files with which this was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) journal: Option<Mark>,
     /// Records that are known to be lost, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost_records: Vec<LostRecords>,
@@ -265,6 +274,8 @@ impl Metadata {
             timestamp_column: None,
             commit_seq: 0,
             quarantined_records: 0,
+            ahead: OffsetRanges::default(),
+            journal: None,
             lost_records: Vec::new(),
             pending_decision: None,
             doubled_keys: 0,
@@ -315,7 +326,7 @@ impl Metadata {
             at
         });
         let partition = &mut self.partitions[at];
-        partition.records += file.rows;
+        partition.records = partition.records.saturating_add(file.rows);
         partition.bytes += file.bytes;
         partition.files += 1;
         partition.size_mb = mib(partition.bytes);

@@ -1,9 +1,17 @@
-//! What a dataset holds, as records: `_metadata.json`, columns, offsets; and how to make them anew from the files.
+//! What a dataset holds, as records.
+//!
+//! ```text
+//! metadata    `_metadata.json`: partitions, counts, positions, columns       schema    the columns, and how they change
+//! data_file   one data file as a commit lists it: rows, bytes, offsets, hash
+//! journal     every commit's list of files, appended to                      offsets   ranges of Kafka offsets
+//! proof       which positions the files prove
+//! ```
 
+pub(crate) mod data_file;
 pub(crate) mod facts;
+pub(crate) mod journal;
 pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod offsets;
-pub(crate) mod rebuild;
-pub(crate) mod runs;
+pub(crate) mod proof;
 pub(crate) mod schema;

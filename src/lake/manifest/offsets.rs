@@ -1,25 +1,25 @@
-//! Which Kafka offsets a file, or a run, holds.
+//! Which Kafka offsets a file, a dataset or a run holds.
 //!
-//! Offsets of one partition mostly come one after another, so they are kept as runs `[first, last]`. A file whose rows
-//! are picked from all over the log would need a run a row: beyond a cap only the hull and the number of rows stay.
+//! Offsets of one partition mostly come one after another, so they are kept as ranges `[first, last]`. A file whose rows
+//! are picked from all over the log would need a range a row: beyond a cap only the hull and the number of rows stay.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Kind};
+use crate::{Error, Kind, Result};
 
-/// Offset runs per Kafka partition.
+/// Offsets per Kafka partition: the one type for what a file, a commit, a dataset or a run holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(transparent)]
-pub struct OffsetRuns {
-    partitions: BTreeMap<i32, PartitionRuns>,
+pub struct OffsetRanges {
+    partitions: BTreeMap<i32, Ranges>,
 }
 
 /// The offsets of one Kafka partition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
-pub struct PartitionRuns {
-    /// Runs `[first, last]`, both included, ascending, apart from each other; one hull when there were too many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct Ranges {
+    /// Ranges `[first, last]`, both included, ascending, apart from each other; one hull when there were too many.
     pub runs: Vec<[i64; 2]>,
     /// Number of offsets held.
     pub rows: u64,
@@ -28,60 +28,234 @@ pub struct PartitionRuns {
     pub hull: bool,
 }
 
-impl OffsetRuns {
+impl OffsetRanges {
     /// Adds the offsets `first..=last`. Gives an offset that was there already, and then adds nothing; under a hull
-    /// that cannot be told, and everything is taken.
+    /// that cannot be told, and everything is taken. More than `cap` ranges become a hull.
     pub fn insert(&mut self, partition: i32, first: i64, last: i64, cap: usize) -> Result<(), i64> {
-        let held = self.partitions.entry(partition).or_default();
-        let rows = last.abs_diff(first) + 1;
-        if held.hull {
-            if let Some(hull) = held.runs.first_mut() {
-                *hull = [hull[0].min(first), hull[1].max(last)];
-            }
-            held.rows += rows;
-            return Ok(());
+        self.partitions.entry(partition).or_default().insert(first, last, cap)
+    }
+
+    /// Adds everything that `other` holds; what was there already stays there once.
+    pub(crate) fn unite(&mut self, other: &Self) {
+        for (partition, ranges) in &other.partitions {
+            let held = self.partitions.entry(*partition).or_default();
+            ranges.runs.iter().for_each(|range| held.add(*range));
+            held.hull |= ranges.hull;
         }
-        // The first run that ends at or after the new one's begin; mostly there is none.
-        let at = match held.runs.last() {
-            Some(run) if run[1] < first => held.runs.len(),
-            _ => held.runs.partition_point(|run| run[1] < first),
-        };
-        if let Some(next) = held.runs.get(at)
-            && next[0] <= last
-        {
-            return Err(next[0].max(first));
+    }
+
+    /// Adds what `other` holds of Kafka partitions of which it lists every offset.
+    pub(crate) fn unite_exact(&mut self, other: &Self) {
+        for (partition, ranges) in other.partitions.iter().filter(|(_, ranges)| !ranges.hull) {
+            let held = self.partitions.entry(*partition).or_default();
+            ranges.runs.iter().for_each(|range| held.add(*range));
         }
-        let joins_before = at > 0 && held.runs[at - 1][1].checked_add(1) == Some(first);
-        let joins_after = held.runs.get(at).is_some_and(|next| last.checked_add(1) == Some(next[0]));
-        match (joins_before, joins_after) {
-            (true, true) => {
-                held.runs[at - 1][1] = held.runs[at][1];
-                held.runs.remove(at);
-            }
-            (true, false) => held.runs[at - 1][1] = last,
-            (false, true) => held.runs[at][0] = first,
-            (false, false) => held.runs.insert(at, [first, last]),
-        }
-        held.rows += rows;
-        if held.runs.len() > cap
-            && let (Some(first), Some(last)) = (held.runs.first(), held.runs.last())
-        {
-            held.runs = vec![[first[0], last[1]]];
-            held.hull = true;
-        }
-        Ok(())
+    }
+
+    /// Adds one offset.
+    pub(crate) fn add(&mut self, partition: i32, offset: i64) {
+        self.partitions.entry(partition).or_default().add([offset, offset]);
     }
 
     /// Per Kafka partition the first and the last offset.
     pub fn hulls(&self) -> impl Iterator<Item = (i32, [i64; 2])> {
-        self.partitions
-            .iter()
-            .filter_map(|(partition, held)| Some((*partition, [held.runs.first()?[0], held.runs.last()?[1]])))
+        self.partitions.iter().filter_map(|(partition, held)| Some((*partition, held.hull_range()?)))
     }
 
     /// Kafka partitions and what is held of each.
-    pub fn partitions(&self) -> &BTreeMap<i32, PartitionRuns> {
+    pub fn partitions(&self) -> &BTreeMap<i32, Ranges> {
         &self.partitions
+    }
+
+    /// What is held of one Kafka partition.
+    pub(crate) fn of(&self, partition: i32) -> Option<&Ranges> {
+        self.partitions.get(&partition)
+    }
+
+    /// Nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.partitions.values().all(|ranges| ranges.runs.is_empty())
+    }
+
+    /// Every offset held is known.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.partitions.values().all(|ranges| !ranges.hull)
+    }
+
+    /// The offset is held.
+    pub(crate) fn contains(&self, partition: i32, offset: i64) -> bool {
+        self.of(partition).is_some_and(|ranges| ranges.covered([offset, offset]) > 0)
+    }
+
+    /// What is held from `positions` on; a partition without a position is kept whole.
+    #[must_use]
+    pub(crate) fn at_or_after(&self, positions: &BTreeMap<i32, i64>) -> Self {
+        let mut left = Self::default();
+        for (partition, held) in &self.partitions {
+            let from = positions.get(partition).copied().unwrap_or(i64::MIN);
+            for [first, last] in held.runs.iter().filter(|range| range[1] >= from) {
+                left.partitions.entry(*partition).or_default().add([from.max(*first), *last]);
+            }
+        }
+        left
+    }
+
+    /// What is held here and not in `other`.
+    #[must_use]
+    pub(crate) fn without(&self, other: &Self) -> Self {
+        let mut left = Self::default();
+        let none = Ranges::default();
+        for (partition, held) in &self.partitions {
+            let others = other.of(*partition).unwrap_or(&none);
+            for range in held.runs.iter().flat_map(|range| others.missing(*range)) {
+                left.partitions.entry(*partition).or_default().add(range);
+            }
+        }
+        left
+    }
+}
+
+impl Ranges {
+    /// Adds a range of which no offset is held. Gives an offset that is, and then adds nothing.
+    fn insert(&mut self, first: i64, last: i64, cap: usize) -> Result<(), i64> {
+        if self.hull {
+            self.widen([first, last]);
+            return Ok(());
+        }
+        // The first range that ends at or after the new one's begin; mostly there is none.
+        let at = match self.runs.last() {
+            Some(range) if range[1] < first => self.runs.len(),
+            _ => self.runs.partition_point(|range| range[1] < first),
+        };
+        if let Some(next) = self.runs.get(at)
+            && next[0] <= last
+        {
+            return Err(next[0].max(first));
+        }
+        self.add([first, last]);
+        if self.runs.len() > cap
+            && let Some(hull) = self.hull_range()
+        {
+            self.runs = vec![hull];
+            self.hull = true;
+        }
+        Ok(())
+    }
+
+    fn widen(&mut self, [first, last]: [i64; 2]) {
+        match self.runs.first_mut() {
+            Some(hull) => *hull = [hull[0].min(first), hull[1].max(last)],
+            None => self.runs.push([first, last]),
+        }
+        self.rows = self.rows.saturating_add(length([first, last]));
+    }
+
+    /// Adds a range; what was there already stays there once.
+    pub(crate) fn add(&mut self, [first, last]: [i64; 2]) {
+        if self.hull {
+            return self.widen([first, last]);
+        }
+        if self.runs.last().is_none_or(|range| range[1] < first) {
+            self.rows = self.rows.saturating_add(length([first, last]));
+            match self.runs.last_mut() {
+                Some(range) if range[1].checked_add(1) == Some(first) => range[1] = last,
+                _ => self.runs.push([first, last]),
+            }
+            return;
+        }
+        self.rows = self.rows.saturating_add(length([first, last]) - self.covered([first, last]));
+        // The ranges that touch the new one, or lie next to it, become one with it.
+        let from = self.runs.partition_point(|range| range[1] < first.saturating_sub(1));
+        let to = self.runs.partition_point(|range| range[0] <= last.saturating_add(1));
+        let mut joined = [first, last];
+        for range in self.runs.get(from..to).unwrap_or_default() {
+            joined = [joined[0].min(range[0]), joined[1].max(range[1])];
+        }
+        self.runs.splice(from..to.max(from), [joined]);
+    }
+
+    /// The first and the last offset.
+    pub(crate) fn hull_range(&self) -> Option<[i64; 2]> {
+        Some([self.runs.first()?[0], self.runs.last()?[1]])
+    }
+
+    /// How many offsets of the range are held.
+    pub(crate) fn covered(&self, [first, last]: [i64; 2]) -> u64 {
+        let from = self.runs.partition_point(|range| range[1] < first);
+        let touched = self.runs.iter().skip(from).take_while(|range| range[0] <= last);
+        touched.map(|range| length([first.max(range[0]), last.min(range[1])])).sum()
+    }
+
+    /// The parts of the range that are not held.
+    pub(crate) fn missing(&self, [first, last]: [i64; 2]) -> Vec<[i64; 2]> {
+        let from = self.runs.partition_point(|range| range[1] < first);
+        let mut next = first;
+        let mut missing = Vec::new();
+        for range in self.runs.iter().skip(from).take_while(|range| range[0] <= last) {
+            if next < range[0] {
+                missing.push([next, range[0] - 1]);
+            }
+            next = range[1].saturating_add(1);
+        }
+        if next <= last {
+            missing.push([next, last]);
+        }
+        missing
+    }
+
+    /// What lies between the ranges.
+    pub(crate) fn holes(&self) -> impl Iterator<Item = [i64; 2]> + '_ {
+        self.runs.windows(2).map(|pair| [pair[0][1] + 1, pair[1][0] - 1])
+    }
+
+    /// The first offset from `next` on that is not held.
+    pub(crate) fn first_missing(&self, next: i64) -> i64 {
+        let at = self.runs.partition_point(|range| range[1] < next);
+        match self.runs.get(at) {
+            Some(range) if range[0] <= next && !self.hull => range[1].saturating_add(1),
+            _ => next,
+        }
+    }
+}
+
+/// Number of offsets in a range.
+pub(crate) fn length(range: [i64; 2]) -> u64 {
+    range[1].abs_diff(range[0]).saturating_add(1)
+}
+
+/// What a run has seen: each offset comes once, and none that the caller does not allow.
+pub(crate) struct Seen {
+    offsets: OffsetRanges,
+    cap: usize,
+}
+
+impl Seen {
+    /// Remembers up to `cap` ranges of a Kafka partition; beyond them only the hull and the number.
+    pub(crate) fn new(cap: usize) -> Self {
+        Self { offsets: OffsetRanges::default(), cap }
+    }
+
+    /// Takes the rows of a batch. `allowed` looks at each range first; a row that came before is `Kind::Garbled`.
+    pub(crate) fn take(
+        &mut self,
+        partitions: &[i32],
+        offsets: &[i64],
+        allowed: impl Fn(i32, [i64; 2]) -> Result<()>,
+    ) -> Result<()> {
+        each_run(partitions, offsets, |partition, first, last| {
+            allowed(partition, [first, last])?;
+            self.offsets.insert(partition, first, last, self.cap).map_err(|offset| doubled(partition, offset))
+        })
+        .map_err(|(_, error)| error)
+    }
+
+    pub(crate) fn offsets(&self) -> &OffsetRanges {
+        &self.offsets
+    }
+
+    /// What was seen is committed: the next rows begin anew.
+    pub(crate) fn clear(&mut self) {
+        self.offsets = OffsetRanges::default();
     }
 }
 
@@ -131,7 +305,7 @@ mod tests {
         /// Against a plain set: the same offsets, the same number, every doubled one seen.
         #[test]
         fn holds_what_a_set_holds(runs in prop::collection::vec((0_i64..200, 0_i64..8), 0..60)) {
-            let mut held = OffsetRuns::default();
+            let mut held = OffsetRanges::default();
             let mut model = std::collections::BTreeSet::new();
             for (first, more) in runs {
                 let new: Vec<i64> = (first..=first + more).collect();
@@ -150,9 +324,39 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn knows_what_a_set_knows(
+            added in prop::collection::vec((0_i64..60, 0_i64..9), 0..25),
+            asked in (0_i64..60, 0_i64..20),
+        ) {
+            let mut ranges = Ranges::default();
+            let mut set = std::collections::BTreeSet::new();
+            for (first, more) in added {
+                ranges.add([first, first + more]);
+                set.extend(first..=first + more);
+            }
+            prop_assert!(ranges.runs.windows(2).all(|w| w[0][1] + 1 < w[1][0]));
+            prop_assert_eq!(ranges.rows, set.len() as u64);
+            let listed: std::collections::BTreeSet<i64> = ranges.runs.iter().flat_map(|r| r[0]..=r[1]).collect();
+            prop_assert_eq!(&listed, &set);
+            let range = [asked.0, asked.0 + asked.1];
+            let inside = (range[0]..=range[1]).filter(|o| set.contains(o)).count() as u64;
+            prop_assert_eq!(ranges.covered(range), inside);
+            let missing: u64 = ranges.missing(range).into_iter().map(length).sum();
+            prop_assert_eq!(missing + inside, length(range));
+            prop_assert!(ranges.holes().all(|hole| (hole[0]..=hole[1]).all(|o| !set.contains(&o))));
+            let mut next = asked.0;
+            while set.contains(&next) {
+                next += 1;
+            }
+            prop_assert_eq!(ranges.first_missing(asked.0), next);
+        }
+    }
+
     #[test]
     fn too_many_runs_become_a_hull_that_still_counts() {
-        let mut held = OffsetRuns::default();
+        let mut held = OffsetRanges::default();
         for i in 0..10 {
             held.insert(3, i * 10, i * 10, 4).unwrap();
         }
@@ -161,6 +365,6 @@ mod tests {
         assert_eq!((runs.runs.clone(), runs.rows), (vec![[0, 90]], 10));
         let text = serde_json::to_string(&held).unwrap();
         assert_eq!(text, r#"{"3":{"runs":[[0,90]],"rows":10,"hull":true}}"#);
-        assert_eq!(serde_json::from_str::<OffsetRuns>(&text).unwrap(), held);
+        assert_eq!(serde_json::from_str::<OffsetRanges>(&text).unwrap(), held);
     }
 }

@@ -12,32 +12,35 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::cast::AsArray;
-use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use arrow::datatypes::DataType;
 use arrow::datatypes::{Int32Type, Int64Type};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use chrono::{DateTime, Utc};
 
+use crate::feed::FeedKind;
 use crate::lake::file::footer::FooterFacts;
-use crate::lake::file::open_file::{ClosedFile, RowFacts, text};
+use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
+use crate::lake::file::properties::FileConfig;
 use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, PendingDecision, RunRecord};
-use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
+use crate::lake::manifest::offsets::{Seen, doubled};
 use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
 use crate::lake::report::{Committed, Quarantined, WriterStats};
-use crate::lake::txn::commit::Move;
+use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
+use crate::lake::write::columns;
 use crate::lake::write::plausible::TimeRange;
 use crate::lake::write::present::View;
-use crate::lake::write::route::{Routed, Router, cut};
+use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
-use crate::lake::write::writer::{FileConfig, Writer};
+use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
-/// Runs of offsets that are remembered of what was not yet committed.
-const SEEN_RUNS: usize = 65_536;
+/// Ranges of offsets that are remembered of what was not yet committed.
+const SEEN_RANGES: usize = 65_536;
 
 /// Takes the rows of a stream and commits them with their position. Dropped without a commit, it leaves nothing.
 pub struct Appender<'a> {
@@ -53,7 +56,10 @@ pub struct Appender<'a> {
     scatter: ScatterBuffer,
     writer: Writer,
     quarantine: Quarantine,
-    seen: OffsetRuns,
+    seen: Seen,
+    read_only: ReadOnlyPartitions,
+    /// Rows put aside since the last commit because their partition is not written.
+    read_only_rows: u64,
     times: TimeRange,
     commit_id: String,
     failed: bool,
@@ -70,6 +76,14 @@ pub struct Commit {
     pub complete: bool,
     /// The time of the commit.
     pub now: DateTime<Utc>,
+}
+
+impl Dataset {
+    /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
+    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
+        self.begin(FeedKind::Stream, schema)?;
+        Appender::new(self, schema, run)
+    }
 }
 
 impl<'a> Appender<'a> {
@@ -99,7 +113,9 @@ impl<'a> Appender<'a> {
             scatter: ScatterBuffer::default(),
             writer: prepared.writer,
             quarantine: prepared.quarantine,
-            seen: OffsetRuns::default(),
+            seen: Seen::new(SEEN_RANGES),
+            read_only: ReadOnlyPartitions::default(),
+            read_only_rows: 0,
             times,
             commit_id: prepared.commit_id,
             failed: false,
@@ -118,16 +134,15 @@ impl<'a> Appender<'a> {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
+        let batch = &self.without_held(batch)?;
         let (partitions, offsets, _) = self.meta_of(batch)?;
-        let (seen, known) = (&mut self.seen, &self.dataset.metadata.positions);
-        each_run(partitions, offsets, |partition, first, last| {
-            if known.get(&partition).is_some_and(|next| first < *next) {
-                return Err(first);
-            }
-            seen.insert(partition, first, last, SEEN_RUNS)
-        })
-        .map_err(|(partition, offset)| doubled(partition, offset))?;
-        let Routed { runs, unroutable } = self.router.route(batch)?;
+        let known = &self.dataset.metadata.positions;
+        self.seen.take(partitions, offsets, |partition, [first, _]| match known.get(&partition) {
+            Some(next) if first < *next => Err(doubled(partition, first)),
+            _ => Ok(()),
+        })?;
+        let Routed { mut runs, unroutable } = self.router.route(batch)?;
+        self.refuse_read_only(batch, &mut runs)?;
         self.times.look(&self.router, batch)?;
         let kept = content(batch, &unroutable)?;
         for ((row, ms), raw) in unroutable.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
@@ -156,6 +171,54 @@ impl<'a> Appender<'a> {
         self.scatter.add(batch, &runs);
         let budget = self.writer.scatter_budget(self.scatter.partitions());
         if self.scatter.bytes() >= budget { self.drain_scattered() } else { Ok(()) }
+    }
+
+    /// The batch without the rows that files hold already, though the position lies before them.
+    fn without_held(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let ahead = &self.dataset.metadata.ahead;
+        if ahead.is_empty() {
+            return Ok(batch.clone());
+        }
+        let (partitions, offsets, _) = self.meta_of(batch)?;
+        let rows = partitions.iter().zip(offsets);
+        let mask: BooleanArray = rows.map(|(p, o)| Some(!ahead.contains(*p, *o))).collect();
+        arrow::compute::filter_record_batch(batch, &mask)
+            .map_err(|e| Error::new(Kind::Bug, format!("the rows cannot be chosen: {e}")))
+    }
+
+    /// Puts rows aside whose partition is read and not written, as it lies behind a link: they are not lost, and hold up no
+    /// other day.
+    fn refuse_read_only(&mut self, batch: &RecordBatch, runs: &mut Runs) -> Result<()> {
+        let mut refused = Vec::new();
+        for key in runs.keys() {
+            let (folder, _) = self.router.depth().folder(*key)?;
+            if let Some(what) = self.read_only.why(self.dataset.dir(), &folder)? {
+                refused.push((
+                    *key,
+                    format!("its partition {folder} is {what}: it is read, and nothing is written into it"),
+                ));
+            }
+        }
+        for (key, reason) in refused {
+            let rows = runs.remove(&key).unwrap_or_default();
+            let rows: Vec<_> =
+                rows.into_iter().flat_map(|(start, len)| start..start + len).map(|row| (row, None)).collect();
+            self.read_only_rows += rows.len() as u64;
+            let kept = content(batch, &rows)?;
+            let (partitions, offsets, _) = self.meta_of(batch)?;
+            for ((row, _), raw) in rows.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
+                let bad = Quarantined {
+                    partition: Some(partitions[row]),
+                    offset: Some(offsets[row]),
+                    path: self.router.column_name(),
+                    reason: &reason,
+                    raw,
+                    time: self.run.started,
+                };
+                self.quarantine.add(&bad)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes rows of one partition.
@@ -193,6 +256,11 @@ impl<'a> Appender<'a> {
     /// Puts a row aside; it becomes visible with the next commit.
     pub fn quarantine(&mut self, bad: &Quarantined<'_>) -> Result<()> {
         self.usable()?;
+        let ahead = &self.dataset.metadata.ahead;
+        if bad.partition.zip(bad.offset).is_some_and(|(partition, offset)| ahead.contains(partition, offset))
+        {
+            return Ok(());
+        }
         let result = self.quarantine.add(bad);
         self.failed = result.is_err();
         result
@@ -205,6 +273,7 @@ impl<'a> Appender<'a> {
             rows: numbers.rows + self.scatter.rows(),
             memory: numbers.memory + self.scatter.bytes(),
             quarantined: self.quarantine.rows(),
+            read_only: self.read_only_rows,
             ..numbers
         }
     }
@@ -234,7 +303,7 @@ impl<'a> Appender<'a> {
             self.dataset.put_metadata(held)?;
             return Err(error);
         }
-        for (partition, [_, last]) in self.seen.hulls() {
+        for (partition, [_, last]) in self.seen.offsets().hulls() {
             if at.positions.get(&partition).is_none_or(|next| *next <= last) {
                 return Err(Error::new(
                     Kind::Bug,
@@ -248,7 +317,9 @@ impl<'a> Appender<'a> {
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
         self.dataset.advance(&mut next, at.positions)?;
-        let (files, rolls) = self.writer.finish(Some(&text(&next.positions)?))?;
+        let positions = next.positions.clone();
+        let end = CommitEnd { positions, quarantined: self.quarantine.rows(), ..CommitEnd::default() };
+        let (files, rolls) = self.writer.finish(end)?;
         let mut moves = Vec::with_capacity(files.len() + 1);
         let mut counts: HashMap<i64, u64> = HashMap::new();
         let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
@@ -258,6 +329,7 @@ impl<'a> Appender<'a> {
             let (folder, digits) = self.router.depth().folder(file.key)?;
             let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
             let from = self.dataset.staged(&file.staged)?;
+            self.dataset.note_made(&from, file);
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
             done.count(file);
@@ -295,7 +367,8 @@ impl<'a> Appender<'a> {
             self.dataset.empty_trash();
         }
         self.dataset.needs_recovery = true;
-        self.seen = OffsetRuns::default();
+        self.seen.clear();
+        self.read_only_rows = 0;
         self.times.clear();
         self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
@@ -341,7 +414,7 @@ impl Prepared {
     ) -> Result<Self> {
         let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
         let view = View::new(&dataset.feed, known, schema);
-        let file_columns = schema::file_columns(view.schema(), &schema.columns_types);
+        let file_columns = columns::file_columns(view.schema(), &schema.columns_types);
         let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
         let limits = &dataset.limits;
@@ -455,6 +528,11 @@ impl Committed {
 impl ClosedFile {
     /// What it adds to its partition.
     pub(crate) fn facts(&self) -> FileFacts {
-        FileFacts { rows: self.rows, bytes: self.bytes, rowtime: self.rowtime, offsets: self.offsets.clone() }
+        FileFacts {
+            rows: self.rows,
+            bytes: self.bytes,
+            rowtime: self.rowtime,
+            offsets: self.offsets.hulls().collect(),
+        }
     }
 }

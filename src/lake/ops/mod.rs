@@ -6,6 +6,7 @@
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`
 //! ```
 
+pub(crate) mod accept;
 pub(crate) mod append;
 pub(crate) mod loss;
 pub(crate) mod quarantine;

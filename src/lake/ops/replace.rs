@@ -18,14 +18,13 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::feed::FeedKind;
-use crate::lake::file::footer::{FooterFacts, read_footer};
-use crate::lake::file::open_file::{RowFacts, text};
+use crate::lake::file::footer::{FooterFacts, FooterRead, look_at_footer};
+use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
-use crate::lake::manifest::offsets::{OffsetRuns, doubled, each_run};
-use crate::lake::manifest::runs::Runs;
+use crate::lake::manifest::offsets::{Ranges, Seen};
 use crate::lake::manifest::schema;
 use crate::lake::ops::append::{Prepared, duration_ms, run_record, same_columns};
 use crate::lake::ops::seal;
@@ -37,8 +36,8 @@ use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
-/// Runs of offsets that are remembered.
-const SEEN_RUNS: usize = 1 << 20;
+/// Ranges of offsets that are remembered.
+const SEEN_RANGES: usize = 1 << 20;
 
 /// Takes the rows of one day again. Dropped without a swap, it leaves nothing.
 pub struct Replacer<'a> {
@@ -51,7 +50,7 @@ pub struct Replacer<'a> {
     view: View,
     router: Router,
     writer: Writer,
-    seen: OffsetRuns,
+    seen: Seen,
     commit_id: String,
     /// `year=2025/month=01/day=15`, or what of it the dataset's folders have.
     prefix: String,
@@ -62,7 +61,22 @@ impl Dataset {
     /// Begins to take the rows of `day` again. `Kind::Schema` when a column changed its type.
     pub fn replacer(&mut self, schema: &TableSchema, run: RunInfo, day: NaiveDate) -> Result<Replacer<'_>> {
         self.begin(FeedKind::Stream, schema)?;
+        self.refuse_ahead()?;
         Replacer::new(self, schema, run, day)
+    }
+
+    /// `Kind::Refused` while files hold rows that are still to be proved: what comes again is told from them by the next
+    /// export alone.
+    pub(crate) fn refuse_ahead(&self) -> Result<()> {
+        if self.metadata.ahead.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Refused,
+            "positions were made anew from the files, and some rows are still read again",
+        )
+        .at("feed", &self.feed.name)
+        .next("export the feed, then try this again"))
     }
 
     /// The folder of a day, or the longer partition in which it lies: `year=2025/month=01`.
@@ -162,7 +176,7 @@ impl<'a> Replacer<'a> {
             view: prepared.view,
             router,
             writer: prepared.writer,
-            seen: OffsetRuns::default(),
+            seen: Seen::new(SEEN_RANGES),
             commit_id: prepared.commit_id,
             prefix,
             failed: false,
@@ -196,15 +210,10 @@ impl<'a> Replacer<'a> {
             let partitions = partition.as_primitive::<Int32Type>().values();
             let offsets = offset.as_primitive::<Int64Type>().values();
             let rowtime = rowtime.as_primitive::<Int64Type>().values();
-            let (seen, known) = (&mut self.seen, &self.dataset.metadata.positions);
-            each_run(partitions, offsets, |partition, first, last| {
-                if known.get(&partition).is_none_or(|next| last >= *next) {
-                    return Err((last, false));
-                }
-                seen.insert(partition, first, last, SEEN_RUNS).map_err(|offset| (offset, true))
-            })
-            .map_err(|(partition, (offset, twice))| {
-                if twice { doubled(partition, offset) } else { not_yet_read(partition, offset) }
+            let known = &self.dataset.metadata.positions;
+            self.seen.take(partitions, offsets, |partition, [_, last]| match known.get(&partition) {
+                Some(next) if last < *next => Ok(()),
+                _ => Err(not_yet_read(partition, last)),
             })?;
             let shown = self.view.of(&part)?;
             self.writer.look(1, || Ok(shown.clone()))?;
@@ -231,8 +240,9 @@ impl<'a> Replacer<'a> {
         next.describe(&self.dataset.feed);
         let mut moves = Vec::new();
         for leaf in &leaves {
+            leaf.writable(self.dataset.dir())?;
             for file in &leaf.files {
-                if !layout::is_ours(&file.name) || file.is_link || file.is_dir {
+                if !layout::is_ours(&file.name) || !file.is_file {
                     continue;
                 }
                 self.compare(&file.path)?;
@@ -274,7 +284,8 @@ impl<'a> Replacer<'a> {
     ) -> Result<()> {
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
         self.writer.set_facts(facts);
-        let (files, rolls) = self.writer.finish(Some(&text(&next.positions)?))?;
+        let end = CommitEnd { positions: next.positions.clone(), ..CommitEnd::default() };
+        let (files, rolls) = self.writer.finish(end)?;
         done.rolls = rolls;
         let before: Vec<_> =
             next.partitions.iter().filter(|p| is_below(&p.path, &self.prefix)).cloned().collect();
@@ -292,6 +303,7 @@ impl<'a> Replacer<'a> {
             let (folder, digits) = self.router.depth().folder(file.key)?;
             let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
             let from = self.dataset.staged(&file.staged)?;
+            self.dataset.note_made(&from, file);
             moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
             next.add_file(&folder, &file.facts());
             done.count(file);
@@ -307,24 +319,25 @@ impl<'a> Replacer<'a> {
         Ok(())
     }
 
-    /// Every offset of the old file has come again; a file that cannot be read says nothing.
+    /// Every offset of the old file has come again. A damaged file says nothing, and holds nothing that readers can read; one
+    /// that could not be read may hold rows, and nothing is replaced.
     fn compare(&self, path: &std::path::Path) -> Result<()> {
-        let footer = match read_footer(path) {
-            Ok(footer) => footer,
-            Err(e) if e.kind() == Kind::Damaged => return Ok(()),
-            Err(e) => return Err(e),
+        let footer = match look_at_footer(path) {
+            FooterRead::Sound(footer) => footer,
+            FooterRead::Damaged(_) => return Ok(()),
+            FooterRead::Unknown(e) => {
+                return Err(
+                    e.next("nothing was changed: let this program read the file, then export the day again")
+                );
+            }
         };
         for (partition, old) in footer.offsets.partitions() {
-            let empty = crate::lake::PartitionRuns::default();
-            let new = self.seen.partitions().get(partition).unwrap_or(&empty);
-            let mut came = Runs::default();
-            for run in &new.runs {
-                came.add(*run);
-            }
+            let none = Ranges::default();
+            let new = self.seen.offsets().of(*partition).unwrap_or(&none);
             let missing: Vec<[i64; 2]> = if old.hull || new.hull {
                 if new.rows < old.rows { old.runs.clone() } else { Vec::new() }
             } else {
-                old.runs.iter().flat_map(|run| came.missing(*run)).collect()
+                old.runs.iter().flat_map(|range| new.missing(*range)).collect()
             };
             if let Some([first, last]) = missing.first() {
                 return Err(Error::new(

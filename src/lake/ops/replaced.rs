@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::Result;
 use crate::lake::Dataset;
-use crate::lake::file::footer::read_footer;
+use crate::lake::file::footer::{FooterRead, look_at_footer};
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::txn::commit::Move;
@@ -28,15 +28,17 @@ pub struct ReplacedSet {
     pub files: u64,
     /// Their size, bytes.
     pub bytes: u64,
-    /// Their rows, as far as footers can be read.
+    /// Rows of the files whose footers could be read.
     pub rows: u64,
+    /// Files whose footers could not be read: damaged, or not to be read by this program.
+    pub unread: u64,
 }
 
 impl ReplacedSet {
     /// The name of a set alone.
     pub(crate) fn named(commit: &str, partition: &str) -> Self {
         let (commit, partition) = (commit.to_owned(), partition.to_owned());
-        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0 }
+        Self { commit, partition, at: None, files: 0, bytes: 0, rows: 0, unread: 0 }
     }
 
     /// Retention put it there, and deletes it after its grace period.
@@ -61,12 +63,15 @@ pub fn replaced(dataset_dir: &Path) -> Result<Vec<ReplacedSet>> {
                 files: 0,
                 bytes: 0,
                 rows: 0,
+                unread: 0,
             };
             for file in ours {
                 set.files += 1;
                 set.bytes += file.bytes;
-                let rows = read_footer(&file.path).map_or(0, |footer| footer.rows);
-                set.rows = set.rows.saturating_add(rows);
+                match look_at_footer(&file.path) {
+                    FooterRead::Sound(footer) => set.rows = set.rows.saturating_add(footer.rows),
+                    FooterRead::Damaged(_) | FooterRead::Unknown(_) => set.unread += 1,
+                }
             }
             if set.files > 0 {
                 sets.push(set);
@@ -88,7 +93,7 @@ pub(crate) fn commits(places: &Places) -> Result<Vec<fs::Entry>> {
 
 /// A regular file that this program made, by its name.
 pub(crate) fn is_data(file: &fs::Entry) -> bool {
-    layout::is_ours(&file.name) && !file.is_dir && !file.is_link
+    layout::is_ours(&file.name) && file.is_file
 }
 
 /// When a set was put aside: by its name where retention did it, else by its folder's time.
@@ -97,7 +102,7 @@ pub(crate) fn put_aside_at(commit: &fs::Entry, partition: &str) -> Option<DateTi
 }
 
 fn changed(path: &Path) -> Option<DateTime<Utc>> {
-    std::fs::metadata(path).ok()?.modified().ok().map(DateTime::from)
+    fs::modified(path).map(DateTime::from)
 }
 
 impl Dataset {
@@ -131,7 +136,7 @@ impl Dataset {
 
     /// The id of a commit that puts files aside and makes none: no set has it yet.
     pub(crate) fn undo_id(&self) -> Result<(u64, String)> {
-        let entries = fs::list(&self.committer.places.room(Room::Bin))?;
+        let entries = commits(&self.committer.places)?;
         let taken: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
         let mut seq = self.metadata.commit_seq + 1;
         loop {

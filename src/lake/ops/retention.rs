@@ -21,6 +21,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
+use crate::lake::fs;
 use crate::lake::layout::{self, Leaf, Place, Room};
 use crate::lake::manifest::metadata::{Metadata, PendingDecision};
 use crate::lake::ops::replaced::{ReplacedSet, commits, is_data, put_aside_at};
@@ -183,8 +184,10 @@ impl Dataset {
             return self.surplus_versions();
         }
         let Some(first_kept) = self.first_kept(today) else { return Ok(Vec::new()) };
-        // The partition ends at the begin of `end`; its last day is the one before.
-        let old = |leaf: &Leaf| layout::end_of(&leaf.path).is_some_and(|end| end <= first_kept);
+        // The partition ends at the begin of `end`; its last day is the one before. What lies behind a link is read, and
+        // never changed.
+        let old =
+            |leaf: &Leaf| !leaf.is_linked && layout::end_of(&leaf.path).is_some_and(|end| end <= first_kept);
         Ok(layout::leaves(self.dir())?.into_iter().filter(old).collect())
     }
 
@@ -212,7 +215,8 @@ impl Dataset {
         versions.sort_unstable_by(|a, b| b.cmp(a));
         let due = versions.split_off(keep.min(versions.len()));
         let surplus = |leaf: &Leaf| {
-            layout::version_of(&leaf.path).is_some_and(|v| due.contains(&v) && Some(v) != current)
+            let version = layout::version_of(&leaf.path);
+            !leaf.is_linked && version.is_some_and(|v| due.contains(&v) && Some(v) != current)
         };
         Ok(layout::leaves(self.dir())?.into_iter().filter(surplus).collect())
     }
@@ -318,7 +322,9 @@ impl Dataset {
     pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
         let mut folder = layout::inside(self.dir(), path)?;
         while folder != self.dir() {
-            if folder.exists() && !self.committer.fs.remove_empty_dir(&folder)? {
+            if fs::stat(&folder)?.is_some_and(|stat| stat.is_link)
+                || !self.committer.fs.remove_empty_dir(&folder)?
+            {
                 break;
             }
             if !folder.pop() {

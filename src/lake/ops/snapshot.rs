@@ -18,7 +18,8 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
-use crate::lake::file::open_file::RowFacts;
+use crate::feed::FeedKind;
+use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::fs;
 use crate::lake::layout::places::{Place, Room};
 use crate::lake::layout::{self, Leaf};
@@ -52,6 +53,14 @@ pub struct Snapshot<'a> {
     commit_id: String,
     doubled_keys: u64,
     failed: bool,
+}
+
+impl Dataset {
+    /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
+    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
+        self.begin(FeedKind::Table, schema)?;
+        Snapshot::new(self, schema, run)
+    }
 }
 
 impl<'a> Snapshot<'a> {
@@ -144,7 +153,9 @@ impl<'a> Snapshot<'a> {
         self.check_shrink(stats.rows, now)?;
         self.dataset.check_ready()?;
         self.writer.ensure_file(UNIT)?;
-        let (files, rolls) = self.writer.finish(None)?;
+        let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
+        let end = CommitEnd { quarantined, ..CommitEnd::default() };
+        let (files, rolls) = self.writer.finish(end)?;
         let folder = layout::version_folder(self.version);
         let mut next = self.dataset.metadata.clone();
         next.describe(&self.dataset.feed);
@@ -162,7 +173,10 @@ impl<'a> Snapshot<'a> {
         fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
         for (n, file) in (0..).zip(&files) {
-            fs.rename(&file.staged, &staged.join(layout::snapshot_file(self.run.started, n)))?;
+            let path = staged.join(layout::snapshot_file(self.run.started, n));
+            fs.rename(&file.staged, &path)?;
+            let from = self.dataset.staged(&path)?;
+            self.dataset.note_made(&from, file);
             next.add_file(&folder, &file.facts());
             done.count(file);
         }

@@ -17,13 +17,13 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
-use crate::lake::file::footer::{Footer, read_footer};
+use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs;
 use crate::lake::layout::places::original_name;
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata_at};
-use crate::lake::manifest::runs::Runs;
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::schema;
 use crate::lake::ops::replace::{is_below, prefix_of};
 use crate::lake::ops::replaced::{commits, is_data};
@@ -106,7 +106,7 @@ struct File {
     /// The name that it has in the data.
     name: String,
     bytes: u64,
-    /// `None`: it cannot be read.
+    /// `None`: its bytes are damaged, and no reader can read it.
     footer: Option<Footer>,
 }
 
@@ -137,6 +137,7 @@ impl Dataset {
     pub fn undo_day(&mut self, day: NaiveDate, commit: Option<&str>, now: DateTime<Utc>) -> Result<Undone> {
         self.recover_if_needed()?;
         self.check_ready()?;
+        self.refuse_ahead()?;
         let plan = Plan::new(&self.committer.places, &self.metadata, day, commit)?;
         let (seq, id) = self.undo_id()?;
         let mut next = self.metadata.clone();
@@ -187,35 +188,31 @@ impl Plan {
         let prefix = prefix_of(metadata, day);
         let (commit, back) = choose_set(places, &prefix, commit)?;
         check_set_fits(metadata, &back)?;
-        let mut held: BTreeMap<i32, Runs> = BTreeMap::new();
-        let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
-        for (partition, told) in
-            back.iter().filter_map(|f| f.footer.as_ref()).flat_map(|f| f.offsets.partitions())
-        {
-            let runs = held.entry(*partition).or_default();
-            told.runs.iter().for_each(|run| runs.add(*run));
-            let rows: &mut u64 = rows.entry(*partition).or_insert(0);
-            *rows = rows.saturating_add(told.rows);
+        let mut held = OffsetRanges::default();
+        let mut rows = 0_u64;
+        for footer in back.iter().filter_map(|file| file.footer.as_ref()) {
+            held.unite(&footer.offsets);
+            rows = rows.saturating_add(footer.offsets.partitions().values().map(|ranges| ranges.rows).sum());
         }
         let present = layout::leaves(&places.data)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
         let (mut aside, mut stay) = (Vec::new(), Vec::new());
-        for file in present.flat_map(|leaf| list_files(None, leaf)) {
-            let late = file.footer.as_ref().is_some_and(|footer| {
-                let touches = |partition: &i32, runs: &[[i64; 2]]| {
-                    held.get(partition).is_some_and(|held| runs.iter().any(|run| held.covered(*run) > 0))
-                };
-                footer.commit.as_deref() != Some(&commit)
-                    && !footer
-                        .offsets
-                        .partitions()
-                        .iter()
-                        .any(|(partition, told)| touches(partition, &told.runs))
-            });
-            if late { stay.push(file) } else { aside.push(file) }
+        for leaf in present {
+            leaf.reached(&places.data)?;
+            leaf.writable(&places.data)?;
+            for file in list_files(None, leaf)? {
+                let late = file.footer.as_ref().is_some_and(|footer| {
+                    let touches = footer.offsets.partitions().iter().any(|(partition, told)| {
+                        held.of(*partition)
+                            .is_some_and(|held| told.runs.iter().any(|run| held.covered(*run) > 0))
+                    });
+                    footer.commit.as_deref() != Some(&commit) && !touches
+                });
+                if late { stay.push(file) } else { aside.push(file) }
+            }
         }
         let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
         plan.check_places_are_free(places)?;
-        plan.count_lost_rows(&held, &rows);
+        plan.count_lost_rows(&held, rows);
         Ok(plan)
     }
 
@@ -236,12 +233,11 @@ impl Plan {
     }
 
     /// Counts the rows that leave and do not come back.
-    fn count_lost_rows(&mut self, held: &BTreeMap<i32, Runs>, rows: &BTreeMap<i32, u64>) {
+    fn count_lost_rows(&mut self, held: &OffsetRanges, back: u64) {
         let told = self.back.iter().chain(&self.aside).filter_map(|file| file.footer.as_ref());
         let inexact = told.flat_map(|footer| footer.offsets.partitions()).any(|(_, told)| told.hull);
         if inexact {
             // Hulls do not tell which offsets they hold: only the numbers can be compared.
-            let back: u64 = rows.values().sum();
             let leave: u64 = self.aside.iter().filter_map(|file| file.footer.as_ref()).map(|f| f.rows).sum();
             if leave > back {
                 self.lost.insert(self.prefix.clone(), leave - back);
@@ -251,7 +247,7 @@ impl Plan {
         for file in &self.aside {
             let Some(footer) = &file.footer else { continue };
             for (partition, told) in footer.offsets.partitions() {
-                let covered = |run: &[i64; 2]| held.get(partition).map_or(0, |held| held.covered(*run));
+                let covered = |run: &[i64; 2]| held.of(*partition).map_or(0, |held| held.covered(*run));
                 let lost = told.rows.saturating_sub(told.runs.iter().map(covered).sum());
                 if lost > 0 {
                     *self.lost.entry(file.leaf.clone()).or_insert(0) += lost;
@@ -334,9 +330,12 @@ fn choose_set(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(St
     let mut sets = Vec::new();
     for entry in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
         let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
-        let files: Vec<File> = leaves.flat_map(|leaf| list_files(Some(&entry.name), leaf)).collect();
-        if !files.is_empty() {
-            sets.push((entry.name, files));
+        let mut inside = Vec::new();
+        for leaf in leaves {
+            inside.extend(list_files(Some(&entry.name), leaf)?);
+        }
+        if !inside.is_empty() {
+            sets.push((entry.name, inside));
         }
     }
     sets.sort_by_key(|(commit, _)| layout::commit_seq(commit));
@@ -355,19 +354,30 @@ fn choose_set(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(St
     })
 }
 
-/// The data files of a folder, with their footers; of one in the bin, what `commit` put there.
-fn list_files(commit: Option<&str>, leaf: layout::Leaf) -> impl Iterator<Item = File> {
-    let commit = commit.map(str::to_owned);
-    leaf.files.into_iter().filter(is_data).map(move |entry| File {
-        from: match &commit {
-            Some(commit) => Place::new(Room::Bin, format!("{commit}/{}/{}", leaf.path, entry.name)),
-            None => Place::data(format!("{}/{}", leaf.path, entry.name)),
-        },
-        leaf: leaf.path.clone(),
-        bytes: entry.bytes,
-        footer: read_footer(&entry.path).ok(),
-        name: original_name(&entry.name).to_owned(),
-    })
+/// The data files of a folder, with their footers; of one in the bin, what `commit` put there. A file that could not be
+/// read is an error: it may hold rows that stay.
+fn list_files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
+    let mut found = Vec::new();
+    for entry in leaf.files.into_iter().filter(is_data) {
+        let footer = match look_at_footer(&entry.path) {
+            FooterRead::Sound(footer) => Some(footer),
+            FooterRead::Damaged(_) => None,
+            FooterRead::Unknown(e) => {
+                return Err(e.next("nothing was changed: let this program read the file, then try again"));
+            }
+        };
+        found.push(File {
+            from: match commit {
+                Some(commit) => Place::new(Room::Bin, format!("{commit}/{}/{}", leaf.path, entry.name)),
+                None => Place::data(format!("{}/{}", leaf.path, entry.name)),
+            },
+            leaf: leaf.path.clone(),
+            bytes: entry.bytes,
+            footer,
+            name: original_name(&entry.name).to_owned(),
+        });
+    }
+    Ok(found)
 }
 
 /// The files of a set can be read beside the others, and hold nothing that would be read again.

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 use crate::Result;
 use crate::lake::layout;
-use crate::lake::manifest::runs::{Runs, length};
+use crate::lake::manifest::offsets::{Ranges, length};
 use crate::lake::ops::seal;
 use crate::lake::verify::offsets::overlaps;
 use crate::lake::verify::scan::Scan;
@@ -114,8 +114,15 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
     let scan = Scan::of(dataset_dir)?;
     let (_, held) = overlaps(&scan, &BTreeSet::new());
     let mut days: BTreeMap<String, DayState> = BTreeMap::new();
+    // Folders with a file of which nothing is known.
+    let mut unread = BTreeSet::new();
     for file in &scan.files {
-        let Ok(footer) = &file.footer else { continue };
+        let Some(footer) = file.sound() else {
+            if layout::is_ours(&file.name) {
+                unread.insert(file.folder.clone());
+            }
+            continue;
+        };
         let day = days.entry(file.folder.clone()).or_insert_with(|| DayState::empty(&file.folder));
         day.rows += footer.rows;
         day.files += 1;
@@ -130,7 +137,7 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
                 day.gaps.push(Gap { partition: *kafka, first, last, missing, why: Why::Unknown });
                 continue;
             }
-            let Some(all) = held.by_partition.get(kafka) else { continue };
+            let Some(all) = held.offsets.of(*kafka) else { continue };
             let holes = told.runs.windows(2).flat_map(|pair| all.missing([pair[0][1] + 1, pair[1][0] - 1]));
             day.gaps.extend(holes.flat_map(|hole| explain(&scan, *kafka, hole)));
         }
@@ -147,7 +154,8 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
             }
             let end = seal::end_of(&known.path, seal::zone_of(metadata));
             let accounted = day.lost == 0 && day.gaps.iter().all(|gap| gap.why == Why::Quarantined);
-            day.complete = accounted && through.zip(end).is_some_and(|(through, end)| end <= through);
+            let known_whole = accounted && !unread.contains(&known.path);
+            day.complete = known_whole && through.zip(end).is_some_and(|(through, end)| end <= through);
             day.sealed_at = known.sealed_at.filter(|_| scan.sealed.contains(&known.path));
             day.state = match (day.sealed_at, known.reopened_at) {
                 (Some(_), _) => PartitionState::Sealed,
@@ -169,7 +177,7 @@ impl DayState {
     /// Offsets that are lost and may have been of this day: gaps of their own, cut out of those without an explanation.
     fn note_loss(&mut self, offsets: &BTreeMap<i32, [i64; 2]>) {
         for (kafka, lost) in offsets {
-            let mut runs = Runs::default();
+            let mut runs = Ranges::default();
             runs.add(*lost);
             for gap in std::mem::take(&mut self.gaps) {
                 if gap.partition != *kafka || gap.why != Why::Unexplained {
@@ -205,15 +213,12 @@ impl DayState {
 
 /// A hole, cut into what is in quarantine and what nobody knows of.
 fn explain(scan: &Scan, partition: i32, hole: [i64; 2]) -> Vec<Gap> {
-    let mut bad = Runs::default();
-    let offsets = scan.bad_rows.get(&partition);
-    for offset in offsets.into_iter().flat_map(|offsets| offsets.range(hole[0]..=hole[1])) {
-        bad.add([*offset, *offset]);
-    }
+    let none = Ranges::default();
+    let bad = scan.bad_rows.of(partition).unwrap_or(&none);
     let gap =
         |[first, last]: [i64; 2], why| Gap { partition, first, last, missing: length([first, last]), why };
     let unknown = bad.missing(hole);
-    let mut rest = Runs::default();
+    let mut rest = Ranges::default();
     for part in &unknown {
         rest.add(*part);
     }

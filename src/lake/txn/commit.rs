@@ -1,31 +1,41 @@
 //! The commit: all of a set of files and the metadata that names them become visible, or none of it.
 //!
 //! ```text
-//! 1  files lie in `staging/<run>/`, closed and synced, the folder synced
-//! 2  `staging/intent.json` is put in place by rename: every move, and the new metadata            ◀ the commit point
+//! 1  files lie in `staging/<run>/`, closed and synced, the folder synced; the new metadata is staged beside them
+//! 2  `staging/intent.json` is put in place by rename: every move, the lines of the journal, the hash of the staged
+//!    metadata                                                                                     ◀ the commit point
 //! 3  each file is renamed to its place, the folders are synced; a table's folder is exchanged with the prepared one
-//! 4  the metadata is replaced by rename
-//! 5  the intent is removed
+//! 4  the lines go behind the journal
+//! 5  the staged metadata gets its name
+//! 6  the intent is removed
 //! ```
 //!
-//! A stop before 2 leaves the state before; from 2 on, start-up repeats 3 to 5, each of which may be repeated: a file
-//! that is at its place already is fine, one that is at neither place is damage. It knows no Parquet and no schema.
+//! A stop before 2 leaves the state before; from 2 on, start-up repeats 3 to 6, each of which may be repeated: a file
+//! that is at its place already is fine, one that is at neither place is damage. An intent gets its name when it is whole
+//! and synced: one whose hash is wrong was changed later, and is damage too. What cannot be done is refused before 2: a
+//! move through a link, or to another file system. It knows no Parquet and no schema.
 //!
 //! The exchange: the prepared folder holds the new version alone, so a version of that name in the table's folder says
 //! that it has happened. Whoever lists the table's folder sees the old version or the new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::feed::Visibility;
-use crate::lake::fs::{self, Fs};
+use crate::lake::fs::{self, ContentHash, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::journal;
 use crate::{Error, Kind, Result};
 
 const INTENT: &str = "intent.json";
+/// The new metadata, staged.
+const NEXT_METADATA: &str = "next-metadata.json";
 const CAP: u64 = 512 << 20;
+/// Characters of the intent's hash, and the line end behind them.
+const HEAD: usize = 33;
 
 /// What a commit has decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,8 +47,20 @@ pub(crate) struct Intent {
     /// After the moves, the dataset's folder is exchanged with a prepared one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) swap: Option<Swap>,
-    /// The whole new metadata.
-    pub(crate) metadata: String,
+    /// The new metadata, staged.
+    pub(crate) metadata: StagedMetadata,
+    /// What goes behind the journal.
+    pub(crate) journal: journal::Lines,
+    /// The whole metadata: in an intent of before version 0.2, which staged none.
+    #[serde(skip)]
+    pub(crate) whole_metadata: Option<String>,
+}
+
+/// The staged metadata, by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StagedMetadata {
+    pub(crate) bytes: u64,
+    pub(crate) hash: ContentHash,
 }
 
 /// A file, or a folder of files, that gets its final name.
@@ -82,10 +104,47 @@ impl Committer {
         self.staging().join(INTENT)
     }
 
-    /// Steps 1 and 2: the commit point lies in it.
+    fn next_metadata(&self) -> PathBuf {
+        self.staging().join(NEXT_METADATA)
+    }
+
+    /// Stages the new metadata.
+    pub(crate) fn stage_metadata(&self, text: &str) -> Result<StagedMetadata> {
+        let path = self.next_metadata();
+        self.fs.remove(&path)?;
+        let mut file = self.fs.create(&path, self.visibility.file_mode())?;
+        file.write_all(text.as_bytes()).map_err(|e| Error::io("write", &path, e))?;
+        file.sync()?;
+        Ok(StagedMetadata { bytes: text.len() as u64, hash: file.hash() })
+    }
+
+    /// Every folder on the way of a move is a real one, and on the dataset's file system.
+    fn refuse_other_places(&self, moves: &[Move]) -> Result<()> {
+        let mut seen = BTreeSet::new();
+        for place in moves.iter().flat_map(|step| [&step.from, &step.to]) {
+            let Some((folder, _)) = place.path.rsplit_once('/') else { continue };
+            if !seen.insert((place.room, folder)) {
+                continue;
+            }
+            let dir = self.places.room(place.room);
+            let home = fs::stat(&dir)?.map(|stat| stat.device);
+            if let Some(found) = elsewhere(&dir, folder, home)? {
+                return Err(Error::new(
+                    Kind::Refused,
+                    format!("{} is {}: it is read, and nothing is written into it", found.path, found.what),
+                )
+                .at("folder", dir.join(&found.path).display())
+                .next("nothing was changed; put a real folder there to write into it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps 1 and 2: the commit point lies in it. `Kind::Refused`, and nothing is decided, when a move cannot be done.
     pub(crate) fn decide(&self, intent: &Intent) -> Result<()> {
+        self.refuse_other_places(&intent.moves)?;
         let staging = self.staging();
-        let mut folders = BTreeSet::new();
+        let mut folders = BTreeSet::from([staging.clone()]);
         for step in &intent.moves {
             folders.insert(fs::parent(&self.places.path(&step.from)?).to_path_buf());
         }
@@ -98,11 +157,11 @@ impl Committer {
         }
         let body = serde_json::to_string(intent)
             .map_err(|e| Error::new(Kind::Bug, format!("the intent cannot be written: {e}")))?;
-        let text = format!("{:016x}\n{body}\n", checksum(body.as_bytes()));
+        let text = format!("{}\n{body}\n", ContentHash::of(body.as_bytes()));
         self.fs.replace(&self.intent_path(), &staging.join("intent.tmp"), text.as_bytes(), 0o600)
     }
 
-    /// Steps 3 to 5, as often as needed.
+    /// Steps 3 to 6, as often as needed.
     pub(crate) fn finish(&self, intent: &Intent) -> Result<()> {
         self.check(intent)?;
         let mut touched = BTreeSet::new();
@@ -131,22 +190,33 @@ impl Committer {
             self.fs.sync_dir(folder)?;
         }
         if let Some(swap) = &intent.swap {
-            self.swap(swap, &intent.metadata)?;
+            self.swap(swap)?;
         }
-        self.write_metadata(&intent.metadata)?;
+        let (lines, journal) = (&intent.journal, self.places.journal());
+        // A journal that is shorter than it was is lost: it is made anew by the next start, and no hole is left in this one.
+        if !lines.text.is_empty() && fs::size_of(&journal)?.unwrap_or(0) >= lines.from {
+            self.fs.write_at(&journal, lines.from, lines.text.as_bytes(), self.visibility.file_mode())?;
+        }
+        if let Some(metadata) = &intent.whole_metadata {
+            self.write_metadata(metadata)?;
+        } else if fs::size_of(&self.next_metadata())?.is_some() {
+            self.fs.rename(&self.next_metadata(), &self.places.metadata)?;
+            self.fs.sync_dir(fs::parent(&self.places.metadata))?;
+        }
         self.fs.remove(&self.intent_path())?;
         self.fs.sync_dir(&self.staging())
     }
 
     /// Gives the table's folder and the prepared one each other's name.
-    fn swap(&self, swap: &Swap, metadata: &str) -> Result<()> {
+    fn swap(&self, swap: &Swap) -> Result<()> {
         let (data, prepared) = (self.dir(), self.places.path(&swap.prepared)?);
         if fs::size_of(&data.join(&swap.version))?.is_none() {
             if !self.places.is_apart() {
                 // The new folder comes with its metadata: a reader who takes `current_version` finds it at every instant.
                 let path = prepared.join(layout::METADATA);
                 let scratch = self.staging().join("metadata.tmp");
-                self.fs.replace(&path, &scratch, metadata.as_bytes(), self.visibility.file_mode())?;
+                let metadata = fs::read_capped(&self.next_metadata(), CAP)?.unwrap_or_default();
+                self.fs.replace(&path, &scratch, &metadata, self.visibility.file_mode())?;
             }
             if !self.fs.exchange(data, &prepared)? {
                 // Another file system than the one that was tried: for an instant there is no table.
@@ -160,9 +230,12 @@ impl Committer {
         self.fs.sync_dir(fs::parent(&prepared))
     }
 
-    /// Every file is at one of its two places and has its size.
+    /// Every file is at one of its two places and has its size; the metadata is staged, or in its place.
     pub(crate) fn check(&self, intent: &Intent) -> Result<()> {
         let mut wrong = Vec::new();
+        if intent.whole_metadata.is_none() && !self.holds_metadata(&intent.metadata)? {
+            wrong.push("the new metadata is missing, or was changed".to_owned());
+        }
         let mut places = Vec::new();
         for step in &intent.moves {
             let (from, to) = (self.places.path(&step.from)?, self.places.path(&step.to)?);
@@ -197,6 +270,19 @@ impl Committer {
         .next("bring the files back from a backup; or, to give this commit up, move its intent away, then run `lakehand check`"))
     }
 
+    fn holds_metadata(&self, wanted: &StagedMetadata) -> Result<bool> {
+        let staged = self.next_metadata();
+        let path = if fs::size_of(&staged)?.is_some() { staged } else { self.places.metadata.clone() };
+        if fs::size_of(&path)? != Some(wanted.bytes) {
+            return Ok(false);
+        }
+        match fs::hash_file(&path) {
+            Ok(hash) => Ok(hash == wanted.hash),
+            Err(e) if e.kind() == Kind::Damaged => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
     /// Replaces the metadata.
     pub(crate) fn write_metadata(&self, text: &str) -> Result<()> {
         let scratch = self.staging().join("metadata.tmp");
@@ -204,16 +290,29 @@ impl Committer {
         self.fs.replace(&self.places.metadata, &scratch, text.as_bytes(), mode)
     }
 
-    /// The intent that a run before has left. A torn one never came to be: it is `None`.
+    /// The intent that a run before has left. `Kind::Damaged` when it is not as it was written.
     pub(crate) fn left_behind(&self) -> Result<Option<Intent>> {
         let path = self.intent_path();
         let Some(bytes) = fs::read_capped(&path, CAP)? else { return Ok(None) };
-        let body = bytes.get(17..bytes.len().saturating_sub(1)).unwrap_or_default();
-        let whole = bytes.ends_with(b"\n")
-            && bytes.get(..17) == Some(format!("{:016x}\n", checksum(body)).as_bytes());
-        if !whole {
-            return Ok(None);
+        let body = bytes.get(HEAD..bytes.len().saturating_sub(1)).unwrap_or_default();
+        let head = format!("{}\n", ContentHash::of(body));
+        if bytes.ends_with(b"\n") && bytes.get(..HEAD) == Some(head.as_bytes()) {
+            return self.understood(body).map(Some);
         }
+        match self.of_old(&bytes)? {
+            Some(intent) => Ok(Some(intent)),
+            None => Err(Error::new(
+                Kind::Damaged,
+                "the record of an unfinished commit was changed after it was written",
+            )
+            .at("file", path.display())
+            .next(
+                "`lakehand check --repair` gives this commit up: what of it is not in the lake is read again",
+            )),
+        }
+    }
+
+    fn understood(&self, body: &[u8]) -> Result<Intent> {
         let understood = serde_json::from_slice(body).and_then(|written: Written| {
             let place = |text: &str| self.places.named(text).map_err(serde::de::Error::custom);
             let moves = written.moves.iter().map(|step| {
@@ -221,13 +320,30 @@ impl Committer {
                 Ok(Move { from, to, bytes: step.bytes, rows: step.rows })
             });
             let moves = moves.collect::<serde_json::Result<_>>()?;
-            Ok(Intent { commit: written.commit, moves, swap: written.swap, metadata: written.metadata })
+            let (commit, swap) = (written.commit, written.swap);
+            let (metadata, journal) = (written.metadata, written.journal);
+            Ok(Intent { commit, moves, swap, metadata, journal, whole_metadata: None })
         });
-        understood.map(Some).map_err(|e| {
+        understood.map_err(|e| {
             Error::new(Kind::Damaged, format!("the record of an unfinished commit cannot be understood: {e}"))
-                .at("file", path.display())
+                .at("file", self.intent_path().display())
                 .next("a newer lakehand may have written it: finish with that one")
         })
+    }
+
+    /// An intent of before version 0.2, which holds the whole metadata.
+    fn of_old(&self, bytes: &[u8]) -> Result<Option<Intent>> {
+        let body = bytes.get(17..bytes.len().saturating_sub(1)).unwrap_or_default();
+        let is_whole = bytes.ends_with(b"\n")
+            && bytes.get(..17) == Some(format!("{:016x}\n", checksum_of_old(body)).as_bytes());
+        let text = serde_json::from_slice::<serde_json::Value>(body).ok().filter(|_| is_whole);
+        let Some(mut written) = text else { return Ok(None) };
+        let metadata = written["metadata"].as_str().unwrap_or_default().to_owned();
+        let hash = ContentHash::of(metadata.as_bytes());
+        written["metadata"] = serde_json::json!({ "bytes": metadata.len(), "hash": hash });
+        written["journal"] = serde_json::json!({ "from": 0, "text": "" });
+        let intent = self.understood(written.to_string().as_bytes())?;
+        Ok(Some(Intent { whole_metadata: Some(metadata), ..intent }))
     }
 
     /// Empties staging, the lost and the torn. Gives number and size of the files thrown away.
@@ -255,7 +371,8 @@ struct Written {
     moves: Vec<WrittenMove>,
     #[serde(default)]
     swap: Option<Swap>,
-    metadata: String,
+    metadata: StagedMetadata,
+    journal: journal::Lines,
 }
 
 #[derive(Deserialize)]
@@ -266,9 +383,52 @@ struct WrittenMove {
     rows: u64,
 }
 
-/// FNV-1a, 64 bit: tells a torn record from a whole one.
-fn checksum(bytes: &[u8]) -> u64 {
+/// FNV-1a, 64 bit: how intents of before version 0.2 tell that they are whole.
+fn checksum_of_old(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A folder on the way that is not an ordinary one of this lake.
+pub(crate) struct Elsewhere {
+    /// Below the dataset.
+    pub(crate) path: String,
+    pub(crate) what: &'static str,
+}
+
+/// The first folder of `path`, below `dir`, that is a link or lies on another file system than `home`.
+pub(crate) fn elsewhere(dir: &Path, path: &str, home: Option<u64>) -> Result<Option<Elsewhere>> {
+    let mut folder = dir.to_path_buf();
+    let mut below = String::new();
+    for part in path.split('/') {
+        folder.push(part);
+        below = if below.is_empty() { part.to_owned() } else { format!("{below}/{part}") };
+        match fs::stat(&folder)? {
+            None => return Ok(None),
+            Some(found) if found.is_link => return Ok(Some(Elsewhere { path: below, what: "a link" })),
+            Some(found) if home.is_some_and(|home| home != found.device) => {
+                return Ok(Some(Elsewhere { path: below, what: "on another file system" }));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Which partitions of a dataset cannot be written, asked once each.
+#[derive(Default)]
+pub(crate) struct ReadOnlyPartitions(BTreeMap<String, Option<&'static str>>);
+
+impl ReadOnlyPartitions {
+    /// Why nothing is written into the folder `path` below `dir`; `None` when it can be.
+    pub(crate) fn why(&mut self, dir: &Path, path: &str) -> Result<Option<&'static str>> {
+        if let Some(known) = self.0.get(path) {
+            return Ok(*known);
+        }
+        let home = fs::stat(dir)?.map(|stat| stat.device);
+        let why = elsewhere(dir, path, home)?.map(|place| place.what);
+        self.0.insert(path.to_owned(), why);
+        Ok(why)
+    }
 }

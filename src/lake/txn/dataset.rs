@@ -11,21 +11,26 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
+use crate::lake::file::footer::read_footer;
+use crate::lake::file::open_file::ClosedFile;
 use crate::lake::fs::{self, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
-use crate::lake::manifest::rebuild;
 use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
 use crate::lake::txn::migrate;
-use crate::lake::write::present::View;
-use crate::lake::{Appender, Lake, Limits, Owner, RetentionRules, RunInfo, Snapshot};
+use crate::lake::txn::rebuild::{self, Counted};
+use crate::lake::{Lake, Limits, Owner, RetentionRules};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
 /// Mode of staging: nobody else has business there.
 const STAGING_MODE: u32 = 0o700;
+/// Partitions whose files are looked at when a dataset is opened.
+const LAST_PARTITIONS: usize = 8;
 /// Mode of the lake's own folders, where they have to be made.
 const LAKE_MODE: u32 = 0o755;
 
@@ -41,6 +46,8 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) needs_recovery: bool,
+    /// Files of the commit to come, by the place at which they are staged.
+    made: BTreeMap<Place, DataFile>,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
     /// How data leaves the dataset.
@@ -129,6 +136,7 @@ impl Dataset {
             lock,
             owner,
             needs_recovery: true,
+            made: BTreeMap::new(),
             seal_after: lake.seal_after,
             retention: lake.retention,
             metadata_apart: lake.metadata_apart,
@@ -153,18 +161,6 @@ impl Dataset {
     /// Something was exported before: `storage_mode: ignore` then does nothing.
     pub fn has_data(&self) -> bool {
         !self.metadata.partitions.is_empty()
-    }
-
-    /// Begins to append to a stream. `Kind::Schema` when a column changed its type.
-    pub fn appender(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Appender<'_>> {
-        self.begin(FeedKind::Stream, schema)?;
-        Appender::new(self, schema, run)
-    }
-
-    /// Begins a snapshot of a table. `Kind::Schema` when a column changed its type.
-    pub fn snapshot(&mut self, schema: &TableSchema, run: RunInfo) -> Result<Snapshot<'_>> {
-        self.begin(FeedKind::Table, schema)?;
-        Snapshot::new(self, schema, run)
     }
 
     /// There was nothing new: the metadata says so, and no file is made. Positions may advance over offsets that hold
@@ -194,23 +190,6 @@ impl Dataset {
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())
-    }
-
-    /// Takes the source's columns as they now are: `schema_version` rises to the next whole number. Gives the new one.
-    /// Files of before keep their columns.
-    pub fn accept_schema(&mut self, schema: &TableSchema, now: DateTime<Utc>) -> Result<String> {
-        self.recover_if_needed()?;
-        self.lock.check()?;
-        // Types of before hold no longer, nor does the way in which they were written.
-        let view = View::new(&self.feed, &[], schema);
-        let columns = schema::file_columns(view.schema(), &schema.columns_types);
-        let mut next = self.metadata.clone();
-        next.describe(&self.feed);
-        (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns, now);
-        next.checked_at = next.checked_at.max(Some(now));
-        self.committer.write_metadata(&next.text()?)?;
-        self.metadata = next;
-        Ok(self.metadata.schema_version.clone())
     }
 
     /// Recovers, where something may be unfinished.
@@ -266,33 +245,82 @@ impl Dataset {
     /// The metadata, and why it had to be rebuilt if it had.
     fn load(&self) -> Result<(Metadata, Option<String>)> {
         let Committer { fs, places, visibility } = &self.committer;
-        let fresh = || Metadata::fresh(&self.feed, self.owner.since);
-        let why = match read_metadata_at(&places.metadata) {
+        let (why, aside) = match read_metadata_at(&places.metadata) {
             // Rows without positions: the next export would begin again and double them.
             Ok(Some(lost))
-                if lost.kind == "stream" && !lost.partitions.is_empty() && lost.positions.is_empty() =>
+                if lost.kind == "stream"
+                    && !lost.partitions.is_empty()
+                    && lost.positions.is_empty()
+                    && lost.ahead.is_empty() =>
             {
-                "it names partitions and no positions".to_owned()
+                ("it names partitions and no positions".to_owned(), false)
             }
-            Ok(Some(metadata)) => return Ok((metadata, None)),
-            Ok(None) => "it was not there".to_owned(),
-            Err(e) if e.kind() == Kind::Damaged => {
-                let metadata = rebuild::rebuild(places, fresh())?;
-                let aside = format!("metadata-{}.json", self.owner.since.format("%Y%m%dT%H%M%SZ"));
-                let damaged = places.room(Room::Damaged);
-                fs.make_dir(&damaged, visibility.dir_mode())?;
-                fs.rename(&places.metadata, &damaged.join(aside))?;
-                self.committer.write_metadata(&metadata.text()?)?;
-                return Ok((metadata, Some(e.what().to_owned())));
-            }
+            Ok(Some(metadata)) => return self.reconcile(metadata),
+            Ok(None) => ("it was not there".to_owned(), false),
+            Err(e) if e.kind() == Kind::Damaged => (e.what().to_owned(), true),
             Err(e) => return Err(e),
         };
-        let metadata = rebuild::rebuild(places, fresh())?;
-        if metadata.partitions.is_empty() {
-            return Ok((metadata, None));
+        let counted = rebuild::rebuild(places, Metadata::fresh(&self.feed, self.owner.since))?;
+        if counted.metadata.partitions.is_empty() && !aside {
+            return Ok((counted.metadata, None));
         }
+        if aside {
+            let name = format!("metadata-{}.json", self.owner.since.format("%Y%m%dT%H%M%SZ"));
+            let damaged = places.room(Room::Damaged);
+            fs.make_dir(&damaged, visibility.dir_mode())?;
+            fs.rename(&places.metadata, &damaged.join(name))?;
+        }
+        Ok((self.write_counted(counted)?, Some(why)))
+    }
+
+    /// Metadata that can be read, held against its witnesses: the journal, and the names of files in the last partitions.
+    /// Gives what had to be done where they say otherwise.
+    fn reconcile(&self, mut metadata: Metadata) -> Result<(Metadata, Option<String>)> {
+        let places = &self.committer.places;
+        let path = places.journal();
+        let standing = journal::standing(&path, metadata.journal)?;
+        let newest = newest_seq(&places.data, &metadata)?;
+        if standing == Standing::Ahead || newest > metadata.commit_seq {
+            let why =
+                format!("it ended with commit {}, and files of later ones are there", metadata.commit_seq);
+            let counted = rebuild::adopt(places, &metadata)?;
+            if standing == Standing::Same && counted.metadata.commit_seq == metadata.commit_seq {
+                // Only the name says so: the file is not ours, or tells too little. A check says which.
+                return Ok((metadata, None));
+            }
+            return Ok((self.write_counted(counted)?, Some(why)));
+        }
+        if standing == Standing::Lost {
+            // The metadata is right, and the files are listed anew: what is not known any more is their hashes.
+            let files = rebuild::list(places, &metadata)?;
+            metadata = self.write_counted(Counted { metadata, files })?;
+        }
+        Ok((metadata, None))
+    }
+
+    /// Writes metadata that was made from files, and a journal that lists them.
+    pub(crate) fn write_counted(&self, counted: Counted) -> Result<Metadata> {
+        let Counted { mut metadata, files } = counted;
+        let commit = CommitRecord {
+            id: format!("{:06}-rebuild", metadata.commit_seq),
+            seq: metadata.commit_seq,
+            at: self.owner.since,
+            positions: metadata.positions.clone(),
+            files: files.len() as u64,
+        };
+        let gone = journal::read(&self.committer.places.journal())?.unwrap_or_default().gone;
+        let (lines, mark) = journal::lines(None, &Journal::compact(gone, files, commit))?;
+        let Committer { fs, visibility, .. } = &self.committer;
+        let scratch = self.make_staging()?.join("journal.tmp");
+        fs.replace(
+            &self.committer.places.journal(),
+            &scratch,
+            lines.text.as_bytes(),
+            visibility.file_mode(),
+        )?;
+        metadata.journal = Some(mark);
         self.committer.write_metadata(&metadata.text()?)?;
-        Ok((metadata, Some(why)))
+        Ok(metadata)
     }
 
     pub(crate) fn begin(&mut self, kind: FeedKind, schema: &TableSchema) -> Result<()> {
@@ -359,8 +387,22 @@ impl Dataset {
         self.committer.fs.check_floor(self.committer.dir(), self.limits.min_free_bytes)
     }
 
-    /// The commit: `moves` and `metadata` become visible together. After an error either state may be on disk; the
-    /// next `recover_if_needed` finds out.
+    /// Notes a finished file, staged at `from`: the commit that moves it lists it so.
+    pub(crate) fn note_made(&mut self, from: &Place, file: &ClosedFile) {
+        let made = DataFile {
+            path: String::new(),
+            rows: file.rows,
+            bytes: file.bytes,
+            hash: Some(file.hash),
+            rowtime: file.rowtime,
+            offsets: file.offsets.hulls().collect(),
+            commit: String::new(),
+        };
+        self.made.insert(from.clone(), made);
+    }
+
+    /// The commit: `moves` and `metadata` become visible together, and the journal lists what came and went. After an
+    /// error either state may be on disk; the next `recover_if_needed` finds out.
     pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
         self.commit_with(commit, moves, None, metadata)
     }
@@ -371,18 +413,93 @@ impl Dataset {
         commit: &str,
         moves: Vec<Move>,
         swap: Option<Swap>,
-        metadata: Metadata,
+        mut metadata: Metadata,
     ) -> Result<()> {
-        let intent = Intent { commit: commit.to_owned(), moves, swap, metadata: metadata.text()? };
         self.needs_recovery = true;
+        let mut records = self.records(commit, &moves, swap.as_ref())?;
+        let files = records.iter().filter(|record| matches!(record, Record::Add(_))).count() as u64;
+        records.push(Record::Commit(CommitRecord {
+            id: commit.to_owned(),
+            seq: metadata.commit_seq,
+            at: self.owner.since,
+            positions: metadata.positions.clone(),
+            files,
+        }));
+        metadata.ahead = metadata.ahead.at_or_after(&metadata.positions);
+        let (lines, mark) = journal::lines(metadata.journal, &records)?;
+        metadata.journal = Some(mark);
+        let staged = self.committer.stage_metadata(&metadata.text()?)?;
+        let commit = commit.to_owned();
+        let intent = Intent { commit, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,
             _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
         })?;
         self.metadata = metadata;
+        self.made.clear();
         self.needs_recovery = false;
         Ok(())
+    }
+
+    /// What a commit means for readers: files that come, and files and folders that go.
+    fn records(&self, commit: &str, moves: &[Move], swap: Option<&Swap>) -> Result<Vec<Record>> {
+        let is_data = |place: &Place| place.room == Room::Data && !place.path.ends_with(layout::SUCCESS);
+        let mut records = Vec::new();
+        for step in moves.iter().filter(|step| is_data(&step.from)) {
+            records.push(Record::Remove { path: step.from.path.clone() });
+        }
+        let mut come: Vec<(Place, String)> = moves
+            .iter()
+            .filter(|step| is_data(&step.to))
+            .map(|step| (step.from.clone(), step.to.path.clone()))
+            .collect();
+        if let Some(swap) = swap {
+            // The table's folder goes with all that is in it.
+            let gone = self.metadata.partitions.iter().map(|p| Record::Remove { path: p.path.clone() });
+            records.extend(gone);
+            let below = format!("{}/{}", swap.prepared.path, swap.version);
+            come.push((Place::new(swap.prepared.room, below), swap.version.clone()));
+        }
+        let mut known = None;
+        for (from, to) in come {
+            let path = self.path(&from)?;
+            let mut pairs = vec![(from.clone(), to.clone())];
+            if fs::stat(&path)?.is_some_and(|stat| stat.is_dir) {
+                let inside = fs::list(&path)?.into_iter().filter(|entry| entry.is_file);
+                let pair = |name: &str| {
+                    let from = Place::new(from.room, layout::join(&from.path, name));
+                    (from, layout::join(&to, layout::places::original_name(name)))
+                };
+                pairs = inside.map(|entry| pair(&entry.name)).collect();
+            }
+            for (from, to) in pairs {
+                if let Some(made) = self.made.get(&from) {
+                    let (path, commit) = (to, commit.to_owned());
+                    records.push(Record::Add(DataFile { path, commit, ..made.clone() }));
+                    continue;
+                }
+                if known.is_none() {
+                    known = journal::read(&self.committer.places.journal())?;
+                }
+                let journal = known.get_or_insert_with(Journal::default);
+                records.extend(self.returning(journal, &from, &to)?.map(Record::Add));
+            }
+        }
+        Ok(records)
+    }
+
+    /// The record of a file that was in the dataset before, and gets another place; `None` for one that is no data.
+    fn returning(&self, journal: &Journal, from: &Place, to: &str) -> Result<Option<DataFile>> {
+        if !layout::has_parquet_ending(to) {
+            return Ok(None);
+        }
+        let path = self.path(from)?;
+        let footer = read_footer(&path)?;
+        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
+        let bytes = fs::size_of(&path)?.unwrap_or(0);
+        let (folder, name) = (folder.to_owned(), name.to_owned());
+        Ok(Some(rebuild::Present { folder, name, path, bytes, footer }.record(&journal.by_name())))
     }
 
     /// When this holder took the dataset.
@@ -399,6 +516,26 @@ impl Dataset {
     pub(crate) fn path(&self, place: &Place) -> Result<PathBuf> {
         self.committer.places.path(place)
     }
+}
+
+/// The largest commit number among the names of files in the last partitions, and in the last folder on disk.
+fn newest_seq(dir: &Path, metadata: &Metadata) -> Result<u64> {
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for partition in metadata.partitions.iter().rev().take(LAST_PARTITIONS) {
+        folders.push(layout::inside(dir, &partition.path)?);
+    }
+    let mut newest = 0;
+    let mut next = Some(dir.to_path_buf());
+    while let Some(folder) = next.take().or_else(|| folders.pop()) {
+        if fs::target(&folder)? != fs::Target::Folder {
+            continue;
+        }
+        let entries = fs::list_target(&folder)?;
+        newest = entries.iter().filter_map(|entry| layout::seq_of_name(&entry.name)).fold(newest, u64::max);
+        let mut deeper = entries.into_iter().filter(|entry| layout::is_partition_name(&entry.name));
+        next = deeper.next_back().map(|entry| entry.path);
+    }
+    Ok(newest)
 }
 
 /// The lake's own folder may be missing with those above it, and may be a link to where the disk is.

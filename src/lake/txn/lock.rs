@@ -3,14 +3,12 @@
 //! The lock is the kernel's (`flock`), so a killed owner leaves nothing behind; the file's content only says who it was.
 //! Where the lock file of before is still there (`<dataset>/_lock`), it is held too: an older program looks at that one.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::lake::Owner;
-use crate::lake::fs::{Fs, read_capped};
+use crate::lake::fs::{Fs, LockFile, TryLock, read_capped};
 use crate::lake::layout::places::{Places, there};
 use crate::{Error, Kind, Result};
 
@@ -20,10 +18,10 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// Held until dropped.
 pub(crate) struct Lock {
-    file: File,
+    file: LockFile,
     path: PathBuf,
     /// The lock of before, where it is.
-    old: Option<File>,
+    old: Option<LockFile>,
 }
 
 impl Lock {
@@ -62,11 +60,7 @@ impl Lock {
 
     /// Somebody may have removed the file by hand, and another process made and locked a new one.
     pub(crate) fn check(&self) -> Result<()> {
-        let same = self.file.metadata().and_then(|mine| {
-            let there = std::fs::symlink_metadata(&self.path)?;
-            Ok((mine.dev(), mine.ino()) == (there.dev(), there.ino()))
-        });
-        match same {
+        match self.file.is_at(&self.path) {
             Ok(true) => Ok(()),
             Ok(false) => Err(held(&self.path)),
             Err(e) => Err(Error::io("look at the lock", &self.path, e)
@@ -77,35 +71,24 @@ impl Lock {
     fn sign(&self, owner: &Owner) -> Result<()> {
         let text = serde_json::to_string(owner)
             .map_err(|e| Error::new(Kind::Bug, format!("the lock's owner cannot be written: {e}")))?;
-        let mut file = &self.file;
-        file.set_len(0)
-            .and_then(|()| file.write_all(text.as_bytes()))
-            .map_err(|e| Error::io("write the lock", &self.path, e))
+        self.file.write(text.as_bytes()).map_err(|e| Error::io("write the lock", &self.path, e))
     }
 }
 
 /// Opens a lock file, made with `mode` where that is given, and locks it.
-fn lock_file(path: &Path, mode: Option<u32>) -> Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(mode.is_some())
-        .truncate(false)
-        .mode(mode.unwrap_or(0o600))
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)
-        .map_err(|e| Error::io("open the lock", path, e))?;
+fn lock_file(path: &Path, mode: Option<u32>) -> Result<LockFile> {
+    let file = LockFile::open(path, mode)?;
     let mut looks = 0;
     loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
+        match file.try_exclusive() {
+            TryLock::Ours => return Ok(file),
             // Somebody who only looks ([`lock_holder`]) is gone within this time.
-            Err(TryLockError::WouldBlock) if looks < LOOKS => {
+            TryLock::Held if looks < LOOKS => {
                 looks += 1;
                 std::thread::sleep(LOOK);
             }
-            Err(TryLockError::WouldBlock) => return Err(held(path)),
-            Err(TryLockError::Error(e)) => return Err(unusable(path, e)),
+            TryLock::Held => return Err(held(path)),
+            TryLock::Unusable(e) => return Err(unusable(path, e)),
         }
     }
 }
@@ -135,16 +118,11 @@ pub fn lock_holder(dataset_dir: &Path) -> Result<Holder> {
 }
 
 fn holder_of(path: &Path) -> Result<Holder> {
-    let nofollow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
-    let file = match OpenOptions::new().read(true).custom_flags(nofollow).open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Holder::Nobody),
-        Err(e) => return Err(Error::io("open the lock", path, e)),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Holder::Nobody),
-        Err(TryLockError::WouldBlock) => Ok(Holder::Somebody(owner(path))),
-        Err(TryLockError::Error(e)) => Err(unusable(path, e)),
+    let Some(file) = LockFile::look(path)? else { return Ok(Holder::Nobody) };
+    match file.try_shared() {
+        TryLock::Ours => Ok(Holder::Nobody),
+        TryLock::Held => Ok(Holder::Somebody(owner(path))),
+        TryLock::Unusable(e) => Err(unusable(path, e)),
     }
 }
 

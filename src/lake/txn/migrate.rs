@@ -190,12 +190,10 @@ pub struct Settled {
 /// Brings the dataset in `dataset_dir` to the present layout, with its metadata apart or in its folder. It takes the
 /// dataset's lock, needs no feed, and may be repeated. `Kind::Locked` says who holds the dataset.
 pub fn settle(lake: &Lake, dataset_dir: &Path, apart: bool, owner: &Owner) -> Result<Settled> {
-    use std::os::unix::fs::MetadataExt;
     if !fs::is_real_dir(dataset_dir)? {
         return Err(Error::new(Kind::Usage, "there is no such dataset").at("dataset", dataset_dir.display()));
     }
-    let found = std::fs::metadata(dataset_dir).map_err(|e| Error::io("look at", dataset_dir, e))?;
-    let open = found.mode() & 0o005 != 0;
+    let open = fs::stat(dataset_dir)?.is_some_and(|found| found.mode & 0o005 != 0);
     let visibility = if open { Visibility::Shared } else { Visibility::Restricted };
     let fs = lake.fs().clone();
     let places = Places::find(dataset_dir)?;

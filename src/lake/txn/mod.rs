@@ -10,3 +10,4 @@ pub(crate) mod commit;
 pub(crate) mod dataset;
 pub(crate) mod lock;
 pub(crate) mod migrate;
+pub(crate) mod rebuild;

@@ -18,7 +18,7 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
         amount.bytes += file.bytes;
     }
     let mut touched: BTreeSet<String> =
-        judge.condemned.iter().map(|at| judge.scan.files[*at].folder.clone()).collect();
+        judge.condemned.iter().chain(&judge.changed).map(|at| judge.scan.files[*at].folder.clone()).collect();
     // A file in the wrong folder is missing in the right one.
     let moved = judge.found.iter().filter_map(|finding| match &finding.repair {
         Some(Repair::MoveTo(to)) => to.rsplit_once('/').map(|(folder, _)| folder.to_owned()),
@@ -28,7 +28,7 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let before = judge.found.len();
     for partition in &metadata.partitions {
         let (rows, amount) = found.remove(&partition.path).unwrap_or_default();
-        if touched.contains(&partition.path) {
+        if touched.contains(&partition.path) || judge.scan.is_out_of_reach(&partition.path) {
             continue;
         }
         let recorded = Amount { files: partition.files, bytes: partition.bytes };

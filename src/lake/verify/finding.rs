@@ -86,6 +86,20 @@ kinds! {
     OtherMetadata = "other-metadata",
     /// The metadata is older than the files.
     StaleMetadata = "stale-metadata",
+    /// A file could not be read, or a partition could not be reached: nothing is known of it, and nothing is moved.
+    Unknown = "unknown",
+    /// A file's content is not what was written.
+    Changed = "changed",
+    /// A file that was put aside and may be put back is damaged.
+    BrokenReplaced = "broken-replaced",
+    /// The list of the files of each commit is gone, or was changed.
+    BadJournal = "bad-journal",
+    /// A file lies in another version than it was written for.
+    WrongVersion = "wrong-version",
+    /// The metadata says of offsets that files hold them, and none does.
+    HeldAhead = "held-ahead",
+    /// A partition is a link to another place.
+    Elsewhere = "elsewhere",
     /// Files hold offsets that the metadata would read again.
     PositionBehind = "position-behind",
     /// A version folder that the metadata does not name.
@@ -145,6 +159,10 @@ pub enum Repair {
     MoveTo(String),
     /// The mode is set.
     SetMode(u32),
+    /// The link is removed; what it leads to stays.
+    RemoveLink,
+    /// The feed's partitioning is written into the metadata.
+    Relayout,
     /// The metadata's counts are made anew from the files; the rest of it stays.
     Recount,
     /// The metadata is made anew from the footers.
@@ -180,6 +198,8 @@ impl fmt::Display for Repair {
             Self::MoveAside => f.write_str("move it to damaged/ in _lakehand/"),
             Self::MoveTo(path) => write!(f, "move it to {path}"),
             Self::SetMode(mode) => write!(f, "set the mode to {mode:04o}"),
+            Self::RemoveLink => f.write_str("remove the link; what it leads to is not touched"),
+            Self::Relayout => f.write_str("write the feed's partitioning into the metadata"),
             Self::Recount => f.write_str("count the files anew and write the metadata"),
             Self::Rebuild => f.write_str("rebuild the metadata from the footers"),
             Self::Finish => f.write_str("finish the commit"),

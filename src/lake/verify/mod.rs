@@ -41,6 +41,8 @@ use scan::Scan;
 pub struct Options {
     /// Read every row and not only the footers: finds what bit rot did to pages, and footers that lie.
     pub deep: bool,
+    /// A repair may take more than a tenth of the rows from readers.
+    pub accept_loss: bool,
 }
 
 /// What a check of one dataset found.
@@ -103,7 +105,7 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
 fn report(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Report {
     let mut findings = verdict::judge(feed, scan, now);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
-    let footers = scan.files.iter().filter_map(|file| file.footer.as_ref().ok());
+    let footers = scan.files.iter().filter_map(scan::DataFile::sound);
     Report {
         dataset: dataset_name(feed),
         findings,

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::Scan;
 use crate::lake::layout;
-use crate::lake::manifest::runs::{Runs, length};
+use crate::lake::manifest::offsets::{OffsetRanges, Ranges, length};
 
 /// The offsets that the files hold together.
 #[derive(Default)]
 pub(crate) struct HeldOffsets {
-    pub(crate) by_partition: BTreeMap<i32, Runs>,
+    pub(crate) offsets: OffsetRanges,
     /// Kafka partitions of which some file tells only the hull: not every offset is known.
     pub(crate) inexact: BTreeSet<i32>,
 }
@@ -30,26 +30,35 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
     let mut order: Vec<_> = (0..scan.files.len()).filter(|at| !without.contains(at)).collect();
     order.sort_by_key(|at| {
         let file = &scan.files[*at];
-        let commit = file.footer.as_ref().ok().and_then(|footer| footer.commit.as_deref()).unwrap_or("");
+        let commit = file.sound().and_then(|footer| footer.commit.as_deref()).unwrap_or("");
         let named = file.name.contains(&format!("_{commit}_"));
         (!named, layout::commit_seq(commit), file.relative())
     });
     let (mut held, mut found) = (HeldOffsets::default(), Vec::new());
+    let mut numbers = BTreeMap::new();
     for at in order {
-        let Ok(footer) = &scan.files[at].footer else { continue };
+        let Some(footer) = scan.files[at].sound() else { continue };
+        // A copy is told by the commit's number of the file and by the same offsets, be they exact or a hull.
+        if let Some(number) = footer.commit.as_deref().zip(footer.file) {
+            let first = numbers.entry(number).or_insert((at, &footer.offsets));
+            if first.0 != at && *first.1 == footer.offsets {
+                found.push(Overlap { file: at, doubled: footer.rows, whole: true });
+                continue;
+            }
+        }
         let (mut rows, mut doubled) = (0, 0);
         for (partition, offsets) in footer.offsets.partitions() {
             if offsets.hull {
                 held.inexact.insert(*partition);
                 continue;
             }
-            let runs = held.by_partition.entry(*partition).or_default();
+            let known = held.offsets.of(*partition);
             for run in &offsets.runs {
                 rows += length(*run);
-                doubled += runs.covered(*run);
-                runs.add(*run);
+                doubled += known.map_or(0, |known| known.covered(*run));
             }
         }
+        held.offsets.unite_exact(&footer.offsets);
         if doubled > 0 {
             found.push(Overlap { file: at, doubled, whole: doubled == rows && rows == footer.rows });
         }
@@ -61,12 +70,11 @@ impl HeldOffsets {
     /// Holes between the offsets held, without those whose rows are in quarantine.
     pub(crate) fn gaps(&self, scan: &Scan) -> BTreeMap<i32, Vec<[i64; 2]>> {
         let mut gaps = BTreeMap::new();
-        for (partition, runs) in self.by_partition.iter().filter(|(p, _)| !self.inexact.contains(p)) {
-            let mut bad = Runs::default();
-            for offset in scan.bad_rows.get(partition).into_iter().flatten() {
-                bad.add([*offset, *offset]);
-            }
-            let holes: Vec<_> = runs.holes().flat_map(|hole| bad.missing(hole)).collect();
+        let none = Ranges::default();
+        for (partition, ranges) in self.offsets.partitions().iter().filter(|(p, _)| !self.inexact.contains(p))
+        {
+            let bad = scan.bad_rows.of(*partition).unwrap_or(&none);
+            let holes: Vec<_> = ranges.holes().flat_map(|hole| bad.missing(hole)).collect();
             if !holes.is_empty() {
                 gaps.insert(*partition, holes);
             }

@@ -25,29 +25,65 @@ pub(super) struct Calendar {
 
 impl Calendar {
     /// The layout of the data; that of the feed where the metadata does not tell.
-    pub(super) fn of(feed: &Feed, scan: &Scan) -> Self {
-        let (mut depth, mut zone, mut by_rowtime) = (Depth::Day, Tz::UTC, true);
-        if let Partitioning::Date { columns, timestamp_column, timezone } = &feed.partitioning {
-            (depth, zone, by_rowtime) = (Depth::of(columns), *timezone, timestamp_column.is_none());
-        }
+    fn of(feed: &Feed, scan: &Scan) -> Self {
+        let mut calendar = Self::of_feed(feed);
         if let Some(Ok(metadata)) = &scan.metadata
             && !metadata.partition_columns.is_empty()
         {
-            depth = match metadata.partition_columns.last().map(String::as_str) {
+            calendar.depth = match metadata.partition_columns.last().map(String::as_str) {
                 Some("year") => Depth::Year,
                 Some("month") => Depth::Month,
                 Some("hour") => Depth::Hour,
                 _ => Depth::Day,
             };
-            zone = metadata.timezone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(zone);
-            by_rowtime = metadata.timestamp_column.is_none();
+            let zone = metadata.timezone.as_deref().and_then(|name| name.parse().ok());
+            calendar.zone = zone.unwrap_or(calendar.zone);
+            calendar.by_rowtime = metadata.timestamp_column.is_none();
         }
-        Self { depth, zone, by_rowtime }
+        calendar
+    }
+
+    fn of_feed(feed: &Feed) -> Self {
+        match &feed.partitioning {
+            Partitioning::Date { columns, timestamp_column, timezone } => {
+                Self { depth: Depth::of(columns), zone: *timezone, by_rowtime: timestamp_column.is_none() }
+            }
+            Partitioning::Version => Self { depth: Depth::Day, zone: Tz::UTC, by_rowtime: true },
+        }
+    }
+
+    /// The layout by which files may be called misplaced. Where most files are, the layout is wrong and not they: then the
+    /// feed's is taken, and the metadata is told; where that is wrong too, there is none and nothing is moved.
+    pub(super) fn agreed(judge: &mut Verdict<'_>) -> Option<Self> {
+        let recorded = Self::of(judge.feed, judge.scan);
+        let (wrong, all) = recorded.misplaced(judge);
+        if wrong * 2 <= all {
+            return Some(recorded);
+        }
+        let wanted = Self::of_feed(judge.feed);
+        let (still, _) = wanted.misplaced(judge);
+        let what = format!("by its partitioning {wrong} of {all} files lie in the wrong folder");
+        if still * 2 <= all {
+            let repair = Some(Repair::Relayout);
+            judge.damage(K::BadMetadata, &judge.scan.metadata_path(), what, repair);
+            return Some(wanted);
+        }
+        let what = format!("{what}, and by the feed's {still}: none is moved");
+        judge.damage(K::WrongDay, "", what, None);
+        None
+    }
+
+    /// Files that lie in another folder than this layout says, and all of which it says something.
+    fn misplaced(&self, judge: &Verdict<'_>) -> (usize, usize) {
+        let told = judge.good().filter_map(|(_, file, _)| Some((file, self.folders(file)?)));
+        told.fold((0, 0), |(wrong, all), (file, folders)| {
+            (wrong + usize::from(folders.iter().any(|folder| *folder != file.folder)), all + 1)
+        })
     }
 
     /// The folders of the file's first and last row; `None` when nothing tells.
     pub(super) fn folders(&self, file: &DataFile) -> Option<Vec<String>> {
-        let footer = file.footer.as_ref().ok()?;
+        let footer = file.sound()?;
         if let (true, Some([first, last])) = (self.by_rowtime, footer.rowtime) {
             let mut folders = vec![
                 route::folder_of(self.depth, self.zone, first)?,
@@ -99,6 +135,8 @@ pub(super) fn modes(judge: &mut Verdict<'_>) {
 pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let named: Vec<u32> = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
     let scan = judge.scan;
+    let said =
+        |file: &DataFile| layout::version_of(&format!("version={}", file.sound()?.version.as_deref()?));
     for version in scan.versions.iter().filter(|version| !named.contains(version)) {
         let folder = layout::version_folder(*version);
         let inside: Vec<usize> =
@@ -106,9 +144,31 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
         if inside.is_empty() {
             continue;
         }
+        // The files are a second witness: a version of which they say that they are it was published.
+        if inside.iter().all(|at| said(&scan.files[*at]) == Some(*version)) {
+            continue;
+        }
         judge.condemned.extend(inside);
         let what = "the metadata does not name this version".into();
         judge.damage(K::UnnamedVersion, &folder, what, Some(Repair::MoveAside));
+    }
+    for at in 0..scan.files.len() {
+        let file = &scan.files[at];
+        let Some(version) = said(file).filter(|_| !judge.condemned.contains(&at)) else { continue };
+        let folder = layout::version_folder(version);
+        if folder == file.folder {
+            continue;
+        }
+        let to = layout::join(&folder, &file.name);
+        let taken = scan.files.iter().any(|other| other.relative() == to);
+        let repair = (!taken && !file.is_linked).then_some(Repair::MoveTo(to));
+        judge.condemned.insert(at);
+        judge.damage(
+            K::WrongVersion,
+            &file.relative(),
+            format!("it was written as part of {folder}"),
+            repair,
+        );
     }
     let newest = named.iter().max().copied();
     if metadata.current_version != newest {

@@ -11,14 +11,14 @@ use super::finding::{Finding, FindingKind, Repair, Severity};
 use super::scan::{DataFile, Scan};
 use super::{Options, Report, check, dataset_name, look, report};
 use crate::feed::{Feed, FeedKind};
-use crate::lake::file::footer::Footer;
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Room};
+use crate::lake::manifest::journal::Standing;
 use crate::lake::manifest::loss::LossCause;
-use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo};
-use crate::lake::manifest::rebuild;
+use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
 use crate::lake::txn::commit::{Committer, Move};
 use crate::lake::txn::migrate;
+use crate::lake::txn::rebuild::{self, Counted, Present};
 use crate::lake::{Dataset, Lake, Limits, Owner};
 use crate::{Error, Kind, Result};
 
@@ -38,10 +38,9 @@ pub struct Repaired {
 pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner: Owner) -> Result<Repaired> {
     let dir = lake.dataset_dir(feed)?;
     let mut done = Vec::new();
-    match std::fs::symlink_metadata(&dir) {
-        Ok(found) if found.is_dir() => {
-            use std::os::unix::fs::MetadataExt;
-            let (mode, expected) = (found.mode() & 0o7777, feed.visibility.dir_mode());
+    match fs::stat(&dir)? {
+        Some(found) if found.is_dir => {
+            let (mode, expected) = (found.mode, feed.visibility.dir_mode());
             if mode != expected {
                 // Taking the lock mends it.
                 done.push(Finding {
@@ -72,6 +71,9 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
         if todo.is_empty() {
             return Ok(Repaired { done, left: found });
         }
+        if !options.accept_loss {
+            refuse_loss(feed, &scan, &todo)?;
+        }
         lake.cancel.check()?;
         let mended = Bench { dataset: &mut dataset, scan: &scan, stamp: &stamp }.mend(todo)?;
         let findings = found.findings.into_iter().filter(|finding| !mended.contains(finding)).collect();
@@ -80,6 +82,42 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
     }
     let left = report(feed, &look(lake, feed, options)?, now);
     Ok(Repaired { done, left })
+}
+
+/// A repair that takes more than this part of the rows from readers asks first.
+const LOSS_SHARE: u64 = 10;
+
+/// `Kind::Refused` when the repairs would take more than a tenth of the rows from readers that they can read now.
+fn refuse_loss(feed: &Feed, scan: &Scan, todo: &[Finding]) -> Result<()> {
+    let aside: BTreeSet<&str> =
+        todo.iter().filter(|f| f.repair == Some(Repair::MoveAside)).map(|f| f.path.as_str()).collect();
+    // Rows that others hold too stay in the lake.
+    let doubled: BTreeSet<&str> =
+        todo.iter().filter(|f| f.kind == FindingKind::Overlap).map(|f| f.path.as_str()).collect();
+    let (mut all, mut gone, mut files) = (0, 0, 0);
+    for file in &scan.files {
+        let Some(footer) = file.sound().filter(|f| f.dataset.as_deref() == Some(&feed.dataset())) else {
+            continue;
+        };
+        let path = file.relative();
+        if doubled.contains(path.as_str()) {
+            continue;
+        }
+        all += footer.rows;
+        if aside.contains(path.as_str()) || aside.contains(file.folder.as_str()) {
+            gone += footer.rows;
+            files += 1;
+        }
+    }
+    if gone.saturating_mul(LOSS_SHARE) <= all {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Refused,
+        format!("the repair would take {gone} of {all} rows, in {files} files, from readers"),
+    )
+    .at("feed", &feed.name)
+    .next("look at the findings first; to do it all the same, add --accept-loss"))
 }
 
 /// One pass.
@@ -102,6 +140,19 @@ impl Bench<'_> {
                 }
             }
             return Ok(modes);
+        }
+        let (links, todo): (Vec<_>, Vec<_>) =
+            todo.into_iter().partition(|f| f.repair == Some(Repair::RemoveLink));
+        if !links.is_empty() {
+            for finding in &links {
+                let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
+                self.dataset.committer.fs.remove(&seen.at)?;
+                self.dataset.committer.fs.sync_dir(fs::parent(&seen.at))?;
+            }
+            return Ok(links);
+        }
+        if let Some(unknown) = self.scan.unknown() {
+            return Err(unknown);
         }
         let unfinished = |f: &Finding| {
             matches!(f.repair, Some(Repair::Finish | Repair::GiveUp | Repair::EmptyStaging | Repair::Migrate))
@@ -173,11 +224,27 @@ impl Bench<'_> {
             }
         }
         let good = self.good(&aside, &placed);
-        let next = self.metadata(todo, good)?;
+        let mut counted = self.metadata(todo, good)?;
+        if todo.iter().any(|f| f.repair == Some(Repair::Relayout)) {
+            let wanted = Metadata::fresh(&self.dataset.feed, self.dataset.now());
+            let next = &mut counted.metadata;
+            next.partition_columns = wanted.partition_columns;
+            (next.timezone, next.timestamp_column) = (wanted.timezone, wanted.timestamp_column);
+            next.partitioning = wanted.partitioning;
+        }
         self.dataset.make_staging()?;
-        let seq = next.commit_seq;
         self.dataset.check_ready()?;
-        self.dataset.commit(&format!("{seq:06}-repair"), moves, next)?;
+        let is_listed = self.scan.standing == Some(Standing::Same) && self.scan.journal.broken == 0;
+        if moves.is_empty() || !is_listed {
+            // First the list of what is there: the commit goes on from it.
+            let files = self.scan.listed();
+            let before = Counted { metadata: counted.metadata.clone(), files };
+            counted.metadata.journal = self.dataset.write_counted(before)?.journal;
+        }
+        if !moves.is_empty() {
+            let seq = counted.metadata.commit_seq;
+            self.dataset.commit(&format!("{seq:06}-repair"), moves, counted.metadata)?;
+        }
         self.dataset.committer.clear_staging()?;
         for finding in todo {
             let seen = self.scan.seen(&finding.path).filter(|seen| seen.place.room == Room::Data);
@@ -215,32 +282,34 @@ impl Bench<'_> {
         Ok(Move { from, to, bytes, rows: 0 })
     }
 
-    /// Folder, size and footer of every file that stays or gets another place.
-    fn good(&self, aside: &BTreeSet<&str>, placed: &BTreeMap<&str, &str>) -> Vec<(String, u64, Footer)> {
+    /// Every file that stays, or gets another place.
+    fn good(&self, aside: &BTreeSet<&str>, placed: &BTreeMap<&str, &str>) -> Vec<Present> {
         let stays = |file: &&DataFile| {
             !aside.contains(file.relative().as_str()) && !aside.contains(file.folder.as_str())
         };
         let files = self.scan.files.iter().filter(stays);
         files
             .filter_map(|file| {
-                let footer = file.footer.as_ref().ok().filter(|footer| footer.commit.is_some())?;
-                let folder = placed.get(file.relative().as_str()).copied().unwrap_or(&file.folder);
-                Some((folder.to_owned(), file.bytes, footer.clone()))
+                let mut present = file.present()?;
+                if let Some(folder) = placed.get(file.relative().as_str()) {
+                    (*folder).clone_into(&mut present.folder);
+                }
+                Some(present)
             })
             .collect()
     }
 
-    fn metadata(&self, todo: &[Finding], good: Vec<(String, u64, Footer)>) -> Result<Metadata> {
+    fn metadata(&self, todo: &[Finding], good: Vec<Present>) -> Result<Counted> {
         match &self.scan.metadata {
             Some(Ok(known)) if !todo.iter().any(|f| f.repair == Some(Repair::Rebuild)) => {
-                Ok(self.recount(known, &good))
+                self.recount(known, good)
             }
             before => {
                 if before.is_some() {
                     self.keep_metadata()?;
                 }
                 let fresh = Metadata::fresh(&self.dataset.feed, self.dataset.now());
-                rebuild::assemble(&self.dataset.committer.places, fresh, good)
+                rebuild::count(&self.dataset.committer.places, fresh, good)
             }
         }
     }
@@ -258,25 +327,10 @@ impl Bench<'_> {
     }
 
     /// The metadata with its partitions counted anew; rows that are gone are noted.
-    fn recount(&self, known: &Metadata, good: &[(String, u64, Footer)]) -> Metadata {
-        let mut next = known.clone();
-        next.partitions.clear();
-        for (folder, bytes, footer) in good {
-            let offsets = footer.offsets.hulls().collect();
-            next.add_file(
-                folder,
-                &FileFacts { rows: footer.rows, bytes: *bytes, rowtime: footer.rowtime, offsets },
-            );
-            for (partition, [_, last]) in footer.offsets.hulls() {
-                let position = next.positions.entry(partition).or_insert(0);
-                *position = last.saturating_add(1).max(*position);
-            }
-            let seq = footer.commit.as_deref().and_then(layout::commit_seq).unwrap_or(0);
-            next.commit_seq = next.commit_seq.max(seq);
-        }
-        if next.commit_seq > known.commit_seq {
-            rebuild::columns(&mut next, good.iter().map(|(_, _, footer)| footer));
-        }
+    fn recount(&self, known: &Metadata, good: Vec<Present>) -> Result<Counted> {
+        let base = Metadata { partitions: Vec::new(), ..known.clone() };
+        let mut counted = rebuild::count(&self.dataset.committer.places, base, good)?;
+        let next = &mut counted.metadata;
         let stream = self.dataset.feed.kind == FeedKind::Stream;
         for before in &known.partitions {
             let found = next.partitions.iter().position(|now| now.path == before.path);
@@ -298,10 +352,6 @@ impl Bench<'_> {
             }
         }
         next.partitions.sort_by(|a, b| layout::path_order(&a.path).cmp(&layout::path_order(&b.path)));
-        if !stream {
-            next.current_version = next.partitions.iter().filter_map(|p| layout::version_of(&p.path)).max();
-        }
-        next.quarantined_records = self.scan.quarantined;
         let now = self.dataset.now();
         // What a wrong clock has said is taken back.
         next.last_export = next.last_export.map(|at| at.min(now));
@@ -309,7 +359,7 @@ impl Bench<'_> {
         next.claim(None, now);
         next.note_partition_losses(LossCause::Repair, now);
         next.total();
-        next
+        Ok(counted)
     }
 
     /// A place at which nothing is.

@@ -1,18 +1,23 @@
 //! What is there. Reads, and judges nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::MetadataExt;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::cancel::Cancel;
-use crate::lake::file::footer::{Footer, read_footer};
-use crate::lake::fs;
-use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
+use crate::lake::fs::{self, Entry, Target};
+use crate::lake::layout::places::original_name;
+use crate::lake::layout::{self, Place, Places, Room, join};
+use crate::lake::manifest::journal::{self, Journal, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::txn::commit::Committer;
 use crate::lake::txn::migrate;
+use crate::lake::txn::rebuild::{Present, read_quarantine};
 use crate::{Kind, Result};
+
+/// Levels of folders below a dataset that are looked at.
+const DEEPEST: usize = 8;
 
 /// Everything below one dataset.
 #[derive(Default)]
@@ -40,7 +45,15 @@ pub(crate) struct Scan {
     pub(crate) versions: BTreeSet<u32>,
     /// Rows in quarantine, and where they came from.
     pub(crate) quarantined: u64,
-    pub(crate) bad_rows: BTreeMap<i32, BTreeSet<i64>>,
+    pub(crate) bad_rows: OffsetRanges,
+    /// The journal; none where the dataset has none.
+    pub(crate) journal: Journal,
+    /// How it goes together with the metadata.
+    pub(crate) standing: Option<Standing>,
+    /// Partitions that are links to another place, and whether that place is there.
+    pub(crate) elsewhere: Vec<(String, Target)>,
+    /// Data files that were put aside, and may be put back.
+    pub(crate) replaced: Vec<DataFile>,
     /// Asked between two files whether to stop.
     pub(super) cancel: Cancel,
 }
@@ -65,6 +78,8 @@ pub(crate) struct Seen {
     pub(crate) mode: u32,
     pub(crate) is_dir: bool,
     pub(crate) is_link: bool,
+    /// A pipe, a socket or a device.
+    pub(crate) is_special: bool,
 }
 
 /// A file that readers take for data.
@@ -75,13 +90,58 @@ pub(crate) struct DataFile {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) is_link: bool,
-    /// `Err`: why it cannot be read.
-    pub(crate) footer: std::result::Result<Footer, String>,
+    /// Neither a file nor a link: a pipe, a socket, a device.
+    pub(crate) is_special: bool,
+    /// A folder on the way is a link: it is read, and never changed.
+    pub(crate) is_linked: bool,
+    pub(crate) footer: FooterRead,
     /// What reading the rows showed that the footer does not tell.
     pub(crate) lie: Option<String>,
+    /// How the content differs from what was written.
+    pub(crate) change: Option<String>,
 }
 
 impl DataFile {
+    /// Looks at an entry of `folder`.
+    fn of(folder: &str, entry: Entry, is_linked: bool) -> Self {
+        let footer = if entry.is_link {
+            FooterRead::Damaged("it is a symbolic link".to_owned())
+        } else if !entry.is_file {
+            FooterRead::Damaged("it is no regular file".to_owned())
+        } else if entry.bytes == 0 {
+            FooterRead::Damaged("it is empty".to_owned())
+        } else if !layout::has_parquet_ending(original_name(&entry.name)) {
+            FooterRead::Damaged("it is no Parquet file".to_owned())
+        } else {
+            look_at_footer(&entry.path)
+        };
+        let is_special = entry.is_special();
+        Self {
+            folder: folder.to_owned(),
+            name: entry.name,
+            path: entry.path,
+            bytes: entry.bytes,
+            is_link: entry.is_link,
+            is_special,
+            is_linked,
+            footer,
+            lie: None,
+            change: None,
+        }
+    }
+
+    /// The file as it is counted; `None` where it is no data of this program.
+    pub(crate) fn present(&self) -> Option<Present> {
+        let footer = self.sound().filter(|footer| footer.commit.is_some())?.clone();
+        let (folder, name, path) = (self.folder.clone(), self.name.clone(), self.path.clone());
+        Some(Present { folder, name, path, bytes: self.bytes, footer })
+    }
+
+    /// The footer, where it was read.
+    pub(crate) fn sound(&self) -> Option<&Footer> {
+        self.footer.sound()
+    }
+
     /// Below the dataset.
     pub(crate) fn relative(&self) -> String {
         join(&self.folder, &self.name)
@@ -97,14 +157,13 @@ impl Scan {
     /// The same; `Kind::Interrupted` when `cancel` asks to stop in between.
     pub(crate) fn stoppable(dir: &Path, cancel: &Cancel) -> Result<Self> {
         let mut scan = Self { cancel: cancel.clone(), ..Self::default() };
-        match std::fs::symlink_metadata(dir) {
-            Ok(found) if found.is_dir() => scan.see(String::new(), dir, Place::data(""), &found),
-            Ok(_) => {
+        match fs::stat(dir)? {
+            Some(found) if found.is_dir => scan.see(String::new(), dir, Place::data(""), found),
+            Some(_) => {
                 scan.is_link = true;
                 return Ok(scan);
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(scan),
-            Err(e) => return Err(crate::Error::io("look at", dir, e)),
+            None => return Ok(scan),
         }
         scan.exists = true;
         let places = Places::find(dir)?;
@@ -115,15 +174,25 @@ impl Scan {
         };
         scan.places = Some(places.clone());
         scan.look_at_intent(&places)?;
-        scan.walk(&places, "", 0)?;
+        scan.look_at_journal(&places)?;
+        scan.walk(&places, "", fs::list(dir)?, false)?;
         scan.walk_books(&places)?;
-        scan.read_quarantine(&places)?;
+        let quarantine = read_quarantine(&places)?;
+        (scan.quarantined, scan.bad_rows) = (quarantine.rows, quarantine.offsets);
         Ok(scan)
     }
 
-    fn see(&mut self, path: String, at: &Path, place: Place, found: &std::fs::Metadata) {
-        let (is_dir, is_link, mode) = (found.is_dir(), found.is_symlink(), found.mode() & 0o7777);
-        self.entries.push(Seen { path, at: at.to_path_buf(), place, mode, is_dir, is_link });
+    fn see(&mut self, path: String, at: &Path, place: Place, found: fs::Stat) {
+        let (is_dir, is_link, is_special) = (found.is_dir, found.is_link, found.is_special);
+        self.entries.push(Seen {
+            path,
+            at: at.to_path_buf(),
+            place,
+            mode: found.mode,
+            is_dir,
+            is_link,
+            is_special,
+        });
     }
 
     /// A room as findings show it.
@@ -136,6 +205,11 @@ impl Scan {
         self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.metadata))
     }
 
+    /// The list of files as findings show it.
+    pub(crate) fn journal_path(&self) -> String {
+        self.places.as_ref().map_or_else(String::new, |places| places.shown(&places.journal()))
+    }
+
     /// What a finding's path names.
     pub(crate) fn seen(&self, path: &str) -> Option<&Seen> {
         self.entries.iter().find(|entry| entry.path == path)
@@ -146,7 +220,30 @@ impl Scan {
         self.entries.iter().find(|entry| entry.place == *place)
     }
 
+    fn look_at_journal(&mut self, places: &Places) -> Result<()> {
+        let path = places.journal();
+        let mark = match &self.metadata {
+            Some(Ok(metadata)) => metadata.journal,
+            _ => None,
+        };
+        match journal::read(&path) {
+            Ok(journal) => {
+                self.journal = journal.unwrap_or_default();
+                self.standing = Some(journal::standing(&path, mark)?);
+            }
+            // Something else stands in its place.
+            Err(e) if e.kind() == Kind::Damaged => self.standing = Some(Standing::Lost),
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
     fn look_at_intent(&mut self, places: &Places) -> Result<()> {
+        // Nothing is read through a link in its place.
+        let staging = places.room(Room::Staging);
+        if !fs::stat(&staging)?.is_some_and(|stat| stat.is_dir) {
+            return Ok(());
+        }
         let committer = Committer {
             fs: fs::Fs::default(),
             places: places.clone(),
@@ -162,7 +259,7 @@ impl Scan {
             Err(e) if e.kind() == Kind::Damaged => Intent::Broken(e.what().to_owned()),
             Err(e) => return Err(e),
         };
-        let mut folders = vec![places.room(Room::Staging)];
+        let mut folders = vec![staging];
         while let Some(folder) = folders.pop() {
             for entry in fs::list(&folder)? {
                 if entry.is_dir {
@@ -176,47 +273,40 @@ impl Scan {
         Ok(())
     }
 
-    fn walk(&mut self, places: &Places, path: &str, depth: usize) -> Result<()> {
-        for entry in fs::list(&places.data.join(path))? {
+    fn walk(&mut self, places: &Places, path: &str, entries: Vec<Entry>, is_linked: bool) -> Result<()> {
+        let depth = if path.is_empty() { 0 } else { path.split('/').count() };
+        for entry in entries {
             self.cancel.check()?;
             if path.is_empty() && places.belongs(&entry.name) && entry.name != layout::METADATA {
                 continue;
             }
             let below = join(path, &entry.name);
-            match std::fs::symlink_metadata(&entry.path) {
-                Ok(found) => self.see(below.clone(), &entry.path, Place::data(&below), &found),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-                Err(e) => return Err(crate::Error::io("look at", &entry.path, e)),
+            // Modes of another place are its own.
+            if !is_linked && let Some(found) = fs::stat(&entry.path)? {
+                self.see(below.clone(), &entry.path, Place::data(&below), found);
             }
             let hidden = entry.name.starts_with(['_', '.']);
-            if entry.is_dir && !hidden && depth < 8 {
+            let leads = if entry.is_link && layout::is_partition_name(&entry.name) {
+                fs::target(&entry.path)?
+            } else {
+                Target::Other
+            };
+            if entry.is_link && leads != Target::Other {
+                self.elsewhere.push((below.clone(), leads));
+                if leads == Target::Nothing {
+                    continue;
+                }
+            }
+            let is_folder = entry.is_dir || leads == Target::Folder;
+            if is_folder && !hidden && depth < DEEPEST {
                 self.versions.extend(layout::version_of(&below));
-                self.walk(places, &below, depth + 1)?;
+                self.walk(places, &below, fs::list_target(&entry.path)?, is_linked || entry.is_link)?;
             } else if entry.name == layout::SUCCESS && !entry.is_dir && !path.is_empty() {
                 self.sealed.insert(path.to_owned());
             } else if hidden && !(path.is_empty() && entry.name == layout::METADATA) {
                 self.strangers.push((below, holds_parquet(&entry, 0)?));
-            } else if !hidden && !entry.is_dir {
-                let footer = if entry.is_link {
-                    Err("it is a symbolic link".to_owned())
-                } else if entry.bytes == 0 {
-                    Err("it is empty".to_owned())
-                } else if !layout::has_parquet_ending(&entry.name) {
-                    Err("it is no Parquet file".to_owned())
-                } else {
-                    read_footer(&entry.path).map_err(|e| e.what().to_owned())
-                };
-                let (path, bytes, is_link) = (path.to_owned(), entry.bytes, entry.is_link);
-                let file = DataFile {
-                    folder: path,
-                    name: entry.name,
-                    path: entry.path,
-                    bytes,
-                    is_link,
-                    footer,
-                    lie: None,
-                };
-                self.files.push(file);
+            } else if !hidden && !is_folder {
+                self.files.push(DataFile::of(path, entry, is_linked));
             }
         }
         Ok(())
@@ -224,7 +314,7 @@ impl Scan {
 
     /// The books: their modes, what is put aside, seals that are apart.
     fn walk_books(&mut self, places: &Places) -> Result<()> {
-        if fs::is_real_dir(&places.books)? {
+        if fs::stat(&places.books)?.is_some_and(|found| found.is_dir) {
             let room = |room: Room| places.room(room);
             let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals].map(room);
             self.see_one(places, &places.books, Place::new(Room::Books, ""))?;
@@ -238,21 +328,22 @@ impl Scan {
         for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals] {
             self.see_one(places, &places.room(room), Place::new(room, ""))?;
             // Nothing is read through a link.
-            if std::fs::symlink_metadata(places.room(room)).is_ok_and(|found| found.is_dir()) {
+            if fs::stat(&places.room(room))?.is_some_and(|found| found.is_dir) {
                 self.walk_room(places, room, "", 0)?;
             }
         }
-        for folder in migrate::sealed(&places.room(Room::Seals))? {
-            self.sealed.insert(folder.to_string_lossy().into_owned());
+        let seals = places.room(Room::Seals);
+        if fs::stat(&seals)?.is_some_and(|found| found.is_dir) {
+            for folder in migrate::sealed(&seals)? {
+                self.sealed.insert(folder.to_string_lossy().into_owned());
+            }
         }
         Ok(())
     }
 
     fn see_one(&mut self, places: &Places, path: &Path, place: Place) -> Result<()> {
-        match std::fs::symlink_metadata(path) {
-            Ok(found) => self.see(places.shown(path), path, place, &found),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(crate::Error::io("look at", path, e)),
+        if let Some(found) = fs::stat(path)? {
+            self.see(places.shown(path), path, place, found);
         }
         Ok(())
     }
@@ -263,35 +354,50 @@ impl Scan {
             self.see_one(places, &entry.path, Place::new(room, &path))?;
             if entry.is_dir && depth < 16 {
                 self.walk_room(places, room, &path, depth + 1)?;
+            } else if room == Room::Bin && layout::is_ours(original_name(&entry.name)) {
+                let folder = places.shown(fs::parent(&entry.path));
+                self.replaced.push(DataFile::of(&folder, entry, false));
             }
         }
         Ok(())
     }
 
-    fn read_quarantine(&mut self, places: &Places) -> Result<()> {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            partition: Option<i32>,
-            offset: Option<i64>,
-        }
-        for entry in fs::list(&places.room(Room::Quarantine))? {
-            if entry.is_dir || entry.is_link {
-                continue;
-            }
-            let file = match std::fs::File::open(&entry.path) {
-                Ok(file) => file,
-                Err(e) => return Err(crate::Error::io("open", &entry.path, e)),
-            };
-            for line in BufReader::new(file).split(b'\n') {
-                let line = line.map_err(|e| crate::Error::io("read", &entry.path, e))?;
-                self.quarantined += 1;
-                let line: Option<Line> = serde_json::from_slice(&line).ok();
-                if let Some(Line { partition: Some(partition), offset: Some(offset) }) = line {
-                    self.bad_rows.entry(partition).or_default().insert(offset);
-                }
-            }
-        }
-        Ok(())
+    /// A record of every file that can be counted.
+    pub(crate) fn listed(&self) -> Vec<crate::lake::manifest::data_file::DataFile> {
+        let index = self.journal.by_name();
+        self.files.iter().filter_map(|file| Some(file.present()?.record(&index))).collect()
+    }
+
+    /// The partition lies behind a link that leads to nothing now.
+    pub(crate) fn is_out_of_reach(&self, partition: &str) -> bool {
+        self.elsewhere.iter().any(|(path, leads)| {
+            let rest = partition.strip_prefix(path.as_str());
+            *leads == Target::Nothing && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// What is not known: a file that could not be read, a partition on a disk that is not there. Nothing is moved or counted
+    /// anew while there is such a thing.
+    pub(crate) fn unknown(&self) -> Option<crate::Error> {
+        let file = self.files.iter().find_map(|file| match &file.footer {
+            FooterRead::Unknown(e) => Some(
+                crate::Error::new(Kind::Io, format!("a file could not be read: {}", e.what()))
+                    .at("file", file.path.display())
+                    .next("nothing was moved; let this program read the file, then repair again"),
+            ),
+            _ => None,
+        });
+        file.or_else(|| {
+            let (path, _) = self.elsewhere.iter().find(|(_, leads)| *leads == Target::Nothing)?;
+            Some(
+                crate::Error::new(
+                    Kind::Io,
+                    "a partition is a link that leads to nothing now: what it holds is unknown",
+                )
+                .at("link", path)
+                .next("nothing was moved; mount the disk to which it leads, or remove the link for good"),
+            )
+        })
     }
 }
 
@@ -306,9 +412,4 @@ fn holds_parquet(entry: &fs::Entry, depth: usize) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// `a/b`, or `b` where there is no `a`.
-pub(crate) fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }

@@ -17,11 +17,13 @@ use super::offsets::{HeldOffsets, overlaps};
 use super::scan::{DataFile, Intent, Scan};
 use super::{claims, counts, dataset_name, order};
 use crate::feed::{Feed, FeedKind};
-use crate::lake::file::footer::Footer;
-use crate::lake::layout::{self, Room};
+use crate::lake::file::footer::{Footer, FooterRead};
+use crate::lake::fs::Target;
+use crate::lake::layout::{self, Room, join};
+use crate::lake::manifest::journal::Standing;
 use crate::lake::manifest::metadata::Metadata;
-use crate::lake::manifest::runs::length;
-use crate::lake::manifest::schema;
+use crate::lake::manifest::offsets::length;
+use crate::lake::txn::rebuild::{columns_agree, has_columns, is_of_major};
 
 /// All findings, unsorted.
 pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
@@ -31,6 +33,7 @@ pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding
         now,
         found: Vec::new(),
         condemned: BTreeSet::new(),
+        changed: BTreeSet::new(),
         held: HeldOffsets::default(),
     };
     judge.all();
@@ -45,6 +48,8 @@ pub(super) struct Verdict<'a> {
     pub(super) found: Vec<Finding>,
     /// Files that a finding takes out of the data.
     pub(super) condemned: BTreeSet<usize>,
+    /// Files whose content is not what was written.
+    pub(super) changed: BTreeSet<usize>,
     pub(super) held: HeldOffsets,
 }
 
@@ -83,7 +88,9 @@ impl Verdict<'_> {
         order::books(self);
         order::strangers(self);
         self.files();
-        self.hidden_links();
+        self.replaced();
+        self.elsewhere();
+        self.links_and_specials();
         if self.feed.kind == FeedKind::Stream {
             self.offsets();
             self.folders();
@@ -114,14 +121,20 @@ impl Verdict<'_> {
             let what = "it names partitions and no positions: the next export would double them".into();
             return self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Rebuild));
         }
-        self.columns(metadata);
+        if self.scan.standing == Some(Standing::Ahead) {
+            let what = format!("it ends with commit {}, and the list of files goes on", metadata.commit_seq);
+            return self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
+        }
+        self.journal();
         if kind == "stream" {
             if self.stale(metadata) {
                 return;
             }
+            self.columns(metadata);
             self.positions(metadata);
         } else {
             order::versions(self, metadata);
+            self.columns(metadata);
         }
         counts::compare(self, metadata);
         claims::compare(self, metadata);
@@ -132,26 +145,104 @@ impl Verdict<'_> {
     fn files(&mut self) {
         for (at, file) in self.scan.files.iter().enumerate() {
             let Some((kind, what)) = complaint(self.feed, file) else { continue };
-            self.condemn(at, kind, what, true);
+            self.condemn(at, kind, what, kind != K::Unknown);
+        }
+        // Rows that can be read, and may be others than were written: nothing takes them away but a better copy.
+        for (at, file) in self.scan.files.iter().enumerate().filter(|(at, _)| !self.condemned.contains(at)) {
+            let Some(what) = file.change.clone().or_else(|| self.resized(file)) else { continue };
+            self.changed.insert(at);
+            let what = format!("{what}; export its day again with --day");
+            self.found.push(Finding {
+                dataset: dataset_name(self.feed),
+                kind: K::Changed,
+                severity: Severity::Damage,
+                path: file.relative(),
+                what,
+                repair: None,
+            });
         }
     }
 
-    fn hidden_links(&mut self) {
+    /// The file has another size than its record says.
+    fn resized(&self, file: &DataFile) -> Option<String> {
+        let record = self.scan.journal.files.get(&file.relative())?;
+        let is_same = file.sound().is_some_and(|footer| footer.commit.as_ref() == Some(&record.commit));
+        (is_same && record.bytes != file.bytes).then(|| {
+            format!("it has {} bytes, and {} were written: its content is another", file.bytes, record.bytes)
+        })
+    }
+
+    /// Files that may be put back, and could not be.
+    fn replaced(&mut self) {
+        for file in &self.scan.replaced {
+            let what = match (&file.footer, &file.change) {
+                (FooterRead::Sound(_), None) => continue,
+                (FooterRead::Sound(_), Some(change)) => change.clone(),
+                (FooterRead::Damaged(why), _) => why.clone(),
+                (FooterRead::Unknown(e), _) => format!("it could not be read: {}", e.what()),
+            };
+            let what = format!("{what}; it cannot be put back, and `lakehand feeds forget` removes its set");
+            self.damage(K::BrokenReplaced, &file.relative(), what, None);
+        }
+    }
+
+    /// Partitions that lie elsewhere.
+    fn elsewhere(&mut self) {
+        for (path, leads) in &self.scan.elsewhere {
+            if *leads == Target::Nothing {
+                let what = "the partition is a link that leads to nothing: mount the disk, or remove the link for good";
+                self.damage(K::Unknown, path, what.into(), None);
+            } else {
+                let what =
+                    "the partition is a link to another place: it is read and counted, and never written";
+                self.find(K::Elsewhere, Severity::Note, path, what.into(), None);
+            }
+        }
+    }
+
+    /// The list of files, against the metadata.
+    fn journal(&mut self) {
+        let broken = self.scan.journal.broken > 0;
+        match self.scan.standing {
+            Some(Standing::Lost) => {
+                let what = "it is gone, or not the one with which the metadata was written".into();
+                self.damage(K::BadJournal, &self.scan.journal_path(), what, Some(Repair::Recount));
+            }
+            Some(_) if broken => {
+                let what = format!("{} bytes at its end are no record", self.scan.journal.broken);
+                self.damage(K::BadJournal, &self.scan.journal_path(), what, Some(Repair::Recount));
+            }
+            _ => {}
+        }
+    }
+
+    fn links_and_specials(&mut self) {
         let files: BTreeSet<String> = self.scan.files.iter().map(DataFile::relative).collect();
         let scan = self.scan;
+        let special = |e: &&super::scan::Seen| {
+            e.is_special && !files.contains(&e.path) && !matches!(e.place.room, Room::Staging | Room::Damaged)
+        };
+        for entry in scan.entries.iter().filter(special) {
+            let what = "a pipe, a socket or a device stands among the dataset's files".into();
+            self.damage(K::Foreign, &entry.path, what, Some(Repair::MoveAside));
+        }
+        let elsewhere = |path: &str| scan.elsewhere.iter().any(|(known, _)| known == path);
         for entry in scan.entries.iter().filter(|e| e.is_link && !files.contains(&e.path)) {
-            if entry.place.room != Room::Damaged {
-                let what = "a symbolic link stands in the dataset".into();
-                let repair = (!entry.place.path.is_empty()).then_some(Repair::MoveAside);
-                self.damage(K::Link, &entry.path, what, repair);
+            if elsewhere(&entry.path) || entry.place.room == Room::Damaged && !entry.place.path.is_empty() {
+                continue;
             }
+            let what = "a symbolic link stands in the dataset".into();
+            // What a link of the bookkeeping leads to is not the dataset's: only the link itself goes.
+            let is_data = entry.place.room == Room::Data;
+            let repair = if is_data { Repair::MoveAside } else { Repair::RemoveLink };
+            self.damage(K::Link, &entry.path, what, Some(repair));
         }
     }
 
     fn offsets(&mut self) {
         let (found, held) = overlaps(self.scan, &self.condemned);
         for overlap in found {
-            let rows = self.scan.files[overlap.file].footer.as_ref().map_or(0, |footer| footer.rows);
+            let rows = self.scan.files[overlap.file].sound().map_or(0, |footer| footer.rows);
             let what = format!("{} of its {rows} rows are in other files too", overlap.doubled);
             if overlap.whole {
                 self.condemn(overlap.file, K::Overlap, what, true);
@@ -178,7 +269,7 @@ impl Verdict<'_> {
 
     /// Rows in the folder of another day.
     fn folders(&mut self) {
-        let layout = order::Calendar::of(self.feed, self.scan);
+        let Some(layout) = order::Calendar::agreed(self) else { return };
         for at in 0..self.scan.files.len() {
             if self.condemned.contains(&at) {
                 continue;
@@ -190,7 +281,7 @@ impl Verdict<'_> {
             }
             let (path, taken) = match &folders[..] {
                 [one] => {
-                    let to = super::scan::join(one, &file.name);
+                    let to = join(one, &file.name);
                     let taken = self.scan.files.iter().any(|other| other.relative() == to);
                     (Some(to), taken)
                 }
@@ -200,30 +291,44 @@ impl Verdict<'_> {
             let what =
                 if path.is_none() { format!("{what}; export these days again with --day") } else { what };
             let repair = path.map(|to| if taken { Repair::MoveAside } else { Repair::MoveTo(to) });
+            let repair = repair.filter(|_| !file.is_linked);
             let path = file.relative();
             self.condemned.insert(at);
             self.damage(K::WrongDay, &path, what, repair);
         }
     }
 
+    /// Columns of the files against those of the metadata. One file against many is the file's fault; where most files say
+    /// otherwise, the metadata is wrong, and nothing is taken from readers on its word.
     fn columns(&mut self, metadata: &Metadata) {
-        let (major, _) = schema::parse_version(&metadata.schema_version);
-        for at in 0..self.scan.files.len() {
-            let Ok(footer) = &self.scan.files[at].footer else { continue };
-            let version = footer.schema_version.as_deref().unwrap_or_default();
-            if self.condemned.contains(&at) || schema::parse_version(version).0 != major {
-                continue;
-            }
-            let other = footer.columns.iter().find_map(|[name, ksql, arrow]| {
+        let other = |footer: &Footer| {
+            footer.columns.iter().find_map(|[name, ksql, arrow]| {
                 let known = metadata.columns.iter().find(|column| column.name == *name)?;
                 let by_arrow = known.ksql_type.is_empty() || ksql.is_empty();
                 let same = if by_arrow { known.arrow_type == *arrow } else { known.ksql_type == *ksql };
                 (!same)
                     .then(|| format!("column {name} is {ksql} in it, and {} in the dataset", known.ksql_type))
-            });
-            if let Some(what) = other {
+            })
+        };
+        let asked = self.good().filter(|(_, _, footer)| is_of_major(metadata, footer));
+        let asked: Vec<(usize, Option<String>)> = asked.map(|(at, _, footer)| (at, other(footer))).collect();
+        let differ = asked.iter().filter(|(_, other)| other.is_some()).count();
+        if differ * 2 > asked.len() {
+            let first = asked.into_iter().find_map(|(_, other)| other).unwrap_or_default();
+            let what = format!("{differ} files have other columns than it says, the first: {first}");
+            return self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
+        }
+        for (at, what) in asked {
+            if let Some(what) = what {
                 self.condemn(at, K::MixedSchema, what, true);
             }
+        }
+        let footers: Vec<&Footer> =
+            self.good().map(|(_, _, footer)| footer).filter(|footer| is_of_major(metadata, footer)).collect();
+        let lacking = footers.iter().filter(|footer| !has_columns(metadata, footer)).count();
+        if !columns_agree(metadata, footers.into_iter()) {
+            let what = format!("{lacking} files have a column that it does not name");
+            self.damage(K::BadMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
     }
 
@@ -235,54 +340,52 @@ impl Verdict<'_> {
             .filter(|(_, _, footer)| seq(footer) > metadata.commit_seq)
             .map(|(at, _, _)| at)
             .collect();
-        let Some(last) =
-            strays.iter().filter_map(|at| self.scan.files[*at].footer.as_ref().ok()).map(seq).max()
-        else {
+        let Some(last) = strays.iter().filter_map(|at| self.scan.files[*at].sound()).map(seq).max() else {
             return false;
         };
-        if last > metadata.commit_seq + 1 || self.goes_on(metadata, &strays) {
-            let what = format!(
-                "it ends with commit {}, and {} files are of commits up to {last}",
-                metadata.commit_seq,
-                strays.len()
-            );
-            self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
-            return true;
-        }
+        // What they hold is told by their footers, or by their rows: it is counted, and not read again.
+        let known = |at: &usize| {
+            let file = &self.scan.files[*at];
+            file.sound().is_some_and(|footer| footer.offsets.is_exact() || has_offset_columns(footer))
+        };
+        let (known, strays): (Vec<usize>, Vec<usize>) = strays.into_iter().partition(known);
         for at in strays {
-            let what =
-                format!("its commit {last} is not in the metadata, and its rows do not follow those held");
+            let what = format!(
+                "its commit is not in the metadata, which ends with {}, and it does not tell which rows it holds",
+                metadata.commit_seq
+            );
             self.condemn(at, K::Orphan, what, true);
         }
-        false
-    }
-
-    /// The files go on, without a hole, where the metadata's positions end.
-    fn goes_on(&self, metadata: &Metadata, files: &[usize]) -> bool {
-        let footers = files.iter().filter_map(|at| self.scan.files[*at].footer.as_ref().ok());
-        let mut hulls = std::collections::BTreeMap::new();
-        for (partition, [first, last]) in footers.flat_map(|footer| footer.offsets.hulls()) {
-            let from = metadata.positions.get(&partition).copied().unwrap_or(first);
-            let hull = hulls.entry(partition).or_insert([from, last]);
-            hull[1] = hull[1].max(last);
+        if known.is_empty() {
+            return false;
         }
-        hulls.iter().all(|(partition, hull)| {
-            !self.held.inexact.contains(partition)
-                && self
-                    .held
-                    .by_partition
-                    .get(partition)
-                    .is_some_and(|held| held.covered(*hull) == length(*hull))
-        })
+        let what = format!(
+            "it ends with commit {}, and {} files are of commits up to {last}",
+            metadata.commit_seq,
+            known.len()
+        );
+        self.damage(K::StaleMetadata, &self.scan.metadata_path(), what, Some(Repair::Recount));
+        true
     }
 
     fn positions(&mut self, metadata: &Metadata) {
         let mut behind = std::collections::BTreeMap::new();
         for (_, _, footer) in self.good() {
-            for (partition, [_, last]) in footer.offsets.hulls() {
-                let next = metadata.positions.get(&partition).copied().unwrap_or(0);
-                if last >= next {
-                    let held = behind.entry(partition).or_insert((next, last));
+            for (partition, ranges) in footer.offsets.partitions() {
+                let next = metadata.positions.get(partition).copied().unwrap_or(0);
+                let told = metadata.ahead.of(*partition);
+                let unknown = |[first, last]: [i64; 2]| {
+                    let from = first.max(next);
+                    from <= last
+                        && (ranges.hull
+                            || told.is_none_or(|told| told.covered([from, last]) < length([from, last])))
+                };
+                let is_ahead = ranges.hull && told.is_some();
+                if let Some([_, last]) = ranges.hull_range()
+                    && !is_ahead
+                    && ranges.runs.iter().any(|range| unknown(*range))
+                {
+                    let held = behind.entry(*partition).or_insert((next, last));
                     held.1 = held.1.max(last);
                 }
             }
@@ -293,6 +396,14 @@ impl Verdict<'_> {
             );
             self.damage(K::PositionBehind, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
+        let exact = self.held.inexact.is_empty() && self.condemned.is_empty();
+        let mut held = self.held.offsets.clone();
+        held.unite(&self.scan.bad_rows);
+        let phantom = metadata.ahead.without(&held);
+        if exact && !phantom.is_empty() {
+            let what = "it says of offsets that files hold them, and none does: the next export would leave them out".into();
+            self.damage(K::HeldAhead, &self.scan.metadata_path(), what, Some(Repair::Recount));
+        }
     }
 
     /// Files that nothing speaks against.
@@ -302,7 +413,7 @@ impl Verdict<'_> {
             .iter()
             .enumerate()
             .filter(|(at, _)| !self.condemned.contains(at))
-            .filter_map(|(at, file)| Some((at, file, file.footer.as_ref().ok()?)))
+            .filter_map(|(at, file)| Some((at, file, file.sound()?)))
     }
 
     /// Takes a file out of the data.
@@ -310,7 +421,8 @@ impl Verdict<'_> {
         self.condemned.insert(at);
         let path = self.scan.files[at].relative();
         // A name that is no text cannot be written into the record of a commit.
-        let repair = (movable && !path.contains('\u{fffd}')).then_some(Repair::MoveAside);
+        let file = &self.scan.files[at];
+        let repair = (movable && !file.is_linked && !path.contains('\u{fffd}')).then_some(Repair::MoveAside);
         self.damage(kind, &path, what, repair);
     }
 
@@ -336,6 +448,9 @@ fn complaint(feed: &Feed, file: &DataFile) -> Option<(K, String)> {
     if file.is_link {
         return Some((K::Link, "a symbolic link stands where readers expect a file".into()));
     }
+    if file.is_special {
+        return Some((K::Foreign, "a pipe, a socket or a device stands where readers expect a file".into()));
+    }
     if file.bytes == 0 {
         return Some((K::Empty, "it holds no byte".into()));
     }
@@ -343,8 +458,9 @@ fn complaint(feed: &Feed, file: &DataFile) -> Option<(K, String)> {
         return Some((K::Foreign, "it is no Parquet file".into()));
     }
     let footer = match &file.footer {
-        Ok(footer) => footer,
-        Err(why) => return Some((K::Unreadable, why.clone())),
+        FooterRead::Sound(footer) => footer,
+        FooterRead::Damaged(why) => return Some((K::Unreadable, why.clone())),
+        FooterRead::Unknown(e) => return Some((K::Unknown, format!("it could not be read: {}", e.what()))),
     };
     if footer.commit.is_none() {
         return Some((K::Foreign, "it was not written by lakehand".into()));
@@ -356,4 +472,9 @@ fn complaint(feed: &Feed, file: &DataFile) -> Option<(K, String)> {
         return Some((K::Foreign, "it does not say which offsets it holds".into()));
     }
     file.lie.clone().map(|what| (K::FooterLies, what))
+}
+
+/// The rows themselves tell their offsets.
+fn has_offset_columns(footer: &Footer) -> bool {
+    ["ROWPARTITION", "ROWOFFSET"].iter().all(|wanted| footer.columns.iter().any(|[name, ..]| name == wanted))
 }

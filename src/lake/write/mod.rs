@@ -6,6 +6,7 @@
 //! writer    one open file a partition, within one memory budget
 //! ```
 
+pub(crate) mod columns;
 pub(crate) mod plausible;
 pub(crate) mod present;
 pub(crate) mod route;

@@ -17,16 +17,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::feed::{Compression, Encodings};
 use crate::lake::RollReasons;
 use crate::lake::file::encoder::Waiting;
 use crate::lake::file::encoding::Sampler;
 use crate::lake::file::footer::FooterFacts;
-use crate::lake::file::open_file::{ClosedFile, LEAF_BASE, OpenFile, RowFacts};
-use crate::lake::file::properties::{Pages, level, properties};
+use crate::lake::file::open_file::{ClosedFile, CommitEnd, LEAF_BASE, OpenFile, RowFacts};
+use crate::lake::file::properties::{FileConfig, Pages, level, properties};
 use crate::lake::fs::{self, Fs};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -74,19 +72,6 @@ pub(crate) enum Roll {
     Size,
     Memory,
     Commit,
-}
-
-/// What all files of a run share.
-pub(crate) struct FileConfig {
-    pub(crate) schema: SchemaRef,
-    pub(crate) compression: Compression,
-    pub(crate) zstd_level: i32,
-    pub(crate) encodings: Encodings,
-    pub(crate) file_mode: u32,
-    pub(crate) target_bytes: u64,
-    pub(crate) min_free_bytes: u64,
-    /// Memory for open files.
-    pub(crate) budget: usize,
 }
 
 /// The open and the finished files.
@@ -325,10 +310,11 @@ impl Writer {
         Ok(file)
     }
 
-    fn close(&mut self, key: i64, why: Roll, positions: Option<&str>) -> Result<()> {
+    fn close(&mut self, key: i64, why: Roll, end: Option<&CommitEnd>) -> Result<()> {
         let Some(file) = self.open.remove(&key) else { return Ok(()) };
         self.memory -= file.memory;
-        self.closed.push(file.close(key, positions, &self.pool)?);
+        let number = self.closed.len();
+        self.closed.push(file.close(key, number, end, &self.pool)?);
         match why {
             Roll::Size => self.rolls.size += 1,
             Roll::Memory => self.rolls.memory += 1,
@@ -338,8 +324,9 @@ impl Writer {
     }
 
     /// Closes every file and gives all that were finished since the last time, in the order of their partitions.
-    /// `positions` goes into the footers that are written now.
-    pub(crate) fn finish(&mut self, positions: Option<&str>) -> Result<(Vec<ClosedFile>, RollReasons)> {
+    /// `end` goes into the footers that are written now, with the number of files.
+    pub(crate) fn finish(&mut self, end: CommitEnd) -> Result<(Vec<ClosedFile>, RollReasons)> {
+        let end = CommitEnd { files: self.closed.len() + self.open.len(), ..end };
         let mut keys: Vec<i64> = self.open.keys().copied().collect();
         keys.sort_unstable();
         // All at once, so that the threads are busy while this one waits for the disk.
@@ -347,7 +334,7 @@ impl Writer {
             file.begin_flush(&self.pool)?;
         }
         for key in keys {
-            self.close(key, Roll::Commit, positions)?;
+            self.close(key, Roll::Commit, Some(&end))?;
         }
         let mut files = std::mem::take(&mut self.closed);
         files.sort_by(|a, b| (a.key, &a.staged).cmp(&(b.key, &b.staged)));
@@ -378,6 +365,7 @@ impl Writer {
         crate::lake::WriterStats {
             rows: self.closed.iter().map(|f| f.rows).chain(self.open.values().map(OpenFile::rows)).sum(),
             quarantined: 0,
+            read_only: 0,
             bytes_out: self.closed.iter().map(|f| f.bytes).sum::<u64>() + open_bytes as u64,
             open_files: self.open.len(),
             closed_files: self.closed.len(),

@@ -1,0 +1,41 @@
+//! One data file as a commit lists it: what a check compares, and what a table format or a catalogue needs to know.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lake::fs::ContentHash;
+
+/// A data file, below the dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DataFile {
+    /// `year=2025/month=01/day=15/data_…parquet`
+    pub(crate) path: String,
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Size, bytes.
+    pub(crate) bytes: u64,
+    /// The hash of the content; `None` for a file whose record was made from its footer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hash: Option<ContentHash>,
+    /// The least and the largest ROWTIME, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rowtime: Option<[i64; 2]>,
+    /// Per Kafka partition the first and the last offset. The footer lists the ranges between.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) offsets: BTreeMap<i32, [i64; 2]>,
+    /// The commit that made the file.
+    pub(crate) commit: String,
+}
+
+impl DataFile {
+    /// The file's name.
+    pub(crate) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder of the partition, below the dataset.
+    pub(crate) fn partition(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
