@@ -329,12 +329,12 @@ fn what_writes_keeps_the_metadata_apart() {
     drop(dataset);
     assert_eq!(beside_data(&dir), [""; 0]);
     assert_eq!((count(&dir, "_SUCCESS"), count(&books(&dir), "_SUCCESS")), (0, 2));
-    // A late row takes the seal away, there too.
+    // A late_rows row takes the seal away, there too.
     let mut dataset = open(root.path(), &stream_feed());
-    let late = [(0, 8, T0)];
-    let mut appender = dataset.appender(&stream_schema(), run("late")).unwrap();
-    appender.write(&batch(&late)).unwrap();
-    assert_eq!(appender.commit(commit_after(&late)).unwrap().reopened.len(), 1);
+    let late_rows = [(0, 8, T0)];
+    let mut appender = dataset.appender(&stream_schema(), run("late_rows")).unwrap();
+    appender.write(&batch(&late_rows)).unwrap();
+    assert_eq!(appender.commit(commit_after(&late_rows)).unwrap().reopened.len(), 1);
     drop(appender);
     drop(dataset);
     assert_eq!(count(&books(&dir), "_SUCCESS"), 1);
