@@ -69,7 +69,7 @@ fn a_loss_is_a_state_with_an_exit_code_until_it_is_acknowledged() {
         day["gaps"].as_array().is_some_and(|g| g.iter().any(|gap| gap["why"] == "lost"))
     };
     assert!(
-        days.iter().filter(lost).all(|day| day["complete"] == false && day["state"] != "sealed"),
+        days.iter().filter(is_lost).all(|day| day["complete"] == false && day["state"] != "sealed"),
         "{days:?}"
     );
     assert_eq!(project.run(&["feeds", "acknowledge-loss", "raw"]).code, 2, "nothing is left to acknowledge");

@@ -284,7 +284,9 @@ fn run_engine(setup: impl FnOnce() -> Setup, first: Vec<Request>, mut ask: impl 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let (engine, mut events) = Engine::start(setup());
-        first.into_iter().for_each(|request| engine.submit(request));
+        for request in first {
+            engine.submit(request);
+        }
         while let Some(event) = events.recv().await {
             ask(&engine, &event);
         }

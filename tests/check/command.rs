@@ -266,7 +266,9 @@ fn run_as_other(project: &Project, program: &std::path::Path, args: &[&str]) -> 
 fn give_away(path: &std::path::Path) {
     std::os::unix::fs::lchown(path, Some(65_534), Some(65_534)).unwrap();
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
+        for entry in fs::read_dir(path).unwrap() {
+            give_away(&entry.unwrap().path());
+        }
     }
 }
 
@@ -289,7 +291,7 @@ fn a_file_that_may_not_be_read_is_neither_damaged_nor_given_up() {
         fs::set_permissions(&victim, fs::Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::lchown(&victim, Some(0), Some(0)).unwrap();
     } else {
-        fs::set_permissions(&victim, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o000)).unwrap();
     }
     let before = data_files(&dir);
     let file = victim.file_name().unwrap().to_str().unwrap();

@@ -344,6 +344,7 @@ fn days(metadata: &Metadata) -> KnownDays {
     };
     let states: Vec<DayState> = metadata.partitions.iter().enumerate().map(day).collect();
     let replaced = states.get(1).map(|day| ReplacedSet {
+        unread: 0,
         commit: "000041-20250114".into(),
         partition: day.partition.clone(),
         at: Some(at(-7_200)),

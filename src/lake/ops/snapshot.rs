@@ -195,19 +195,37 @@ impl<'a> Snapshot<'a> {
         next.total();
         done.duration_ms = duration_ms(&self.run, now);
         next.note_run(run_record(&self.run, &done, now, true));
+        let removed = self.commit_version(&prepared, moves, next, &done, now)?;
+        done.removed_versions = versions(&removed);
+        // The new version is there; that an old one could not be removed now is no reason to say otherwise.
+        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
+        Ok(done)
+    }
+
+    /// Commits the version that lies in `prepared`, the folder that may take the place of the table's. Gives the versions
+    /// that left.
+    fn commit_version(
+        &mut self,
+        prepared: &Path,
+        mut moves: Vec<Move>,
+        mut next: Metadata,
+        done: &Committed,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RemovedPartition>> {
+        let folder = layout::version_folder(self.version);
         let bin = retained_id(next.commit_seq, now);
         let due = match self.dataset.feed.keep_versions {
             0 | 1 => self.dataset.versions_beyond(0, None)?,
             _ => Vec::new(),
         };
-        let removed = if self.dataset.can_swap(&due)? {
-            let prepared = self.dataset.staged(&prepared)?;
+        if self.dataset.can_swap(&due)? {
+            let prepared = self.dataset.staged(prepared)?;
             let swap = Swap { prepared: prepared.clone(), version: folder, bytes: done.bytes };
             let removed = self.dataset.leave(due, &bin, &mut next, &mut Vec::new())?;
             next.total();
             self.dataset.commit_with(&self.commit_id, moves, Some(swap), next)?;
             self.dataset.keep_previous(&prepared, &bin);
-            removed
+            Ok(removed)
         } else {
             // What goes, goes before the new version comes, and each version whole: no reader sums up a part of one.
             let (whole, mixed): (Vec<_>, Vec<_>) = due
@@ -226,21 +244,17 @@ impl<'a> Snapshot<'a> {
             }
             removed.extend(self.dataset.leave(leaves(mixed), &bin, &mut next, &mut moves)?);
             next.total();
-            let (from, to) = (self.dataset.staged(&staged)?, Place::data(folder));
+            let (from, to) = (self.dataset.staged(&prepared.join(&folder))?, Place::data(folder));
             moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
             self.dataset.commit(&self.commit_id, moves, next)?;
             for gone in &removed {
                 let _ = self.dataset.remove_empty(&gone.path);
             }
             for folder in &aside {
-                let _ = migrate::rename_inside(&fs, folder, Room::Bin);
+                let _ = migrate::rename_inside(&self.dataset.committer.fs, folder, Room::Bin);
             }
-            removed
-        };
-        done.removed_versions = versions(&removed);
-        // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
-        Ok(done)
+            Ok(removed)
+        }
     }
 
     /// Holds a snapshot that is much smaller than the current version, unless it was accepted.
