@@ -45,6 +45,7 @@ fn set(partition: &str) -> ReplacedSet {
         files: 3,
         bytes: 9000,
         rows: 90,
+        unread: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages of files that a Parquet writer made.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::builder::{Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder};

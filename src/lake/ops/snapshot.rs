@@ -19,7 +19,7 @@ use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
 
 use crate::feed::FeedKind;
-use crate::lake::file::open_file::{CommitEnd, RowFacts};
+use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts};
 use crate::lake::fs;
 use crate::lake::layout::places::{Place, Room};
 use crate::lake::layout::{self, Leaf};
@@ -172,14 +172,7 @@ impl<'a> Snapshot<'a> {
         let staged = prepared.join(&folder);
         fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
-        for (n, file) in (0..).zip(&files) {
-            let path = staged.join(layout::snapshot_file(self.run.started, n));
-            fs.rename(&file.staged, &path)?;
-            let from = self.dataset.staged(&path)?;
-            self.dataset.note_made(&from, file);
-            next.add_file(&folder, &file.facts());
-            done.count(file);
-        }
+        self.name_files(&files, &staged, &folder, &mut next, &mut done)?;
         fs.sync_dir(&staged)?;
         let mut moves = Vec::new();
         if let Some(quarantine) = self.quarantine.take() {
@@ -298,6 +291,26 @@ impl<'a> Snapshot<'a> {
             "the current version stays; if the table is right, `lakehand feeds accept-snapshot {}` and export again",
             self.dataset.feed.name
         )))
+    }
+
+    /// Finished files get their names in the staged folder, and are counted.
+    fn name_files(
+        &mut self,
+        files: &[ClosedFile],
+        staged: &Path,
+        folder: &str,
+        next: &mut Metadata,
+        done: &mut Committed,
+    ) -> Result<()> {
+        for (n, file) in (0..).zip(files) {
+            let path = staged.join(layout::snapshot_file(self.run.started, n));
+            self.dataset.committer.fs.rename(&file.staged, &path)?;
+            let from = self.dataset.staged(&path)?;
+            self.dataset.note_made(&from, file);
+            next.add_file(folder, &file.facts());
+            done.count(file);
+        }
+        Ok(())
     }
 
     /// Throws it away.
