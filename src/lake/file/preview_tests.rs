@@ -22,7 +22,7 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, rows_a_group: usize) {
     .unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(rows_a_group)).build();
     let mut writer =
-        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+        ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 }
