@@ -22,7 +22,7 @@ fn a_stream_survives_what_passes() {
         (Fault::EndAfterRows(700), "without its final message"),
         (Fault::ErrorAfterRows(700), "error"),
         (Fault::CompletedAfterRows(700), "somebody else ended the query"),
-        (Fault::StallAfterRows(700, None), "no row came"),
+        (Fault::StallAfterRows(700, None), "no new row came"),
         (Fault::MissingValue(700), "value"),
         (Fault::ExtraValue(700), "value"),
         (Fault::SecondHeader(700), "header"),

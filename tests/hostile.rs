@@ -146,7 +146,7 @@ fn what_is_no_file_holds_nobody_up() {
     let metadata = project.stream("transaction_stream").join("_metadata.json");
     std::fs::remove_file(&metadata).unwrap();
     fifo(&metadata);
-    project.ok(&["feeds", "list"]);
+    assert_eq!(project.run(&["feeds", "list"]).code, 5);
     project.ok(&["export", "--feed", "raw"]);
     assert_each_offset_once(&project.stream("transaction_stream"), 100);
 }

@@ -51,7 +51,7 @@ fn integers_are_whole_and_in_range() {
             ("true", "expected a number, found true"),
             ("01", "not a JSON number"),
             ("-", "not a JSON number"),
-            ("+1", "expected a number, found '+'"),
+            ("+1", "expected a number, found something else"),
         ],
     );
     takes(
@@ -96,7 +96,7 @@ fn doubles_are_the_nearest_ones() {
         &[
             ("1e400", "beyond a DOUBLE"),
             ("\"1.0\"", "no DOUBLE"),
-            ("NaN", "found 'N'"),
+            ("NaN", "found something else"),
             ("1.", "not a JSON number"),
         ],
     );
@@ -215,7 +215,7 @@ fn booleans_are_words() {
         &[
             ("\"true\"", "expected true or false, found a string"),
             ("1", "found a number"),
-            ("True", "found 'T'"),
+            ("True", "found something else"),
         ],
     );
 }

@@ -194,7 +194,7 @@ fn a_key_puts_back_what_was_replaced() {
         .sees("nothing of year=2025/month=01/day=10 was replaced: there is nothing to put back");
     let mut journey = open(vec![set(TENTH)]);
     journey.sees("replaced now: 90 rows in 3 files, 8.8 KiB; u puts them back");
-    journey.press("e").reads("replaced before goes for good").press("n u");
+    journey.press("e").reads("before goes for good").press("n u");
     journey.reads("Put back what 2025-01-10 was before?").reads("90 rows in 3 files (8.8 KiB) come back");
     journey.reads("up to 10 rows fewer").press("y");
     let date = "2025-01-10".parse().unwrap();

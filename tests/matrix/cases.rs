@@ -94,7 +94,7 @@ fn breaking(read: Read) -> Vec<(&'static str, Fault, &'static str)> {
             "somebody else ended the query",
         ));
         faults.push(("rows of one partition change places", Fault::SwapRows(at), "out of order"));
-        faults.push(("stalled", Fault::StallAfterRows(at, None), "no row came"));
+        faults.push(("stalled", Fault::StallAfterRows(at, None), "no new row came"));
     } else {
         faults.push(("stalled", Fault::StallAfterRows(at, None), "stopped in the middle"));
     }

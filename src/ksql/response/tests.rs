@@ -83,7 +83,7 @@ fn grammar_is_held() {
         (&format!("{header}{{\"row\":{{\"columns\":[1]}}}}\n"), "neither `,` nor `]`"),
         (&format!("{header}{{\"row\":{{\"columns\":[1]}},\n"), "not an element"),
         (&format!("{header}{{\"row\":{{\"columns\":[1],\"x\":2}}}},\n"), "not an element"),
-        (&format!("{header}{{\"row\":{{\"columns\":{{}}}}}},\n"), "no array"),
+        (&format!("{header}{{\"row\":{{\"columns\":{{}}}}}},\n"), "not an element"),
         (&format!("{header}{{\"news\":1}},\n"), "not an element"),
         (
             &format!("{header}{{\"finalMessage\":\"Query Completed\"}},\n{{\"row\":{{\"columns\":[1]}}}},\n"),

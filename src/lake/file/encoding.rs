@@ -378,8 +378,8 @@ mod tests {
             [
                 ("S.A", Choice::Delta),
                 ("S.L.list.item", Choice::DeltaLength),
-                ("M.entries.key", Choice::Dictionary),
-                ("M.entries.value", Choice::Delta),
+                ("M.entries.keys", Choice::Dictionary),
+                ("M.entries.values", Choice::Delta),
             ]
         );
     }

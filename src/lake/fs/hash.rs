@@ -56,10 +56,10 @@ impl FromStr for ContentHash {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match u128::from_str_radix(text, 16) {
-            Ok(hash) if text.len() == 32 => Ok(Self(hash)),
-            _ => Err("a hash has 32 hexadecimal digits".to_owned()),
-        }
+        // One spelling only: a changed bit that turns `a` into `A` is a change.
+        let is_plain = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let hash = is_plain.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+        hash.map(Self).ok_or_else(|| "a hash has 32 hexadecimal digits in lower case".to_owned())
     }
 }
 
