@@ -4,7 +4,8 @@
 //! 1  files lie in `staging/<run>/`, closed and synced, the folder synced; the new metadata is staged beside them
 //! 2  `staging/intent.json` is put in place by rename: every move, the lines of the journal, the hash of the staged
 //!    metadata                                                                                     ◀ the commit point
-//! 3  each file is renamed to its place, the folders are synced; a table's folder is exchanged with the prepared one
+//! 3  folders whose files are replaced are exchanged (`exchange`); each other file is renamed to its place, the folders are
+//!    synced; a table's folder is exchanged with the prepared one
 //! 4  the lines go behind the journal
 //! 5  the staged metadata gets its name
 //! 6  the intent is removed
@@ -163,7 +164,9 @@ impl Committer {
 
     /// Steps 3 to 6, as often as needed.
     pub(crate) fn finish(&self, intent: &Intent) -> Result<()> {
+        self.settle_exchanges(intent)?;
         self.check(intent)?;
+        self.exchange_folders(intent)?;
         let mut touched = BTreeSet::new();
         let mut waiting = Vec::new();
         for step in &intent.moves {
@@ -238,7 +241,13 @@ impl Committer {
         }
         let mut places = Vec::new();
         for step in &intent.moves {
-            let (from, to) = (self.places.path(&step.from)?, self.places.path(&step.to)?);
+            let (mut from, to) = (self.places.path(&step.from)?, self.places.path(&step.to)?);
+            // A stop in the middle of an exchange: recovery settles that first.
+            if let Some(held) = self.exchanged(step)
+                && fs::size_of(&held)?.is_some()
+            {
+                from = held;
+            }
             places.push((from, to, step.to.to_string(), step.bytes));
         }
         if let Some(swap) = &intent.swap {

@@ -3,11 +3,13 @@
 //! ```text
 //! lock       one holder a dataset            dataset    open, recover, the state that operations work on
 //! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
+//! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
 //! ```
 
 pub(crate) mod commit;
 pub(crate) mod dataset;
+mod exchange;
 pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod rebuild;
