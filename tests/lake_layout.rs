@@ -14,8 +14,8 @@ use lakehand::Kind;
 use lakehand::feed::Feed;
 use lakehand::lake::verify::{FindingKind, Options, check, repair};
 use lakehand::lake::{
-    Dataset, Faults, Holder, Lake, Op, PartitionUsage, Quarantined, completeness, lock_holder, read_metadata,
-    replaced, settle, undo_preview, usage,
+    Dataset, Faults, Holder, Lake, Op, PartitionUsage, Quarantined, can_exchange_folders, completeness,
+    lock_holder, read_metadata, replaced, settle, undo_preview, usage,
 };
 
 /// A stream with everything that books can hold: quarantine, a replaced day, a file put aside, a seal.
@@ -508,4 +508,69 @@ fn an_overwrite_shows_one_version_whatever_stops_it() {
             return;
         }
     }
+}
+
+/// Lists a day before each change to the disk, as a reader could; counts the looks that did not find one file.
+#[derive(Default)]
+struct Looker {
+    day: std::sync::Mutex<Option<std::path::PathBuf>>,
+    looks: AtomicU64,
+    wrong: AtomicU64,
+}
+
+impl Faults for Looker {
+    fn before(&self, _op: Op, _path: &Path) -> io::Result<()> {
+        if let Some(day) = &*self.day.lock().unwrap() {
+            let names = std::fs::read_dir(day).into_iter().flatten().flatten();
+            let files = names.filter(|e| e.path().extension().is_some_and(|x| x == "parquet")).count();
+            self.looks.fetch_add(1, SeqCst);
+            self.wrong.fetch_add(u64::from(files != 1), SeqCst);
+        }
+        Ok(())
+    }
+}
+
+/// A day of one file, exported again three times; gives its folder as it was after the first commit to `then`.
+fn exported_again(lake: &Lake, then: impl FnOnce(&Path)) {
+    let all: Vec<Row> = (0..6).map(|i| (0, i, T0)).collect();
+    let mut dataset = Dataset::open(lake, &stream_feed(), limits(), owner()).unwrap();
+    let mut appender = dataset.appender(&stream_schema(), run("r")).unwrap();
+    appender.write(&batch(&all)).unwrap();
+    appender.commit(commit_after(&all)).unwrap();
+    drop(appender);
+    then(dataset.dir().join(&data_files(dataset.dir())[0]).parent().unwrap());
+    for n in 0..3 {
+        let date = at(T0).date_naive();
+        let mut replacer = dataset.replacer(&stream_schema(), run(&format!("again{n}")), date).unwrap();
+        replacer.write(&batch(&all)).unwrap();
+        replacer.swap(at(T0 + 50 * DAY)).unwrap();
+    }
+    let dir = dataset.dir().to_owned();
+    drop(dataset);
+    assert_eq!(data_files(&dir).len(), 1);
+    assert_eq!(rows(&dir), expected(&all));
+    assert!(!books(&dir).join("staging/exchange").exists());
+    let report = check(lake, &stream_feed(), Options::default(), &owner()).unwrap();
+    assert!(report.is_sound(), "{:?}", report.findings);
+}
+
+#[test]
+fn a_day_that_is_exported_again_is_there_whole_before_every_change_to_the_disk() {
+    let root = tempfile::tempdir().unwrap();
+    let looker = Arc::new(Looker::default());
+    exported_again(&Lake::with_faults(root.path(), looker.clone()), |day| {
+        *looker.day.lock().unwrap() = Some(day.to_owned());
+    });
+    let (looks, wrong) = (looker.looks.load(SeqCst), looker.wrong.load(SeqCst));
+    assert!(looks > 30, "{looks}");
+    // Where folders cannot be exchanged, files are renamed one by one.
+    if can_exchange_folders(root.path()).unwrap() {
+        assert_eq!(wrong, 0, "of {looks} looks");
+    }
+}
+
+#[test]
+fn where_folders_cannot_be_exchanged_a_day_is_replaced_file_by_file() {
+    let root = tempfile::tempdir().unwrap();
+    exported_again(&Lake::with_faults(root.path(), Arc::new(NoExchange)), |_| ());
 }

@@ -1,8 +1,9 @@
 """Readers in a loop while streams grow, days are exported again and tables are overwritten.
 
-Every read must be of one state of the lake: each partition's offsets without a hole and without a double, no fewer rows than
-the read before; of a table every key once, and counts that the server had at one moment. A read that fails because a file has
-gone since it was listed is a retry, if the next try is right.
+Every read must find each day in one state: its offsets of each Kafka partition without a hole and without a double, and no
+fewer than the read before. A commit that spans days becomes visible day by day, as plain folders have no more than that. Of a
+table every key comes once, with counts that the server had at one moment. A read that fails because a file has gone since it
+was listed is a retry, if the next try is right.
 """
 
 import json
@@ -20,13 +21,15 @@ from datasets import Lake, serving
 from engines import ENGINES
 from environments import READERS, Reader
 
+Days = dict[tuple[int, int], set[int]]
+"""Offsets by Kafka partition and day."""
 NAMES = ("DuckDB 2.0.1", "Polars 2.1.0", "pandas 3.1.1", "Spark 3.5.6")
 SECONDS = 40
 """For how long each reader reads."""
 TRIES = 5
 """A reader that meets a vanished file begins again, at most so often."""
 STREAM, TABLE = "transaction_flattened", "user_transaction_summary"
-COLUMNS = {STREAM: ["ROWPARTITION", "ROWOFFSET", "TRANSACTION_ID"], TABLE: ["USER_ID", "PAYMENT_METHOD", "TX_COUNT"]}
+COLUMNS = {STREAM: ["ROWPARTITION", "ROWOFFSET", "TRANSACTION_ID", "day"], TABLE: ["USER_ID", "PAYMENT_METHOD", "TX_COUNT"]}
 
 
 def run(binary: Path, work: Path, environments: dict[str, Any]) -> tuple[str, bool]:
@@ -77,19 +80,22 @@ def ask(reader: Reader, lake: Lake, binary: Path, environment: tuple[Path, dict[
 def read(engine: str, binary: Path, root: Path) -> dict[str, Any]:
     """The loop of one reader."""
     seen: dict[str, Any] = {"reads": 0, "retries": 0, "wrong": []}
-    before = dict.fromkeys(COLUMNS, 0)
+    known: Days = {}
+    most = 0
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         for feed, names in COLUMNS.items():
             rows = attempt(engine, binary, root, feed, names, seen)
             if rows is not None:
                 seen["reads"] += 1
-                total, problem = (state_of_stream if feed == STREAM else state_of_table)(rows)
-                if total < before[feed]:
-                    problem = f"{total} after {before[feed]}"
+                if feed == STREAM:
+                    problem = state_of_stream(rows, known)
+                else:
+                    total, problem = state_of_table(rows)
+                    problem = problem or (f"{total} after {most}" if total < most else "")
+                    most = max(most, total)
                 if problem:
                     seen["wrong"].append(f"{feed}: {problem}")
-                before[feed] = max(total, before[feed])
     return seen
 
 
@@ -105,16 +111,21 @@ def attempt(engine: str, binary: Path, root: Path, feed: str, names: list[str], 
     return None
 
 
-def state_of_stream(rows: list[dict[str, Any]]) -> tuple[int, str]:
-    """The number of rows, and what is wrong with them."""
-    offsets: dict[int, set[int]] = {}
+def state_of_stream(rows: list[dict[str, Any]], known: Days) -> str:
+    """What is wrong with the rows; what is known of each day goes on from there."""
+    offsets: Days = {}
     for row in rows:
-        offsets.setdefault(row["ROWPARTITION"], set()).add(row["ROWOFFSET"])
+        offsets.setdefault((row["ROWPARTITION"], row["day"]), set()).add(row["ROWOFFSET"])
     if sum(map(len, offsets.values())) != len(rows):
-        return len(rows), "rows are doubled"
-    if any(len(found) != max(found) + 1 for found in offsets.values()):
-        return len(rows), "rows are missing"
-    return len(rows), ""
+        return "rows are doubled"
+    for (partition, day), found in sorted((offsets | {key: set() for key in known if key not in offsets}).items()):
+        lost = known.get((partition, day), set()) - found
+        if lost:
+            return f"{len(lost)} rows of day {day} and partition {partition} are missing, from offset {min(lost)} on"
+        if len(found) != max(found) - min(found) + 1:
+            return f"day {day} and partition {partition} have a hole"
+        known[partition, day] = found
+    return ""
 
 
 def state_of_table(rows: list[dict[str, Any]]) -> tuple[int, str]:
