@@ -96,10 +96,7 @@ def make(binary: Path, where: Path) -> list[Dataset]:
 
 
 def apart(binary: Path, root: Path) -> list[Dataset]:
-    """The same with the metadata in a folder of its own, where the binary has that."""
-    known = subprocess.run([binary, "config", "show"], capture_output=True, text=True).stdout
-    if "lake.metadata" not in known:
-        return []
+    """The same with the metadata in a folder of its own."""
     made = demo(binary, root, '[lake]\nmetadata = "apart"\n')
     return [replace(dataset, name=f"{dataset.name}, metadata apart") for dataset in made]
 

@@ -1,7 +1,7 @@
 //! Which readers cannot read a column, by its type and by how it may be encoded.
 //!
-//! Every line was seen: files of this program, read by that version of the reader, on 2026-11-25. Versions that are not
-//! named read it right, or were not tried. Pure.
+//! Every line was seen on 2026-11-25: files of this program, read by that version of the reader; for fastparquet, DELTA files
+//! that pyarrow wrote. Versions that are not named read it right, or were not tried. Pure.
 
 use arrow::datatypes::DataType;
 
