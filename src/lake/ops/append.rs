@@ -23,8 +23,8 @@ use crate::feed::FeedKind;
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
 use crate::lake::file::properties::FileConfig;
-use crate::lake::layout::{self, Place, Room};
-use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, PendingDecision, RunRecord};
+use crate::lake::layout::{self, Depth, Place, Room};
+use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, Metadata, PendingDecision, RunRecord};
 use crate::lake::manifest::offsets::{Seen, doubled};
 use crate::lake::manifest::schema;
 use crate::lake::ops::quarantine::Quarantine;
@@ -321,22 +321,8 @@ impl<'a> Appender<'a> {
         let end = CommitEnd { positions, quarantined: self.quarantine.rows(), ..CommitEnd::default() };
         let (files, rolls) = self.writer.finish(end)?;
         let mut moves = Vec::with_capacity(files.len() + 1);
-        let mut counts: HashMap<i64, u64> = HashMap::new();
         let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
-        for file in &files {
-            let n = counts.entry(file.key).or_insert(0);
-            *n += 1;
-            let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
-            let from = self.dataset.staged(&file.staged)?;
-            self.dataset.note_made(&from, file);
-            moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
-            next.add_file(&folder, &file.facts());
-            done.count(file);
-            if done.partitions.last() != Some(&folder) {
-                done.partitions.push(folder);
-            }
-        }
+        place_files(self.dataset, self.router.depth(), &files, &mut next, &mut moves, &mut done)?;
         for folder in &done.partitions {
             if self.dataset.reopen(folder, &self.commit_id, &mut next, &mut moves, at.now)? {
                 done.reopened.push(folder.clone());
@@ -394,6 +380,33 @@ impl Drop for Appender<'_> {
         // At worst the next start does the same.
         let _ = self.dataset.recover_if_needed();
     }
+}
+
+/// Gives the files of commit `done` their places and counts them, in the metadata to come and in what is told.
+pub(crate) fn place_files(
+    dataset: &mut Dataset,
+    depth: Depth,
+    files: &[ClosedFile],
+    next: &mut Metadata,
+    moves: &mut Vec<Move>,
+    done: &mut Committed,
+) -> Result<()> {
+    let mut counts: HashMap<i64, u64> = HashMap::new();
+    for file in files {
+        let n = counts.entry(file.key).or_insert(0);
+        *n += 1;
+        let (folder, digits) = depth.folder(file.key)?;
+        let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &done.id, *n)));
+        let from = dataset.staged(&file.staged)?;
+        dataset.note_made(&from, file);
+        moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
+        next.add_file(&folder, &file.facts());
+        done.count(file);
+        if done.partitions.last() != Some(&folder) {
+            done.partitions.push(folder);
+        }
+    }
+    Ok(())
 }
 
 /// What appender and snapshot begin with.

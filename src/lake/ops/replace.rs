@@ -9,8 +9,6 @@
 //! Positions do not change. What an earlier swap of the same day had put aside goes with the next one, or with the day
 //! when retention removes it; until then `undo` takes the swap back.
 
-use std::collections::HashMap;
-
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;
 use arrow::datatypes::DataType;
@@ -26,7 +24,7 @@ use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{Ranges, Seen};
 use crate::lake::manifest::schema;
-use crate::lake::ops::append::{Prepared, duration_ms, run_record, same_columns};
+use crate::lake::ops::append::{Prepared, duration_ms, place_files, run_record, same_columns};
 use crate::lake::ops::seal;
 use crate::lake::report::{Committed, WriterStats};
 use crate::lake::txn::commit::Move;
@@ -296,21 +294,7 @@ impl<'a> Replacer<'a> {
         }
         let reopened = done.reopened.clone();
         next.partitions.retain(|p| !is_below(&p.path, &self.prefix));
-        let mut counts: HashMap<i64, u64> = HashMap::new();
-        for file in &files {
-            let n = counts.entry(file.key).or_insert(0);
-            *n += 1;
-            let (folder, digits) = self.router.depth().folder(file.key)?;
-            let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &self.commit_id, *n)));
-            let from = self.dataset.staged(&file.staged)?;
-            self.dataset.note_made(&from, file);
-            moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
-            next.add_file(&folder, &file.facts());
-            done.count(file);
-            if done.partitions.last() != Some(&folder) {
-                done.partitions.push(folder);
-            }
-        }
+        place_files(self.dataset, self.router.depth(), &files, next, moves, done)?;
         for partition in &mut next.partitions {
             if reopened.contains(&partition.path) {
                 partition.reopened_at = Some(now);
