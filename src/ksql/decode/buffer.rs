@@ -50,6 +50,11 @@ impl Nulls {
         self.len += 1;
     }
 
+    /// Whether the value at this place is null.
+    pub(super) fn is_null(&self, at: usize) -> bool {
+        self.valid.as_ref().is_some_and(|valid| at < valid.len() && !valid.get_bit(at))
+    }
+
     pub(super) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         if let Some(valid) = &mut self.valid {

@@ -41,7 +41,7 @@ impl<'a> OverlayPath<'a> {
 /// The buffers of a column that is not inside of any STRUCT.
 pub(super) fn column(column: &ReadColumn, overlays: &[OverlayPath]) -> Result<Node> {
     let node = match (&column.wire, &column.sql_type) {
-        (Wire::AsDeclared | Wire::Overlay { .. }, sql_type) => build(sql_type, false, overlays, 0)?,
+        (Wire::AsDeclared | Wire::Overlay { .. }, sql_type) => build(sql_type, Form::Outside, overlays, 0)?,
         (Wire::EpochMillis, SqlType::Timestamp) => {
             Node::new(Values::Timestamp { values: Vec::new(), encoding: Encoding::Integer })
         }
@@ -58,12 +58,40 @@ pub(super) fn column(column: &ReadColumn, overlays: &[OverlayPath]) -> Result<No
     Ok(node)
 }
 
-/// `inside` of a STRUCT or not, `depth` levels below the column.
-fn build(sql_type: &SqlType, inside: bool, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
+/// The buffers of a column of a topic's record.
+pub(super) fn of_record(sql_type: &SqlType) -> Result<Node> {
+    build(sql_type, Form::Record, &[], 0)
+}
+
+/// The members that a topic's object has: its columns by name.
+pub(super) fn members_of_record(columns: &[Field]) -> Result<Vec<Member>> {
+    members(columns, Form::Record, &[], 0)
+}
+
+/// Where a value stands, and so how it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// In a row of an answer, outside of any STRUCT: times are strings, DECIMALs exact.
+    Outside,
+    /// In a row of an answer, anywhere inside of a STRUCT: times are integers, DECIMALs have passed through a double.
+    Inside,
+    /// In a record of a topic, at any depth: times are integers, DECIMALs exact.
+    Record,
+}
+
+impl Form {
+    /// Of the members of a STRUCT that stands here.
+    fn of_members(self) -> Self {
+        if self == Self::Record { self } else { Self::Inside }
+    }
+}
+
+/// `depth` levels below the column.
+fn build(sql_type: &SqlType, form: Form, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
     if depth > MAX_DEPTH {
         return Err(Error::new(Kind::Schema, format!("a type of more than {MAX_DEPTH} levels")));
     }
-    let encoding = if inside { Encoding::Integer } else { Encoding::Text };
+    let encoding = if form == Form::Outside { Encoding::Text } else { Encoding::Integer };
     Ok(Node::new(match sql_type {
         SqlType::Boolean => Values::Boolean(Vec::new()),
         SqlType::Integer => Values::Integer(Vec::new()),
@@ -71,13 +99,13 @@ fn build(sql_type: &SqlType, inside: bool, overlays: &[OverlayPath], depth: usiz
         SqlType::Double => Values::Double(Vec::new()),
         SqlType::String => Values::String(Texts::new()),
         SqlType::Bytes => Values::Bytes(Texts::new()),
-        SqlType::Decimal { precision, scale } => decimal(*precision, *scale, inside)?,
+        SqlType::Decimal { precision, scale } => decimal(*precision, *scale, form)?,
         SqlType::Date => Values::Date { values: Vec::new(), encoding },
         SqlType::Time => Values::Time { values: Vec::new(), encoding },
         SqlType::Timestamp => Values::Timestamp { values: Vec::new(), encoding },
         SqlType::Array(element) => Values::List {
             offsets: Offsets::new(),
-            element: Box::new(build(element, inside, &[], depth + 1)?),
+            element: Box::new(build(element, form, &[], depth + 1)?),
         },
         SqlType::Map(key, value) => {
             if matches!(**key, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
@@ -85,16 +113,17 @@ fn build(sql_type: &SqlType, inside: bool, overlays: &[OverlayPath], depth: usiz
             }
             Values::Map {
                 offsets: Offsets::new(),
-                key: Box::new(build(key, inside, &[], depth + 1)?),
-                value: Box::new(build(value, inside, &[], depth + 1)?),
-                pairs: inside && **key != SqlType::String,
+                key: Box::new(build(key, form, &[], depth + 1)?),
+                value: Box::new(build(value, form, &[], depth + 1)?),
+                pairs: form == Form::Inside && **key != SqlType::String,
             }
         }
-        SqlType::Struct(fields) => Values::Struct(members(fields, overlays, depth)?),
+        SqlType::Struct(fields) => Values::Struct(members(fields, form, overlays, depth)?),
     }))
 }
 
-fn decimal(precision: u32, scale: u32, inside: bool) -> Result<Values> {
+fn decimal(precision: u32, scale: u32, form: Form) -> Result<Values> {
+    let inside = form == Form::Inside;
     if inside && precision > DOUBLE_DIGITS {
         return Err(Error::new(
             Kind::Schema,
@@ -117,7 +146,7 @@ fn decimal(precision: u32, scale: u32, inside: bool) -> Result<Values> {
     })
 }
 
-fn members(fields: &[Field], overlays: &[OverlayPath], depth: usize) -> Result<Vec<Member>> {
+fn members(fields: &[Field], form: Form, overlays: &[OverlayPath], depth: usize) -> Result<Vec<Member>> {
     if overlays.iter().any(|overlay| !fields.iter().any(|field| overlay.path.first() == Some(&field.name))) {
         return Err(lost_path());
     }
@@ -128,11 +157,12 @@ fn members(fields: &[Field], overlays: &[OverlayPath], depth: usize) -> Result<V
                 Error::new(Kind::Schema, "a STRUCT has the same member twice").at("member", &field.name)
             );
         }
-        let node = member(field, overlays, depth).map_err(|error| error.at("member", &field.name))?;
+        let node = member(field, form, overlays, depth).map_err(|error| error.at("member", &field.name))?;
         let quoted = serde_json::to_string(&field.name)
             .map_err(|error| Error::new(Kind::Bug, "a name cannot be written as JSON").because(error))?;
         members.push(Member {
             name: field.name.clone(),
+            any_case: field.name == field.name.to_uppercase(),
             first: Prefix::new(format!("{quoted}:")),
             next: Prefix::new(format!(",{quoted}:")),
             node,
@@ -141,7 +171,7 @@ fn members(fields: &[Field], overlays: &[OverlayPath], depth: usize) -> Result<V
     Ok(members)
 }
 
-fn member(field: &Field, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
+fn member(field: &Field, form: Form, overlays: &[OverlayPath], depth: usize) -> Result<Node> {
     let mut further = Vec::new();
     for overlay in overlays {
         if let Some((name, path)) = overlay.path.split_first()
@@ -161,7 +191,7 @@ fn member(field: &Field, overlays: &[OverlayPath], depth: usize) -> Result<Node>
             if overlays.iter().any(|overlay| overlay.path.is_empty()) {
                 return Err(lost_path());
             }
-            build(&field.sql_type, true, overlays, depth + 1)
+            build(&field.sql_type, form.of_members(), overlays, depth + 1)
         }
         _ => Err(lost_path()),
     }

@@ -6,6 +6,7 @@
 //! ["v0",1.2,{"A":1}] ──▶ read             finish ──▶ RecordBatch
 //!       cursor: JSON tokens; scan: bytes by words
 //!       number, time: a value's text to its bits; fault: what is wrong, where
+//! record: the same for records of a topic, with the coercions of ksqlDB's deserializers
 //! ```
 //!
 //! A row is decoded whole or not at all: a bad one is cut off again and reported as a [`BadRow`]. Values are exact or
@@ -19,6 +20,7 @@ mod finish;
 mod node;
 mod number;
 mod read;
+pub mod record;
 mod scan;
 mod time;
 

@@ -83,6 +83,8 @@ pub(super) enum Encoding {
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
+    /// A name without quotes in its declaration: a topic's record may spell it in any case.
+    pub(super) any_case: bool,
     /// `"NAME":` as it stands in the row, and with the comma behind another member.
     pub(super) first: Prefix,
     pub(super) next: Prefix,

@@ -120,7 +120,7 @@ impl Node {
     }
 
     /// Reads the key of an object's entry: a string, whatever the type.
-    fn read_key(&mut self, c: &mut Cursor) -> Read {
+    pub(super) fn read_key(&mut self, c: &mut Cursor) -> Read {
         c.peek();
         let at = c.at();
         match &mut self.values {
@@ -169,13 +169,13 @@ const TOO_LONG: &str = "more than 2 GiB in one column of a batch";
 
 /// A reason becomes a fault at this byte.
 #[inline]
-fn placed<T>(at: usize, result: Result<T, Reason>) -> Read<T> {
+pub(super) fn placed<T>(at: usize, result: Result<T, Reason>) -> Read<T> {
     result.map_err(|reason| Fault::new(at, reason))
 }
 
 /// A buffer that cannot address the value makes a fault at this byte.
 #[inline]
-fn closed(at: usize, done: bool) -> Read {
+pub(super) fn closed(at: usize, done: bool) -> Read {
     if done { Ok(()) } else { Err(Fault::new(at, TOO_LONG)) }
 }
 
@@ -210,7 +210,7 @@ fn whole_number(text: &[u8]) -> Result<Number<'_>, Reason> {
 
 /// Standard alphabet with padding, as Jackson writes BYTES.
 #[inline]
-fn base64_into(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
+pub(super) fn base64_into(text: &[u8], out: &mut Vec<u8>) -> Result<(), Reason> {
     // The crate's own text names the byte at fault, which is a byte of the value.
     BASE64.decode_vec(text, out).map_err(|_| Reason::Borrowed("not base64"))
 }
@@ -278,7 +278,7 @@ fn read_pair(c: &mut Cursor, key: &mut Node, value: &mut Node) -> Read {
 }
 
 /// Whether a key from `start` on comes twice.
-fn has_duplicates(keys: &Node, start: usize) -> bool {
+pub(super) fn has_duplicates(keys: &Node, start: usize) -> bool {
     let end = keys.len();
     if end - start <= FEW_ENTRIES {
         if let Values::String(texts) = &keys.values {

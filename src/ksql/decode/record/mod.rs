@@ -1,0 +1,508 @@
+//! Records of a topic become rows: what ksqlDB's deserializers would make of them, column by column.
+//!
+//! ```text
+//! Record { partition, offset, time, key, value, headers }
+//!     ROWTIME, ROWPARTITION, ROWOFFSET ◀─ the record, or the column that the stream calls its timestamp
+//!     key columns   ◀─ kafka · json · delimited
+//!     value columns ◀─ json · kafka · delimited          a record without a value (a tombstone) is no row
+//!     header columns
+//! ```
+//!
+//! | what ksqlDB does with a record | here |
+//! |---|---|
+//! | makes a row of it | the same row |
+//! | wraps a number that does not fit its type | a [`BadRow`]: the lake keeps no wrong number |
+//! | drops it without a word | a [`BadRow`], and so its bytes stay |
+//!
+//! The two known exceptions are said in docs/kafka.md: a MAP with the same key twice, and half of a surrogate pair, are bad here.
+
+mod delimited;
+mod json;
+mod kafka;
+mod pattern;
+mod text;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
+
+use self::pattern::Pattern;
+use super::BadRow;
+use super::build;
+use super::fault::{Fault, Read};
+use super::node::{Member, Node, Values};
+use crate::ksql::schema::{Field, Role, SqlType};
+use crate::{Error, Kind, Result};
+
+/// A record as the consumer hands it over.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// The Kafka partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Milliseconds since 1970; `None` where the record has none.
+    pub time: Option<i64>,
+    /// The key's bytes.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes; `None` for a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Its headers, in their order.
+    pub headers: &'a [Header<'a>],
+}
+
+/// A header of a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Header<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// How a key or a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// There is none.
+    None,
+    /// JSON text. `wrapped`: an object with a member for each column; else the one column's value itself.
+    Json {
+        /// An object around the columns.
+        wrapped: bool,
+    },
+    /// The same behind a zero byte and the id of a schema.
+    JsonSr {
+        /// An object around the columns.
+        wrapped: bool,
+    },
+    /// One value as Kafka's own serializers write it.
+    Kafka,
+    /// A line of values with this character between them.
+    Delimited(char),
+}
+
+/// A column of the source, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordColumn {
+    /// The source's name.
+    pub name: String,
+    /// Its name in the lake; `None` when it is left out.
+    pub lake: Option<String>,
+    /// Its type.
+    pub sql_type: SqlType,
+    /// Where it stands in the record.
+    pub role: Role,
+}
+
+/// What ROWTIME is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowTime {
+    /// The record's time.
+    Record,
+    /// The value of this column: BIGINT or TIMESTAMP, or STRING with a pattern of Java's `DateTimeFormatter`.
+    Column {
+        /// The source's name of it.
+        name: String,
+        /// The pattern, for a STRING.
+        pattern: Option<String>,
+    },
+}
+
+/// How a stream's records are laid out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Every column of the source, in declared order.
+    pub columns: Vec<RecordColumn>,
+    /// The keys' format.
+    pub key: Format,
+    /// The values' format.
+    pub value: Format,
+    /// ROWTIME.
+    pub row_time: RowTime,
+}
+
+/// Decodes records of one layout into batches: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns in declared order.
+#[derive(Debug)]
+pub struct RecordDecoder {
+    schema: SchemaRef,
+    key: Side,
+    value: Side,
+    headers: Vec<HeaderColumn>,
+    row_time: TimeSource,
+    times: Vec<i64>,
+    partitions: Vec<i32>,
+    offsets: Vec<i64>,
+    /// Where each column of the batch behind the first three comes from.
+    columns: Vec<Slot>,
+    scratch: Vec<u8>,
+}
+
+/// The columns of a key or a value.
+#[derive(Debug)]
+struct Side {
+    format: Format,
+    /// Those that are decoded.
+    members: Vec<Member>,
+    /// For each column of the format, in its order, which member takes it.
+    order: Vec<Option<usize>>,
+}
+
+#[derive(Debug)]
+struct HeaderColumn {
+    /// The header of this name; `None` for all of them.
+    name: Option<String>,
+    node: Node,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Key(usize),
+    Value(usize),
+    Header(usize),
+}
+
+#[derive(Debug)]
+enum TimeSource {
+    Record,
+    /// A member of the key or the value.
+    Member(Slot, Option<Pattern>),
+}
+
+impl RecordDecoder {
+    /// A decoder for records of this layout.
+    ///
+    /// # Errors
+    /// [`Kind::Schema`] for types that cannot be kept; [`Kind::Feed`] for a timestamp column that cannot be followed, and
+    /// for a format that has no place for these columns.
+    pub fn new(layout: &Layout) -> Result<Self> {
+        let of_time = |column: &RecordColumn| matches!(&layout.row_time, RowTime::Column { name, .. } if *name == column.name);
+        let decoded = |column: &RecordColumn| column.lake.is_some() || of_time(column);
+        let key = Side::new(layout.key, layout, |role| *role == Role::Key, &decoded)?;
+        let value = Side::new(layout.value, layout, |role| *role == Role::Value, &decoded)?;
+        let mut decoder = Self {
+            schema: Schema::empty().into(),
+            key,
+            value,
+            headers: Vec::new(),
+            row_time: TimeSource::Record,
+            times: Vec::new(),
+            partitions: Vec::new(),
+            offsets: Vec::new(),
+            columns: Vec::new(),
+            scratch: Vec::new(),
+        };
+        let mut fields = vec![
+            ArrowField::new("ROWTIME", DataType::Int64, true),
+            ArrowField::new("ROWPARTITION", DataType::Int32, true),
+            ArrowField::new("ROWOFFSET", DataType::Int64, true),
+        ];
+        let (mut keys, mut values) = (0, 0);
+        for column in layout.columns.iter().filter(|column| decoded(column)) {
+            let slot = match &column.role {
+                Role::Key => Slot::Key(next(&mut keys)),
+                Role::Value => Slot::Value(next(&mut values)),
+                role => {
+                    let name = if let Role::Header(name) = role { Some(name.clone()) } else { None };
+                    let node = build::of_record(&column.sql_type).map_err(|e| e.at("column", &column.name))?;
+                    decoder.headers.push(HeaderColumn { name, node });
+                    Slot::Header(decoder.headers.len() - 1)
+                }
+            };
+            if of_time(column) {
+                decoder.row_time = time_source(column, slot, &layout.row_time)?;
+            }
+            let Some(name) = &column.lake else { continue };
+            if fields.iter().any(|field| field.name() == name) {
+                return Err(Error::new(Kind::Schema, "two columns would have the same name in the lake")
+                    .at("column", name)
+                    .next("rename or exclude one of them in the feed"));
+            }
+            let data_type = column.sql_type.arrow().map_err(|error| error.at("column", &column.name))?;
+            fields.push(ArrowField::new(name, data_type, true));
+            decoder.columns.push(slot);
+        }
+        decoder.schema = Arc::new(Schema::new(fields));
+        Ok(decoder)
+    }
+
+    /// The schema of the batches; every column may be null.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    /// Rows held.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// No row is held.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// Bytes of the rows held.
+    pub fn memory(&self) -> usize {
+        self.nodes().map(Node::memory).sum::<usize>() + self.len() * 20
+    }
+
+    /// The batch is to be taken before more records come, as [`super::Decoder::is_full`] says.
+    pub fn is_full(&self) -> bool {
+        self.nodes().any(Node::is_full)
+    }
+
+    /// Decodes a record; false when it is a tombstone and so no row. After a fault all is as it was before.
+    ///
+    /// # Errors
+    /// A [`BadRow`] for a record that cannot be a row.
+    pub fn push(&mut self, record: &Record<'_>) -> Result<bool, BadRow> {
+        let Some(value) = record.value else { return Ok(false) };
+        let rows = self.len();
+        match self.read(record, value) {
+            Ok(Some(time)) => {
+                self.times.push(time);
+                self.partitions.push(record.partition);
+                self.offsets.push(record.offset);
+                Ok(true)
+            }
+            Ok(None) => {
+                self.truncate(rows);
+                Ok(false)
+            }
+            Err((side, fault)) => {
+                self.truncate(rows);
+                let spell = |path: String| if side == "value" { path } else { format!("{side}{}", &path[1..]) };
+                Err(BadRow {
+                    path: spell(fault.path()),
+                    place: spell(fault.place()),
+                    reason: fault.reason().to_owned(),
+                    offset: fault.offset(),
+                    arity: false,
+                    syntax: false,
+                })
+            }
+        }
+    }
+
+    /// Takes the rows as a batch.
+    ///
+    /// # Errors
+    /// [`Kind::Bug`] when the buffers do not make a batch.
+    pub fn finish(&mut self) -> Result<RecordBatch> {
+        let rows = self.len();
+        let arrays = self.take_arrays();
+        arrays
+            .and_then(|arrays| {
+                let options = RecordBatchOptions::new().with_row_count(Some(rows));
+                RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
+            })
+            .map_err(|error| {
+                Error::new(Kind::Bug, format!("columns do not make a batch: {error}")).because(error)
+            })
+    }
+
+    fn take_arrays(&mut self) -> Result<Vec<ArrayRef>, arrow::error::ArrowError> {
+        use super::buffer::take;
+        use arrow::array::{Int32Array, Int64Array};
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(take(&mut self.times))),
+            Arc::new(Int32Array::from(take(&mut self.partitions))),
+            Arc::new(Int64Array::from(take(&mut self.offsets))),
+        ];
+        for (slot, field) in self.columns.iter().zip(self.schema.fields().iter().skip(3)) {
+            let node = match *slot {
+                Slot::Key(at) => &mut self.key.members[at].node,
+                Slot::Value(at) => &mut self.value.members[at].node,
+                Slot::Header(at) => &mut self.headers[at].node,
+            };
+            arrays.push(node.finish(field.data_type(), &mut [], None)?);
+        }
+        // A timestamp column that is left out was decoded all the same.
+        self.truncate(0);
+        Ok(arrays)
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        let sides = self.key.members.iter().chain(&self.value.members).map(|member| &member.node);
+        sides.chain(self.headers.iter().map(|header| &header.node))
+    }
+
+    fn truncate(&mut self, rows: usize) {
+        let sides = self.key.members.iter_mut().chain(&mut self.value.members).map(|member| &mut member.node);
+        sides.chain(self.headers.iter_mut().map(|header| &mut header.node)).for_each(|node| node.truncate(rows));
+    }
+
+    /// The row's time; `None` for a value that says nothing.
+    fn read(&mut self, record: &Record<'_>, value: &[u8]) -> Result<Option<i64>, (&'static str, Fault)> {
+        self.key.read(record.key, &mut self.scratch).map_err(|fault| ("key", fault))?;
+        if !self.value.read(Some(value), &mut self.scratch).map_err(|fault| ("value", fault))? {
+            return Ok(None);
+        }
+        for column in &mut self.headers {
+            column.read(record.headers).map_err(|fault| ("headers", fault))?;
+        }
+        self.time(record).map(Some).map_err(|fault| ("time", fault))
+    }
+
+    fn time(&self, record: &Record<'_>) -> Read<i64> {
+        let time = match &self.row_time {
+            TimeSource::Record => record.time.ok_or("the record has no time"),
+            TimeSource::Member(slot, pattern) => {
+                let node = match *slot {
+                    Slot::Key(at) => &self.key.members[at].node,
+                    Slot::Value(at) => &self.value.members[at].node,
+                    Slot::Header(at) => &self.headers[at].node,
+                };
+                last_millis(node, pattern.as_ref())
+            }
+        };
+        match time {
+            Ok(time) if time >= 0 => Ok(time),
+            Ok(_) => Err(Fault::new(0, "the row's time is before 1970, and ksqlDB makes no row of it")),
+            Err(why) => Err(Fault::new(0, why)),
+        }
+    }
+}
+
+fn next(count: &mut usize) -> usize {
+    *count += 1;
+    *count - 1
+}
+
+fn time_source(column: &RecordColumn, slot: Slot, row_time: &RowTime) -> Result<TimeSource> {
+    let RowTime::Column { pattern, .. } = row_time else { return Ok(TimeSource::Record) };
+    let pattern = match (&column.sql_type, pattern) {
+        (SqlType::BigInt | SqlType::Timestamp, _) => None,
+        (SqlType::String, Some(pattern)) => {
+            Some(Pattern::parse(pattern).map_err(|e| e.at("timestamp column", &column.name))?)
+        }
+        _ => {
+            return Err(Error::new(
+                Kind::Feed,
+                format!("the stream's timestamp column is {} without a format", column.sql_type),
+            )
+            .at("timestamp column", &column.name)
+            .next("read this feed through ksqlDB: \"read\": \"offsets\""));
+        }
+    };
+    Ok(TimeSource::Member(slot, pattern))
+}
+
+/// The value that a timestamp column has just got, in milliseconds.
+fn last_millis(node: &Node, pattern: Option<&Pattern>) -> Result<i64, &'static str> {
+    const NULL: &str = "the timestamp column is null";
+    let at = node.len().checked_sub(1).ok_or(NULL)?;
+    if node.nulls.is_null(at) {
+        return Err(NULL);
+    }
+    match (&node.values, pattern) {
+        (Values::BigInt(values), _) => values.get(at).copied().ok_or(NULL),
+        (Values::Timestamp { values, .. }, _) => values.get(at).map(|micros| micros.div_euclid(1000)).ok_or(NULL),
+        (Values::String(texts), Some(pattern)) => {
+            pattern.millis(texts.get(at)).ok_or("the timestamp column does not follow its format")
+        }
+        _ => Err("the timestamp column has no time"),
+    }
+}
+
+impl Side {
+    fn new(
+        format: Format,
+        layout: &Layout,
+        belongs: impl Fn(&Role) -> bool,
+        decoded: &dyn Fn(&RecordColumn) -> bool,
+    ) -> Result<Self> {
+        let all: Vec<_> = layout.columns.iter().filter(|column| belongs(&column.role)).collect();
+        let wanted = all.iter().filter(|column| decoded(column));
+        let fields: Vec<_> =
+            wanted.map(|column| Field { name: column.name.clone(), sql_type: column.sql_type.clone() }).collect();
+        let mut taken = 0;
+        let order = all.iter().map(|column| decoded(column).then(|| next(&mut taken))).collect();
+        let side = Self { format, members: build::members_of_record(&fields)?, order };
+        side.check(&all)?;
+        Ok(side)
+    }
+
+    /// Whether the format has a place for these columns.
+    fn check(&self, columns: &[&RecordColumn]) -> Result<()> {
+        let refuse = |what: String| {
+            Err(Error::new(Kind::Feed, what).next("read this feed through ksqlDB: \"read\": \"offsets\""))
+        };
+        let nested =
+            |c: &&&RecordColumn| matches!(c.sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_));
+        match self.format {
+            Format::None if !columns.is_empty() => refuse("the stream has key columns and no key format".into()),
+            Format::Kafka if columns.len() > 1 => {
+                refuse(format!("the format KAFKA holds one column, and the stream has {}", columns.len()))
+            }
+            Format::Json { wrapped: false } | Format::JsonSr { wrapped: false } if columns.len() > 1 => {
+                refuse(format!("a value without an object around it is one column, and the stream has {}", columns.len()))
+            }
+            Format::Delimited(_) | Format::Kafka => match columns.iter().find(nested) {
+                Some(column) => refuse(format!("column {} is nested, which the format cannot hold", column.name)),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives each member one value more. False when a value says nothing (JSON's `null`).
+    fn read(&mut self, bytes: Option<&[u8]>, scratch: &mut Vec<u8>) -> Read<bool> {
+        let Some(bytes) = bytes else {
+            self.members.iter_mut().for_each(|member| member.node.push_null());
+            return Ok(true);
+        };
+        match self.format {
+            Format::None => Ok(true),
+            Format::Json { wrapped } => json::read(bytes, wrapped, &mut self.members, scratch),
+            Format::JsonSr { wrapped } => match bytes {
+                [0, _, _, _, _, json @ ..] => json::read(json, wrapped, &mut self.members, scratch),
+                _ => Err(Fault::new(0, "no zero byte and schema id stand before the JSON, as JSON_SR has them")),
+            },
+            Format::Kafka => match self.members.first_mut() {
+                Some(member) => kafka::read(bytes, member).map(|()| true),
+                None => Ok(true),
+            },
+            Format::Delimited(between) => {
+                delimited::read(bytes, between, &self.order, &mut self.members).map(|()| true)
+            }
+        }
+    }
+}
+
+impl HeaderColumn {
+    fn read(&mut self, headers: &[Header<'_>]) -> Read {
+        let Some(name) = &self.name else { return read_all(headers, &mut self.node) };
+        match headers.iter().rev().find(|header| header.name == name) {
+            Some(header) => kafka::push_bytes(header.value, &mut self.node),
+            None => {
+                self.node.push_null();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// All headers: `ARRAY<STRUCT<KEY STRING, VALUE BYTES>>`.
+fn read_all(headers: &[Header<'_>], node: &mut Node) -> Read {
+    let Values::List { offsets, element } = &mut node.values else {
+        return Err(Fault::new(0, "the column of headers is no ARRAY"));
+    };
+    for header in headers {
+        let Values::Struct(members) = &mut element.values else {
+            return Err(Fault::new(0, "the column of headers is no ARRAY of STRUCTs"));
+        };
+        let [name, value] = members.as_mut_slice() else {
+            return Err(Fault::new(0, "a header has a name and a value"));
+        };
+        kafka::push_bytes(Some(header.name.as_bytes()), &mut name.node)?;
+        kafka::push_bytes(header.value, &mut value.node)?;
+        element.nulls.push_valid();
+    }
+    if !offsets.push(element.len()) {
+        return Err(Fault::new(0, text::TOO_LONG));
+    }
+    node.nulls.push_valid();
+    Ok(())
+}
+
