@@ -16,6 +16,7 @@ pub mod log;
 pub mod pool;
 pub mod reading;
 pub mod runtime;
+pub mod source;
 pub mod ui;
 pub mod watch;
 

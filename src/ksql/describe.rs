@@ -77,6 +77,8 @@ pub struct Description {
     pub key_format: String,
     /// `JSON`, `AVRO`, …
     pub value_format: String,
+    /// The column that is ROWTIME; empty when it is the record's own time.
+    pub timestamp: String,
     /// Partitions of the topic; 0 when the server could not ask Kafka.
     pub partitions: u32,
     /// The CREATE text; empty on servers that do not tell.

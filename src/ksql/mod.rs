@@ -18,3 +18,4 @@ pub mod response;
 pub mod schema;
 pub mod server_error;
 pub mod statement;
+pub mod topic;

@@ -12,7 +12,7 @@
 //! | `helper` | CREATE statements of the streams that help to know ends and positions |
 
 mod helper;
-mod names;
+pub(super) mod names;
 mod select;
 
 use std::fmt::Write as _;

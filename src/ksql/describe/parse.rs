@@ -74,6 +74,8 @@ pub fn description(body: &[u8]) -> Result<Description> {
         #[serde(default)]
         value_format: String,
         #[serde(default)]
+        timestamp: String,
+        #[serde(default)]
         partitions: u32,
         #[serde(default)]
         statement: String,
@@ -109,6 +111,7 @@ pub fn description(body: &[u8]) -> Result<Description> {
         topic: source.topic,
         key_format: source.key_format,
         value_format: source.value_format,
+        timestamp: source.timestamp,
         partitions: source.partitions,
         statement: source.statement,
         read_queries: source.read_queries.into_iter().map(QueryRef::from).collect(),

@@ -14,7 +14,7 @@ const PARTITION_NAMES: [&str; 5] = ["YEAR", "MONTH", "DAY", "HOUR", "VERSION"];
 pub(super) const ROW_NAMES: [&str; 3] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"];
 
 /// Every column that the feed names must be there, or a slip of the pen would export what was to be left out.
-pub(super) fn check_feed(
+pub(in crate::ksql) fn check_feed(
     source: &Description,
     exclude: &[String],
     rename: &BTreeMap<String, String>,
@@ -108,7 +108,7 @@ fn alike<'a>(sql_type: &'a SqlType, path: &mut Vec<String>) -> Option<[&'a str; 
 }
 
 /// The names that the lake would see: none of a partition folder, none twice whatever the case.
-pub(super) fn check_lake(columns: &[ReadColumn]) -> Result<()> {
+pub(in crate::ksql) fn check_lake(columns: &[ReadColumn]) -> Result<()> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for column in columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. })) {
         let upper = column.name.to_uppercase();

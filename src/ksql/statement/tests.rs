@@ -14,6 +14,7 @@ fn source(kind: SourceKind, columns: &str) -> Description {
         topic: "s".into(),
         key_format: "KAFKA".into(),
         value_format: "JSON".into(),
+        timestamp: String::new(),
         partitions: 1,
         statement: String::new(),
         read_queries: Vec::new(),

@@ -18,14 +18,14 @@ use super::text;
 pub(super) fn read(bytes: &[u8], wrapped: bool, members: &mut [Member], scratch: &mut Vec<u8>) -> Read<bool> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let c = &mut Cursor::new(bytes, scratch);
+    if c.null() {
+        return Ok(false);
+    }
     if !wrapped {
         return match members.first_mut() {
             Some(member) => member.node.coerce(c).map(|()| true),
             None => Ok(true),
         };
-    }
-    if c.null() {
-        return Ok(false);
     }
     let rows = members.first().map_or(0, |member| member.node.len());
     object(c, members, rows)?;

@@ -334,7 +334,9 @@ impl RecordDecoder {
 
     /// The row's time; `None` for a value that says nothing.
     fn read(&mut self, record: &Record<'_>, value: &[u8]) -> Result<Option<i64>, (&'static str, Fault)> {
-        self.key.read(record.key, &mut self.scratch).map_err(|fault| ("key", fault))?;
+        if !self.key.read(record.key, &mut self.scratch).map_err(|fault| ("key", fault))? {
+            self.key.push_nulls();
+        }
         if !self.value.read(Some(value), &mut self.scratch).map_err(|fault| ("value", fault))? {
             return Ok(None);
         }
@@ -446,12 +448,13 @@ impl Side {
         }
     }
 
-    /// Gives each member one value more. False when a value says nothing (JSON's `null`).
+    fn push_nulls(&mut self) {
+        self.members.iter_mut().for_each(|member| member.node.push_null());
+    }
+
+    /// Gives each member one value more; false, and nothing given, when there are no bytes or they are JSON's `null`.
     fn read(&mut self, bytes: Option<&[u8]>, scratch: &mut Vec<u8>) -> Read<bool> {
-        let Some(bytes) = bytes else {
-            self.members.iter_mut().for_each(|member| member.node.push_null());
-            return Ok(true);
-        };
+        let Some(bytes) = bytes else { return Ok(false) };
         match self.format {
             Format::None => Ok(true),
             Format::Json { wrapped } => json::read(bytes, wrapped, &mut self.members, scratch),

@@ -87,8 +87,7 @@ impl Pattern {
         for part in &self.0 {
             match *part {
                 Part::Text(c) => rest = rest.strip_prefix(c)?,
-                Part::Field('X', count) if rest.starts_with('Z') => {
-                    let _ = count;
+                Part::Field('X', _) if rest.starts_with('Z') => {
                     rest = &rest[1..];
                 }
                 Part::Field('X' | 'x', count) => rest = found.offset(rest, count)?,
