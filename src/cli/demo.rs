@@ -128,7 +128,7 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
             ));
         }
         let output = if args.json { Output::Json } else { Output::Human };
-        let engine = export::setup(&config, client(&config)?, false, "lakehand export");
+        let engine = export::setup(&config, client(&config)?, false, "lakehand export")?;
         let (_, exit) =
             export::export(&config, engine, export::asked(feeds, Work::CatchUp, 0, output)).await?;
         server.stop().await;

@@ -5,11 +5,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::choose::{Chosen, choose};
-use super::{Start, client, runtime, say, say_error, say_json};
+use super::{Start, client, logs, runtime, say, say_error, say_json};
 use crate::config::{Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
-use crate::export::plan::{Plan, plan};
+use crate::export::plan::{LogSource, Plan, plan};
 use crate::export::{Engine, Options, Request, Trigger, Work};
 use crate::feed::{Encodings, Feed};
 use crate::headless::{self, Asked, Exit, Output, Totals};
@@ -58,13 +58,13 @@ pub(super) fn run(start: &Start, args: &ExportArgs) -> Result<Exit> {
     runtime(1)?.block_on(async {
         greet(&client, &config).await?;
         if args.dry_run {
-            let exit = dry_run(&client, &config, &feeds, output).await?;
+            let exit = dry_run(&client, logs(&config)?.as_ref(), &config, &feeds, output).await?;
             // One broken file never stops the others; it does end the run with 1.
             return Ok(if exit == Exit::Done && !invalid.is_empty() { Exit::Failed } else { exit });
         }
         let work = args.day.map_or(Work::CatchUp, Work::Day);
         let program = if args.day.is_some() { "lakehand export --day" } else { "lakehand export" };
-        let engine = setup(&config, client, args.wait, program);
+        let engine = setup(&config, client, args.wait, program)?;
         let asked = asked(feeds, work, invalid.len(), output);
         Ok(export(&config, engine, asked).await?.1)
     })
@@ -83,11 +83,12 @@ pub(super) async fn export(config: &Config, setup: Setup, asked: Asked) -> Resul
 }
 
 /// The engine that the configuration describes. The memory budget is shared by the exports that may run at once.
-pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Setup {
+pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, program: &str) -> Result<Setup> {
     let export = &config.export;
     let concurrency = export.concurrency.max(1);
-    Setup {
+    Ok(Setup {
         client,
+        logs: logs(config)?,
         lake: Lake::new(&config.paths.lake)
             .sealing_after(export.seal_after)
             .retaining(super::retention_rules(config))
@@ -115,7 +116,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
         concurrency,
         program: program.to_owned(),
         clock: Utc::now,
-    }
+    })
 }
 
 /// Threads that decode and encode: as configured, or one for each core up to four.
@@ -163,14 +164,20 @@ pub(super) async fn ask_server(client: &Client) -> Result<ServerInfo> {
     .next("0.24 (Confluent Platform 7.1) or later is needed"))
 }
 
-async fn dry_run(client: &Client, config: &Config, feeds: &[Feed], output: Output) -> Result<Exit> {
+async fn dry_run(
+    client: &Client,
+    logs: Option<&LogSource>,
+    config: &Config,
+    feeds: &[Feed],
+    output: Output,
+) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake);
     let mut failures = Vec::new();
     for feed in feeds {
         let planned = async {
             let metadata = read_metadata(&lake.dataset_dir(feed)?)?;
             let (positions, known) = metadata.map(|m| (m.positions, m.columns)).unwrap_or_default();
-            let plan = plan(client, feed, &positions, Utc::now()).await?;
+            let plan = plan(client, logs, feed, &positions, Utc::now()).await?;
             let columns = columns_of_files(feed, &known, &plan.schema);
             Ok::<_, Error>((plan, columns))
         };

@@ -504,7 +504,8 @@ fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit>
         say_error(&format!("{}: {text}", feed.name));
     }
     let positions = dataset.metadata().positions.clone();
-    let plan = runtime(1)?.block_on(plan(&client, &feed, &positions, Utc::now()))?;
+    let logs = super::logs(config)?;
+    let plan = runtime(1)?.block_on(plan(&client, logs.as_ref(), &feed, &positions, Utc::now()))?;
     let version = dataset.accept_schema(&plan.schema, Utc::now())?;
     say(&format!("{name}: the columns of {} are accepted as schema {version}", plan.source.name));
     Ok(Exit::Done)

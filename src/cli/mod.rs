@@ -32,15 +32,18 @@ mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::export::plan::LogSource;
 use crate::headless::{Exit, stdout};
 use crate::ksql::client::{Auth, Client, ClientOptions};
 use crate::lake::RetentionRules;
 use crate::log::escape_controls;
+use crate::source::kafka::{Kafka, KafkaOptions};
 
 /// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
 #[derive(Debug, Parser)]
@@ -211,6 +214,19 @@ fn client(config: &Config) -> Result<Client> {
         inactivity_timeout: server.inactivity_timeout,
         max_row_bytes: config.export.max_row_bytes,
     })
+}
+
+/// Who reads topics themselves; `None` where no brokers are configured.
+fn logs(config: &Config) -> Result<Option<LogSource>> {
+    if config.kafka.brokers.is_empty() {
+        return Ok(None);
+    }
+    let options = KafkaOptions {
+        config: config.kafka.clone(),
+        connect_timeout: config.server.connect_timeout,
+        max_record_bytes: config.export.max_row_bytes,
+    };
+    Ok(Some(Arc::new(Kafka::new(options)?)))
 }
 
 /// How data leaves the lake.

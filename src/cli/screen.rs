@@ -73,7 +73,7 @@ pub(super) fn run(start: Start, args: &ScreenArgs) -> Result<Exit> {
 pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) -> Result<Exit> {
     let client = client(config)?;
     screen::run(Setup {
-        engine: in_the_background(|| setup(config, client.clone(), false, "lakehand"))?,
+        engine: in_the_background(|| setup(config, client.clone(), false, "lakehand"))??,
         keymap: keymap(&config.root)?,
         theme: theme(config),
         ascii: config.screen.ascii,

@@ -29,7 +29,7 @@ pub(super) fn run(start: &Start, args: &WatchArgs) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake);
     runtime(1)?.block_on(async {
         // A dataset that another process holds is waited for: the wish to export it would be lost otherwise.
-        let (engine, events) = Engine::start(setup(&config, client.clone(), true, "lakehand watch"));
+        let (engine, events) = Engine::start(setup(&config, client.clone(), true, "lakehand watch")?);
         let watching = Watching {
             engine,
             events,

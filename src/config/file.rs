@@ -99,11 +99,10 @@ impl Page<'_> {
             let full = format!("{section}.{}", name.get_ref());
             match KEYS.iter().find(|key| key.name == full) {
                 Some(key) => self.value(key, name.span().start, value),
-                None if full == "server.password" || full == "server.token" => {
-                    let message = format!(
-                        "is a secret, and not kept here; set LAKEHAND_{} or {full}_file",
-                        name.get_ref().to_uppercase()
-                    );
+                None if ["server.password", "server.token", "kafka.password"].contains(&full.as_str()) => {
+                    let variable = full.trim_start_matches("server.").replace('.', "_").to_uppercase();
+                    let message =
+                        format!("is a secret, and not kept here; set LAKEHAND_{variable} or {full}_file");
                     self.report(name.span().start, &full, "", message, None);
                 }
                 None if REPLACED.iter().any(|(old, ..)| *old == full) => {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, MetadataPlace, OnStart, Theme, url};
+use super::{Config, MetadataPlace, OnStart, Theme, kafka, url};
 use crate::feed::duration::{format_duration, parse_duration};
 use crate::feed::{Encodings, Problem, nearest};
 
@@ -33,7 +33,10 @@ pub(super) struct Key {
 impl Key {
     /// A refused value as it may be shown: an address may hold a password or a token.
     pub(super) fn seen(&self, value: &str) -> String {
-        if self.name == "server.url" && value.contains(['@', '?', '#']) {
+        let may_hide = (self.name == "server.url" && value.contains(['@', '?', '#']))
+            || (self.name == "kafka.brokers" && value.contains('@'))
+            || self.name == "kafka.properties";
+        if may_hide {
             return "(not shown)".to_owned();
         }
         Problem::shorten(&format!("\"{value}\""))
@@ -52,10 +55,10 @@ macro_rules! key {
         ))
     };
     // A file that may be named.
-    ($name:literal, file $field:ident) => {
-        key!($name, Text, |c| c.server.$field.as_deref().map_or_else(String::new, |p| shown(c, p)), |c, v| {
+    ($name:literal, file $section:ident . $field:ident) => {
+        key!($name, Text, |c| c.$section.$field.as_deref().map_or_else(String::new, |p| shown(c, p)), |c, v| {
             let path = path(c, v)?;
-            c.server.$field = Some(path);
+            c.$section.$field = Some(path);
             Ok(())
         })
     };
@@ -109,14 +112,42 @@ pub(super) const KEYS: &[Key] = &[
         c.server.username = Some(username(v)?);
         Ok(())
     }),
-    key!("server.password_file", file password_file),
-    key!("server.token_file", file token_file),
-    key!("server.ca_file", file ca_file),
-    key!("server.client_cert_file", file client_cert_file),
-    key!("server.client_key_file", file client_key_file),
+    key!("server.password_file", file server.password_file),
+    key!("server.token_file", file server.token_file),
+    key!("server.ca_file", file server.ca_file),
+    key!("server.client_cert_file", file server.client_cert_file),
+    key!("server.client_key_file", file server.client_key_file),
     key!("server.connect_timeout", server.connect_timeout, "10ms"..="1h"),
     key!("server.first_byte_timeout", server.first_byte_timeout, "10ms"..="1d"),
     key!("server.inactivity_timeout", server.inactivity_timeout, "10ms"..="1d"),
+    key!("kafka.brokers", Text, |c| c.kafka.brokers.clone(), |c, v| put(
+        &mut c.kafka.brokers,
+        kafka::brokers(v)
+    )),
+    key!("kafka.security", Text, |c| word(kafka::SECURITIES, c.kafka.security), |c, v| put(
+        &mut c.kafka.security,
+        choice(v, kafka::SECURITIES)
+    )),
+    key!("kafka.mechanism", Text, |c| word(kafka::MECHANISMS, c.kafka.mechanism), |c, v| put(
+        &mut c.kafka.mechanism,
+        choice(v, kafka::MECHANISMS)
+    )),
+    key!("kafka.username", Text, |c| c.kafka.username.clone().unwrap_or_default(), |c, v| {
+        c.kafka.username = Some(username(v)?);
+        Ok(())
+    }),
+    key!("kafka.password_file", file kafka.password_file),
+    key!("kafka.ca_file", file kafka.ca_file),
+    key!("kafka.client_cert_file", file kafka.client_cert_file),
+    key!("kafka.client_key_file", file kafka.client_key_file),
+    key!("kafka.isolation", Text, |c| word(kafka::ISOLATIONS, c.kafka.isolation), |c, v| put(
+        &mut c.kafka.isolation,
+        choice(v, kafka::ISOLATIONS)
+    )),
+    key!("kafka.properties", Text, |c| kafka::properties_text(&c.kafka.properties), |c, v| put(
+        &mut c.kafka.properties,
+        kafka::properties(v)
+    )),
     key!("export.memory_mb", mib memory_bytes, 16..=1_048_576),
     key!("export.min_free_mb", mib min_free_bytes, 0..=1_073_741_824),
     key!("export.target_file_mb", mib target_file_bytes, 1..=65_536),

@@ -12,12 +12,14 @@
 //! |---|---|
 //! | `LAKEHAND_<SECTION>_<KEY>`, e.g. `LAKEHAND_EXPORT_MEMORY_MB` | `export.memory_mb` |
 //! | `LAKEHAND_PASSWORD`, `LAKEHAND_TOKEN` | before `server.password_file`, `server.token_file` |
+//! | `LAKEHAND_KAFKA_PASSWORD` | before `kafka.password_file` |
 //!
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values
 //! are good for; the environment is passed in.
 
 mod edit;
 mod file;
+pub mod kafka;
 mod keys;
 pub mod secret;
 mod url;
@@ -32,6 +34,7 @@ use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
 pub use edit::write_key;
+pub use kafka::KafkaConfig;
 use keys::{KEYS, REPLACED};
 pub use secret::Secret;
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub lake: LakeConfig,
     /// The ksqlDB server.
     pub server: ServerConfig,
+    /// The Kafka brokers.
+    pub kafka: KafkaConfig,
     /// How exports work.
     pub export: ExportConfig,
     /// `[retention]`
@@ -336,6 +341,7 @@ impl Config {
             paths,
             lake: LakeConfig::default(),
             server: ServerConfig::default(),
+            kafka: KafkaConfig::default(),
             export: ExportConfig::default(),
             retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
@@ -424,10 +430,11 @@ impl Config {
     }
 
     fn read_secrets(&mut self, env: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) {
-        let server = &mut self.server;
+        let (server, kafka) = (&mut self.server, &mut self.kafka);
         for (variable, key, file, secret) in [
             ("LAKEHAND_PASSWORD", "server.password_file", &server.password_file, &mut server.password),
             ("LAKEHAND_TOKEN", "server.token_file", &server.token_file, &mut server.token),
+            ("LAKEHAND_KAFKA_PASSWORD", "kafka.password_file", &kafka.password_file, &mut kafka.password),
         ] {
             if let Some(value) = env(variable) {
                 *secret = Some(Secret::new(value));
@@ -446,7 +453,7 @@ impl Config {
 
     /// What belongs together, and what cannot be together.
     fn combine(&mut self, problems: &mut Vec<String>) {
-        let server = &self.server;
+        let (server, kafka) = (&self.server, &self.kafka);
         if server.client_cert_file.is_some() != server.client_key_file.is_some() {
             problems
                 .push("server.client_cert_file and server.client_key_file: one needs the other".to_owned());
@@ -467,6 +474,19 @@ impl Config {
             }
             _ => {}
         }
+        if kafka.client_cert_file.is_some() != kafka.client_key_file.is_some() {
+            problems.push("kafka.client_cert_file and kafka.client_key_file: one needs the other".to_owned());
+        }
+        if kafka.security.has_sasl() && (kafka.username.is_none() || kafka.password.is_none()) {
+            problems.push(
+                "kafka.security has SASL: set kafka.username, and LAKEHAND_KAFKA_PASSWORD or kafka.password_file"
+                    .to_owned(),
+            );
+        }
+        if kafka.security.has_sasl() && !kafka.security.is_encrypted() {
+            let warning = "kafka.security is sasl_plaintext: credentials cross the network unencrypted";
+            self.warnings.push(warning.to_owned());
+        }
         if (server.password.is_some() || server.token.is_some()) && url::is_open(&server.url) {
             let warning = "server.url begins with http: credentials cross the network unencrypted";
             self.warnings.push(warning.to_owned());
@@ -481,10 +501,11 @@ impl Config {
             let origin = self.origins.get(key.name).cloned().unwrap_or(Origin::Default);
             Setting { key: key.name.to_owned(), value, origin }
         });
-        let server = &self.server;
+        let (server, kafka) = (&self.server, &self.kafka);
         let secrets = [
             ("server.password", "LAKEHAND_PASSWORD", "server.password_file", &server.password),
             ("server.token", "LAKEHAND_TOKEN", "server.token_file", &server.token),
+            ("kafka.password", "LAKEHAND_KAFKA_PASSWORD", "kafka.password_file", &kafka.password),
         ];
         let secrets = secrets.into_iter().map(|(name, variable, key, secret)| {
             let (from, origin) = match (secret, self.origins.get(variable)) {
@@ -496,9 +517,13 @@ impl Config {
             Setting { key: name.to_owned(), value, origin: origin.cloned().unwrap_or(Origin::Default) }
         });
         let mut settings: Vec<_> = plain.collect();
-        let end =
-            settings.iter().rposition(|setting| setting.key.starts_with("server.")).map_or(0, |at| at + 1);
-        settings.splice(end..end, secrets);
+        for secret in secrets {
+            // Behind the others of its section.
+            let section = secret.key.split_once('.').map_or("", |(section, _)| section).to_owned();
+            let of_section = |setting: &Setting| setting.key.starts_with(&format!("{section}."));
+            let end = settings.iter().rposition(of_section).map_or(0, |at| at + 1);
+            settings.insert(end, secret);
+        }
         settings
     }
 

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::event::{Event, What};
+use super::plan::LogSource;
 use super::progress::Progress;
 use super::scheduler::Work;
 use crate::cancel::Cancel;
@@ -44,6 +45,7 @@ pub struct Options {
 pub(super) struct Shared {
     pub handle: Handle,
     pub client: Client,
+    pub logs: Option<LogSource>,
     pub lake: Lake,
     pub limits: Limits,
     pub options: Arc<Options>,

@@ -11,7 +11,7 @@ use super::context::{Context, Stop, interrupted};
 use super::event::Outcome;
 use super::job::tell_plan;
 use super::plan::{self, Plan, PushEnd, Reading, Spans};
-use super::position::Span;
+use crate::source::Span;
 use super::progress::Stage;
 use super::stream;
 use super::target::Target;
@@ -91,7 +91,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
         None => statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude),
     };
     let query = Query { sql, kind: QueryKind::StreamPush };
-    Ok(Plan { source, selection, schema, reading: Reading::Push { query, spans, end: PushEnd::Offsets } })
+    Ok(Plan { source, schema, reading: Reading::Push { query, selection, spans, end: PushEnd::Offsets } })
 }
 
 /// The log still holds every offset that the day begins with. `starts` are the first offsets of the log, where known.

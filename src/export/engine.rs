@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::context::{Context, Options, Shared};
 use super::event::{Event, Finished, Outcome, Trigger, What};
+use super::plan::LogSource;
 use super::progress::Progress;
 pub use super::scheduler::Work;
 use super::scheduler::{Key, Placed, Scheduler, Want};
@@ -23,6 +24,8 @@ use crate::lake::{Lake, Limits};
 pub struct Setup {
     /// The server.
     pub client: Client,
+    /// Who reads logs themselves, where brokers are configured.
+    pub logs: Option<LogSource>,
     /// The lake.
     pub lake: Lake,
     /// Memory, file size and disk floor of one export.
@@ -79,6 +82,7 @@ impl Engine {
         let shared = Shared {
             handle: Handle::current(),
             client: setup.client,
+            logs: setup.logs,
             lake: setup.lake,
             limits: setup.limits,
             options: Arc::new(setup.options),

@@ -9,7 +9,7 @@ use super::plan::{self, Plan, Reading};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
-use super::{stream, table};
+use super::{scan, stream, table};
 use crate::error::{Class, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
@@ -88,7 +88,7 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     let before = BeforeRun { commit_seq: metadata.commit_seq, last_export: metadata.last_export };
     context.know_newest_row(metadata.partitions.iter().filter_map(|p| p.last_time).max());
     let positions = metadata.positions.clone();
-    let plan = context.wait_for(plan::plan(&context.client, feed, &positions, context.now()))?;
+    let plan = context.wait_for(plan::plan(&context.client, context.logs.as_ref(), feed, &positions, context.now()))?;
     tell_plan(context, &plan);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {
@@ -107,8 +107,12 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
             dataset.note_caught_up(&positions, through, read_mode, context.now())?;
             Stop::Complete
         }
-        Reading::Table { queries } => {
-            table::read(context, &plan, queries, dataset.snapshot(&plan.schema, run)?)?
+        Reading::Table { queries, selection } => {
+            table::read(context, &plan, queries, selection, dataset.snapshot(&plan.schema, run)?)?
+        }
+        Reading::Log { source, layout, spans } => {
+            let target = Target::Append(dataset.appender(&plan.schema, run)?);
+            scan::read(context, &**source, &plan.source.topic, layout, spans, target)?
         }
         Reading::Push { .. } | Reading::Mirror { .. } => {
             stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?

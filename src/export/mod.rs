@@ -4,7 +4,8 @@
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
 //!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files
-//!        ├─ stream    rows by offset until the bound; commits as it goes
+//!        ├─ stream    rows of a query by offset until the bound; commits as it goes
+//!        ├─ scan      the same from the log itself (crate::source)      stream_sink  rows of either on their way into the lake
 //!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
@@ -30,8 +31,10 @@ mod position;
 pub mod prepare;
 pub mod progress;
 pub mod rows;
+mod scan;
 pub mod scheduler;
 mod stream;
+mod stream_sink;
 mod table;
 mod target;
 
@@ -46,5 +49,6 @@ pub use progress::{Progress, Stage};
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
     const LEAST: usize = 16 << 20;
-    (memory / concurrency.max(1)).saturating_sub(chunk_reader::MEMORY + decoding::MEMORY).max(LEAST)
+    let reading = (chunk_reader::MEMORY + decoding::MEMORY).max(crate::source::kafka::MEMORY);
+    (memory / concurrency.max(1)).saturating_sub(reading).max(LEAST)
 }

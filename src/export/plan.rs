@@ -1,25 +1,31 @@
 //! Before the first row: which source it is, how it is read, from where to where, and what the files hold.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 
-use super::position::Span;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
 use crate::ksql::client::{Client, EndOffsets, Query, QueryKind};
+use crate::ksql::column::Wire;
 use crate::ksql::decode::Decoder;
-use crate::ksql::describe::{Description, SourceKind};
+use crate::ksql::decode::record::{Layout, RecordDecoder};
+use crate::ksql::describe::{Description, PartitionOffsets, SourceKind};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
+use crate::ksql::topic;
 use crate::lake::TableSchema;
+use crate::source::{Source, Span};
+
+/// Who reads logs themselves.
+pub type LogSource = Arc<dyn Source>;
 
 /// What an export will do.
 #[derive(Debug)]
 pub struct Plan {
     /// The source, as the server describes it.
     pub source: Description,
-    /// What is selected and how it arrives.
-    pub selection: Selection,
     /// What the files hold.
     pub schema: TableSchema,
     /// How it is read.
@@ -33,6 +39,8 @@ pub enum Reading {
     Push {
         /// The query.
         query: Query,
+        /// What is selected and how it arrives.
+        selection: Selection,
         /// The spans to read, by Kafka partition.
         spans: Spans,
         /// How the end of the answer is known.
@@ -42,6 +50,8 @@ pub enum Reading {
     Mirror {
         /// The query.
         query: Query,
+        /// What is selected and how it arrives.
+        selection: Selection,
         /// Where each partition begins.
         spans: Spans,
     },
@@ -49,6 +59,17 @@ pub enum Reading {
     Table {
         /// The queries that can do it, best first.
         queries: Vec<Query>,
+        /// What is selected and how it arrives.
+        selection: Selection,
+    },
+    /// The log itself, by offset.
+    Log {
+        /// Who reads it.
+        source: LogSource,
+        /// How its records are laid out.
+        layout: Layout,
+        /// The spans to read, by Kafka partition.
+        spans: Spans,
     },
     /// The lake holds all that there is.
     Nothing {
@@ -84,9 +105,10 @@ impl Reading {
     /// Offsets that the log no longer holds and that the lake never held.
     pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
         match self {
-            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Nothing { spans, .. } => {
-                &spans.lost
-            }
+            Self::Push { spans, .. }
+            | Self::Mirror { spans, .. }
+            | Self::Log { spans, .. }
+            | Self::Nothing { spans, .. } => &spans.lost,
             Self::Table { .. } => &[],
         }
     }
@@ -99,6 +121,7 @@ impl Reading {
             Self::Push { end: PushEnd::Follow, .. } => "follow",
             Self::Mirror { .. } => "mirror",
             Self::Table { .. } => "table",
+            Self::Log { .. } => "kafka",
             Self::Nothing { read_mode, .. } => read_mode,
         }
     }
@@ -113,6 +136,7 @@ impl Reading {
             Self::Push { spans, end: PushEnd::Follow, .. } => format!("following, {}", spans.text()),
             Self::Mirror { spans, .. } => format!("from the mirror stream, {}", spans.text()),
             Self::Table { .. } => "the whole table".to_owned(),
+            Self::Log { spans, .. } => format!("from the topic itself, {}", spans.text()),
             Self::Nothing { spans, .. } => format!("nothing new, {}", spans.text()),
         }
     }
@@ -120,7 +144,7 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Mirror { spans, .. } => spans.expected(),
+            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => spans.expected(),
             Self::Table { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
@@ -157,9 +181,11 @@ impl Spans {
     }
 }
 
-/// Makes the plan of an export. `positions` are the lake's: the next offset to read by Kafka partition.
+/// Makes the plan of an export. `positions` are the lake's: the next offset to read by Kafka partition. `logs` reads logs
+/// themselves, where brokers are configured.
 pub async fn plan(
     client: &Client,
+    logs: Option<&LogSource>,
     feed: &Feed,
     positions: &BTreeMap<i32, i64>,
     now: DateTime<Utc>,
@@ -167,6 +193,7 @@ pub async fn plan(
     let source = find_source(client, feed).await?;
     match feed.kind {
         FeedKind::Table => plan_table(feed, source),
+        FeedKind::Stream if feed.read == ReadMode::Kafka => plan_log(logs, feed, source, positions, now).await,
         FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
     }
 }
@@ -178,7 +205,7 @@ fn plan_table(feed: &Feed, source: Description) -> Result<Plan> {
         .map(|kind| Query { sql: sql.clone(), kind })
         .into();
     let schema = table_schema(&selection)?;
-    Ok(Plan { source, selection, schema, reading: Reading::Table { queries } })
+    Ok(Plan { source, schema, reading: Reading::Table { queries, selection } })
 }
 
 async fn plan_stream(
@@ -208,11 +235,11 @@ async fn plan_stream(
     let reading = if mirror.is_some() {
         let spans = open_spans(positions);
         let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-        Reading::Mirror { query: Query { sql, kind: QueryKind::StreamPull }, spans }
+        Reading::Mirror { query: Query { sql, kind: QueryKind::StreamPull }, selection, spans }
     } else {
         match (feed.mode, feed.read, ends) {
             (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(ends)) => {
-                by_offset(&source, &selection, positions, &ends, now)?
+                by_offset(&source, selection, positions, &ends, now)?
             }
             (ExportMode::Batch, ReadMode::Offsets, None) => {
                 return Err(Error::new(
@@ -237,16 +264,16 @@ async fn plan_stream(
                 }
                 let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
                 let end = if mode == ExportMode::Follow { PushEnd::Follow } else { PushEnd::Idle };
-                Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, spans, end }
+                Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end }
             }
         }
     };
-    Ok(Plan { source, selection, schema, reading })
+    Ok(Plan { source, schema, reading })
 }
 
 fn by_offset(
     source: &Description,
-    selection: &Selection,
+    selection: Selection,
     positions: &BTreeMap<i32, i64>,
     ends: &EndOffsets,
     now: DateTime<Utc>,
@@ -256,8 +283,47 @@ fn by_offset(
     if bounds.is_empty() {
         return Ok(Reading::Nothing { spans, read_mode: "offsets" });
     }
-    let sql = statement::push_sql(&source.name, selection, &bounds, Rest::Exclude);
-    Ok(Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, spans, end: PushEnd::Offsets })
+    let sql = statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude);
+    Ok(Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end: PushEnd::Offsets })
+}
+
+/// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
+async fn plan_log(
+    logs: Option<&LogSource>,
+    feed: &Feed,
+    source: Description,
+    positions: &BTreeMap<i32, i64>,
+    now: DateTime<Utc>,
+) -> Result<Plan> {
+    let logs = logs.cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
+            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
+    })?;
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let schema = log_schema(&layout)?;
+    let log = {
+        let (logs, topic) = (Arc::clone(&logs), source.topic.clone());
+        tokio::task::spawn_blocking(move || logs.log(&topic))
+            .await
+            .map_err(|e| Error::new(Kind::Bug, "the question about the log was given up").because(e))??
+    };
+    let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
+        let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
+        (*partition, offsets)
+    });
+    let ends = EndOffsets { via: "the brokers".to_owned(), partitions: partitions.collect() };
+    let mut spans = spans(positions, &ends, now)
+        .map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
+    let reading = if feed.mode == ExportMode::Follow {
+        spans.by_partition.values_mut().for_each(|span| span.until = None);
+        spans.asked = None;
+        Reading::Log { source: logs, layout, spans }
+    } else if spans.bounds().is_empty() {
+        Reading::Nothing { spans, read_mode: "kafka" }
+    } else {
+        Reading::Log { source: logs, layout, spans }
+    };
+    Ok(Plan { source, schema, reading })
 }
 
 /// From the lake's positions to the log's ends.
@@ -355,18 +421,23 @@ async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Des
 
 pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {
     let arrow = Decoder::new(&selection.columns)?.schema();
-    let columns_types: Vec<_> = selection
-        .columns
-        .iter()
-        .filter(|c| !matches!(c.wire, crate::ksql::column::Wire::Overlay { .. }))
-        .map(|c| (c.name.clone(), c.sql_type.to_string()))
-        .collect();
-    let ksql = columns_types
-        .iter()
-        .map(|(name, sql)| format!("{} {sql}", statement::quote(name)))
-        .collect::<Vec<_>>()
-        .join(", ");
-    Ok(TableSchema { arrow, ksql, columns_types })
+    let columns = selection.columns.iter().filter(|c| !matches!(c.wire, Wire::Overlay { .. }));
+    Ok(schema_of(arrow, columns.map(|c| (c.name.clone(), c.sql_type.to_string())).collect()))
+}
+
+fn log_schema(layout: &Layout) -> Result<TableSchema> {
+    let arrow = RecordDecoder::new(layout)?.schema();
+    let row = [("ROWTIME", "BIGINT"), ("ROWPARTITION", "INTEGER"), ("ROWOFFSET", "BIGINT")];
+    let row = row.into_iter().map(|(name, sql_type)| (name.to_owned(), sql_type.to_owned()));
+    let columns = layout.columns.iter().filter_map(|c| Some((c.lake.clone()?, c.sql_type.to_string())));
+    Ok(schema_of(arrow, row.chain(columns).collect()))
+}
+
+/// The schema of columns with these names and types of ksqlDB.
+fn schema_of(arrow: SchemaRef, columns_types: Vec<(String, String)>) -> TableSchema {
+    let columns = columns_types.iter().map(|(name, sql)| format!("{} {sql}", statement::quote(name)));
+    let ksql = columns.collect::<Vec<_>>().join(", ");
+    TableSchema { arrow, ksql, columns_types }
 }
 
 /// `stream` or `table`
@@ -380,7 +451,6 @@ pub(super) fn word(kind: FeedKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ksql::describe::PartitionOffsets;
 
     fn ends(log: &[(i32, i64, i64)]) -> EndOffsets {
         let partitions = log

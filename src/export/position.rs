@@ -14,18 +14,10 @@ use arrow::datatypes::{Int32Type, Int64Type};
 
 use crate::error::{Error, Kind, Result};
 use crate::ksql::statement::Bound;
+use crate::source::Span;
 
 /// Gaps that are remembered of one partition: transactions leave one each.
 const MAX_GAPS: usize = 65_536;
-
-/// The end of a partition that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    /// The next offset to take.
-    pub next: i64,
-    /// One past the last offset asked for; `None` when the end is open.
-    pub until: Option<i64>,
-}
 
 /// Positions of one read.
 #[derive(Debug, Clone)]

@@ -13,27 +13,20 @@
 
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
-use arrow::array::cast::AsArray;
-use arrow::compute::{filter_record_batch, max};
-use arrow::datatypes::Int64Type;
-use chrono::{DateTime, Utc};
-
 use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::end_probe::EndProbe;
-use super::event::What;
 use super::plan::{Plan, PushEnd, Reading, Spans};
-use super::position::{Positions, Seen};
+use super::position::Positions;
 use super::progress::Stage;
-use super::rows::{Rows, Sink};
+use super::rows::Rows;
+use super::stream_sink::StreamSink;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Query, QueryKind};
-use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::response::{Framing, Mark};
-use crate::ksql::statement::{self, Bound, Rest};
-use crate::lake::{Commit, Quarantined};
+use crate::ksql::statement::{self, Bound, Rest, Selection};
+use crate::lake::Commit;
 
 /// How long rows may wait in the decoder before they are looked at.
 const LINGER: Duration = Duration::from_millis(25);
@@ -41,19 +34,10 @@ const LINGER: Duration = Duration::from_millis(25);
 const NAP: Duration = Duration::from_millis(200);
 /// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
 const EMPTY: Duration = Duration::from_secs(1);
-/// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
-const JUDGE_FROM: u64 = 10_000;
 
 /// Reads and commits; gives back how it ended.
 pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
-    let (query, spans, end) = match &plan.reading {
-        Reading::Push { query, spans, end } => (query, spans, Some(*end)),
-        Reading::Mirror { query, spans } => (query, spans, None),
-        Reading::Table { .. } | Reading::Nothing { .. } => {
-            return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
-        }
-    };
-    let mut read = Read::open(context, plan, query, spans, end, target)?;
+    let mut read = Read::open(context, plan, target)?;
     let outcome = read.pump_twice();
     // In band first: after a dropped connection a query stays registered for up to minutes.
     read.close_query();
@@ -81,6 +65,7 @@ pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result
 struct Read<'a> {
     context: &'a Context,
     plan: &'a Plan,
+    selection: &'a Selection,
     spans: &'a Spans,
     /// `None` for the mirror, which ends by itself.
     end: Option<PushEnd>,
@@ -99,37 +84,32 @@ struct Read<'a> {
     end_probe: Option<EndProbe>,
     /// How often the tail was asked for again.
     looks: u32,
+    /// Bytes came that may hold rows which the sink has not seen yet.
+    fresh: bool,
+    /// The last sum of offsets that the server said to have processed: a change is a sign of life.
+    processed_sum: i64,
 }
 
 impl<'a> Read<'a> {
-    fn open(
-        context: &'a Context,
-        plan: &'a Plan,
-        query: &Query,
-        spans: &'a Spans,
-        end: Option<PushEnd>,
-        target: Target<'a>,
-    ) -> Result<Self> {
+    fn open(context: &'a Context, plan: &'a Plan, target: Target<'a>) -> Result<Self> {
+        let (query, selection, spans, end) = match &plan.reading {
+            Reading::Push { query, selection, spans, end } => (query, selection, spans, Some(*end)),
+            Reading::Mirror { query, selection, spans } => (query, selection, spans, None),
+            Reading::Log { .. } | Reading::Table { .. } | Reading::Nothing { .. } => {
+                return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
+            }
+        };
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
         let rows =
-            Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
+            Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
         let open = end != Some(PushEnd::Offsets);
-        let sink = StreamSink {
-            context,
-            target,
-            positions: Positions::new(spans.by_partition.clone(), open),
-            first_bad: None,
-            rows: 0,
-            bad: 0,
-            newest: None,
-            fresh: false,
-            written: 0,
-        };
+        let sink = StreamSink::new(context, target, Positions::new(spans.by_partition.clone(), open));
         let now = Instant::now();
         Ok(Self {
             context,
             plan,
+            selection,
             spans,
             end,
             chunk_reader: ChunkReader::start(&context.handle, answer),
@@ -143,6 +123,8 @@ impl<'a> Read<'a> {
             processed: None,
             end_probe: (end == Some(PushEnd::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
+            fresh: false,
+            processed_sum: 0,
         })
     }
 
@@ -166,8 +148,8 @@ impl<'a> Read<'a> {
     }
 
     fn look_again(&mut self, bounds: &[Bound]) -> Result<()> {
-        let Plan { source, selection, .. } = self.plan;
-        let sql = statement::push_sql(&source.name, selection, bounds, Rest::Exclude);
+        let selection = self.selection;
+        let sql = statement::push_sql(&self.plan.source.name, selection, bounds, Rest::Exclude);
         let query = Query { sql, kind: QueryKind::StreamPush };
         let answer = self.context.wait_for(self.context.client.open(&query))?;
         self.rows = Rows::new(
@@ -188,19 +170,19 @@ impl<'a> Read<'a> {
             if self.context.cancel.is_cancelled() {
                 return Ok(Stop::Cancelled);
             }
-            let wait = if self.sink.fresh { LINGER } else { NAP };
+            let wait = if self.fresh { LINGER } else { NAP };
             match self.chunk_reader.next(wait)? {
                 Piece::Data(bytes) => {
                     self.context.progress.received(bytes.len());
                     self.last_byte = Instant::now();
                     self.processed = None;
-                    self.sink.fresh = true;
+                    self.fresh = true;
                     self.rows.push(&bytes, &mut self.sink)?;
                     self.look_for_progress()?;
                 }
                 Piece::Quiet => {
                     self.rows.flush(&mut self.sink)?;
-                    self.sink.fresh = false;
+                    self.fresh = false;
                     self.note_new_rows();
                     if self.is_done()? {
                         return Ok(Stop::Complete);
@@ -258,8 +240,8 @@ impl<'a> Read<'a> {
             }
         } else {
             let sum = progress.values().map(|at| at.polled.max(0) + at.committed.max(0)).sum::<i64>();
-            if self.sink.written != sum {
-                self.sink.written = sum;
+            if self.processed_sum != sum {
+                self.processed_sum = sum;
                 self.alive = Instant::now();
             }
         }
@@ -330,7 +312,7 @@ impl<'a> Read<'a> {
         let fresh = Rows::new(
             Framing::Stream,
             self.context.options.max_row_bytes,
-            &self.plan.selection,
+            self.selection,
             self.context.lake.pool(),
         )?;
         let completion = std::mem::replace(&mut self.rows, fresh).end()?;
@@ -377,103 +359,5 @@ impl<'a> Read<'a> {
         let close = self.context.client.close_query(id);
         // A query that is gone already is what we want; a server that does not answer will see the connection go.
         let _ = self.context.handle.block_on(async { tokio::time::timeout(EMPTY * 2, close).await });
-    }
-}
-
-/// Rows of a stream on their way into the lake.
-struct StreamSink<'a> {
-    context: &'a Context,
-    target: Target<'a>,
-    positions: Positions,
-    first_bad: Option<String>,
-    rows: u64,
-    bad: u64,
-    /// The greatest ROWTIME that came.
-    newest: Option<DateTime<Utc>>,
-    /// Bytes came that may hold rows which are not in `positions` yet.
-    fresh: bool,
-    /// The last sum of offsets that the server said to have processed: a change is a sign of life.
-    written: i64,
-}
-
-impl Sink for StreamSink<'_> {
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let doubled = self.positions.duplicates;
-        let keep = self.positions.observe_batch(&batch)?;
-        let batch = match keep {
-            None => batch,
-            Some(keep) => filter_record_batch(&batch, &keep)
-                .map_err(|e| Error::new(Kind::Bug, format!("cannot leave out rows: {e}")))?,
-        };
-        self.context.progress.duplicate(self.positions.duplicates - doubled);
-        let newest = batch.column(0).as_primitive_opt::<Int64Type>().and_then(max);
-        self.newest = self.newest.max(newest.and_then(DateTime::from_timestamp_millis));
-        self.rows += batch.num_rows() as u64;
-        self.context.progress.decoded(batch.num_rows());
-        let before = self.target.stats();
-        if batch.num_rows() > 0 {
-            self.target.write(&batch)?;
-        }
-        let stats = self.target.stats();
-        self.context.progress.written(stats.bytes_out, stats.open_files);
-        // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
-        // Late rows of a partition behind a link are sound: they are put aside, and say nothing of the source.
-        let read_only = stats.read_only - before.read_only;
-        let unroutable = stats.quarantined - before.quarantined - read_only;
-        if read_only > 0 {
-            self.rows -= read_only;
-            self.context.progress.quarantine(read_only);
-        }
-        if unroutable > 0 {
-            self.rows -= unroutable;
-            self.bad += unroutable;
-            self.context.progress.quarantine(unroutable);
-            self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
-            self.judge(false)?;
-        }
-        Ok(())
-    }
-
-    fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
-        let Some(position) = leading_integers(row, 3) else {
-            return Err(Error::new(Kind::Garbled, format!("a row without a position: {}", bad.reason))
-                .at("JSON path", bad.place)
-                .next("rows without a position cannot be resumed; nothing of this read is kept"));
-        };
-        let (partition, offset) = (i32::try_from(position[1]).unwrap_or(-1), position[2]);
-        if self.positions.observe(partition, offset)? == Seen::Before {
-            self.context.progress.duplicate(1);
-            return Ok(());
-        }
-        self.bad += 1;
-        self.context.progress.quarantine(1);
-        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.place));
-        self.target.quarantine(&Quarantined {
-            partition: Some(partition),
-            offset: Some(offset),
-            path: &bad.path,
-            reason: &bad.reason,
-            raw: row,
-            time: self.context.now(),
-        })?;
-        self.judge(false)
-    }
-}
-
-impl StreamSink<'_> {
-    /// Tells the first row of this run that is put aside; the others are counted.
-    fn note_bad(&mut self, what: impl FnOnce() -> String) {
-        if self.first_bad.is_none() {
-            let first = what();
-            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
-            self.first_bad = Some(first);
-        }
-    }
-
-    fn judge(&self, last: bool) -> Result<()> {
-        if !last && self.rows + self.bad < JUDGE_FROM {
-            return Ok(());
-        }
-        self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
     }
 }

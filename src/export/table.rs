@@ -21,6 +21,7 @@ use crate::ksql::column::Wire;
 use crate::ksql::decode::BadRow;
 use crate::ksql::response::Mark;
 use crate::ksql::schema::Role;
+use crate::ksql::statement::Selection;
 use crate::lake::{Quarantined, Snapshot};
 
 const NAP: Duration = Duration::from_millis(200);
@@ -30,13 +31,14 @@ pub(super) fn read(
     context: &Context,
     plan: &Plan,
     queries: &[Query],
+    selection: &Selection,
     snapshot: Snapshot<'_>,
 ) -> Result<Stop> {
     context.progress.enter(Stage::Reading);
     let answer = open(context, queries)?;
     let mut rows =
-        Rows::new(answer.framing, context.options.max_row_bytes, &plan.selection, context.lake.pool())?;
-    let keys = Keys::new(key_columns(plan));
+        Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
+    let keys = Keys::new(key_columns(plan, selection));
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);
     // Bytes without rows are no progress: whitespace could keep a scan busy without end.
@@ -109,13 +111,13 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
 }
 
 /// The places of the primary key in a batch: the source's key columns, and the bounds of its window.
-fn key_columns(plan: &Plan) -> Vec<usize> {
+fn key_columns(plan: &Plan, selection: &Selection) -> Vec<usize> {
     let is_key = |label: &str| {
         matches!(label, "WINDOWSTART" | "WINDOWEND") && plan.source.window.is_some()
             || plan.source.columns.iter().any(|column| column.role == Role::Key && column.name == label)
     };
     let keys = plan.source.columns.iter().filter(|column| column.role == Role::Key);
-    let read = plan.selection.columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. }));
+    let read = selection.columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. }));
     let places: Vec<usize> = read.enumerate().filter(|(_, c)| is_key(&c.label)).map(|(at, _)| at).collect();
     // Without all of its columns (exclude_columns) nothing can be said.
     if places.len() < keys.count() { Vec::new() } else { places }

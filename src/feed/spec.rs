@@ -164,6 +164,8 @@ pub enum Visibility {
 pub enum ReadMode {
     /// The best that the server offers for this source.
     Auto,
+    /// The stream's topic itself, from the brokers.
+    Kafka,
     /// A push query bounded by the log's end offsets.
     Offsets,
     /// A pull over a derived stream that carries partition and offset.

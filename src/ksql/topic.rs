@@ -119,6 +119,10 @@ fn with_clause(statement: &str) -> BTreeMap<String, String> {
     while let (Some(Token::Word(name)), Some(Token::Mark('='))) = (rest.next(), rest.next()) {
         let value = match rest.next() {
             Some(Token::Text(text) | Token::Word(text)) => text.clone(),
+            Some(Token::Mark('-')) => match rest.next() {
+                Some(Token::Word(number)) => format!("-{number}"),
+                _ => break,
+            },
             _ => break,
         };
         found.insert(name.to_uppercase(), value);
@@ -202,7 +206,7 @@ mod tests {
     #[test]
     fn the_with_clause_tells_what_describe_does_not() {
         let text = "CREATE STREAM S (`with` STRING, E STRING) -- WITH (A='no')\n WITH (KAFKA_TOPIC='it''s', \
-                    TIMESTAMP='E', TIMESTAMP_FORMAT='yyyy-MM-dd''T''HH:mm:ssX', WRAP_SINGLE_VALUE=false, PARTITIONS=1);";
+                    RETENTION_MS=-1, TIMESTAMP='E', TIMESTAMP_FORMAT='yyyy-MM-dd''T''HH:mm:ssX', WRAP_SINGLE_VALUE=false, PARTITIONS=1);";
         let with = with_clause(text);
         assert_eq!(with["KAFKA_TOPIC"], "it's");
         assert_eq!(with["TIMESTAMP_FORMAT"], "yyyy-MM-dd'T'HH:mm:ssX");

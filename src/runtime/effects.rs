@@ -59,7 +59,8 @@ impl Runtime {
             Effect::CheckHealth => self.check_health(),
             Effect::AcceptSchema(name) => match self.feed(&name) {
                 Ok(feed) => {
-                    self.work.ask(None, server::accept_schema(self.client.clone(), self.lake.clone(), feed));
+                    let (client, logs, lake) = (self.client.clone(), self.logs.clone(), self.lake.clone());
+                    self.work.ask(None, server::accept_schema(client, logs, lake, feed));
                 }
                 Err(error) => self.tell(Message::Failed(error)),
             },
@@ -101,10 +102,11 @@ impl Runtime {
             Job::Health => self.work.ask(over, server::health(self.client.clone())),
             Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
             Job::Plan(name) => {
-                let (client, lake, feed) = (self.client.clone(), self.lake.clone(), self.feed(&name));
+                let (client, logs) = (self.client.clone(), self.logs.clone());
+                let (lake, feed) = (self.lake.clone(), self.feed(&name));
                 self.work.ask(over, async move {
                     match feed {
-                        Ok(feed) => server::plan_text(client, lake, feed).await,
+                        Ok(feed) => server::plan_text(client, logs, lake, feed).await,
                         Err(error) => Message::Plan { feed: name, plan: Err(error) },
                     }
                 });

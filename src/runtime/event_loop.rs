@@ -26,6 +26,7 @@ use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;
 use crate::headless::record::record;
 use crate::headless::watch::change_record;
+use crate::export::plan::LogSource;
 use crate::ksql::client::Client;
 use crate::lake::Lake;
 use crate::ui::hit::HitMap;
@@ -44,6 +45,7 @@ const AT_ONCE: usize = 1024;
 pub(super) struct Runtime {
     pub(super) config: Config,
     pub(super) client: Client,
+    pub(super) logs: Option<LogSource>,
     pub(super) lake: Lake,
     pub(super) feeds: FeedPaths,
     pub(super) read_only: bool,
@@ -91,10 +93,12 @@ impl Runtime {
         let apart = config.lake.metadata == crate::config::MetadataPlace::Apart;
         let lake = Lake::new(&config.paths.lake).with_metadata_apart(apart);
         let feeds = FeedPaths::below(&config.paths.feeds);
+        let logs = setup.engine.logs.clone();
         let (engine, events) = super::start_engine(setup.engine);
         let begun = Instant::now();
         let mut runtime = Self {
             client: setup.client,
+            logs,
             read_only: setup.read_only,
             screen,
             work: Work::new(answers),

@@ -6,7 +6,7 @@ use chrono::Utc;
 
 use crate::app::{Message, PlanColumn, PlanText, ServerInfo};
 use crate::error::{Error, Kind, Result};
-use crate::export::plan::{Plan, Reading, plan};
+use crate::export::plan::{LogSource, Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
 use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, columns_of_files, read_metadata};
@@ -38,12 +38,12 @@ pub(super) async fn sources(client: Client) -> Message {
 }
 
 /// How a feed would be read now.
-pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message {
+pub(super) async fn plan_text(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed) -> Message {
     let text = async {
         let dir = lake.dataset_dir(&feed)?;
         let metadata = away(move || read_metadata(&dir)).await?;
         let positions = metadata.as_ref().map(|m| m.positions.clone()).unwrap_or_default();
-        let plan = plan(&client, &feed, &positions, Utc::now()).await?;
+        let plan = plan(&client, logs.as_ref(), &feed, &positions, Utc::now()).await?;
         Ok(words(&plan, &feed, metadata.as_ref()))
     };
     let plan = text.await;
@@ -53,8 +53,8 @@ pub(super) async fn plan_text(client: Client, lake: Lake, feed: Feed) -> Message
 fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let mut queries = match &plan.reading {
         Reading::Push { query, .. } | Reading::Mirror { query, .. } => vec![query.sql.clone()],
-        Reading::Table { queries } => queries.iter().map(|query| query.sql.clone()).collect(),
-        Reading::Nothing { .. } => Vec::new(),
+        Reading::Table { queries, .. } => queries.iter().map(|query| query.sql.clone()).collect(),
+        Reading::Log { .. } | Reading::Nothing { .. } => Vec::new(),
     };
     // The same statement may be asked in more than one way.
     queries.dedup();
@@ -105,9 +105,9 @@ fn changes(held: &Metadata, columns: &[PlanColumn]) -> Vec<String> {
 }
 
 /// Takes the source's columns as they are now.
-pub(super) async fn accept_schema(client: Client, lake: Lake, feed: Feed) -> Message {
+pub(super) async fn accept_schema(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed) -> Message {
     let name = feed.name.clone();
-    match accept(client, lake, feed).await {
+    match accept(client, logs, lake, feed).await {
         Ok((source, version)) => Message::Done {
             text: format!("{name}: the columns of {source} are accepted as schema {version}"),
             undo: Vec::new(),
@@ -116,10 +116,10 @@ pub(super) async fn accept_schema(client: Client, lake: Lake, feed: Feed) -> Mes
     }
 }
 
-async fn accept(client: Client, lake: Lake, feed: Feed) -> Result<(String, String)> {
+async fn accept(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed) -> Result<(String, String)> {
     let dir = lake.dataset_dir(&feed)?;
     let positions = away(move || read_metadata(&dir)).await?.map(|m| m.positions).unwrap_or_default();
-    let plan = plan(&client, &feed, &positions, Utc::now()).await?;
+    let plan = plan(&client, logs.as_ref(), &feed, &positions, Utc::now()).await?;
     // The dataset is held while it is changed, and not while the server thinks.
     away(move || {
         let owner = Owner {

@@ -51,7 +51,7 @@ pub struct Span {
 }
 
 /// A way to read logs. Its calls block.
-pub trait Source {
+pub trait Source: std::fmt::Debug + Send + Sync {
     /// Asks for a topic's log.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
 
-pub use options::{Isolation, KafkaOptions, Mechanism, Sasl, Security, has_tls, parse_properties};
+pub use options::{KafkaOptions, has_tls};
 pub use scan::MEMORY;
 
 /// The brokers that a configuration names. Cheap to clone; connections are made by each call.

@@ -69,7 +69,7 @@ impl KafkaScan {
     ) -> Result<Self> {
         let decoder = RecordDecoder::new(layout)?;
         let mut config = options.client();
-        let own = |name: &str| options.properties.iter().any(|(known, _)| known == name);
+        let own = |name: &str| options.config.properties.iter().any(|(known, _)| known == name);
         let fetched = (QUEUE_BYTES / 2).to_string();
         let kilobytes = (QUEUE_BYTES >> 10).to_string();
         for (name, value) in [
