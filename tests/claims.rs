@@ -153,6 +153,7 @@ fn export_at(server: &Server, project: &Project, fields: &str, clock: fn() -> Da
     let lake = Lake::new(project.path().join("data_lake")).sealing_after(Some(Duration::ZERO));
     let setup = Setup {
         client: Client::new(ClientOptions::new(server.url())).unwrap(),
+        logs: None,
         lake,
         limits: Limits { min_free_bytes: 0, ..Limits::default() },
         options: Options {

@@ -418,6 +418,7 @@ fn a_feed_whose_export_panics_or_never_reports_has_failed() {
 fn setup(url: &str, lake: Lake) -> Setup {
     Setup {
         client: Client::new(ClientOptions::new(url)).unwrap(),
+        logs: None,
         lake,
         limits: Limits { min_free_bytes: 0, ..Limits::default() },
         options: Options {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("error", &[]),
     ("cancel", &["error"]),
     ("pool", &[]),
@@ -14,7 +14,8 @@ const MAY_USE: [(&str, &[&str]); 15] = [
     ("ksql", &["error", "log"]),
     ("reading", &["error", "feed", "log"]),
     ("lake", &["cancel", "error", "feed", "log", "pool", "reading"]),
-    ("export", &["cancel", "error", "feed", "ksql", "lake", "pool"]),
+    ("source", &["config", "error", "ksql", "pool"]),
+    ("export", &["cancel", "error", "feed", "ksql", "lake", "pool", "source"]),
     ("demo", &["error", "ksql"]),
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["cancel", "error", "export", "feed", "log", "watch", "config"]),
@@ -23,9 +24,10 @@ const MAY_USE: [(&str, &[&str]); 15] = [
 ];
 
 /// Crate -> the only modules that may name it.
-const AT_HOME: [(&str, &[&str]); 11] = [
+const AT_HOME: [(&str, &[&str]); 12] = [
     ("reqwest", &["ksql"]),
     ("rustls", &["ksql"]),
+    ("rdkafka", &["source"]),
     ("parquet", &["lake"]),
     ("hyper", &["demo"]),
     ("clap", &["cli"]),

@@ -122,13 +122,18 @@ impl Every {
 
     /// The JSON of the column in transaction number `index`.
     pub(super) fn print(self, index: u64, out: &mut Vec<u8>) {
+        self.print_as(index, false, out);
+    }
+
+    /// The same, `inside` as a member of a STRUCT shows it.
+    pub(super) fn print_as(self, index: u64, inside: bool, out: &mut Vec<u8>) {
         // What is computed from a column has that column's value.
         let column = match self {
             Self::TimeText => Self::Time,
             Self::Millis => Self::Timestamp,
             own => own,
         };
-        self.value(mix(index ^ ((column as u64 + 1) << 48)), false, out);
+        self.value(mix(index ^ ((column as u64 + 1) << 48)), inside, out);
     }
 
     fn value(self, seed: u64, inside: bool, out: &mut Vec<u8>) {

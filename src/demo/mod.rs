@@ -8,6 +8,7 @@
 //! every        a stream with every type, on request
 //! select       a SELECT bound to a source                predicate  its WHERE
 //! server, http, ksql, query    sockets, routes, statements, queries
+//! topic        the records of a stream's topic, for a broker
 //! push, pull   rows of a query -> writer                 writer     framing of the four formats; faults strike here
 //! ```
 //!
@@ -34,6 +35,7 @@ mod select;
 mod server;
 mod sql;
 mod token;
+mod topic;
 mod transaction;
 mod vocabulary;
 mod writer;
@@ -44,6 +46,7 @@ pub use expected_rows::{ExpectedRows, KeyTotals, Totals};
 pub use faults::{Fault, Faults};
 pub use options::{Accept, Accepted, DemoOptions, Io};
 pub use server::DemoServer;
+pub use topic::TopicRecord;
 
 /// Locks, also after a panic of another holder: what is kept behind these locks is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

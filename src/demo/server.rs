@@ -122,6 +122,11 @@ impl DemoServer {
         Ok(Self { state, tasks })
     }
 
+    /// What its connections share.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// `http://127.0.0.1:port`, without a slash at the end.
     pub fn url(&self) -> String {
         let scheme = self.state.options.accept.as_ref().map_or("http", |(scheme, _)| scheme);

@@ -51,6 +51,7 @@ pub(crate) fn all() -> Vec<Cuts> {
 fn setup(url: &str, lake: Lake) -> Setup {
     Setup {
         client: Client::new(ClientOptions::new(url)).unwrap(),
+        logs: None,
         lake,
         limits: Limits { min_free_bytes: 0, ..Limits::default() },
         options: Options {

@@ -1,0 +1,127 @@
+//! Exports with `"read": "kafka"`: the same rows as through ksqlDB, then only what is new.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use arrow::array::cast::AsArray;
+use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use lakehand::demo::DemoOptions;
+
+use crate::broker::Broker;
+use crate::support::{Server, assert_each_offset_once, batches, data_files, metadata, row_count};
+
+/// Every value of a dataset as text, by Kafka partition and offset.
+pub fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
+    let options = FormatOptions::default().with_null("null");
+    let mut rows = BTreeMap::new();
+    for batch in data_files(dataset).iter().flat_map(|file| batches(file)) {
+        let partitions = batch.column_by_name("ROWPARTITION").unwrap().as_primitive::<Int32Type>().clone();
+        let offsets = batch.column_by_name("ROWOFFSET").unwrap().as_primitive::<Int64Type>().clone();
+        let columns: Vec<_> =
+            batch.columns().iter().map(|array| ArrayFormatter::try_new(array, &options).unwrap()).collect();
+        for row in 0..batch.num_rows() {
+            let schema = batch.schema();
+            let values = columns.iter().zip(schema.fields());
+            let values = values.map(|(column, field)| format!("{} = {}", field.name(), column.value(row)));
+            let known = rows.insert((partitions.value(row), offsets.value(row)), values.collect());
+            assert_eq!(known, None, "doubled");
+        }
+    }
+    rows
+}
+
+fn every_type(rows: u64) -> Server {
+    Server::start(DemoOptions { rows, every_type: true, ..DemoOptions::default() })
+}
+
+#[test]
+fn every_type_comes_as_it_does_through_ksqldb() {
+    let server = every_type(3_000);
+    let broker = Broker::start();
+    broker.mirror(&server, "EVERY_TYPE", "every_type", 3);
+    broker.mirror(&server, "TRANSACTION_STREAM", "transactions", 3);
+    let project = broker.project(&server);
+    for (stream, name) in [("EVERY_TYPE", "every"), ("TRANSACTION_STREAM", "raw")] {
+        project.feed(&format!("{name}_k"), "stream", stream, r#""read": "kafka""#);
+        project.feed(&format!("{name}_q"), "stream", stream, r#""read": "offsets""#);
+    }
+    project.ok(&["export", "--all"]);
+    for name in ["every", "raw"] {
+        let (log, queries) = (project.stream(&format!("{name}_k")), project.stream(&format!("{name}_q")));
+        assert_each_offset_once(&log, 3_000);
+        let (log_rows, query_rows) = (cells(&log), cells(&queries));
+        for (position, row) in &query_rows {
+            assert_eq!(&log_rows[position], row, "{position:?}");
+        }
+        assert_eq!(log_rows.len(), query_rows.len());
+        let (log, queries) = (metadata(&log), metadata(&queries));
+        assert_eq!(log["columns"].as_array().unwrap().len(), queries["columns"].as_array().unwrap().len());
+        assert_eq!(log["positions"], queries["positions"]);
+        assert_eq!(log["caught_up"], true);
+        assert_eq!(log["read_way"], "kafka");
+        assert!(log["complete_through"].is_string(), "{log}");
+    }
+}
+
+#[test]
+fn a_second_run_reads_only_what_is_new() {
+    let server = Server::with_rows(900);
+    let broker = Broker::start();
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    let project = broker.project(&server);
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    let first = project.ok(&["export", "--all", "--json"]);
+    assert_eq!(first.finished("flat")["rows"], 900);
+    let nothing = project.ok(&["export", "--all", "--json"]);
+    assert_eq!(nothing.finished("flat")["rows"], 0);
+    server.get().append(300);
+    let new = server.get().topic_records("TRANSACTION_FLATTENED", 300);
+    assert_eq!(new.len(), 300);
+    broker.produce("transaction_flattened", &new);
+    let second = project.ok(&["export", "--all", "--json"]);
+    assert_eq!(second.finished("flat")["rows"], 300);
+    assert_each_offset_once(&project.stream("flat"), 1_200);
+    // No push query was needed.
+    assert!(server.get().log().iter().all(|seen| seen.path != "/query-stream"), "{:?}", server.get().log());
+}
+
+#[test]
+fn a_dry_run_says_from_where_to_where() {
+    let server = Server::with_rows(300);
+    let broker = Broker::start();
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    let project = broker.project(&server);
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    let plan = project.ok(&["export", "--all", "--dry-run", "--json"]).json().remove(0);
+    assert_eq!((plan["way"].as_str(), plan["expected"].as_u64()), (Some("kafka"), Some(300)));
+    let text = plan["text"].as_str().unwrap();
+    assert!(text.starts_with("from the topic itself, offsets 0: 0..100"), "{text}");
+    assert_eq!(row_count(&project.stream("flat")), 0);
+}
+
+#[test]
+fn tombstones_are_no_rows_and_what_cannot_be_decoded_is_put_aside_with_its_offset() {
+    let server = Server::with_rows(30);
+    let broker = Broker::start();
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"gone"), None);
+    broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"bad"), Some(b"{\"AMOUNT\":"));
+    broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"odd"), Some(b"{\"amount\":\"1.5\",\"new\":[1]}"));
+    broker.send("transaction_flattened", 2, 1_736_899_200_000, Some(b"gone"), None);
+    broker.flush();
+    let project = broker.project(&server).set("export.quarantine_limit=50");
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    project.ok(&["export", "--all"]);
+    let dataset = project.stream("flat");
+    let rows = cells(&dataset);
+    assert_eq!(rows.len(), 31);
+    assert!(rows[&(1, 12)].contains(&"AMOUNT = 1.50".to_owned()), "{:?}", rows[&(1, 12)]);
+    assert!(rows[&(1, 12)].contains(&"TRANSACTION_ID = odd".to_owned()));
+    let metadata = metadata(&dataset);
+    // The tail of partition 2 holds a tombstone alone: it is read all the same.
+    assert_eq!(metadata["positions"], serde_json::json!({ "0": 10, "1": 13, "2": 11 }));
+    assert_eq!(metadata["quarantined_records"], 1);
+    let again = project.ok(&["export", "--all", "--json"]);
+    assert_eq!(again.finished("flat")["rows"], 0);
+}

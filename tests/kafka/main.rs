@@ -1,0 +1,9 @@
+//! Reading topics themselves: records as a real server (ksqlDB 7.4) read them, and exports from a broker in this process.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broker;
+mod export;
+mod faults;
+mod recorded;
