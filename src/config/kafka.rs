@@ -116,7 +116,9 @@ pub(super) fn brokers(text: &str) -> Result<String, String> {
     let list: Vec<_> = text.split(',').map(str::trim).collect();
     let is_broker = |broker: &&str| {
         broker.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty() && !host.contains(['/', '@', ' ']) && port.parse::<u16>().is_ok_and(|port| port > 0)
+            !host.is_empty()
+                && !host.contains(['/', '@', ' '])
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
         })
     };
     match list.iter().find(|broker| !is_broker(broker)) {

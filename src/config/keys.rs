@@ -56,11 +56,16 @@ macro_rules! key {
     };
     // A file that may be named.
     ($name:literal, file $section:ident . $field:ident) => {
-        key!($name, Text, |c| c.$section.$field.as_deref().map_or_else(String::new, |p| shown(c, p)), |c, v| {
-            let path = path(c, v)?;
-            c.$section.$field = Some(path);
-            Ok(())
-        })
+        key!(
+            $name,
+            Text,
+            |c| c.$section.$field.as_deref().map_or_else(String::new, |p| shown(c, p)),
+            |c, v| {
+                let path = path(c, v)?;
+                c.$section.$field = Some(path);
+                Ok(())
+            }
+        )
     };
     // A folder.
     ($name:literal, folder $field:ident) => {

@@ -55,7 +55,11 @@ impl DemoServer {
                 }
                 value.push(b'}');
                 // A STRING key of the format KAFKA is its text alone.
-                let key = key.trim_ascii().strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(&key);
+                let key = key
+                    .trim_ascii()
+                    .strip_prefix(b"\"")
+                    .and_then(|key| key.strip_suffix(b"\""))
+                    .unwrap_or(&key);
                 records.push(TopicRecord {
                     partition: i32::try_from(partition).unwrap_or(i32::MAX),
                     time: record.transaction.time_ms,

@@ -36,7 +36,9 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
         Ok(source) => source,
         Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
     };
-    if feed.kind == FeedKind::Table || matches!(feed.read, ReadMode::Idle | ReadMode::Mirror | ReadMode::Kafka) {
+    if feed.kind == FeedKind::Table
+        || matches!(feed.read, ReadMode::Idle | ReadMode::Mirror | ReadMode::Kafka)
+    {
         return None;
     }
     match client.end_offsets(&source).await {

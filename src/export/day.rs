@@ -11,7 +11,6 @@ use super::context::{Context, Stop, interrupted};
 use super::event::Outcome;
 use super::job::tell_plan;
 use super::plan::{self, Plan, PushEnd, Reading, Spans};
-use crate::source::Span;
 use super::progress::Stage;
 use super::stream;
 use super::target::Target;
@@ -20,6 +19,7 @@ use crate::feed::FeedKind;
 use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::statement::{self, Rest};
 use crate::lake::{Dataset, RunInfo};
+use crate::source::Span;
 
 /// Exports the day again.
 pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) -> Result<Outcome> {

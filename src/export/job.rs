@@ -88,7 +88,13 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     let before = BeforeRun { commit_seq: metadata.commit_seq, last_export: metadata.last_export };
     context.know_newest_row(metadata.partitions.iter().filter_map(|p| p.last_time).max());
     let positions = metadata.positions.clone();
-    let plan = context.wait_for(plan::plan(&context.client, context.logs.as_ref(), feed, &positions, context.now()))?;
+    let plan = context.wait_for(plan::plan(
+        &context.client,
+        context.logs.as_ref(),
+        feed,
+        &positions,
+        context.now(),
+    ))?;
     tell_plan(context, &plan);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {

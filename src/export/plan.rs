@@ -144,7 +144,9 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => spans.expected(),
+            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => {
+                spans.expected()
+            }
             Self::Table { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
@@ -193,7 +195,9 @@ pub async fn plan(
     let source = find_source(client, feed).await?;
     match feed.kind {
         FeedKind::Table => plan_table(feed, source),
-        FeedKind::Stream if feed.read == ReadMode::Kafka => plan_log(logs, feed, source, positions, now).await,
+        FeedKind::Stream if feed.read == ReadMode::Kafka => {
+            plan_log(logs, feed, source, positions, now).await
+        }
         FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
     }
 }
@@ -284,7 +288,12 @@ fn by_offset(
         return Ok(Reading::Nothing { spans, read_mode: "offsets" });
     }
     let sql = statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude);
-    Ok(Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end: PushEnd::Offsets })
+    Ok(Reading::Push {
+        query: Query { sql, kind: QueryKind::StreamPush },
+        selection,
+        spans,
+        end: PushEnd::Offsets,
+    })
 }
 
 /// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
@@ -312,8 +321,8 @@ async fn plan_log(
         (*partition, offsets)
     });
     let ends = EndOffsets { via: "the brokers".to_owned(), partitions: partitions.collect() };
-    let mut spans = spans(positions, &ends, now)
-        .map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
+    let mut spans =
+        spans(positions, &ends, now).map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
     let reading = if feed.mode == ExportMode::Follow {
         spans.by_partition.values_mut().for_each(|span| span.until = None);
         spans.asked = None;

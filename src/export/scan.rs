@@ -95,14 +95,18 @@ impl Read<'_> {
         }
         let missing: Vec<_> =
             self.sink.positions.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
-        let missing =
-            if missing.is_empty() { String::new() } else { format!(", and {} is not read yet", missing.join(", ")) };
+        let missing = if missing.is_empty() {
+            String::new()
+        } else {
+            format!(", and {} is not read yet", missing.join(", "))
+        };
         let (kind, trouble) = match trouble {
             Some(trouble) => (Kind::Unreachable, format!(" ({trouble})")),
             None => (Kind::Incomplete, String::new()),
         };
-        Err(Error::new(kind, format!("no record came for {} s{missing}{trouble}", silent.as_secs()))
-            .next("the read goes on from the last offset; look at the brokers, or raise server.inactivity_timeout"))
+        Err(Error::new(kind, format!("no record came for {} s{missing}{trouble}", silent.as_secs())).next(
+            "the read goes on from the last offset; look at the brokers, or raise server.inactivity_timeout",
+        ))
     }
 
     /// Commits what came since the last time, if anything did.

@@ -101,8 +101,7 @@ impl<'a> Read<'a> {
         };
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
-        let rows =
-            Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
+        let rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
         let open = end != Some(PushEnd::Offsets);
         let sink = StreamSink::new(context, target, Positions::new(spans.by_partition.clone(), open));
         let now = Instant::now();

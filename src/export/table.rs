@@ -36,8 +36,7 @@ pub(super) fn read(
 ) -> Result<Stop> {
     context.progress.enter(Stage::Reading);
     let answer = open(context, queries)?;
-    let mut rows =
-        Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
+    let mut rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
     let keys = Keys::new(key_columns(plan, selection));
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);

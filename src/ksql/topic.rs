@@ -178,7 +178,12 @@ mod tests {
     use super::*;
     use crate::ksql::schema::{Column, parse_type};
 
-    fn stream(statement: &str, timestamp: &str, formats: (&str, &str), columns: &[(&str, &str, Role)]) -> Description {
+    fn stream(
+        statement: &str,
+        timestamp: &str,
+        formats: (&str, &str),
+        columns: &[(&str, &str, Role)],
+    ) -> Description {
         Description {
             name: "S".into(),
             kind: SourceKind::Stream,
@@ -222,10 +227,17 @@ mod tests {
         let value = ("V", "BIGINT", Role::Value);
         let none = BTreeMap::new();
         let of = |formats, columns: &[_]| {
-            layout(&stream("CREATE STREAM S WITH (WRAP_SINGLE_VALUE=FALSE);", "", formats, columns), &[], &none)
+            layout(
+                &stream("CREATE STREAM S WITH (WRAP_SINGLE_VALUE=FALSE);", "", formats, columns),
+                &[],
+                &none,
+            )
         };
         let alone = of(("JSON", "JSON"), &[key.clone(), value.clone()]).unwrap();
-        assert_eq!((alone.key, alone.value), (Format::Json { wrapped: false }, Format::Json { wrapped: false }));
+        assert_eq!(
+            (alone.key, alone.value),
+            (Format::Json { wrapped: false }, Format::Json { wrapped: false })
+        );
         let two = of(("JSON", "DELIMITED"), &[key.clone(), other, value.clone()]).unwrap();
         assert_eq!((two.key, two.value), (Format::Json { wrapped: true }, Format::Delimited(',')));
         assert_eq!(of(("NONE", "KAFKA"), std::slice::from_ref(&value)).unwrap().key, Format::None);

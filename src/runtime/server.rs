@@ -105,7 +105,12 @@ fn changes(held: &Metadata, columns: &[PlanColumn]) -> Vec<String> {
 }
 
 /// Takes the source's columns as they are now.
-pub(super) async fn accept_schema(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed) -> Message {
+pub(super) async fn accept_schema(
+    client: Client,
+    logs: Option<LogSource>,
+    lake: Lake,
+    feed: Feed,
+) -> Message {
     let name = feed.name.clone();
     match accept(client, logs, lake, feed).await {
         Ok((source, version)) => Message::Done {

@@ -10,13 +10,13 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, Threa
 use crate::support::{Project, Server};
 
 /// One broker that keeps about 5 MB a partition.
-pub struct Broker {
-    pub cluster: MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
+pub(crate) struct Broker {
+    pub(crate) cluster: MockCluster<'static, rdkafka::producer::DefaultProducerContext>,
     producer: ThreadedProducer<DefaultProducerContext>,
 }
 
 impl Broker {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let cluster = MockCluster::new(1).unwrap();
         let producer = ClientConfig::new()
             .set("bootstrap.servers", cluster.bootstrap_servers())
@@ -27,16 +27,23 @@ impl Broker {
         Self { cluster, producer }
     }
 
-    pub fn brokers(&self) -> String {
+    pub(crate) fn brokers(&self) -> String {
         self.cluster.bootstrap_servers()
     }
 
-    pub fn topic(&self, name: &str, partitions: i32) {
+    pub(crate) fn topic(&self, name: &str, partitions: i32) {
         self.cluster.create_topic(name, partitions, 1).unwrap();
     }
 
     /// Produces a record and waits for nothing.
-    pub fn send(&self, topic: &str, partition: i32, time: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
+    pub(crate) fn send(
+        &self,
+        topic: &str,
+        partition: i32,
+        time: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) {
         let mut record = BaseRecord::<[u8], [u8]>::to(topic).partition(partition).timestamp(time);
         record.key = key;
         record.payload = value;
@@ -54,11 +61,11 @@ impl Broker {
         }
     }
 
-    pub fn flush(&self) {
+    pub(crate) fn flush(&self) {
         self.producer.flush(Duration::from_secs(30)).unwrap();
     }
 
-    pub fn produce(&self, topic: &str, records: &[TopicRecord]) {
+    pub(crate) fn produce(&self, topic: &str, records: &[TopicRecord]) {
         for record in records {
             self.send(topic, record.partition, record.time, Some(&record.key), Some(&record.value));
         }
@@ -66,13 +73,13 @@ impl Broker {
     }
 
     /// The topic of a stream of the embedded server, with all of its records.
-    pub fn mirror(&self, server: &Server, stream: &str, topic: &str, partitions: i32) {
+    pub(crate) fn mirror(&self, server: &Server, stream: &str, topic: &str, partitions: i32) {
         self.topic(topic, partitions);
         self.produce(topic, &server.get().topic_records(stream, 0));
     }
 
     /// A project that reads from this broker.
-    pub fn project(&self, server: &Server) -> Project {
+    pub(crate) fn project(&self, server: &Server) -> Project {
         Project::on(&server.url()).set(&format!("kafka.brokers={}", self.brokers()))
     }
 }

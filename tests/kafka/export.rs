@@ -12,7 +12,7 @@ use crate::broker::Broker;
 use crate::support::{Server, assert_each_offset_once, batches, data_files, metadata, row_count};
 
 /// Every value of a dataset as text, by Kafka partition and offset.
-pub fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
+pub(crate) fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
     let options = FormatOptions::default().with_null("null");
     let mut rows = BTreeMap::new();
     for batch in data_files(dataset).iter().flat_map(|file| batches(file)) {
@@ -41,14 +41,14 @@ fn every_type_comes_as_it_does_through_ksqldb() {
     let broker = Broker::start();
     broker.mirror(&server, "EVERY_TYPE", "every_type", 3);
     broker.mirror(&server, "TRANSACTION_STREAM", "transactions", 3);
-    let project = broker.project(&server);
-    for (stream, name) in [("EVERY_TYPE", "every"), ("TRANSACTION_STREAM", "raw")] {
-        project.feed(&format!("{name}_k"), "stream", stream, r#""read": "kafka""#);
-        project.feed(&format!("{name}_q"), "stream", stream, r#""read": "offsets""#);
+    let (from_log, from_queries) = (broker.project(&server), broker.project(&server));
+    for (project, read) in [(&from_log, r#""read": "kafka""#), (&from_queries, r#""read": "offsets""#)] {
+        project.feed("every", "stream", "EVERY_TYPE", read);
+        project.feed("raw", "stream", "TRANSACTION_STREAM", read);
+        project.ok(&["export", "--all"]);
     }
-    project.ok(&["export", "--all"]);
-    for name in ["every", "raw"] {
-        let (log, queries) = (project.stream(&format!("{name}_k")), project.stream(&format!("{name}_q")));
+    for name in ["every_type", "transaction_stream"] {
+        let (log, queries) = (from_log.stream(name), from_queries.stream(name));
         assert_each_offset_once(&log, 3_000);
         let (log_rows, query_rows) = (cells(&log), cells(&queries));
         for (position, row) in &query_rows {
@@ -56,7 +56,14 @@ fn every_type_comes_as_it_does_through_ksqldb() {
         }
         assert_eq!(log_rows.len(), query_rows.len());
         let (log, queries) = (metadata(&log), metadata(&queries));
-        assert_eq!(log["columns"].as_array().unwrap().len(), queries["columns"].as_array().unwrap().len());
+        let columns = |metadata: &serde_json::Value| {
+            let columns = metadata["columns"].as_array().unwrap().clone();
+            columns
+                .iter()
+                .map(|c| [c["name"].clone(), c["arrow_type"].clone(), c["ksql_type"].clone()])
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(columns(&log), columns(&queries));
         assert_eq!(log["positions"], queries["positions"]);
         assert_eq!(log["caught_up"], true);
         assert_eq!(log["read_way"], "kafka");
@@ -81,7 +88,7 @@ fn a_second_run_reads_only_what_is_new() {
     broker.produce("transaction_flattened", &new);
     let second = project.ok(&["export", "--all", "--json"]);
     assert_eq!(second.finished("flat")["rows"], 300);
-    assert_each_offset_once(&project.stream("flat"), 1_200);
+    assert_each_offset_once(&project.stream("transaction_flattened"), 1_200);
     // No push query was needed.
     assert!(server.get().log().iter().all(|seen| seen.path != "/query-stream"), "{:?}", server.get().log());
 }
@@ -97,7 +104,7 @@ fn a_dry_run_says_from_where_to_where() {
     assert_eq!((plan["way"].as_str(), plan["expected"].as_u64()), (Some("kafka"), Some(300)));
     let text = plan["text"].as_str().unwrap();
     assert!(text.starts_with("from the topic itself, offsets 0: 0..100"), "{text}");
-    assert_eq!(row_count(&project.stream("flat")), 0);
+    assert_eq!(row_count(&project.stream("transaction_flattened")), 0);
 }
 
 #[test]
@@ -107,13 +114,19 @@ fn tombstones_are_no_rows_and_what_cannot_be_decoded_is_put_aside_with_its_offse
     broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
     broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"gone"), None);
     broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"bad"), Some(b"{\"AMOUNT\":"));
-    broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"odd"), Some(b"{\"amount\":\"1.5\",\"new\":[1]}"));
+    broker.send(
+        "transaction_flattened",
+        1,
+        1_736_899_200_000,
+        Some(b"odd"),
+        Some(b"{\"amount\":\"1.5\",\"new\":[1]}"),
+    );
     broker.send("transaction_flattened", 2, 1_736_899_200_000, Some(b"gone"), None);
     broker.flush();
     let project = broker.project(&server).set("export.quarantine_limit=50");
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
     project.ok(&["export", "--all"]);
-    let dataset = project.stream("flat");
+    let dataset = project.stream("transaction_flattened");
     let rows = cells(&dataset);
     assert_eq!(rows.len(), 31);
     assert!(rows[&(1, 12)].contains(&"AMOUNT = 1.50".to_owned()), "{:?}", rows[&(1, 12)]);

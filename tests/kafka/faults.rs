@@ -11,14 +11,22 @@ fn without_brokers_the_feed_says_what_to_set() {
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
     let ran = project.run(&["export", "--all"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
-    assert!(ran.err.contains("kafka.brokers") || ran.out.contains("kafka.brokers"), "{}\n{}", ran.out, ran.err);
+    assert!(
+        ran.err.contains("kafka.brokers") || ran.out.contains("kafka.brokers"),
+        "{}\n{}",
+        ran.out,
+        ran.err
+    );
     // A topic that the brokers do not have, as when they are another cluster's.
     let project = broker.project(&server).set("export.retries=0");
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
     broker.topic("other", 1);
     broker
         .cluster
-        .topic_error("transaction_flattened", rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        .topic_error(
+            "transaction_flattened",
+            rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        )
         .unwrap();
     let ran = project.run(&["export", "--all"]);
     assert_eq!(ran.code, 1, "{}\n{}", ran.out, ran.err);
@@ -50,19 +58,21 @@ fn what_the_log_no_longer_holds_is_a_loss_and_the_rest_is_read() {
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
     project.ok(&["export", "--all"]);
     // The broker drops the oldest beyond five million bytes of a partition.
-    let filler = format!("{{\"CHANNEL\":\"{}\"}}", "x".repeat(100_000));
     for _ in 0..90 {
+        let noise: String = std::iter::repeat_with(fastrand::alphanumeric).take(100_000).collect();
+        let filler = format!("{{\"CHANNEL\":\"{noise}\"}}");
         broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"k"), Some(filler.as_bytes()));
     }
     broker.flush();
     let ran = project.run(&["export", "--all", "--json"]);
     assert_eq!(ran.code, 6, "{}\n{}", ran.out, ran.err);
-    let dataset = project.stream("flat");
+    let dataset = project.stream("transaction_flattened");
     let metadata = metadata(&dataset);
     let lost = &metadata["lost_records"][0];
     assert_eq!((lost["cause"].as_str(), lost["offsets"]["1"][0].as_i64()), (Some("log-start"), Some(20)));
     let first_there = lost["offsets"]["1"][1].as_i64().unwrap() + 1;
-    let held: Vec<i64> = positions(&dataset).keys().filter(|(p, _)| *p == 1).map(|(_, offset)| *offset).collect();
+    let held: Vec<i64> =
+        positions(&dataset).keys().filter(|(p, _)| *p == 1).map(|(_, offset)| *offset).collect();
     assert_eq!(held, (0..20).chain(first_there..110).collect::<Vec<_>>());
     assert!(first_there > 20 && metadata["complete_through"].is_null(), "{metadata}");
 }
@@ -93,7 +103,7 @@ fn a_broker_that_goes_and_comes_back_costs_time_and_no_row() {
     let ran = crate::support::Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     assert!(ran.out.contains("retrying"), "the outage was not noticed:\n{}", ran.out);
-    assert_each_offset_once(&project.stream("raw"), 6_000);
+    assert_each_offset_once(&project.stream("transaction_stream"), 6_000);
 }
 
 #[test]
@@ -110,6 +120,6 @@ fn an_export_that_is_killed_goes_on_where_its_commits_ended() {
         child.wait().unwrap();
     }
     project.ok(&["export", "--all"]);
-    assert_each_offset_once(&project.stream("raw"), 6_000);
+    assert_each_offset_once(&project.stream("transaction_stream"), 6_000);
     project.ok(&["check", "--all"]);
 }

@@ -44,7 +44,10 @@ fn stream(columns: &str, value_format: &str, statement: &str, timestamp: &str) -
         window: None,
         columns: columns
             .into_iter()
-            .map(|column| Column { role: if column.name == "ID" { Role::Key } else { Role::Value }, ..column })
+            .map(|column| Column {
+                role: if column.name == "ID" { Role::Key } else { Role::Value },
+                ..column
+            })
             .collect(),
         topic: "s".into(),
         key_format: "KAFKA".into(),
@@ -96,7 +99,13 @@ fn of_server(body: &str, source: &Description) -> BTreeMap<i64, BTreeMap<String,
     let mut decoder = Decoder::new(&columns).unwrap();
     for line in lines.filter_map(|line| line.strip_prefix("{\"row\":{\"columns\":")) {
         let row = line.trim_end_matches([',', ']', '\n']).trim_end_matches("}}");
-        decoder.push_row(row.as_bytes()).unwrap_or_else(|bad| panic!("{row}: {bad:?}"));
+        // What no column of the lake can keep is put aside in both ways.
+        if let Err(bad) = decoder.push_row(row.as_bytes()) {
+            assert!(
+                ["half of a surrogate pair", "beyond a DATE"].contains(&bad.reason.as_str()),
+                "{row}: {bad:?}"
+            );
+        }
     }
     rows(&decoder.finish().unwrap())
 }
@@ -163,7 +172,9 @@ fn json_becomes_the_rows_of_the_server() {
     );
     let (put_aside, more) = compare(input, include_str!("recorded/coerce-json-push.body"), &source, true);
     // Where the server wraps a number, or loses a time, the lake keeps the record aside instead.
-    assert_eq!(put_aside, offsets_of(input, &[]));
+    let wrapped =
+        [r#"{"I":2147483648}"#, r#"{"L":9223372036854775808}"#, r#"{"L":1e19}"#, r#"{"TM":86400000}"#];
+    assert_eq!(put_aside, offsets_of(input, &wrapped));
     assert_eq!(more, BTreeSet::new());
 }
 

@@ -103,10 +103,9 @@ fn build(sql_type: &SqlType, form: Form, overlays: &[OverlayPath], depth: usize)
         SqlType::Date => Values::Date { values: Vec::new(), encoding },
         SqlType::Time => Values::Time { values: Vec::new(), encoding },
         SqlType::Timestamp => Values::Timestamp { values: Vec::new(), encoding },
-        SqlType::Array(element) => Values::List {
-            offsets: Offsets::new(),
-            element: Box::new(build(element, form, &[], depth + 1)?),
-        },
+        SqlType::Array(element) => {
+            Values::List { offsets: Offsets::new(), element: Box::new(build(element, form, &[], depth + 1)?) }
+        }
         SqlType::Map(key, value) => {
             if matches!(**key, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_)) {
                 return Err(Error::new(Kind::Schema, "a MAP whose keys are of a nested type cannot be read"));

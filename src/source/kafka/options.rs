@@ -107,21 +107,26 @@ pub(super) fn error(doing: &str, error: KafkaError, options: &KafkaOptions) -> E
     let code = error.rdkafka_error_code();
     let kind = match code {
         Some(code) if is_auth(code) => Kind::Auth,
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::InvalidTopic) => {
-            Kind::Refused
-        }
+        Some(
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition | Code::InvalidTopic,
+        ) => Kind::Refused,
         Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => Kind::Incomplete,
         _ if matches!(error, KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => Kind::Config,
         _ => Kind::Unreachable,
     };
     let next = match kind {
-        Kind::Auth => "look at kafka.security, kafka.username and the password, and at the topic's access rules",
+        Kind::Auth => {
+            "look at kafka.security, kafka.username and the password, and at the topic's access rules"
+        }
         Kind::Refused => "DESCRIBE … EXTENDED names the topic; look whether kafka.brokers is that cluster",
         Kind::Incomplete => "the read is planned anew",
         Kind::Config => "look at kafka.properties: the names are those of librdkafka",
         _ => "look at kafka.brokers, and whether the brokers' advertised addresses are reachable from here",
     };
-    Error::new(kind, format!("cannot {doing}: {error}")).at("brokers", &options.config.brokers).next(next).because(error)
+    Error::new(kind, format!("cannot {doing}: {error}"))
+        .at("brokers", &options.config.brokers)
+        .next(next)
+        .because(error)
 }
 
 /// Whether the broker does not let us in.
@@ -149,7 +154,8 @@ mod tests {
 
     #[test]
     fn what_decides_over_right_and_wrong_is_set_last() {
-        let properties = vec![("auto.offset.reset".into(), "latest".into()), ("client.id".into(), "mine".into())];
+        let properties =
+            vec![("auto.offset.reset".into(), "latest".into()), ("client.id".into(), "mine".into())];
         let client = options(KafkaConfig { properties, ..KafkaConfig::default() }).client();
         assert_eq!((client.get("auto.offset.reset"), client.get("client.id")), (Some("error"), Some("mine")));
     }
@@ -157,7 +163,8 @@ mod tests {
     #[test]
     fn what_this_build_cannot_do_is_said() {
         let secret = Some(Secret::new("hunter2"));
-        let plain = KafkaConfig { security: Security::SaslPlaintext, password: secret, ..KafkaConfig::default() };
+        let plain =
+            KafkaConfig { security: Security::SaslPlaintext, password: secret, ..KafkaConfig::default() };
         options(plain.clone()).check().unwrap();
         assert!(!format!("{plain:?}").contains("hunter2"));
         for config in [

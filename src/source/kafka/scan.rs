@@ -127,7 +127,11 @@ impl KafkaScan {
                 return Ok(Filled::Done);
             }
             // Without a pause while records wait; the first pause hands on what is there.
-            let pause = if self.block.is_empty() && self.pending.is_empty() { wait } else { Duration::from_millis(5) };
+            let pause = if self.block.is_empty() && self.pending.is_empty() {
+                wait
+            } else {
+                Duration::from_millis(5)
+            };
             match self.consumer.poll(pause) {
                 Some(Ok(message)) => {
                     let (partition, offset) = (message.partition(), message.offset());
@@ -172,14 +176,15 @@ impl KafkaScan {
             .next("the read is planned anew; what is gone is noted as lost")
             .because(e)),
             // No group is used.
-            Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator) => Ok(()),
+            Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator) => {
+                Ok(())
+            }
             // A broker that has just started says so too; the next plan tells the two apart.
-            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => Err(Error::new(
-                Kind::Incomplete,
-                "the brokers no longer know the topic that is being read",
-            )
-            .at("topic", &self.topic)
-            .because(e)),
+            Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
+                Err(Error::new(Kind::Incomplete, "the brokers no longer know the topic that is being read")
+                    .at("topic", &self.topic)
+                    .because(e))
+            }
             Some(Code::MessageSizeTooLarge) => Err(Error::new(
                 Kind::Refused,
                 format!("a record is larger than is read ({} bytes)", self.options.max_record_bytes),
@@ -187,7 +192,9 @@ impl KafkaScan {
             .at("topic", &self.topic)
             .next("raise export.max_row_mb")
             .because(e)),
-            Some(code) if is_auth(code) => Err(error("read the topic", e, &self.options).at("topic", &self.topic)),
+            Some(code) if is_auth(code) => {
+                Err(error("read the topic", e, &self.options).at("topic", &self.topic))
+            }
             _ if matches!(e, KafkaError::MessageConsumptionFatal(_)) => {
                 Err(error("read the topic", e, &self.options).at("topic", &self.topic))
             }

@@ -20,7 +20,8 @@ pub(super) fn read(bytes: &[u8], between: char, order: &[Option<usize>], members
     }
     for (field, member) in fields.iter().zip(order) {
         let Some(member) = member.and_then(|at| members.get_mut(at)) else { continue };
-        push(field.as_bytes(), &mut member.node).map_err(|fault| fault.inside(Step::Name(member.name.clone())))?;
+        push(field.as_bytes(), &mut member.node)
+            .map_err(|fault| fault.inside(Step::Name(member.name.clone())))?;
     }
     Ok(())
 }
@@ -46,7 +47,9 @@ fn first_line(text: &str, between: char) -> Read<Vec<String>> {
                     None => return Err(Fault::new(0, "a quote without its end")),
                 }
             }
-            while rest.next_if(|c| c.is_whitespace() && *c != between && !matches!(c, '\r' | '\n')).is_some() {}
+            while rest.next_if(|c| c.is_whitespace() && *c != between && !matches!(c, '\r' | '\n')).is_some()
+            {
+            }
         }
         let end = loop {
             match rest.next() {
@@ -130,7 +133,11 @@ mod tests {
             ("\"a", None),
             ("", None),
         ] {
-            assert_eq!(first_line(line, ',').ok(), wanted.map(|w| w.into_iter().map(str::to_owned).collect()), "{line:?}");
+            assert_eq!(
+                first_line(line, ',').ok(),
+                wanted.map(|w| w.into_iter().map(str::to_owned).collect()),
+                "{line:?}"
+            );
         }
         assert_eq!(first_line("1\t2", '\t').unwrap(), ["1", "2"]);
     }

@@ -204,7 +204,8 @@ impl RecordDecoder {
                 Role::Value => Slot::Value(next(&mut values)),
                 role => {
                     let name = if let Role::Header(name) = role { Some(name.clone()) } else { None };
-                    let node = build::of_record(&column.sql_type).map_err(|e| e.at("column", &column.name))?;
+                    let node =
+                        build::of_record(&column.sql_type).map_err(|e| e.at("column", &column.name))?;
                     decoder.headers.push(HeaderColumn { name, node });
                     Slot::Header(decoder.headers.len() - 1)
                 }
@@ -271,7 +272,8 @@ impl RecordDecoder {
             }
             Err((side, fault)) => {
                 self.truncate(rows);
-                let spell = |path: String| if side == "value" { path } else { format!("{side}{}", &path[1..]) };
+                let spell =
+                    |path: String| if side == "value" { path } else { format!("{side}{}", &path[1..]) };
                 Err(BadRow {
                     path: spell(fault.path()),
                     place: spell(fault.place()),
@@ -329,7 +331,9 @@ impl RecordDecoder {
 
     fn truncate(&mut self, rows: usize) {
         let sides = self.key.members.iter_mut().chain(&mut self.value.members).map(|member| &mut member.node);
-        sides.chain(self.headers.iter_mut().map(|header| &mut header.node)).for_each(|node| node.truncate(rows));
+        sides
+            .chain(self.headers.iter_mut().map(|header| &mut header.node))
+            .for_each(|node| node.truncate(rows));
     }
 
     /// The row's time; `None` for a value that says nothing.
@@ -399,7 +403,9 @@ fn last_millis(node: &Node, pattern: Option<&Pattern>) -> Result<i64, &'static s
     }
     match (&node.values, pattern) {
         (Values::BigInt(values), _) => values.get(at).copied().ok_or(NULL),
-        (Values::Timestamp { values, .. }, _) => values.get(at).map(|micros| micros.div_euclid(1000)).ok_or(NULL),
+        (Values::Timestamp { values, .. }, _) => {
+            values.get(at).map(|micros| micros.div_euclid(1000)).ok_or(NULL)
+        }
         (Values::String(texts), Some(pattern)) => {
             pattern.millis(texts.get(at)).ok_or("the timestamp column does not follow its format")
         }
@@ -416,8 +422,9 @@ impl Side {
     ) -> Result<Self> {
         let all: Vec<_> = layout.columns.iter().filter(|column| belongs(&column.role)).collect();
         let wanted = all.iter().filter(|column| decoded(column));
-        let fields: Vec<_> =
-            wanted.map(|column| Field { name: column.name.clone(), sql_type: column.sql_type.clone() }).collect();
+        let fields: Vec<_> = wanted
+            .map(|column| Field { name: column.name.clone(), sql_type: column.sql_type.clone() })
+            .collect();
         let mut taken = 0;
         let order = all.iter().map(|column| decoded(column).then(|| next(&mut taken))).collect();
         let side = Self { format, members: build::members_of_record(&fields)?, order };
@@ -430,18 +437,26 @@ impl Side {
         let refuse = |what: String| {
             Err(Error::new(Kind::Feed, what).next("read this feed through ksqlDB: \"read\": \"offsets\""))
         };
-        let nested =
-            |c: &&&RecordColumn| matches!(c.sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_));
+        let nested = |c: &&&RecordColumn| {
+            matches!(c.sql_type, SqlType::Array(_) | SqlType::Map(..) | SqlType::Struct(_))
+        };
         match self.format {
-            Format::None if !columns.is_empty() => refuse("the stream has key columns and no key format".into()),
+            Format::None if !columns.is_empty() => {
+                refuse("the stream has key columns and no key format".into())
+            }
             Format::Kafka if columns.len() > 1 => {
                 refuse(format!("the format KAFKA holds one column, and the stream has {}", columns.len()))
             }
             Format::Json { wrapped: false } | Format::JsonSr { wrapped: false } if columns.len() > 1 => {
-                refuse(format!("a value without an object around it is one column, and the stream has {}", columns.len()))
+                refuse(format!(
+                    "a value without an object around it is one column, and the stream has {}",
+                    columns.len()
+                ))
             }
             Format::Delimited(_) | Format::Kafka => match columns.iter().find(nested) {
-                Some(column) => refuse(format!("column {} is nested, which the format cannot hold", column.name)),
+                Some(column) => {
+                    refuse(format!("column {} is nested, which the format cannot hold", column.name))
+                }
                 None => Ok(()),
             },
             _ => Ok(()),
@@ -460,7 +475,10 @@ impl Side {
             Format::Json { wrapped } => json::read(bytes, wrapped, &mut self.members, scratch),
             Format::JsonSr { wrapped } => match bytes {
                 [0, _, _, _, _, json @ ..] => json::read(json, wrapped, &mut self.members, scratch),
-                _ => Err(Fault::new(0, "no zero byte and schema id stand before the JSON, as JSON_SR has them")),
+                _ => Err(Fault::new(
+                    0,
+                    "no zero byte and schema id stand before the JSON, as JSON_SR has them",
+                )),
             },
             Format::Kafka => match self.members.first_mut() {
                 Some(member) => kafka::read(bytes, member).map(|()| true),
@@ -508,4 +526,3 @@ fn read_all(headers: &[Header<'_>], node: &mut Node) -> Read {
     node.nulls.push_valid();
     Ok(())
 }
-

@@ -33,8 +33,11 @@ struct Found {
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self> {
         let refuse = |why: &str| {
-            Error::new(Kind::Feed, format!("the stream's TIMESTAMP_FORMAT {text:?} cannot be followed: {why}"))
-                .next("read this feed through ksqlDB: \"read\": \"offsets\"")
+            Error::new(
+                Kind::Feed,
+                format!("the stream's TIMESTAMP_FORMAT {text:?} cannot be followed: {why}"),
+            )
+            .next("read this feed through ksqlDB: \"read\": \"offsets\"")
         };
         let mut parts = Vec::new();
         let mut rest = text.chars().peekable();
@@ -70,7 +73,8 @@ impl Pattern {
                 c => parts.push(Part::Text(c)),
             }
         }
-        let has = |letters: &str| parts.iter().any(|p| matches!(p, Part::Field(c, _) if letters.contains(*c)));
+        let has =
+            |letters: &str| parts.iter().any(|p| matches!(p, Part::Field(c, _) if letters.contains(*c)));
         if !has("Xx") {
             return Err(refuse("it has no offset (X), so it means the server's time zone"));
         }
@@ -115,7 +119,10 @@ impl Found {
             'H' => self.hour = number,
             'm' => self.minute = number,
             's' => self.second = number,
-            _ => self.nanos = number.checked_mul(10_u32.pow(9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?))?,
+            _ => {
+                self.nanos =
+                    number.checked_mul(10_u32.pow(9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?))?
+            }
         }
         Some(())
     }
@@ -162,7 +169,13 @@ mod tests {
         assert_eq!(millis("2025-01-15T10:00:00Z"), Some(1_736_935_200_000));
         assert_eq!(millis("2025-01-15T12:00:00+02"), Some(1_736_935_200_000));
         assert_eq!(millis("2025-01-15T12:00:00+0200"), Some(1_736_935_200_000));
-        for text in ["2025-01-15T10:00:00", "2025-02-30T10:00:00Z", "", "2025-01-15 10:00:00Z", "2025-01-15T10:00:00Zx"] {
+        for text in [
+            "2025-01-15T10:00:00",
+            "2025-02-30T10:00:00Z",
+            "",
+            "2025-01-15 10:00:00Z",
+            "2025-01-15T10:00:00Zx",
+        ] {
             assert_eq!(millis(text), None, "{text}");
         }
         let fine = Pattern::parse("yyyyMMdd HHmmss.SSS xxx").unwrap();

@@ -121,7 +121,8 @@ pub(super) fn print(number: Number, out: &mut Vec<u8>) {
     if number.negative && digits != b"0" {
         out.push(b'-');
     }
-    let exponent = std::str::from_utf8(number.exponent).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+    let exponent =
+        std::str::from_utf8(number.exponent).ok().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
     let length = |text: &[u8]| i64::try_from(text.len()).unwrap_or(i64::MAX);
     let scale = length(number.fraction).saturating_sub(exponent);
     let adjusted = length(&digits) - 1 - scale;
@@ -224,7 +225,10 @@ mod tests {
         assert!(double(b"inf").is_err() && double(b"nan").is_err() && double(b"").is_err());
         let shape = number::Shape { precision: 6, scale: 2, through_double: false };
         let read = |text: &str| decimal::<i128>(text.as_bytes(), |n| number::decimal(n, shape)).ok();
-        assert_eq!((read("+1.2"), read("007"), read(".5"), read("5.")), (Some(120), Some(700), Some(50), Some(500)));
+        assert_eq!(
+            (read("+1.2"), read("007"), read(".5"), read("5.")),
+            (Some(120), Some(700), Some(50), Some(500))
+        );
         assert_eq!((read("1.234"), read("x"), read(""), read(".")), (None, None, None, None));
     }
 }
