@@ -211,6 +211,9 @@ impl Dataset {
         if migrate::place_metadata(&mut self.committer, self.metadata_apart)? {
             found.moved_metadata = Some(self.committer.places.metadata.clone());
         }
+        // A run before may have been killed between the metadata's rename and the sync of its folder. What is read now is
+        // relied on from now on, so a power loss must not take it back.
+        self.committer.fs.sync_dir(fs::parent(&self.committer.places.metadata))?;
         (self.metadata, found.rebuilt_metadata) = self.load()?;
         self.needs_recovery = false;
         Ok(found)
