@@ -156,7 +156,7 @@ async fn show(start: &Start, root: &Path, options: DemoOptions, args: &DemoArgs)
     flags.extend(args.screen.flags());
     let config = Start { root: root.to_owned(), file: start.file.clone(), flags }.config()?;
     let program = format!("lakehand -C {} --server {}", root.display(), server.url());
-    let exit = screen::open(&config, &args.screen, program).await;
+    let exit = Box::pin(screen::open(&config, &args.screen, program)).await;
     server.stop().await;
     exit
 }

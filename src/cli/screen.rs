@@ -63,7 +63,7 @@ pub(super) fn run(start: Start, args: &ScreenArgs) -> Result<Exit> {
     start.flags.extend(args.flags());
     let config = start.config()?;
     let runtime = in_the_background(|| runtime(1))??;
-    let exit = runtime.block_on(open(&config, args, program(&start)));
+    let exit = runtime.block_on(Box::pin(open(&config, args, program(&start))));
     // A disk that hangs may hold a thread for ever; nothing waits for it.
     runtime.shutdown_background();
     exit
@@ -72,7 +72,8 @@ pub(super) fn run(start: Start, args: &ScreenArgs) -> Result<Exit> {
 /// Shows the screen until it is left.
 pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) -> Result<Exit> {
     let client = client(config)?;
-    screen::run(Setup {
+    // Both futures hold the whole setup; on the heap they are moved by a pointer.
+    Box::pin(screen::run(Setup {
         engine: in_the_background(|| setup(config, client.clone(), false, "lakehand"))??,
         keymap: keymap(&config.root)?,
         theme: theme(config),
@@ -82,7 +83,7 @@ pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) ->
         config: config.clone(),
         client,
         program,
-    })
+    }))
     .await
 }
 

@@ -267,7 +267,9 @@ fn object(c: &mut Cursor, members: &mut [Member], rows: usize) -> Read {
                 Some(index) => {
                     let member = &mut members[index];
                     if member.node.len() > rows {
-                        members.iter_mut().for_each(|member| member.node.truncate(rows));
+                        for member in members.iter_mut() {
+                            member.node.truncate(rows);
+                        }
                         c.back(start);
                         return object_with_repeats(c, members);
                     }

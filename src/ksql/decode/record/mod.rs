@@ -17,8 +17,10 @@
 //! The two known exceptions are said in docs/kafka.md: a MAP with the same key twice, and half of a surrogate pair, are bad here.
 
 mod delimited;
+mod headers;
 mod json;
 mod kafka;
+mod layout;
 mod pattern;
 mod text;
 
@@ -27,6 +29,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
 
+use self::headers::HeaderColumn;
 use self::pattern::Pattern;
 use super::BadRow;
 use super::build;
@@ -35,92 +38,7 @@ use super::node::{Member, Node, Values};
 use crate::ksql::schema::{Field, Role, SqlType};
 use crate::{Error, Kind, Result};
 
-/// A record as the consumer hands it over.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// The Kafka partition.
-    pub partition: i32,
-    /// Its offset there.
-    pub offset: i64,
-    /// Milliseconds since 1970; `None` where the record has none.
-    pub time: Option<i64>,
-    /// The key's bytes.
-    pub key: Option<&'a [u8]>,
-    /// The value's bytes; `None` for a tombstone.
-    pub value: Option<&'a [u8]>,
-    /// Its headers, in their order.
-    pub headers: &'a [Header<'a>],
-}
-
-/// A header of a record.
-#[derive(Debug, Clone, Copy)]
-pub struct Header<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its value.
-    pub value: Option<&'a [u8]>,
-}
-
-/// How a key or a value is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// There is none.
-    None,
-    /// JSON text. `wrapped`: an object with a member for each column; else the one column's value itself.
-    Json {
-        /// An object around the columns.
-        wrapped: bool,
-    },
-    /// The same behind a zero byte and the id of a schema.
-    JsonSr {
-        /// An object around the columns.
-        wrapped: bool,
-    },
-    /// One value as Kafka's own serializers write it.
-    Kafka,
-    /// A line of values with this character between them.
-    Delimited(char),
-}
-
-/// A column of the source, and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordColumn {
-    /// The source's name.
-    pub name: String,
-    /// Its name in the lake; `None` when it is left out.
-    pub lake: Option<String>,
-    /// Its type.
-    pub sql_type: SqlType,
-    /// Where it stands in the record.
-    pub role: Role,
-}
-
-/// What ROWTIME is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RowTime {
-    /// The record's time.
-    Record,
-    /// The value of this column: BIGINT or TIMESTAMP, or STRING with a pattern of Java's `DateTimeFormatter`.
-    Column {
-        /// The source's name of it.
-        name: String,
-        /// The pattern, for a STRING.
-        pattern: Option<String>,
-    },
-}
-
-/// How a stream's records are laid out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    /// Every column of the source, in declared order.
-    pub columns: Vec<RecordColumn>,
-    /// The keys' format.
-    pub key: Format,
-    /// The values' format.
-    pub value: Format,
-    /// ROWTIME.
-    pub row_time: RowTime,
-}
+pub use layout::{Format, Header, Layout, Record, RecordColumn, RowTime};
 
 /// Decodes records of one layout into batches: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns in declared order.
 #[derive(Debug)]
@@ -148,13 +66,6 @@ struct Side {
     order: Vec<Option<usize>>,
 }
 
-#[derive(Debug)]
-struct HeaderColumn {
-    /// The header of this name; `None` for all of them.
-    name: Option<String>,
-    node: Node,
-}
-
 #[derive(Debug, Clone, Copy)]
 enum Slot {
     Key(usize),
@@ -177,9 +88,9 @@ impl RecordDecoder {
     /// for a format that has no place for these columns.
     pub fn new(layout: &Layout) -> Result<Self> {
         let of_time = |column: &RecordColumn| matches!(&layout.row_time, RowTime::Column { name, .. } if *name == column.name);
-        let decoded = |column: &RecordColumn| column.lake.is_some() || of_time(column);
-        let key = Side::new(layout.key, layout, |role| *role == Role::Key, &decoded)?;
-        let value = Side::new(layout.value, layout, |role| *role == Role::Value, &decoded)?;
+        let wanted = |column: &RecordColumn| column.lake.is_some() || of_time(column);
+        let key = Side::new(layout.key, layout, |role| *role == Role::Key, &wanted)?;
+        let value = Side::new(layout.value, layout, |role| *role == Role::Value, &wanted)?;
         let mut decoder = Self {
             schema: Schema::empty().into(),
             key,
@@ -198,7 +109,7 @@ impl RecordDecoder {
             ArrowField::new("ROWOFFSET", DataType::Int64, true),
         ];
         let (mut keys, mut values) = (0, 0);
-        for column in layout.columns.iter().filter(|column| decoded(column)) {
+        for column in layout.columns.iter().filter(|column| wanted(column)) {
             let slot = match &column.role {
                 Role::Key => Slot::Key(next(&mut keys)),
                 Role::Value => Slot::Value(next(&mut values)),
@@ -489,40 +400,4 @@ impl Side {
             }
         }
     }
-}
-
-impl HeaderColumn {
-    fn read(&mut self, headers: &[Header<'_>]) -> Read {
-        let Some(name) = &self.name else { return read_all(headers, &mut self.node) };
-        match headers.iter().rev().find(|header| header.name == name) {
-            Some(header) => kafka::push_bytes(header.value, &mut self.node),
-            None => {
-                self.node.push_null();
-                Ok(())
-            }
-        }
-    }
-}
-
-/// All headers: `ARRAY<STRUCT<KEY STRING, VALUE BYTES>>`.
-fn read_all(headers: &[Header<'_>], node: &mut Node) -> Read {
-    let Values::List { offsets, element } = &mut node.values else {
-        return Err(Fault::new(0, "the column of headers is no ARRAY"));
-    };
-    for header in headers {
-        let Values::Struct(members) = &mut element.values else {
-            return Err(Fault::new(0, "the column of headers is no ARRAY of STRUCTs"));
-        };
-        let [name, value] = members.as_mut_slice() else {
-            return Err(Fault::new(0, "a header has a name and a value"));
-        };
-        kafka::push_bytes(Some(header.name.as_bytes()), &mut name.node)?;
-        kafka::push_bytes(header.value, &mut value.node)?;
-        element.nulls.push_valid();
-    }
-    if !offsets.push(element.len()) {
-        return Err(Fault::new(0, text::TOO_LONG));
-    }
-    node.nulls.push_valid();
-    Ok(())
 }

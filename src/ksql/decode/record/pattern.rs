@@ -120,8 +120,8 @@ impl Found {
             'm' => self.minute = number,
             's' => self.second = number,
             _ => {
-                self.nanos =
-                    number.checked_mul(10_u32.pow(9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?))?
+                let missing = 9_u32.checked_sub(u32::try_from(digits.len()).ok()?)?;
+                self.nanos = number.checked_mul(10_u32.pow(missing))?;
             }
         }
         Some(())

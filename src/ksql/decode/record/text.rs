@@ -93,8 +93,7 @@ pub(super) fn decimal<T>(text: &[u8], of: impl Fn(Number) -> Result<T, Reason>) 
     // A plus sign, zeros in front, no digit on one side of the point: Java takes them, JSON has none of them.
     let (sign, rest) = match text {
         [b'-', rest @ ..] => ("-", rest),
-        [b'+', rest @ ..] => ("", rest),
-        rest => ("", rest),
+        _ => ("", text.strip_prefix(b"+").unwrap_or(text)),
     };
     let rest = std::str::from_utf8(rest).map_err(|_| none())?;
     let (digits, exponent) = match rest.find(['e', 'E']) {
