@@ -43,8 +43,16 @@ fn the_annotated_file_is_the_default_and_lists_every_key() {
     let default = Config::load(dir.path(), None, &no_env, &[]).unwrap();
     let read = load(dir.path(), DEFAULT_FILE).unwrap();
     assert_eq!(
-        (&read.root, &read.paths, &read.server, &read.export, &read.watch, &read.screen),
-        (&default.root, &default.paths, &default.server, &default.export, &default.watch, &default.screen)
+        (&read.root, &read.paths, &read.server, &read.kafka, &read.export, &read.watch, &read.screen),
+        (
+            &default.root,
+            &default.paths,
+            &default.server,
+            &default.kafka,
+            &default.export,
+            &default.watch,
+            &default.screen
+        )
     );
 
     // Line by line: a key is there with its default, or with an example behind a # when there is none.
@@ -56,7 +64,7 @@ fn the_annotated_file_is_the_default_and_lists_every_key() {
             listed.push(format!("{section}.{key}"));
         }
     }
-    let is_secret = |key: &str| key == "server.password" || key == "server.token";
+    let is_secret = |key: &str| ["server.password", "server.token", "kafka.password"].contains(&key);
     let keys: Vec<_> = default.settings().into_iter().map(|s| s.key).filter(|key| !is_secret(key)).collect();
     assert_eq!(listed, keys);
     for setting in read.settings() {
@@ -70,6 +78,7 @@ fn the_examples_behind_a_hash_are_legal() {
     let dir = root();
     fs::create_dir(dir.path().join("secrets")).unwrap();
     fs::write(dir.path().join("secrets/password"), "p").unwrap();
+    fs::write(dir.path().join("secrets/kafka-password"), "p").unwrap();
     let uncommented: String = DEFAULT_FILE
         .lines()
         .map(|line| {

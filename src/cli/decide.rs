@@ -1,15 +1,29 @@
-//! Decisions that only an operator can take: `feeds accept-snapshot`, `accept-retention`, `acknowledge-loss`.
+//! Decisions that only an operator can take: `feeds accept-snapshot`, `accept-retention`, `acknowledge-loss`, `reset`.
 
 use chrono::Utc;
+use clap::Args;
 
 use super::say;
 use super::undo::{note, open};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::feed::Feed;
+use crate::feed::{Feed, FeedKind};
 use crate::headless::Exit;
 use crate::lake::{Lake, read_metadata};
 use crate::log::{Level, Record};
+
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("how").required(true))]
+pub(super) struct ResetArgs {
+    /// The feed
+    pub(super) name: String,
+    /// Give the dataset another name (NAME_before_TIME), and begin anew at the first offset
+    #[arg(long, group = "how")]
+    from_start: bool,
+    /// Go on in the other log at the offsets where the old one was left
+    #[arg(long = "continue", group = "how")]
+    go_on: bool,
+}
 
 /// The next snapshot is published even if it shrinks.
 pub(super) fn accept_snapshot(config: &Config, feed: &Feed) -> Result<Exit> {
@@ -60,6 +74,29 @@ pub(super) fn acknowledge_loss(config: &Config, feed: &Feed) -> Result<Exit> {
         say(&format!("{}: acknowledged: {what}", feed.name));
         log(config, feed, "loss acknowledged", &what);
     }
+    Ok(Exit::Done)
+}
+
+/// Another log is read from now on.
+pub(super) fn reset(config: &Config, feed: &Feed, args: &ResetArgs) -> Result<Exit> {
+    if feed.kind == FeedKind::Table {
+        return Err(Error::new(Kind::Usage, "a table is read whole: there is no position to reset")
+            .at("feed", &feed.name));
+    }
+    let lake = Lake::new(&config.paths.lake);
+    if read_metadata(&lake.dataset_dir(feed)?)?.is_none() {
+        return Err(Error::new(Kind::Usage, "nothing of the feed was exported yet").at("feed", &feed.name));
+    }
+    let mut dataset = open(config, &lake, feed, "lakehand feeds reset")?;
+    let what = if args.go_on {
+        let log = dataset.continue_with_log(Utc::now())?;
+        format!("goes on at the same offsets of {log}")
+    } else {
+        let aside = dataset.set_whole_aside(Utc::now())?;
+        format!("begins anew; what was there is in {}", aside.display())
+    };
+    say(&format!("{}: {what}", feed.name));
+    log(config, feed, "feed reset", &what);
     Ok(Exit::Done)
 }
 

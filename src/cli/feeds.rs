@@ -100,6 +100,8 @@ pub(super) enum FeedsCommand {
         /// The feed
         name: String,
     },
+    /// Decide what becomes of a stream that is over another topic or Kafka cluster than before
+    Reset(super::decide::ResetArgs),
     /// Take the source's columns as they are now, after a change that readers cannot bridge
     AcceptSchema {
         /// The feed
@@ -168,6 +170,9 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
         }
         FeedsCommand::AcknowledgeLoss { name } => {
             super::decide::acknowledge_loss(&config, &valid(&Catalog::load(&paths)?, &name)?)
+        }
+        FeedsCommand::Reset(args) => {
+            super::decide::reset(&config, &valid(&Catalog::load(&paths)?, &args.name)?, &args)
         }
         FeedsCommand::AcceptSchema { name } => accept_schema(&config, &paths, &name),
     }

@@ -197,6 +197,7 @@ fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
     if !path.starts_with("/query") && path != "/close-query" && !takes_json(call.accept.as_deref()) {
         return whole(StatusCode::NOT_ACCEPTABLE, "");
     }
+    let cluster = state.options.cluster.clone().unwrap_or_else(|| CLUSTER.to_owned());
     match path {
         "/query" | "/query-stream" => query::answer(state, call),
         "/ksql" => ksql::answer(state, &call),
@@ -207,7 +208,7 @@ fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
             response
         }
         "/info" => json(format!(
-            "{{\"KsqlServerInfo\":{{\"version\":\"{VERSION}\",\"kafkaClusterId\":\"{CLUSTER}\",\
+            "{{\"KsqlServerInfo\":{{\"version\":\"{VERSION}\",\"kafkaClusterId\":\"{cluster}\",\
              \"ksqlServiceId\":\"default_\",\"serverStatus\":\"RUNNING\"}}}}"
         )),
         "/healthcheck" => json(
@@ -216,10 +217,10 @@ fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
         ),
         "/v1/metadata" => json(format!(
             "{{\"version\":\"{VERSION}\",\"clusterId\":{{\"scope\":{{\"path\":[],\"clusters\":{{\"kafka-cluster\":\
-             \"{CLUSTER}\",\"ksql-cluster\":\"default_\"}}}},\"id\":\"\"}}}}"
+             \"{cluster}\",\"ksql-cluster\":\"default_\"}}}},\"id\":\"\"}}}}"
         )),
         "/v1/metadata/id" => json(format!(
-            "{{\"scope\":{{\"path\":[],\"clusters\":{{\"kafka-cluster\":\"{CLUSTER}\",\"ksql-cluster\":\
+            "{{\"scope\":{{\"path\":[],\"clusters\":{{\"kafka-cluster\":\"{cluster}\",\"ksql-cluster\":\
              \"default_\"}}}},\"id\":\"\"}}"
         )),
         "/status" => json(ksql::statuses(state)),

@@ -44,6 +44,8 @@ pub struct DemoOptions {
     pub every_type: bool,
     /// A helper stream `…_LAKEHAND_END` exists for every stream that no other query reads.
     pub end_helpers: bool,
+    /// The Kafka cluster that `/info` names; `None`: one that there is not.
+    pub cluster: Option<String>,
     /// `ksql.max.push.queries`
     pub max_push_queries: usize,
     /// What turns an accepted connection into one that speaks HTTP, with the scheme for [`url`](super::DemoServer::url)
@@ -65,6 +67,7 @@ impl Default for DemoOptions {
             without_role: None,
             every_type: false,
             end_helpers: true,
+            cluster: None,
             max_push_queries: 100,
             accept: None,
         }

@@ -36,6 +36,9 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     }
     context.progress.enter(Stage::Planning);
     let plan = context.wait_for(plan_day(context, dataset, day))?;
+    if let Some(log) = &plan.log {
+        dataset.know_log(log, context.now())?;
+    }
     tell_plan(context, &plan);
     let run = RunInfo {
         id: context.run.clone(),
@@ -68,6 +71,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
     let schema = plan::table_schema(&selection)?;
     let positions = &dataset.metadata().positions;
     let ends = client.end_offsets(&source).await?;
+    let log = plan::log_of(client, &source, ends.as_ref()).await?;
     let mut starts = BTreeMap::new();
     if let Some(ends) = &ends {
         // Refuses a topic that is not the one of before.
@@ -91,7 +95,8 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
         None => statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude),
     };
     let query = Query { sql, kind: QueryKind::StreamPush };
-    Ok(Plan { source, schema, reading: Reading::Push { query, selection, spans, end: PushEnd::Offsets } })
+    let reading = Reading::Push { query, selection, spans, end: PushEnd::Offsets };
+    Ok(Plan { source, schema, reading, log: Some(log) })
 }
 
 /// The log still holds every offset that the day begins with. `starts` are the first offsets of the log, where known.

@@ -95,6 +95,9 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
         &positions,
         context.now(),
     ))?;
+    if let Some(log) = &plan.log {
+        dataset.know_log(log, context.now())?;
+    }
     tell_plan(context, &plan);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {

@@ -15,7 +15,7 @@ use crate::ksql::decode::record::{Layout, RecordDecoder};
 use crate::ksql::describe::{Description, PartitionOffsets, SourceKind};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
 use crate::ksql::topic;
-use crate::lake::TableSchema;
+use crate::lake::{LogIdentity, TableSchema};
 use crate::source::{Source, Span};
 
 /// Who reads logs themselves.
@@ -30,6 +30,8 @@ pub struct Plan {
     pub schema: TableSchema,
     /// How it is read.
     pub reading: Reading,
+    /// The log whose offsets are read; `None` for a table.
+    pub log: Option<LogIdentity>,
 }
 
 /// How a source is read.
@@ -196,7 +198,7 @@ pub async fn plan(
     match feed.kind {
         FeedKind::Table => plan_table(feed, source),
         FeedKind::Stream if feed.read == ReadMode::Kafka => {
-            plan_log(logs, feed, source, positions, now).await
+            plan_log(client, logs, feed, source, positions, now).await
         }
         FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
     }
@@ -209,7 +211,7 @@ fn plan_table(feed: &Feed, source: Description) -> Result<Plan> {
         .map(|kind| Query { sql: sql.clone(), kind })
         .into();
     let schema = table_schema(&selection)?;
-    Ok(Plan { source, schema, reading: Reading::Table { queries, selection } })
+    Ok(Plan { source, schema, reading: Reading::Table { queries, selection }, log: None })
 }
 
 async fn plan_stream(
@@ -220,6 +222,7 @@ async fn plan_stream(
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
+    let log = log_of(client, &source, ends.as_ref()).await?;
     let mirror = match (feed.read, feed.mode, &ends) {
         (ReadMode::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
             Error::new(
@@ -272,7 +275,31 @@ async fn plan_stream(
             }
         }
     };
-    Ok(Plan { source, schema, reading })
+    Ok(Plan { source, schema, reading, log: Some(log) })
+}
+
+/// The log behind a stream, as ksqlDB tells it.
+pub(super) async fn log_of(
+    client: &Client,
+    source: &Description,
+    ends: Option<&EndOffsets>,
+) -> Result<LogIdentity> {
+    // DESCRIBE says 0 where the server has not asked Kafka.
+    let described = usize::try_from(source.partitions).ok().filter(|partitions| *partitions > 0);
+    Ok(LogIdentity {
+        topic: source.topic.clone(),
+        cluster: cluster_of(client).await?,
+        partitions: ends.map(|ends| ends.partitions.len()).or(described),
+    })
+}
+
+/// The Kafka cluster of the server; `None` where it does not tell.
+async fn cluster_of(client: &Client) -> Result<Option<String>> {
+    match client.info().await {
+        Ok(info) => Ok(Some(info.kafka_cluster_id).filter(|id| !id.is_empty())),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn by_offset(
@@ -298,6 +325,7 @@ fn by_offset(
 
 /// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
 async fn plan_log(
+    client: &Client,
     logs: Option<&LogSource>,
     feed: &Feed,
     source: Description,
@@ -316,6 +344,17 @@ async fn plan_log(
             .await
             .map_err(|e| Error::new(Kind::Bug, "the question about the log was given up").because(e))??
     };
+    let theirs = cluster_of(client).await?;
+    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
+        && ours != theirs
+    {
+        return Err(Error::new(
+            Kind::Feed,
+            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
+        )
+        .at("topic", &source.topic)
+        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
+    }
     let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
         let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
         (*partition, offsets)
@@ -332,7 +371,12 @@ async fn plan_log(
     } else {
         Reading::Log { source: logs, layout, spans }
     };
-    Ok(Plan { source, schema, reading })
+    let identity = LogIdentity {
+        topic: source.topic.clone(),
+        cluster: log.identity.cluster.or(theirs),
+        partitions: Some(log.identity.partitions),
+    };
+    Ok(Plan { source, schema, reading, log: Some(identity) })
 }
 
 /// From the lake's positions to the log's ends.
@@ -366,8 +410,8 @@ pub(super) fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: Date
 
 fn recreated(what: &str) -> Error {
     Error::new(Kind::Feed, format!("the topic is not the one that was exported before: {what}")).next(
-        "a topic that was deleted and made again starts at offset 0: archive the feed, move its dataset aside, and \
-         restore the feed to export it from the beginning",
+        "a topic that was deleted and made again starts at offset 0: `lakehand feeds reset NAME --from-start` puts the dataset \
+         aside and exports the stream from the beginning",
     )
 }
 

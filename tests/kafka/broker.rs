@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lakehand::demo::TopicRecord;
+use lakehand::demo::{DemoOptions, TopicRecord};
 use rdkafka::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer};
@@ -25,6 +25,17 @@ impl Broker {
             .create()
             .unwrap();
         Self { cluster, producer }
+    }
+
+    /// An embedded ksqlDB server that says it works on this cluster.
+    pub(crate) fn server(&self, options: DemoOptions) -> Server {
+        let cluster = self.producer.client().fetch_cluster_id(Duration::from_secs(10));
+        assert!(cluster.is_some());
+        Server::start(DemoOptions { cluster, ..options })
+    }
+
+    pub(crate) fn with_rows(&self, rows: u64) -> Server {
+        self.server(DemoOptions { rows, ..DemoOptions::default() })
     }
 
     pub(crate) fn brokers(&self) -> String {

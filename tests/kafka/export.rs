@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakehand::demo::DemoOptions;
 
 use crate::broker::Broker;
-use crate::support::{Server, assert_each_offset_once, batches, data_files, metadata, row_count};
+use crate::support::{assert_each_offset_once, batches, data_files, metadata, row_count};
 
 /// Every value of a dataset as text, by Kafka partition and offset.
 pub(crate) fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
@@ -31,14 +31,10 @@ pub(crate) fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
     rows
 }
 
-fn every_type(rows: u64) -> Server {
-    Server::start(DemoOptions { rows, every_type: true, ..DemoOptions::default() })
-}
-
 #[test]
 fn every_type_comes_as_it_does_through_ksqldb() {
-    let server = every_type(3_000);
     let broker = Broker::start();
+    let server = broker.server(DemoOptions { rows: 3_000, every_type: true, ..DemoOptions::default() });
     broker.mirror(&server, "EVERY_TYPE", "every_type", 3);
     broker.mirror(&server, "TRANSACTION_STREAM", "transactions", 3);
     let (from_log, from_queries) = (broker.project(&server), broker.project(&server));
@@ -73,8 +69,8 @@ fn every_type_comes_as_it_does_through_ksqldb() {
 
 #[test]
 fn a_second_run_reads_only_what_is_new() {
-    let server = Server::with_rows(900);
     let broker = Broker::start();
+    let server = broker.with_rows(900);
     broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
     let project = broker.project(&server);
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
@@ -95,8 +91,8 @@ fn a_second_run_reads_only_what_is_new() {
 
 #[test]
 fn a_dry_run_says_from_where_to_where() {
-    let server = Server::with_rows(300);
     let broker = Broker::start();
+    let server = broker.with_rows(300);
     broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
     let project = broker.project(&server);
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
@@ -109,8 +105,8 @@ fn a_dry_run_says_from_where_to_where() {
 
 #[test]
 fn tombstones_are_no_rows_and_what_cannot_be_decoded_is_put_aside_with_its_offset() {
-    let server = Server::with_rows(30);
     let broker = Broker::start();
+    let server = broker.with_rows(30);
     broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
     broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"gone"), None);
     broker.send("transaction_flattened", 1, 1_736_899_200_000, Some(b"bad"), Some(b"{\"AMOUNT\":"));

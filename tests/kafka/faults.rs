@@ -5,8 +5,8 @@ use crate::support::{Server, assert_each_offset_once, metadata, positions, wait_
 
 #[test]
 fn without_brokers_the_feed_says_what_to_set() {
-    let server = Server::with_rows(30);
     let broker = Broker::start();
+    let server = broker.with_rows(30);
     let project = crate::support::Project::on(&server.url());
     project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
     let ran = project.run(&["export", "--all"]);
@@ -50,8 +50,8 @@ fn brokers_that_do_not_answer_are_unreachable() {
 
 #[test]
 fn what_the_log_no_longer_holds_is_a_loss_and_the_rest_is_read() {
-    let server = Server::with_rows(60);
     let broker = Broker::start();
+    let server = broker.with_rows(60);
     broker.topic("transaction_flattened", 3);
     broker.produce("transaction_flattened", &server.get().topic_records("TRANSACTION_FLATTENED", 0));
     let project = broker.project(&server);
@@ -79,8 +79,8 @@ fn what_the_log_no_longer_holds_is_a_loss_and_the_rest_is_read() {
 
 #[test]
 fn a_broker_that_goes_and_comes_back_costs_time_and_no_row() {
-    let server = Server::with_rows(6_000);
     let broker = Broker::start();
+    let server = broker.with_rows(6_000);
     broker.mirror(&server, "TRANSACTION_STREAM", "transactions", 3);
     // Slow enough that the read is under way when the broker goes.
     broker.cluster.broker_round_trip_time(1, std::time::Duration::from_millis(150)).unwrap();
@@ -108,8 +108,8 @@ fn a_broker_that_goes_and_comes_back_costs_time_and_no_row() {
 
 #[test]
 fn an_export_that_is_killed_goes_on_where_its_commits_ended() {
-    let server = Server::with_rows(6_000);
     let broker = Broker::start();
+    let server = broker.with_rows(6_000);
     broker.mirror(&server, "TRANSACTION_STREAM", "transactions", 3);
     let project = broker.project(&server).set("export.commit_every=10ms");
     project.feed("raw", "stream", "TRANSACTION_STREAM", r#""read": "kafka""#);

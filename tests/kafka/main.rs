@@ -6,4 +6,5 @@ mod support;
 mod broker;
 mod export;
 mod faults;
+mod identity;
 mod recorded;

@@ -111,6 +111,12 @@ impl Project {
         self
     }
 
+    /// The same project on another server.
+    pub fn moved_to(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

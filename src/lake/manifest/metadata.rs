@@ -12,6 +12,7 @@ use crate::lake::fs;
 use crate::lake::layout::{self, Places};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::Mark;
+use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
@@ -55,7 +56,7 @@ pub struct Metadata {
     /// Tables: the version that readers should take.
     #[serde(default)]
     pub current_version: Option<u32>,
-    /// The way by which the source was read last: `offsets`, `mirror`, `idle`, `table`.
+    /// The way by which the source was read last: `kafka`, `offsets`, `mirror`, `idle`, `table`.
     #[serde(default)]
     pub read_way: Option<String>,
     /// The instant through which the lake is known to be complete.
@@ -95,6 +96,12 @@ pub struct Metadata {
     /// Records that are known to be lost, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost_records: Vec<LostRecords>,
+    /// The log whose offsets `positions` are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogIdentity>,
+    /// The log that the source is over now, where that is another one and an operator has to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_log: Option<LogIdentity>,
     /// Something that an operator has to decide before it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_decision: Option<PendingDecision>,
@@ -112,7 +119,7 @@ pub struct Metadata {
 /// What waits for a decision of the operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingDecision {
-    /// `snapshot`, `retention`, or `times` where the feed itself has to change.
+    /// `snapshot`, `retention`, `log`, or `times` where the feed itself has to change.
     pub about: String,
     /// Since when.
     pub since: DateTime<Utc>,
@@ -278,6 +285,8 @@ impl Metadata {
             ahead: OffsetRanges::default(),
             journal: None,
             lost_records: Vec::new(),
+            log: None,
+            other_log: None,
             pending_decision: None,
             doubled_keys: 0,
             runs: Vec::new(),

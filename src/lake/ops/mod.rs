@@ -4,11 +4,12 @@
 //! append      rows of a stream            snapshot    a table as a new version
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
 //! run         what these three have in common
-//! retention   old days and versions go    seal        complete days bear `_SUCCESS`
+//! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
 //! ```
 
 pub(crate) mod accept;
 pub(crate) mod append;
+pub(crate) mod log;
 pub(crate) mod loss;
 pub(crate) mod replace;
 pub(crate) mod replaced;

@@ -1,0 +1,130 @@
+//! The log behind a dataset: known again before anything is read, and what an operator decides when it is another one.
+//!
+//! ```text
+//! the log is that of before ─▶ read on
+//! it is another one ─▶ held ─┬─ reset --continue     its offsets go on where those of the old one ended
+//!                            └─ reset --from-start   the dataset gets another name, and a new one begins at offset 0
+//! ```
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use crate::lake::Dataset;
+use crate::lake::fs;
+use crate::lake::layout::places::{BOOKS, Site};
+use crate::lake::manifest::log::LogIdentity;
+use crate::lake::manifest::metadata::PendingDecision;
+use crate::{Error, Kind, Result};
+
+/// What a decision about the log is called.
+const ABOUT: &str = "log";
+
+impl Dataset {
+    /// Compares the log that is to be read with the one that the dataset was read from.
+    ///
+    /// # Errors
+    /// `Kind::Held` when it is another one: both are shown, and the metadata says that a decision is needed.
+    pub fn know_log(&mut self, now: &LogIdentity, time: DateTime<Utc>) -> Result<()> {
+        self.recover_if_needed()?;
+        let held = self.metadata.log.clone();
+        // Nothing was read yet: any log will do.
+        let held = held.filter(|_| !self.metadata.positions.is_empty());
+        let next = match &held {
+            Some(held) if !held.may_be(now) => return self.hold_for(held, now, time),
+            Some(held) => held.joined(now),
+            None => now.clone(),
+        };
+        let waits = self.metadata.pending_decision.as_ref().is_some_and(|decision| decision.about == ABOUT);
+        if self.metadata.log.as_ref() == Some(&next) && !waits {
+            return Ok(());
+        }
+        let mut note = self.note(time);
+        let metadata = note.metadata();
+        metadata.log = Some(next);
+        metadata.other_log = None;
+        if waits {
+            metadata.pending_decision = None;
+        }
+        note.commit()
+    }
+
+    fn hold_for(&mut self, held: &LogIdentity, now: &LogIdentity, time: DateTime<Utc>) -> Result<()> {
+        let what =
+            format!("the stream is now over another log ({now}), and the dataset holds rows of {held}");
+        let rows = self.metadata.total_records;
+        let mut note = self.note(time);
+        let metadata = note.metadata();
+        metadata.other_log = Some(now.clone());
+        metadata.pending_decision = Some(PendingDecision {
+            about: ABOUT.to_owned(),
+            since: time,
+            what: what.clone(),
+            rows_before: rows,
+            rows_after: rows,
+            accepted: false,
+        });
+        note.commit()?;
+        let name = &self.feed.name;
+        Err(Error::new(Kind::Held, what).next(format!(
+            "nothing was read; `lakehand feeds reset {name} --from-start` puts the dataset aside and begins anew, \
+             `lakehand feeds reset {name} --continue` goes on at the same offsets of the other log"
+        )))
+    }
+
+    /// The other log takes the place of the one of before; positions stay. Gives it.
+    ///
+    /// # Errors
+    /// `Kind::Usage` when no other log waits for a decision.
+    pub fn continue_with_log(&mut self, time: DateTime<Utc>) -> Result<LogIdentity> {
+        self.recover_if_needed()?;
+        let Some(other) = self.metadata.other_log.clone() else {
+            return Err(
+                Error::new(Kind::Usage, "no other log waits for a decision").at("feed", &self.feed.name)
+            );
+        };
+        let mut note = self.note(time);
+        let metadata = note.metadata();
+        metadata.log = Some(other.clone());
+        metadata.other_log = None;
+        metadata.pending_decision = None;
+        // What was complete was so of the other log.
+        metadata.caught_up = false;
+        note.commit()?;
+        Ok(other)
+    }
+
+    /// Gives the whole dataset another name, so that the feed begins anew; gives the folder where it is then. Its files stay
+    /// as they are, and no feed writes them any more.
+    ///
+    /// # Errors
+    /// `Kind::Refused` when the dataset's folder is a mount point, which cannot be renamed.
+    pub fn set_whole_aside(mut self, time: DateTime<Utc>) -> Result<PathBuf> {
+        self.recover_if_needed()?;
+        let places = &self.committer.places;
+        let name = places.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let aside = format!("{name}_before_{}", time.format("%Y%m%dt%H%M%S"));
+        let books = match places.site {
+            Site::Lake => places.books.with_file_name(&aside),
+            Site::Beside => places.books.with_file_name(format!("{BOOKS}-{aside}")),
+            Site::Inside => {
+                return Err(Error::new(
+                    Kind::Refused,
+                    "the dataset's folder is a mount point, and cannot be renamed",
+                )
+                .at("path", places.data.display())
+                .next("move its files away by hand, and mount an empty disk there"));
+            }
+        };
+        let data = places.data.with_file_name(&aside);
+        self.check_ready()?;
+        // The books first: without them the data is found again as it is, and this can be asked for once more.
+        let fs = &self.committer.fs;
+        let places = &self.committer.places;
+        fs.rename(&places.books, &books)?;
+        fs.rename(&places.data, &data)?;
+        fs.sync_dir(fs::parent(&books))?;
+        fs.sync_dir(fs::parent(&data))?;
+        Ok(data)
+    }
+}
