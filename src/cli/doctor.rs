@@ -19,7 +19,8 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
     let config = start.config()?;
     let terminal = Terminal::of_process(&|name| std::env::var(name).ok());
-    let lines = runtime(1)?.block_on(examine(&config, client(&config), &terminal, Utc::now()));
+    let lines =
+        runtime(1)?.block_on(examine(&config, client(&config), super::logs(&config), &terminal, Utc::now()));
     let count = |level| lines.iter().filter(|line| line.level == level).count();
     for line in &lines {
         if args.json {

@@ -343,6 +343,7 @@ fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Ex
     if let Some(feed) = entry.feed() {
         say(&format!("  {} {}, {}", feed.kind.word(), feed.source, feed.storage_mode.word()));
         say(&format!("  dataset {}", lake.dataset_dir(feed)?.display()));
+        say(&format!("  {}", feed.way_in_words()));
     }
     if let Some(metadata) = &metadata {
         show_metadata(metadata);
@@ -391,6 +392,9 @@ fn show_metadata(m: &Metadata) {
     }
     if m.quarantined_records > 0 {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
+    }
+    if let Some(log) = &m.log {
+        say(&format!("  offsets are those of {log}"));
     }
     for loss in &m.lost_records {
         say(&format!("  {}", loss.sentence()));

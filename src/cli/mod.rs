@@ -38,7 +38,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::export::plan::LogSource;
+use crate::export::log::LogSource;
 use crate::headless::{Exit, stdout};
 use crate::ksql::client::{Auth, Client, ClientOptions};
 use crate::lake::RetentionRules;

@@ -3,13 +3,14 @@
 //! ```text
 //! server        reached, version, credentials, clock       place      folders, owner, locks, space, limits of the system
 //! certificate   until when a certificate is valid          feeds      invalid ones, streams whose end nobody tells
-//! terminal      what the screen will have
+//! terminal      what the screen will have                  kafka      brokers reached, and the topics of feeds that read them
 //! ```
 //!
 //! It changes nothing: the one file that it makes to try a lock has no name.
 
 mod certificate;
 mod feeds;
+mod kafka;
 mod place;
 mod server;
 mod terminal;
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::export::log::LogSource;
 use crate::ksql::client::Client;
 
 pub use certificate::valid_until;
@@ -84,10 +86,11 @@ impl Line {
     }
 }
 
-/// Looks at everything; `client` is an error where none can be made from the configuration.
+/// Looks at everything; `client` and `logs` are errors where none can be made from the configuration.
 pub async fn examine(
     config: &Config,
     client: Result<Client, Error>,
+    logs: Result<Option<LogSource>, Error>,
     terminal: &Terminal,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
@@ -110,7 +113,9 @@ pub async fn examine(
     };
     certificate::look(config, now, &mut lines);
     place::look(config, now, &mut lines);
-    feeds::look(config, client.ok().filter(|_| reached).as_ref(), &mut lines).await;
+    let client = client.ok().filter(|_| reached);
+    kafka::look(config, logs, client.as_ref(), &mut lines).await;
+    feeds::look(config, client.as_ref(), &mut lines).await;
     terminal.look(&mut lines);
     lines
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::event::{Event, What};
-use super::plan::LogSource;
+use super::log::LogSource;
 use super::progress::Progress;
 use super::scheduler::Work;
 use crate::cancel::Cancel;

@@ -71,7 +71,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
     let schema = plan::table_schema(&selection)?;
     let positions = &dataset.metadata().positions;
     let ends = client.end_offsets(&source).await?;
-    let log = plan::log_of(client, &source, ends.as_ref()).await?;
+    let log = super::log::identity(client, &source, ends.as_ref()).await?;
     let mut starts = BTreeMap::new();
     if let Some(ends) = &ends {
         // Refuses a topic that is not the one of before.

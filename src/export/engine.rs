@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::context::{Context, Options, Shared};
 use super::event::{Event, Finished, Outcome, Trigger, What};
-use super::plan::LogSource;
+use super::log::LogSource;
 use super::progress::Progress;
 pub use super::scheduler::Work;
 use super::scheduler::{Key, Placed, Scheduler, Want};

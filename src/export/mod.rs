@@ -3,7 +3,7 @@
 //! ```text
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
-//!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files
+//!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files      log   the same where the log itself is read
 //!        ├─ stream    rows of a query by offset until the bound; commits as it goes
 //!        ├─ scan      the same from the log itself (crate::source)      stream_sink  rows of either on their way into the lake
 //!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
@@ -26,6 +26,7 @@ pub mod engine;
 pub mod event;
 mod job;
 mod keys;
+pub mod log;
 pub mod plan;
 mod position;
 pub mod prepare;

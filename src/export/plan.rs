@@ -1,25 +1,21 @@
 //! Before the first row: which source it is, how it is read, from where to where, and what the files hold.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 
+use super::log::{self, LogSource};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
 use crate::ksql::client::{Client, EndOffsets, Query, QueryKind};
 use crate::ksql::column::Wire;
 use crate::ksql::decode::Decoder;
-use crate::ksql::decode::record::{Layout, RecordDecoder};
-use crate::ksql::describe::{Description, PartitionOffsets, SourceKind};
+use crate::ksql::decode::record::Layout;
+use crate::ksql::describe::{Description, SourceKind};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
-use crate::ksql::topic;
 use crate::lake::{LogIdentity, TableSchema};
-use crate::source::{Source, Span};
-
-/// Who reads logs themselves.
-pub type LogSource = Arc<dyn Source>;
+use crate::source::Span;
 
 /// What an export will do.
 #[derive(Debug)]
@@ -198,7 +194,7 @@ pub async fn plan(
     match feed.kind {
         FeedKind::Table => plan_table(feed, source),
         FeedKind::Stream if feed.read == ReadMode::Kafka => {
-            plan_log(client, logs, feed, source, positions, now).await
+            log::plan(client, logs, feed, source, positions, now).await
         }
         FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
     }
@@ -222,7 +218,7 @@ async fn plan_stream(
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
-    let log = log_of(client, &source, ends.as_ref()).await?;
+    let log = log::identity(client, &source, ends.as_ref()).await?;
     let mirror = match (feed.read, feed.mode, &ends) {
         (ReadMode::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
             Error::new(
@@ -278,30 +274,6 @@ async fn plan_stream(
     Ok(Plan { source, schema, reading, log: Some(log) })
 }
 
-/// The log behind a stream, as ksqlDB tells it.
-pub(super) async fn log_of(
-    client: &Client,
-    source: &Description,
-    ends: Option<&EndOffsets>,
-) -> Result<LogIdentity> {
-    // DESCRIBE says 0 where the server has not asked Kafka.
-    let described = usize::try_from(source.partitions).ok().filter(|partitions| *partitions > 0);
-    Ok(LogIdentity {
-        topic: source.topic.clone(),
-        cluster: cluster_of(client).await?,
-        partitions: ends.map(|ends| ends.partitions.len()).or(described),
-    })
-}
-
-/// The Kafka cluster of the server; `None` where it does not tell.
-async fn cluster_of(client: &Client) -> Result<Option<String>> {
-    match client.info().await {
-        Ok(info) => Ok(Some(info.kafka_cluster_id).filter(|id| !id.is_empty())),
-        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 fn by_offset(
     source: &Description,
     selection: Selection,
@@ -321,62 +293,6 @@ fn by_offset(
         spans,
         end: PushEnd::Offsets,
     })
-}
-
-/// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
-async fn plan_log(
-    client: &Client,
-    logs: Option<&LogSource>,
-    feed: &Feed,
-    source: Description,
-    positions: &BTreeMap<i32, i64>,
-    now: DateTime<Utc>,
-) -> Result<Plan> {
-    let logs = logs.cloned().ok_or_else(|| {
-        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
-            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
-    })?;
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
-    let schema = log_schema(&layout)?;
-    let log = {
-        let (logs, topic) = (Arc::clone(&logs), source.topic.clone());
-        tokio::task::spawn_blocking(move || logs.log(&topic))
-            .await
-            .map_err(|e| Error::new(Kind::Bug, "the question about the log was given up").because(e))??
-    };
-    let theirs = cluster_of(client).await?;
-    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
-        && ours != theirs
-    {
-        return Err(Error::new(
-            Kind::Feed,
-            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
-        )
-        .at("topic", &source.topic)
-        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
-    }
-    let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
-        let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
-        (*partition, offsets)
-    });
-    let ends = EndOffsets { via: "the brokers".to_owned(), partitions: partitions.collect() };
-    let mut spans =
-        spans(positions, &ends, now).map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
-    let reading = if feed.mode == ExportMode::Follow {
-        spans.by_partition.values_mut().for_each(|span| span.until = None);
-        spans.asked = None;
-        Reading::Log { source: logs, layout, spans }
-    } else if spans.bounds().is_empty() {
-        Reading::Nothing { spans, read_mode: "kafka" }
-    } else {
-        Reading::Log { source: logs, layout, spans }
-    };
-    let identity = LogIdentity {
-        topic: source.topic.clone(),
-        cluster: log.identity.cluster.or(theirs),
-        partitions: Some(log.identity.partitions),
-    };
-    Ok(Plan { source, schema, reading, log: Some(identity) })
 }
 
 /// From the lake's positions to the log's ends.
@@ -478,16 +394,8 @@ pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {
     Ok(schema_of(arrow, columns.map(|c| (c.name.clone(), c.sql_type.to_string())).collect()))
 }
 
-fn log_schema(layout: &Layout) -> Result<TableSchema> {
-    let arrow = RecordDecoder::new(layout)?.schema();
-    let row = [("ROWTIME", "BIGINT"), ("ROWPARTITION", "INTEGER"), ("ROWOFFSET", "BIGINT")];
-    let row = row.into_iter().map(|(name, sql_type)| (name.to_owned(), sql_type.to_owned()));
-    let columns = layout.columns.iter().filter_map(|c| Some((c.lake.clone()?, c.sql_type.to_string())));
-    Ok(schema_of(arrow, row.chain(columns).collect()))
-}
-
 /// The schema of columns with these names and types of ksqlDB.
-fn schema_of(arrow: SchemaRef, columns_types: Vec<(String, String)>) -> TableSchema {
+pub(super) fn schema_of(arrow: SchemaRef, columns_types: Vec<(String, String)>) -> TableSchema {
     let columns = columns_types.iter().map(|(name, sql)| format!("{} {sql}", statement::quote(name)));
     let ksql = columns.collect::<Vec<_>>().join(", ");
     TableSchema { arrow, ksql, columns_types }
@@ -504,6 +412,7 @@ pub(super) fn word(kind: FeedKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ksql::describe::PartitionOffsets;
 
     fn ends(log: &[(i32, i64, i64)]) -> EndOffsets {
         let partitions = log

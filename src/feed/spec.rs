@@ -221,6 +221,20 @@ impl Feed {
         self.source.to_lowercase()
     }
 
+    /// How the feed is read and why, as its file says.
+    pub fn way_in_words(&self) -> &'static str {
+        match (self.kind, self.read) {
+            (FeedKind::Table, _) => "read whole, by a scan of ksqlDB's state",
+            (_, ReadMode::Kafka) => "read from its topic itself, as \"read\": \"kafka\" says",
+            (_, ReadMode::Auto) => "read through ksqlDB in the best way that it offers (\"read\": \"auto\")",
+            (_, ReadMode::Offsets) => "read through ksqlDB by offset, as \"read\": \"offsets\" says",
+            (_, ReadMode::Mirror) => {
+                "read through ksqlDB from the mirror stream, as \"read\": \"mirror\" says"
+            }
+            (_, ReadMode::Idle) => "read through ksqlDB until it is quiet, as \"read\": \"idle\" says",
+        }
+    }
+
     /// The names under which ksqlDB may show the source, best first: as written, then in upper case, to which ksqlDB
     /// turns every name that stands without backticks in a statement. The first that its LIST shows is meant.
     pub fn source_candidates(&self) -> Vec<String> {

@@ -21,7 +21,7 @@ use crate::app::{App, Message, ThemeName};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::event::{Outcome, What};
-use crate::export::plan::LogSource;
+use crate::export::log::LogSource;
 use crate::export::{self, Cancel, Engine, Event, Request, Trigger};
 use crate::feed::{Catalog, FeedPaths};
 use crate::headless::Exit;

@@ -6,7 +6,8 @@ use chrono::Utc;
 
 use crate::app::{Message, PlanColumn, PlanText, ServerInfo};
 use crate::error::{Error, Kind, Result};
-use crate::export::plan::{LogSource, Plan, Reading, plan};
+use crate::export::log::LogSource;
+use crate::export::plan::{Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
 use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, columns_of_files, read_metadata};

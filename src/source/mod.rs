@@ -50,8 +50,23 @@ pub struct Span {
     pub until: Option<i64>,
 }
 
+/// What answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// Its id, where it tells one.
+    pub id: Option<String>,
+    /// Brokers that it names.
+    pub brokers: usize,
+}
+
 /// A way to read logs. Its calls block.
 pub trait Source: std::fmt::Debug + Send + Sync {
+    /// Asks who is there.
+    ///
+    /// # Errors
+    /// `Kind::Unreachable` when no broker answers, `Kind::Auth` when it does not let us in.
+    fn cluster(&self) -> Result<Cluster>;
+
     /// Asks for a topic's log.
     ///
     /// # Errors

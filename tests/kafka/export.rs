@@ -9,7 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use lakehand::demo::DemoOptions;
 
 use crate::broker::Broker;
-use crate::support::{assert_each_offset_once, batches, data_files, metadata, row_count};
+use crate::support::{Ran, assert_each_offset_once, batches, data_files, metadata, row_count, wait_until};
 
 /// Every value of a dataset as text, by Kafka partition and offset.
 pub(crate) fn cells(dataset: &Path) -> BTreeMap<(i32, i64), Vec<String>> {
@@ -133,4 +133,62 @@ fn tombstones_are_no_rows_and_what_cannot_be_decoded_is_put_aside_with_its_offse
     assert_eq!(metadata["quarantined_records"], 1);
     let again = project.ok(&["export", "--all", "--json"]);
     assert_eq!(again.finished("flat")["rows"], 0);
+}
+
+#[test]
+fn a_day_is_read_again_through_ksqldb_and_brings_the_same_rows() {
+    let broker = Broker::start();
+    let server = broker.with_rows(3_000);
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    let project = broker.project(&server);
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    project.ok(&["export", "--all"]);
+    let dataset = project.stream("transaction_flattened");
+    let before = cells(&dataset);
+    project.ok(&["export", "--feed", "flat", "--day", "2025-01-10"]);
+    assert_eq!(cells(&dataset), before);
+}
+
+#[test]
+fn a_feed_that_follows_commits_what_comes_until_it_is_stopped() {
+    let broker = Broker::start();
+    let server = broker.with_rows(300);
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    let project = broker.project(&server).set("export.commit_every=50ms");
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka", "mode": "follow""#);
+    let dataset = project.stream("transaction_flattened");
+    let child = project.spawn(&["export", "--feed", "flat", "--json"]);
+    let held = || {
+        let text = std::fs::read_to_string(dataset.join("_metadata.json")).unwrap_or_default();
+        let metadata: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        metadata["total_records"].as_u64().unwrap_or(0)
+    };
+    wait_until("what was there is committed", || held() == 300);
+    server.get().append(300);
+    broker.produce("transaction_flattened", &server.get().topic_records("TRANSACTION_FLATTENED", 100));
+    wait_until("what came is committed", || held() == 600);
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 130, "{}\n{}", ran.out, ran.err);
+    assert_each_offset_once(&dataset, 600);
+}
+
+#[test]
+fn doctor_looks_at_brokers_and_topics() {
+    let broker = Broker::start();
+    let server = broker.with_rows(300);
+    broker.mirror(&server, "TRANSACTION_FLATTENED", "transaction_flattened", 3);
+    let project = broker.project(&server);
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    let said = project.run(&["doctor"]).out;
+    assert!(said.contains("1 brokers of cluster"), "{said}");
+    assert!(said.contains("topic transaction_flattened has 3 partitions and at most 300 records"), "{said}");
+    let shown = project.ok(&["feeds", "show", "flat"]).out;
+    assert!(shown.contains("read from its topic itself"), "{shown}");
+    // No brokers, and a feed that needs them.
+    let without = crate::support::Project::on(&server.url());
+    without.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+    let ran = without.run(&["doctor"]);
+    assert!(ran.code == 1 && ran.out.contains("no brokers are configured"), "{}", ran.out);
 }

@@ -226,6 +226,9 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
             count(metadata.partitions.len() as u64)
         ),
     ));
+    if let Some(log) = &metadata.log {
+        lines.push(field("log", escaped(&log.to_string())));
+    }
     for loss in &metadata.lost_records {
         lines.push(field("lost", escaped(&loss.sentence())));
     }

@@ -8,9 +8,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::options::{KafkaOptions, error};
 use crate::error::{Error, Kind, Result};
-use crate::source::{Log, LogIdentity};
+use crate::source::{Cluster, Log, LogIdentity};
 
-/// Asks. End offsets are those of the isolation: under `read_committed` a transaction that is not decided ends the log.
+/// Who answers.
+pub(super) fn cluster(options: &KafkaOptions) -> Result<Cluster> {
+    let consumer: BaseConsumer =
+        options.client().create().map_err(|e| error("make a Kafka client", e, options))?;
+    let metadata = consumer
+        .fetch_metadata(None, options.connect_timeout)
+        .map_err(|e| error("ask the brokers who they are", e, options))?;
+    let id = consumer.client().fetch_cluster_id(options.connect_timeout);
+    Ok(Cluster { id, brokers: metadata.brokers().len() })
+}
+
+/// Asks for a topic. End offsets are those of the isolation: under `read_committed` a transaction that is not decided ends the log.
 pub(super) fn ask(options: &KafkaOptions, topic: &str) -> Result<Log> {
     let consumer: BaseConsumer =
         options.client().create().map_err(|e| error("make a Kafka client", e, options))?;

@@ -19,7 +19,7 @@ mod scan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Log, Scan, Source, Span};
+use super::{Cluster, Log, Scan, Source, Span};
 use crate::error::Result;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
@@ -50,6 +50,10 @@ impl Kafka {
 }
 
 impl Source for Kafka {
+    fn cluster(&self) -> Result<Cluster> {
+        log::cluster(&self.options)
+    }
+
     fn log(&self, topic: &str) -> Result<Log> {
         log::ask(&self.options, topic)
     }

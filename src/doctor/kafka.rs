@@ -1,0 +1,75 @@
+//! The Kafka brokers: reached, let us in, those of ksqlDB's cluster; and each feed that reads from them.
+
+use super::Line;
+use crate::config::Config;
+use crate::error::Result;
+use crate::export::log::{LogSource, ask};
+use crate::export::plan::find_source;
+use crate::feed::{Catalog, Feed, FeedPaths, Place, ReadMode};
+use crate::ksql::client::Client;
+use crate::ksql::decode::record::RecordDecoder;
+use crate::ksql::topic;
+use crate::source::kafka::has_tls;
+
+const TOPIC: &str = "kafka";
+
+/// Adds what is found. `client` is there when the server answers.
+pub(super) async fn look(
+    config: &Config,
+    logs: Result<Option<LogSource>>,
+    client: Option<&Client>,
+    lines: &mut Vec<Line>,
+) {
+    let feeds = readers(config);
+    let logs = match logs {
+        Ok(Some(logs)) => logs,
+        Ok(None) if feeds.is_empty() => return,
+        Ok(None) => {
+            let what = format!("feed {} reads from Kafka, and no brokers are configured", feeds[0].name);
+            return lines.push(Line::fail(TOPIC, what, "set kafka.brokers in lakehand.toml"));
+        }
+        Err(error) => return lines.push(Line::of(TOPIC, &error)),
+    };
+    let cluster = match ask(&logs, |logs| logs.cluster()).await {
+        Ok(cluster) => cluster,
+        Err(error) => return lines.push(Line::of(TOPIC, &error)),
+    };
+    let id = cluster.id.as_deref().unwrap_or("without an id");
+    let tls = if has_tls() { "" } else { "; this build has no TLS and no SCRAM for brokers" };
+    lines.push(Line::ok(TOPIC, format!("{} brokers of cluster {id} answer{tls}", cluster.brokers)));
+    let Some(client) = client else { return };
+    if let (Some(ours), Ok(info)) = (&cluster.id, client.info().await)
+        && !info.kafka_cluster_id.is_empty()
+        && info.kafka_cluster_id != *ours
+    {
+        let what = format!("ksqlDB works on cluster {}, which is another one", info.kafka_cluster_id);
+        lines.push(Line::fail(TOPIC, what, "set kafka.brokers to the brokers of ksqlDB's cluster"));
+    }
+    for feed in feeds {
+        lines.push(match topic_of(&logs, client, &feed).await {
+            Ok(text) => Line::ok(TOPIC, format!("feed {}: {text}", feed.name)),
+            Err(error) => Line::of(TOPIC, &error.at("feed", &feed.name)),
+        });
+    }
+}
+
+/// The enabled feeds that read from Kafka.
+fn readers(config: &Config) -> Vec<Feed> {
+    let Ok(catalog) = Catalog::load(&FeedPaths::below(&config.paths.feeds)) else { return Vec::new() };
+    let active = catalog.entries.iter().filter(|entry| entry.place == Place::Active);
+    let feeds = active.filter_map(|entry| entry.feed());
+    feeds.filter(|feed| feed.enabled && feed.read == ReadMode::Kafka).cloned().collect()
+}
+
+/// Whether the feed can be read from its topic.
+async fn topic_of(logs: &LogSource, client: &Client, feed: &Feed) -> Result<String> {
+    let source = find_source(client, feed).await?;
+    RecordDecoder::new(&topic::layout(&source, &feed.exclude_columns, &feed.rename)?)?;
+    let name = source.topic.clone();
+    let log = ask(logs, move |logs| logs.log(&name)).await?;
+    let records: i64 = log.bounds.values().map(|(start, end)| end - start).sum();
+    Ok(format!(
+        "topic {} has {} partitions and at most {records} records; values are {}",
+        source.topic, log.identity.partitions, source.value_format
+    ))
+}

@@ -1,0 +1,117 @@
+//! The plan of a stream whose log is read itself, and which log it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::plan::{Plan, Reading, schema_of, spans};
+use crate::error::{Error, Kind, Result};
+use crate::feed::{ExportMode, Feed};
+use crate::ksql::client::{Client, EndOffsets};
+use crate::ksql::decode::record::{Layout, RecordDecoder};
+use crate::ksql::describe::{Description, PartitionOffsets};
+use crate::ksql::topic;
+use crate::lake::{LogIdentity, TableSchema};
+use crate::source::Source;
+
+/// Who reads logs themselves.
+pub type LogSource = Arc<dyn Source>;
+
+/// Asks who reads logs, on a thread that may wait.
+///
+/// # Errors
+/// Those of the question.
+pub async fn ask<T: Send + 'static>(
+    logs: &LogSource,
+    question: impl FnOnce(LogSource) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let logs = Arc::clone(logs);
+    tokio::task::spawn_blocking(move || question(logs))
+        .await
+        .map_err(|e| Error::new(Kind::Bug, "a question to the brokers was given up").because(e))?
+}
+
+/// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
+pub(super) async fn plan(
+    client: &Client,
+    logs: Option<&LogSource>,
+    feed: &Feed,
+    source: Description,
+    positions: &BTreeMap<i32, i64>,
+    now: DateTime<Utc>,
+) -> Result<Plan> {
+    let logs = logs.cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
+            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
+    })?;
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let schema = log_schema(&layout)?;
+    let topic_name = source.topic.clone();
+    let log = ask(&logs, move |logs| logs.log(&topic_name)).await?;
+    let theirs = cluster_of(client).await?;
+    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
+        && ours != theirs
+    {
+        return Err(Error::new(
+            Kind::Feed,
+            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
+        )
+        .at("topic", &source.topic)
+        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
+    }
+    let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
+        let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
+        (*partition, offsets)
+    });
+    let ends = EndOffsets { via: "the brokers".to_owned(), partitions: partitions.collect() };
+    let mut spans =
+        spans(positions, &ends, now).map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
+    let reading = if feed.mode == ExportMode::Follow {
+        spans.by_partition.values_mut().for_each(|span| span.until = None);
+        spans.asked = None;
+        Reading::Log { source: logs, layout, spans }
+    } else if spans.bounds().is_empty() {
+        Reading::Nothing { spans, read_mode: "kafka" }
+    } else {
+        Reading::Log { source: logs, layout, spans }
+    };
+    let identity = LogIdentity {
+        topic: source.topic.clone(),
+        cluster: log.identity.cluster.or(theirs),
+        partitions: Some(log.identity.partitions),
+    };
+    Ok(Plan { source, schema, reading, log: Some(identity) })
+}
+
+fn log_schema(layout: &Layout) -> Result<TableSchema> {
+    let arrow = RecordDecoder::new(layout)?.schema();
+    let row = [("ROWTIME", "BIGINT"), ("ROWPARTITION", "INTEGER"), ("ROWOFFSET", "BIGINT")];
+    let row = row.into_iter().map(|(name, sql_type)| (name.to_owned(), sql_type.to_owned()));
+    let columns = layout.columns.iter().filter_map(|c| Some((c.lake.clone()?, c.sql_type.to_string())));
+    Ok(schema_of(arrow, row.chain(columns).collect()))
+}
+
+/// The log behind a stream, as ksqlDB tells it.
+pub(super) async fn identity(
+    client: &Client,
+    source: &Description,
+    ends: Option<&EndOffsets>,
+) -> Result<LogIdentity> {
+    // DESCRIBE says 0 where the server has not asked Kafka.
+    let described = usize::try_from(source.partitions).ok().filter(|partitions| *partitions > 0);
+    Ok(LogIdentity {
+        topic: source.topic.clone(),
+        cluster: cluster_of(client).await?,
+        partitions: ends.map(|ends| ends.partitions.len()).or(described),
+    })
+}
+
+/// The Kafka cluster of the server; `None` where it does not tell.
+async fn cluster_of(client: &Client) -> Result<Option<String>> {
+    match client.info().await {
+        Ok(info) => Ok(Some(info.kafka_cluster_id).filter(|id| !id.is_empty())),
+        Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

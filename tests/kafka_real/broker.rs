@@ -1,0 +1,219 @@
+//! One Kafka broker in a process of its own (KRaft, one node), on free ports of the loopback interface.
+//!
+//! `LAKEHAND_KAFKA_JARS` names the folder with Kafka's jars. Without it, or when the broker does not start, a test fails.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use lakehand::demo::{DemoOptions, TopicRecord};
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use tempfile::TempDir;
+
+use crate::support::{Project, Server, wait_until};
+
+pub(crate) struct Broker {
+    dir: TempDir,
+    port: u16,
+    process: Option<Child>,
+}
+
+/// Two ports that were free a moment ago.
+fn free_ports() -> [u16; 2] {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+fn java(class: &str, args: &[&str]) -> Command {
+    let jars: PathBuf = std::env::var_os("LAKEHAND_KAFKA_JARS")
+        .expect("LAKEHAND_KAFKA_JARS names the folder with Kafka's jars; .ci/kafka sets it")
+        .into();
+    let mut command = Command::new("java");
+    command.args(["-Xmx400m", "-XX:+UseSerialGC", "-cp"]).arg(jars.join("*")).arg(class).args(args);
+    command
+}
+
+impl Broker {
+    pub(crate) fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let [port, controller] = free_ports();
+        let properties = format!(
+            "process.roles=broker,controller\nnode.id=1\n\
+             controller.quorum.voters=1@127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             controller.listener.names=CONTROLLER\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=false\n\
+             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+             transaction.state.log.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n\
+             log.retention.check.interval.ms=500\nlog.initial.task.delay.ms=500\nmessage.max.bytes=16000000\n",
+            dir.path().join("log").display()
+        );
+        std::fs::write(dir.path().join("server.properties"), properties).unwrap();
+        let settings = dir.path().join("server.properties");
+        let formatted = java(
+            "kafka.tools.StorageTool",
+            &["format", "-t", "bGFrZWhhbmQtdGVzdC0xMg", "-c", settings.to_str().unwrap()],
+        )
+        .output()
+        .expect("java is needed to run a broker");
+        assert!(formatted.status.success(), "the storage cannot be formatted: {formatted:?}");
+        let mut broker = Self { dir, port, process: None };
+        broker.run();
+        broker
+    }
+
+    /// Starts the process and waits until it answers.
+    pub(crate) fn run(&mut self) {
+        let settings = self.dir.path().join("server.properties");
+        let log = File::create(self.dir.path().join("broker.out")).unwrap();
+        let child = java("kafka.Kafka", &[settings.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(child);
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        wait_until("the broker answers", || {
+            if let Some(status) = self.process.as_mut().unwrap().try_wait().unwrap() {
+                let said = std::fs::read_to_string(self.dir.path().join("broker.out")).unwrap();
+                panic!("the broker ended ({status}):\n{said}");
+            }
+            let told = consumer.fetch_metadata(None, Duration::from_secs(2));
+            told.is_ok_and(|told| !told.brokers().is_empty())
+        });
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        let mut process = self.process.take().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
+    pub(crate) fn brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.brokers());
+        config
+    }
+
+    fn admin<T>(&self, ask: impl AsyncFnOnce(&AdminClient<DefaultClientContext>, &AdminOptions) -> T) -> T {
+        let admin: AdminClient<_> = self.client().create().unwrap();
+        let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(20)));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(ask(&admin, &options))
+    }
+
+    pub(crate) fn topic(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        // A topic of that name may still be going away.
+        wait_until("the topic is made", || {
+            let made = self.admin(async |admin, options| admin.create_topics([&topic], options).await);
+            match made.unwrap().pop().unwrap() {
+                Ok(_) => true,
+                Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => false,
+                Err((name, code)) => panic!("{name}: {code}"),
+            }
+        });
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        wait_until("the topic has leaders", || {
+            (0..partitions).all(|p| consumer.fetch_watermarks(name, p, Duration::from_secs(2)).is_ok())
+        });
+    }
+
+    pub(crate) fn delete_topic(&self, name: &str) {
+        self.admin(async |admin, options| admin.delete_topics(&[name], options).await)
+            .unwrap()
+            .pop()
+            .unwrap()
+            .unwrap();
+    }
+
+    pub(crate) fn add_partitions(&self, name: &str, count: usize) {
+        let wish = NewPartitions::new(name, count);
+        let made = self.admin(async |admin, options| admin.create_partitions([&wish], options).await);
+        made.unwrap().pop().unwrap().unwrap();
+    }
+
+    /// First and next offset of a partition.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
+    }
+
+    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> BaseProducer {
+        let mut config = self.client();
+        config.set("linger.ms", "5").set("message.max.bytes", "16000000");
+        for (key, value) in settings {
+            config.set(*key, *value);
+        }
+        config.create().unwrap()
+    }
+
+    pub(crate) fn produce(&self, topic: &str, records: &[TopicRecord], settings: &[(&str, &str)]) {
+        send(&self.producer(settings), topic, records);
+    }
+
+    /// An embedded ksqlDB server that says it works on this cluster.
+    pub(crate) fn server(&self, options: DemoOptions) -> Server {
+        let consumer: BaseConsumer = self.client().create().unwrap();
+        consumer.fetch_metadata(None, Duration::from_secs(10)).unwrap();
+        let cluster = consumer.client().fetch_cluster_id(Duration::from_secs(10));
+        assert!(cluster.is_some(), "the broker tells its cluster");
+        Server::start(DemoOptions { cluster, ..options })
+    }
+
+    /// A project with one feed, `flat`, that reads TRANSACTION_FLATTENED from this broker.
+    pub(crate) fn project(&self, server: &Server) -> Project {
+        let project = Project::on(&server.url()).set(&format!("kafka.brokers={}", self.brokers()));
+        project.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
+        project
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        if let Some(process) = &mut self.process {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Produces records and waits until the broker has them.
+pub(crate) fn send(producer: &BaseProducer, topic: &str, records: &[TopicRecord]) {
+    for record in records {
+        let mut unsent = Some(
+            BaseRecord::to(topic)
+                .partition(record.partition)
+                .timestamp(record.time)
+                .key(&record.key)
+                .payload(&record.value),
+        );
+        while let Some(next) = unsent.take() {
+            if let Err((error, back)) = producer.send(next) {
+                assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+                producer.poll(Duration::from_millis(50));
+                unsent = Some(back);
+            }
+        }
+    }
+    producer.flush(Duration::from_secs(60)).unwrap();
+}

@@ -1,0 +1,9 @@
+//! Exports from Apache Kafka itself. Ignored in a plain `cargo test`: `.ci/kafka` brings the broker and runs them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod broker;
+mod outages;
+mod topics;
+mod transactions;
