@@ -6,18 +6,37 @@ use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use lakehand::demo::{DemoOptions, TopicRecord};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use tempfile::TempDir;
 
 use crate::support::{Project, Server, wait_until};
+
+/// Counts records that a broker refused.
+#[derive(Debug, Default)]
+pub(crate) struct Deliveries(Mutex<Option<String>>);
+
+impl ClientContext for Deliveries {}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            *self.0.lock().unwrap() = Some(error.to_string());
+        }
+    }
+}
+
+pub(crate) type Producer = BaseProducer<Deliveries>;
 
 pub(crate) struct Broker {
     dir: TempDir,
@@ -158,13 +177,13 @@ impl Broker {
         consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
     }
 
-    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> BaseProducer {
+    pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> Producer {
         let mut config = self.client();
         config.set("linger.ms", "5").set("message.max.bytes", "16000000");
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        config.create().unwrap()
+        config.create_with_context(Deliveries::default()).unwrap()
     }
 
     pub(crate) fn produce(&self, topic: &str, records: &[TopicRecord], settings: &[(&str, &str)]) {
@@ -198,7 +217,7 @@ impl Drop for Broker {
 }
 
 /// Produces records and waits until the broker has them.
-pub(crate) fn send(producer: &BaseProducer, topic: &str, records: &[TopicRecord]) {
+pub(crate) fn send(producer: &Producer, topic: &str, records: &[TopicRecord]) {
     for record in records {
         let mut unsent = Some(
             BaseRecord::to(topic)
@@ -216,4 +235,5 @@ pub(crate) fn send(producer: &BaseProducer, topic: &str, records: &[TopicRecord]
         }
     }
     producer.flush(Duration::from_secs(60)).unwrap();
+    assert_eq!(*producer.context().0.lock().unwrap(), None, "a record was refused");
 }

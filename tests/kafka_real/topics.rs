@@ -85,7 +85,7 @@ fn retention_that_passed_the_position_is_a_loss() {
     broker.topic(
         TOPIC,
         3,
-        &[("segment.bytes", "100000"), ("retention.bytes", "300000"), ("retention.ms", "-1")],
+        &[("segment.bytes", "200000"), ("retention.bytes", "400000"), ("retention.ms", "-1")],
     );
     broker.produce(TOPIC, &server.get().topic_records("TRANSACTION_FLATTENED", 0), &[]);
     let project = broker.project(&server);
