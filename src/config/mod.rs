@@ -33,7 +33,7 @@ use crate::{Error, Kind, Result};
 
 pub use edit::write_key;
 use keys::{KEYS, REPLACED};
-pub use secret::Secret;
+pub use secret::{Secret, read_secret};
 
 /// The annotated default file, as `config init` writes it.
 pub const DEFAULT_FILE: &str = include_str!("../../assets/lakehand.toml");
