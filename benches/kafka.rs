@@ -6,6 +6,7 @@
 //!
 //! It starts a broker of its own from those jars (`.ci/kafka` brings them), which takes part of the same cores.
 
+#[allow(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/kafka_real/broker.rs"]
 mod broker;
 #[path = "../tests/support/mod.rs"]

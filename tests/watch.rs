@@ -353,6 +353,31 @@ fn a_server_that_cannot_be_worked_with_ends_it_with_the_reason() {
     assert!(ran.err.contains("401") && project.log().contains("server refused"), "{}", ran.err);
 }
 
+/// Files with passwords are replaced while the program runs, as a kubelet does.
+#[test]
+fn a_password_that_is_renewed_in_its_file_is_used_without_a_restart() {
+    let credentials = Some(("ops".into(), "first".into()));
+    let server = Server::start(DemoOptions { rows: 200, credentials, ..DemoOptions::default() });
+    let project = project(&server).set("server.username=ops").set("server.password_file=password");
+    std::fs::write(project.path().join("password"), "first\n").unwrap();
+    project.feed("raw", "stream", RAW, "");
+    let watch = Watch::start(&project);
+    watch.until_done("raw", 1);
+    server.get().demand_credentials("ops", "second");
+    std::fs::write(project.path().join("password"), "second\n").unwrap();
+    project.feed("flat", "stream", "transaction_flattened", "");
+    watch.until_done("flat", 1);
+    assert_eq!(watch.ended("flat", "failed"), 0);
+
+    // Of a file that does not help, the refusal is what is told.
+    server.get().demand_credentials("ops", "third");
+    std::fs::remove_file(project.path().join("password")).unwrap();
+    project.feed("late", "table", "payment_method_totals", "");
+    watch.until("the refusal is told", || watch.ended("late", "failed") == 1);
+    assert!(project.log().contains("401") && !project.log().contains("second"));
+    watch.end(Signal::TERM);
+}
+
 #[test]
 fn a_feed_that_failed_is_tried_again_when_it_changes_and_stops_no_other() {
     let server = Server::with_rows(200);
@@ -364,6 +389,34 @@ fn a_feed_that_failed_is_tried_again_when_it_changes_and_stops_no_other() {
     project.feed("ghost", "stream", "transaction_flattened", "");
     watch.until_done("ghost", 1);
     assert_each_offset_once(&project.stream("transaction_flattened"), 200);
+}
+
+/// A proxy cuts connections on which nothing is sent: that is no failure of a quiet stream.
+#[test]
+fn a_quiet_stream_whose_connection_is_cut_is_connected_again_and_has_not_failed() {
+    let server = Server::with_rows(300);
+    let project = project(&server)
+        .set("export.retries=0")
+        .set("export.retry_base=20ms")
+        .set("export.commit_every=100ms");
+    project.feed("live", "stream", RAW, "");
+    assert_eq!(project.run(&["export", "--all"]).code, 0);
+    server.faults().all_with("EMIT CHANGES", Fault::CutWhenQuiet);
+    project.feed("live", "stream", RAW, r#""mode": "follow""#);
+    let watch = Watch::start(&project);
+    let is_push = |sql: &String| sql.contains("EMIT CHANGES");
+    let pushed = || server.get().log().iter().filter(|seen| seen.sql.as_ref().is_some_and(is_push)).count();
+    let before = pushed();
+    watch.until("it connects again and again", || pushed() > before + 5);
+    server.faults().clear();
+    let last = pushed();
+    watch.until("a connection that is not cut", || pushed() > last);
+    server.get().append(100);
+    watch.until("the new rows", || row_count(&project.stream(RAW)) == 400);
+    assert_eq!(watch.end(Signal::TERM), Some(0));
+    let log = project.log();
+    assert!(!log.contains("failed") && !log.contains("trying again"), "{log}");
+    assert_each_offset_once(&project.stream(RAW), 400);
 }
 
 #[test]

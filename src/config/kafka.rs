@@ -81,6 +81,25 @@ pub(super) const MECHANISMS: &[(&str, Mechanism)] = &[
 pub(super) const ISOLATIONS: &[(&str, Isolation)] =
     &[("read_committed", Isolation::ReadCommitted), ("read_uncommitted", Isolation::ReadUncommitted)];
 
+impl KafkaConfig {
+    /// What belongs together, and what cannot be together.
+    pub(super) fn combine(&self, problems: &mut Vec<String>, warnings: &mut Vec<String>) {
+        if self.client_cert_file.is_some() != self.client_key_file.is_some() {
+            problems.push("kafka.client_cert_file and kafka.client_key_file: one needs the other".to_owned());
+        }
+        if self.security.has_sasl() && (self.username.is_none() || self.password.is_none()) {
+            problems.push(
+                "kafka.security has SASL: set kafka.username, and LAKEHAND_KAFKA_PASSWORD or kafka.password_file"
+                    .to_owned(),
+            );
+        }
+        if self.security.has_sasl() && !self.security.is_encrypted() {
+            let warning = "kafka.security is sasl_plaintext: credentials cross the network unencrypted";
+            warnings.push(warning.to_owned());
+        }
+    }
+}
+
 impl Security {
     /// Whether it is encrypted.
     pub fn is_encrypted(self) -> bool {

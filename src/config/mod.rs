@@ -36,7 +36,7 @@ use crate::{Error, Kind, Result};
 pub use edit::write_key;
 pub use kafka::KafkaConfig;
 use keys::{KEYS, REPLACED};
-pub use secret::Secret;
+pub use secret::{Secret, read_secret};
 
 /// The annotated default file, as `config init` writes it.
 pub const DEFAULT_FILE: &str = include_str!("../../assets/lakehand.toml");
@@ -474,19 +474,7 @@ impl Config {
             }
             _ => {}
         }
-        if kafka.client_cert_file.is_some() != kafka.client_key_file.is_some() {
-            problems.push("kafka.client_cert_file and kafka.client_key_file: one needs the other".to_owned());
-        }
-        if kafka.security.has_sasl() && (kafka.username.is_none() || kafka.password.is_none()) {
-            problems.push(
-                "kafka.security has SASL: set kafka.username, and LAKEHAND_KAFKA_PASSWORD or kafka.password_file"
-                    .to_owned(),
-            );
-        }
-        if kafka.security.has_sasl() && !kafka.security.is_encrypted() {
-            let warning = "kafka.security is sasl_plaintext: credentials cross the network unencrypted";
-            self.warnings.push(warning.to_owned());
-        }
+        kafka.combine(problems, &mut self.warnings);
         if (server.password.is_some() || server.token.is_some()) && url::is_open(&server.url) {
             let warning = "server.url begins with http: credentials cross the network unencrypted";
             self.warnings.push(warning.to_owned());

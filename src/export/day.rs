@@ -39,7 +39,7 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     if let Some(log) = &plan.log {
         dataset.know_log(log, context.now())?;
     }
-    tell_plan(context, &plan);
+    tell_plan(context, &plan, false);
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),

@@ -36,7 +36,7 @@ pub(super) fn read(
     let mut read = Read { context, spans, scan, sink, came: 0, last_commit: Instant::now() };
     match read.pump() {
         Ok(Stop::Complete) => read.commit(true).map(|()| Stop::Complete),
-        Ok(Stop::Cancelled) => read.commit_rows().map(|()| Stop::Cancelled),
+        Ok(stop) => read.commit_rows().map(|()| stop),
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.commit_rows()?;
             Err(error)

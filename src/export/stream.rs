@@ -46,14 +46,15 @@ pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result
             read.rows.flush(&mut read.sink)?;
             match stop {
                 Stop::Complete => read.commit(true)?,
-                Stop::Cancelled => read.commit_rows()?,
+                Stop::Cancelled | Stop::Disconnected => read.commit_rows()?,
             }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
+            let was_quiet = error.kind() == Kind::Incomplete && read.is_quiet();
             read.commit_rows()?;
-            Err(error)
+            if was_quiet { Ok(Stop::Disconnected) } else { Err(error) }
         }
         Err(error) => {
             read.sink.target.abandon()?;
@@ -76,6 +77,7 @@ struct Read<'a> {
     alive: Instant,
     /// Rows that were new, as of `alive`.
     rows_seen: u64,
+    opened: Instant,
     last_byte: Instant,
     last_commit: Instant,
     last_asked: Option<Instant>,
@@ -116,6 +118,7 @@ impl<'a> Read<'a> {
             sink,
             alive: now,
             rows_seen: 0,
+            opened: now,
             last_byte: now,
             last_commit: now,
             last_asked: None,
@@ -324,6 +327,15 @@ impl<'a> Read<'a> {
             )
             .next("the read goes on from the last offset")),
         }
+    }
+
+    /// A followed stream whose answer had begun, and of which no row waits to be committed.
+    fn is_quiet(&self) -> bool {
+        let staged = self.sink.target.stats();
+        self.end == Some(PushEnd::Follow)
+            && self.last_byte > self.opened
+            && staged.rows == 0
+            && staged.quarantined == 0
     }
 
     /// Commits what came since the last time, if anything did.

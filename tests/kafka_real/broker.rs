@@ -41,12 +41,14 @@ pub(crate) type Producer = BaseProducer<Deliveries>;
 pub(crate) struct Broker {
     dir: TempDir,
     port: u16,
+    /// The listener that asks for a name and a password.
+    sasl_port: u16,
     process: Option<Child>,
 }
 
-/// Two ports that were free a moment ago.
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+/// Ports that were free a moment ago.
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
@@ -62,14 +64,17 @@ fn java(class: &str, args: &[&str]) -> Command {
 impl Broker {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let [port, controller] = free_ports();
+        let [port, sasl_port, controller] = free_ports();
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port}\n\
+             sasl.enabled.mechanisms=PLAIN\n\
+             listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+             required user_lakehand=\"open sesame\";\n\
              controller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT\n\
              log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=false\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
@@ -86,7 +91,7 @@ impl Broker {
         .output()
         .expect("java is needed to run a broker");
         assert!(formatted.status.success(), "the storage cannot be formatted: {formatted:?}");
-        let mut broker = Self { dir, port, process: None };
+        let mut broker = Self { dir, port, sasl_port, process: None };
         broker.run();
         broker
     }
@@ -122,6 +127,11 @@ impl Broker {
 
     pub(crate) fn brokers(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same by the listener that lets in the user `lakehand` with the password `open sesame`.
+    pub(crate) fn sasl_brokers(&self) -> String {
+        format!("127.0.0.1:{}", self.sasl_port)
     }
 
     fn client(&self) -> ClientConfig {
