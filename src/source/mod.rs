@@ -99,7 +99,7 @@ pub trait Scan {
     /// Bytes of records that came so far, as they were before decoding.
     fn bytes(&self) -> u64;
 
-    /// What the source last complained of, when nothing has come since.
+    /// Why nobody answers, when nobody does and nothing has come since.
     fn trouble(&self) -> Option<&str>;
 }
 

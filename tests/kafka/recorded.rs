@@ -200,3 +200,55 @@ fn a_timestamp_column_is_the_rows_time() {
     let (put_aside, more) = compare(input, include_str!("recorded/ts-column-push.body"), &source, true);
     assert_eq!((put_aside, more), (BTreeSet::new(), BTreeSet::new()));
 }
+
+/// Bytes from outside never end in a panic, and a bad record leaves nothing behind.
+#[test]
+fn damaged_records_are_rows_or_put_aside_and_nothing_else() {
+    let json = include_str!("recorded/coerce-json-input.jsonl");
+    let source = |format: &str, statement: &str| {
+        stream(
+            "`ID` BIGINT, `I` INTEGER, `D` DOUBLE, `S` STRING, `DC` DECIMAL(6, 2), `BYT` BYTES, `TS` TIMESTAMP",
+            format,
+            statement,
+            if statement.is_empty() { "" } else { "TS" },
+        )
+    };
+    let rng = &mut fastrand::Rng::with_seed(3);
+    let values: Vec<Vec<u8>> = inputs(json).into_iter().filter_map(|input| input.value).collect();
+    for source in [source("JSON", ""), source("JSON_SR", ""), source("DELIMITED", "WITH (TIMESTAMP='TS')")] {
+        let mut decoder =
+            RecordDecoder::new(&topic::layout(&source, &[], &BTreeMap::new()).unwrap()).unwrap();
+        let mut rows = 0;
+        for offset in 0..20_000 {
+            let mut value = values[rng.usize(..values.len())].clone();
+            if source.value_format == "JSON_SR" {
+                value.splice(0..0, [0, 0, 0, 0, 1]);
+            }
+            if source.value_format == "DELIMITED" {
+                value = b"1,2.5,\"a,b\",1.20,AAAA,1736935200000".to_vec();
+            }
+            for _ in 0..rng.usize(..3) {
+                let at = rng.usize(..value.len().max(1)).min(value.len().saturating_sub(1));
+                match (rng.u8(..3), value.get_mut(at)) {
+                    (0, Some(byte)) => *byte = rng.u8(..),
+                    (1, Some(_)) => value.truncate(at),
+                    _ => value.insert(at, b"\"{}[],:0\\"[rng.usize(..9)]),
+                }
+            }
+            let key = 7_i64.to_be_bytes();
+            let record = Record {
+                partition: 0,
+                offset,
+                time: Some(0),
+                key: rng.bool().then_some(&key[..rng.usize(6..=8)]),
+                value: Some(&value),
+                headers: &[],
+            };
+            rows += usize::from(decoder.push(&record).unwrap_or(false));
+            assert_eq!(decoder.len(), rows);
+        }
+        let batch = decoder.finish().unwrap();
+        assert_eq!(batch.num_rows(), rows);
+        assert!((1_000..20_000).contains(&rows), "{rows} rows of {}", source.value_format);
+    }
+}

@@ -3,32 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::options::{KafkaOptions, error};
+use super::complaints::{consumer, unanswered};
+use super::options::KafkaOptions;
 use crate::error::{Error, Kind, Result};
 use crate::source::{Cluster, Log, LogIdentity};
 
 /// Who answers.
 pub(super) fn cluster(options: &KafkaOptions) -> Result<Cluster> {
-    let consumer: BaseConsumer =
-        options.client().create().map_err(|e| error("make a Kafka client", e, options))?;
+    let consumer = consumer(&options.client(), options)?;
     let metadata = consumer
         .fetch_metadata(None, options.connect_timeout)
-        .map_err(|e| error("ask the brokers who they are", e, options))?;
+        .map_err(|e| unanswered("ask the brokers who they are", e, &consumer, options))?;
     let id = consumer.client().fetch_cluster_id(options.connect_timeout);
     Ok(Cluster { id, brokers: metadata.brokers().len() })
 }
 
 /// Asks for a topic. End offsets are those of the isolation: under `read_committed` a transaction that is not decided ends the log.
 pub(super) fn ask(options: &KafkaOptions, topic: &str) -> Result<Log> {
-    let consumer: BaseConsumer =
-        options.client().create().map_err(|e| error("make a Kafka client", e, options))?;
+    let consumer = consumer(&options.client(), options)?;
     let limit = options.connect_timeout;
     let begun = Instant::now();
     let left = || limit.saturating_sub(begun.elapsed()).max(Duration::from_millis(100));
-    let failed = |e: KafkaError| error("ask the brokers for the topic", e, options).at("topic", topic);
+    let failed =
+        |e: KafkaError| unanswered("ask the brokers for the topic", e, &consumer, options).at("topic", topic);
     let metadata = consumer.fetch_metadata(Some(topic), left()).map_err(failed)?;
     let told = metadata.topics().iter().find(|told| told.name() == topic);
     let Some(told) = told else {
@@ -49,7 +49,9 @@ pub(super) fn ask(options: &KafkaOptions, topic: &str) -> Result<Log> {
             }
         }
         let ends = consumer.fetch_watermarks(topic, id, left()).map_err(|e| {
-            error("ask the brokers where the log ends", e, options).at("topic", topic).at("partition", id)
+            unanswered("ask the brokers where the log ends", e, &consumer, options)
+                .at("topic", topic)
+                .at("partition", id)
         })?;
         bounds.insert(id, ends);
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! options   settings -> configuration of the client         log   metadata, end offsets, cluster id
 //! bounds    which partition is read to its end (pure)       scan  consumer -> blocks -> batches
-//! block     records copied together, decoded by the pool
+//! block     records copied together, decoded by the pool     complaints   why a question was not answered
 //! ```
 //!
 //! Partitions are assigned by us: no group is joined and nothing is committed at the broker, as the lake keeps its own
@@ -12,6 +12,7 @@
 
 mod block;
 mod bounds;
+mod complaints;
 mod log;
 mod options;
 mod scan;

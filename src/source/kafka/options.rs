@@ -102,6 +102,10 @@ impl KafkaOptions {
     }
 }
 
+/// What to do when the brokers do not let us in.
+pub(super) const ACCESS: &str =
+    "look at kafka.security, kafka.username and the password, and at the topic's access rules";
+
 /// An error of the client as ours. `doing` completes "cannot …".
 pub(super) fn error(doing: &str, error: KafkaError, options: &KafkaOptions) -> Error {
     let code = error.rdkafka_error_code();

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 
 use super::block::Block;
 use super::bounds::{Bounds, Place};
+use super::complaints::{self, Consumer};
 use super::options::{KafkaOptions, error, is_auth};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{Layout, RecordDecoder};
@@ -36,7 +37,7 @@ pub const MEMORY: usize = QUEUE_BYTES * 2 + FIRST_BYTES + 2 * (AHEAD + 1) * BLOC
 pub(super) struct KafkaScan {
     options: KafkaOptions,
     topic: String,
-    consumer: BaseConsumer,
+    consumer: Consumer,
     bounds: Bounds,
     layout: Layout,
     with_headers: bool,
@@ -91,7 +92,7 @@ impl KafkaScan {
         if !own("receive.message.max.bytes") {
             config.set("receive.message.max.bytes", most.to_string());
         }
-        let consumer: BaseConsumer = config.create().map_err(|e| error("make a Kafka client", e, options))?;
+        let consumer = complaints::consumer(&config, options)?;
         let bounds = Bounds::new(spans.clone());
         let mut assigned = TopicPartitionList::new();
         for (partition, next) in bounds.starts() {
@@ -175,10 +176,6 @@ impl KafkaScan {
             .at("topic", &self.topic)
             .next("the read is planned anew; what is gone is noted as lost")
             .because(e)),
-            // No group is used.
-            Some(Code::GroupAuthorizationFailed | Code::CoordinatorNotAvailable | Code::NotCoordinator) => {
-                Ok(())
-            }
             // A broker that has just started says so too; the next plan tells the two apart.
             Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition) => {
                 Err(Error::new(Kind::Incomplete, "the brokers no longer know the topic that is being read")
@@ -198,10 +195,13 @@ impl KafkaScan {
             _ if matches!(e, KafkaError::MessageConsumptionFatal(_)) => {
                 Err(error("read the topic", e, &self.options).at("topic", &self.topic))
             }
-            _ => {
-                self.trouble = Some(e.to_string());
+            // One connection less is the client's matter; when there is none left, whoever waits has to know.
+            Some(Code::AllBrokersDown) => {
+                self.trouble = self.consumer.context().last().or_else(|| Some(e.to_string()));
                 Ok(())
             }
+            // So is what is said of the group, which is not used.
+            _ => Ok(()),
         }
     }
 
