@@ -112,13 +112,14 @@ impl Security {
     }
 }
 
-/// Properties that decide whether what is read is right, and secrets: they are not set this way.
-const OURS: [&str; 14] = [
+/// Properties that decide whether what is read is right and whom we talk to, and secrets: they are not set this way.
+const OURS: [&str; 16] = [
     "auto.offset.reset",
     "bootstrap.servers",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.partition.eof",
+    "enable.ssl.certificate.verification",
     "group.id",
     "isolation.level",
     "sasl.mechanism",
@@ -126,6 +127,7 @@ const OURS: [&str; 14] = [
     "sasl.password",
     "sasl.username",
     "security.protocol",
+    "ssl.endpoint.identification.algorithm",
     "ssl.key.password",
     "ssl.keystore.password",
 ];
@@ -175,7 +177,13 @@ mod tests {
     fn properties_do_not_reach_what_decides_over_right_and_wrong() {
         let text = "fetch.wait.max.ms=10, client.rack=a";
         assert_eq!(properties_text(&properties(text).unwrap()), text);
-        for text in ["auto.offset.reset=latest", "group.id=x", "nonsense", "sasl.password=hunter2"] {
+        for text in [
+            "auto.offset.reset=latest",
+            "group.id=x",
+            "nonsense",
+            "sasl.password=hunter2",
+            "enable.ssl.certificate.verification=false",
+        ] {
             let message = properties(text).unwrap_err();
             assert!(!message.contains("hunter2"), "{message}");
         }
