@@ -53,8 +53,8 @@ pub enum Message {
         feed: String,
         /// Its `_metadata.json`; `None` where there is none yet.
         metadata: Result<Option<Metadata>>,
-        /// What a walk over its folders found; `None` when nobody looked.
-        usage: Option<Vec<PartitionUsage>>,
+        /// What a walk over its folders found, or why they cannot be read; `None` when nobody looked.
+        usage: Option<Result<Vec<PartitionUsage>>>,
     },
     /// What is known of each day of a feed's dataset, as asked for by `LoadDays`.
     Days {
@@ -75,6 +75,15 @@ pub enum Message {
         mended: Option<Vec<Finding>>,
         /// What is found now.
         report: Result<Report>,
+    },
+    /// A repair did nothing: it would take more rows from readers than it may without the operator's consent.
+    RepairRefused {
+        /// The feed.
+        feed: String,
+        /// Every row is to be read.
+        deep: bool,
+        /// How many rows, of how many, in how many files.
+        what: String,
     },
     /// The feeds whose dataset another process holds, all of them, with its name.
     Locks(BTreeMap<String, Owner>),
@@ -185,8 +194,8 @@ pub struct FileInfo {
     pub path: PathBuf,
     /// Size, bytes.
     pub bytes: u64,
-    /// Rows, as its footer says; `None` when the footer cannot be read.
-    pub rows: Option<u64>,
+    /// Rows, as its footer says, or why the footer cannot be read.
+    pub rows: std::result::Result<u64, String>,
     /// When it was written.
     pub modified: Option<DateTime<Utc>>,
     /// The run that wrote it.

@@ -26,6 +26,7 @@ impl App {
             targets,
             yes: false,
             effects: vec![Effect::Quit],
+            behind: None,
         }));
         Vec::new()
     }

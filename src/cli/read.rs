@@ -5,7 +5,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
-use super::feeds::valid;
+use super::choose::valid;
 use super::{Start, say, say_json};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{Catalog, Feed, FeedPaths};

@@ -185,9 +185,7 @@ impl App {
             Tab::Exports => self.exports.cursor.key().and_then(|id| self.exports.by_id(*id)),
             _ => self.exports.latest(key),
         };
-        run.and_then(|run| run.error())
-            .map(ToString::to_string)
-            .or_else(|| self.held.get(key).and_then(|held| held.error.clone()))
+        run.and_then(|run| run.error()).map(ToString::to_string).or_else(|| self.unreadable(key).cloned())
     }
 
     /// The shell command that does the same as `e`.

@@ -318,6 +318,7 @@ impl App {
                         FeedState::Idle
                             | FeedState::CaughtUp { .. }
                             | FeedState::Failed { .. }
+                            | FeedState::Unreadable { .. }
                             | FeedState::Damaged { .. }
                     )
                 };
@@ -418,6 +419,7 @@ impl App {
             targets,
             yes: false,
             effects,
+            behind: None,
         }));
         Vec::new()
     }

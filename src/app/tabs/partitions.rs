@@ -146,9 +146,7 @@ impl App {
         let filter = self.partitions.level == Level::Datasets && !self.partitions.filter.is_empty();
         let names = self.feeds.names.iter();
         let keys: Vec<String> = names
-            .filter(|key| {
-                self.metadata(key).is_some() || self.held.get(*key).is_some_and(|h| h.error.is_some())
-            })
+            .filter(|key| self.metadata(key).is_some() || self.unreadable(key).is_some())
             .filter(|key| {
                 let kind = self.feeds.feed(key).map_or("", |feed| feed.kind.word());
                 !filter || self.partitions.filter.matches(&[("name", key), ("kind", kind)])
@@ -162,7 +160,7 @@ impl App {
     /// A feed that got its first dataset becomes a row where it belongs: at the start there is one after the other.
     pub(crate) fn place_dataset(&mut self, feed: &str) {
         let place = self.partitions.dataset_keys.binary_search_by(|key| key.as_str().cmp(feed));
-        let held = self.held.get(feed).is_some_and(|held| held.metadata.is_some() || held.error.is_some());
+        let held = self.metadata(feed).is_some() || self.unreadable(feed).is_some();
         match place {
             Ok(_) if held => {}
             Err(at) if held && self.partitions.filter.is_empty() && self.feeds.entry(feed).is_some() => {

@@ -129,9 +129,11 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     if let Some(metadata) = metadata {
         held(app, metadata, &mut lines);
     } else {
-        let why = app.held.get(key).and_then(|held| held.error.as_deref());
-        let text = why.map_or_else(|| "nothing of it is in the lake yet".to_owned(), one_line);
-        lines.push(DetailLine::Text(text, if why.is_some() { Tone::Bad } else { Tone::Dim }));
+        let text = match app.unreadable(key) {
+            Some(why) => (format!("what the lake holds cannot be read: {}", one_line(why)), Tone::Bad),
+            None => ("nothing of it is in the lake yet".to_owned(), Tone::Dim),
+        };
+        lines.push(DetailLine::Text(text.0, text.1));
     }
 
     columns(metadata, plan, &mut lines);

@@ -207,6 +207,9 @@ fn hints(app: &App) -> Vec<Hint> {
         }
         Some(Overlay::Sheet(Sheet::Check { feeds, .. })) => {
             let mut hints = Vec::new();
+            if feeds.iter().any(|feed| app.is_checking(feed)) {
+                hints.push(own("x", "cancel", Action::Cancel));
+            }
             if !app.setup.read_only && feeds.iter().any(|feed| app.can_repair(feed)) {
                 hints.push(own("r", "repair", Action::Open));
             }

@@ -4,7 +4,7 @@ use super::text::{self, ago, count, escaped, one_line};
 use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
-use crate::app::tabs::maintenance::Checked;
+use crate::app::tabs::checks::Checked;
 use crate::lake::verify::{Finding, Severity};
 
 /// A window over the lines.
@@ -122,6 +122,10 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
         notes => format!(", {notes} notes"),
     };
     lines.push((0, format!("{feed}: {word}{notes}"), tone));
+    if let Some(refused) = &checked.refused {
+        lines.push((2, format!("not repaired: {}", one_line(&refused.what)), Tone::Warn));
+        lines.push((4, "r asks for your consent".to_owned(), Tone::Live));
+    }
     let text = format!("{} rows in {}, {at}{deep}", count(report.rows), text::files(report.files));
     lines.push((2, text, Tone::Dim));
     if let Some(why) = &report.unlocked {

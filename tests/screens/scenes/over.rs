@@ -38,6 +38,7 @@ pub(super) fn question() -> Confirm {
         targets: (1..=12).map(|n| format!("transaction_stream_{n:02}")).collect(),
         yes: false,
         effects: vec![],
+        behind: None,
     }
 }
 
