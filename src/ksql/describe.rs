@@ -144,6 +144,7 @@ pub enum CommandState {
     Error,
 }
 
+mod fields;
 mod parse;
 
 pub use parse::{command_status, description, outcome, query_progress, source_names};
