@@ -54,6 +54,11 @@ const WAITING: usize = 16 << 20;
 /// Parquet crate makes with it and never uses.
 const LEAF_EMPTY: usize = LEAF_BASE + (96 << 10);
 
+/// What a column costs before its rows are here: up to four decoders with their buffers, and the arrays of the batches that
+/// they fill. Measured beyond the bytes of the rows, with batches of 2 MB: 3.5 KiB a decoder at 1,500 columns of text,
+/// 1.5 KiB at 5,000 (`docs/performance.md`).
+const LEAF_READ: usize = 12 << 10;
+
 /// What encoded rows of one file must have beside the fixed cost of its columns, and what they get where there is room.
 const GROUP_LEAST: usize = 8 << 20;
 const GROUP_WANTED: usize = 32 << 20;
@@ -123,9 +128,12 @@ impl Writer {
         // `budget` is two fifths of what the export may use: the rest is for what encoders really take beyond what they
         // report, which this cost per column was measured with.
         let whole = (config.budget / 2 * 5).max(LEAST);
-        if fixed + GROUP_LEAST > whole {
-            return Err(too_wide(leaves, fixed + GROUP_LEAST, whole));
+        let read = leaves.saturating_mul(LEAF_READ);
+        let least = fixed.saturating_add(read).saturating_add(GROUP_LEAST);
+        if least > whole {
+            return Err(too_wide(leaves, least, whole));
         }
+        let whole = whole - read;
         let wide = fixed > config.budget / 2;
         let mut config = config;
         if wide {
@@ -380,8 +388,8 @@ fn too_wide(leaves: usize, need: usize, whole: usize) -> Error {
     Error::new(
         Kind::Feed,
         format!(
-            "the source has {leaves} columns, members of STRUCTs included: one file of them takes {} MiB of memory whatever its \
-             rows, and this export may use {} MiB",
+            "the source has {leaves} columns, members of STRUCTs included: to decode them and to write one file takes {} MiB of memory \
+             whatever their rows, and this export may use {} MiB",
             mib(need),
             mib(whole)
         ),
