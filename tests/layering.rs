@@ -196,6 +196,35 @@ fn the_rooms_of_the_lake_use_only_what_lies_below_them() {
     assert!(wrong.is_empty(), "rooms of the lake are crossed:\n{}", wrong.join("\n"));
 }
 
+/// What readers see changes by a `Transaction` alone: moves, intents and metadata are written in `lake/txn`.
+#[test]
+fn only_transactions_change_what_readers_see() {
+    let txn = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lake/txn");
+    let inner = ["Move {", "Swap {", ".decide(", "write_metadata(", "write_commit(", "stage_metadata("];
+    let mut wrong = Vec::new();
+    for (file, line) in code().into_values().flatten().filter(|(file, _)| !file.starts_with(&txn)) {
+        if inner.iter().any(|word| line.contains(word)) {
+            wrong.push(format!("{}: {}", file.display(), line.trim()));
+        }
+    }
+    assert!(wrong.is_empty(), "changes past the transaction:\n{}", wrong.join("\n"));
+}
+
+/// The folders of partitions are read and written by `PartitionPath` alone. The demo knows nothing of lakes.
+#[test]
+fn partition_paths_have_one_parser_and_one_printer() {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/feed/partition_path.rs");
+    let spelt = ["year={", "year=%", "\"year=", "month={", "version=v{", "\"version=", "strip_prefix(\"year"];
+    let mut wrong = Vec::new();
+    for (file, line) in code().into_values().flatten().filter(|(file, _)| *file != home) {
+        let code = line.split("//").next().unwrap_or_default();
+        if spelt.iter().any(|word| code.contains(word)) {
+            wrong.push(format!("{}: {}", file.display(), line.trim()));
+        }
+    }
+    assert!(wrong.is_empty(), "spelt by hand:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn crates_are_used_where_they_are_at_home() {
     let mut wrong = Vec::new();

@@ -90,8 +90,10 @@ fn a_file_dropped_in_is_exported_and_shown_with_nobody_touching_a_key() {
     project.feed("payments", "stream", "transaction_stream", "");
     pty.see("payments");
     wait_until("the rows are in the lake", || row_count(&project.stream("transaction_stream")) == 500);
-    pty.wait("its rows on the screen", |screen| {
-        screen.rows(0, FULL.0).any(|row| row.contains("payments") && row.contains("500"))
+    // The rows may be shown before the export has ended, and then `q` asks.
+    pty.wait("its rows on the screen, and its end", |screen| {
+        let done = |row: &String| ["payments", "500", "caught up"].iter().all(|word| row.contains(word));
+        screen.rows(0, FULL.0).any(|row| done(&row))
     });
     pty.keys("q");
     assert_eq!(pty.ended(), 0);

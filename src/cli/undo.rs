@@ -8,8 +8,8 @@ use super::{say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
-use crate::feed::Feed;
 use crate::feed::duration::parse_duration;
+use crate::feed::{Feed, PartitionPath};
 use crate::headless::{Exit, cancel_on_signal};
 use crate::lake::{Bundle, Dataset, Lake, Limits, ReplacedSet, Undone, replaced, undo_preview};
 use crate::log::{Level, LogFile, Record};
@@ -111,7 +111,7 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
             })?)
         }
     };
-    let day = args.day.map(|day| day.format("year=%Y/month=%m/day=%d").to_string());
+    let day = args.day.map(|day| PartitionPath::of_day(day).to_string());
     // A partition that is longer than a day is that of each of its days.
     let of_day = |set: &ReplacedSet| {
         day.as_deref().is_none_or(|day| set.partition.starts_with(day) || day.starts_with(&set.partition))

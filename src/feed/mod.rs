@@ -10,6 +10,7 @@
 //! | file | its part |
 //! |---|---|
 //! | spec, keywords | what a feed means, and how its values are spelt |
+//! | partition_path | the folders of partitions: `year=2025/month=01/day=15`, `version=v2` |
 //! | json, parse, problem | from text to meaning, or to what is wrong with it |
 //! | duration, schedule | `15m`, `every 15m`, `0 2 * * *` |
 //! | catalog, edit, add | the folders |
@@ -25,6 +26,7 @@ pub mod edit;
 mod json;
 pub mod keywords;
 pub mod parse;
+pub mod partition_path;
 pub mod problem;
 pub mod schedule;
 pub mod spec;
@@ -33,5 +35,6 @@ pub use add::{NewFeed, add};
 pub use catalog::{Catalog, Entry, EntryState, FeedPaths, Place};
 pub use edit::{Change, archive, restore, set_enabled, undo};
 pub use parse::parse_feed;
+pub use partition_path::{Depth, PartitionPath};
 pub use problem::{Problem, nearest};
 pub use spec::*;

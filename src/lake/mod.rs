@@ -12,6 +12,8 @@
 //!      │        ├ open_file         one file, from its first row to its footer
 //!      │        └ encoder           columns of open files, encoded by the threads of the pool
 //!      ▼
+//!   transaction          actions, gathered: files come, leave and come back, marks, positions
+//!      ▼
 //!   commit               staging ─▶ intent ─▶ renames ─▶ metadata; recovery finishes or forgets
 //!
 //!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files

@@ -1,6 +1,6 @@
 //! What the lake holds, as one value: all that the code depends on.
 
-use crate::feed::FeedKind;
+use crate::feed::{FeedKind, PartitionPath};
 
 /// A dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Dataset {
     fn version(&self) -> Option<String> {
         match self.kind {
             FeedKind::Stream => None,
-            FeedKind::Table => Some(format!("version=v{}", self.current_version.unwrap_or(1))),
+            FeedKind::Table => Some(PartitionPath::Version(self.current_version.unwrap_or(1)).to_string()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::condition::Days;
 use super::{Dataset, Engine, Language};
-use crate::feed::FeedKind;
+use crate::feed::{FeedKind, PartitionPath};
 use crate::log::escape_controls;
 
 /// Lines of comment, each ended by a line feed.
@@ -54,13 +54,7 @@ fn what(dataset: &Dataset) -> String {
 
 /// `year=2025/month=01/day=15/hour=07` as `2025-01-15T07`.
 fn date(path: &str) -> String {
-    let mut text = String::new();
-    for (i, part) in path.split('/').enumerate() {
-        let between = ["", "-", "-", "T"].get(i).copied().unwrap_or("/");
-        text += between;
-        text += part.split_once('=').map_or(part, |(_, value)| value);
-    }
-    text
+    PartitionPath::parse(path).map_or_else(|| path.to_owned(), PartitionPath::label)
 }
 
 fn range(days: Days) -> Option<String> {

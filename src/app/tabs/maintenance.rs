@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::Level;
-use super::partitions::{Item, day_of};
+use super::partitions::Item;
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::message::Days;
@@ -20,7 +20,8 @@ use crate::app::overlays::{Confirm, Overlay, Sheet};
 use crate::app::state::App;
 use crate::app::view::text::{count, files as of_files, size};
 use crate::app::view::{FeedState, Tone};
-use crate::feed::{FeedKind, StorageMode};
+use crate::feed::partition_path::is_inside;
+use crate::feed::{FeedKind, PartitionPath, StorageMode};
 use crate::lake::{DayState, ReplacedSet};
 
 /// What is known of the days of the open dataset.
@@ -107,14 +108,14 @@ impl App {
         }
         if partitions.level == Level::Calendar {
             let day = partitions.day.ok_or_else(|| "there is no day under the cursor".to_owned())?;
-            return Ok(Chosen { feed, day, folder: day.format("year=%Y/month=%m/day=%d").to_string() });
+            return Ok(Chosen { feed, day, folder: PartitionPath::of_day(day).to_string() });
         }
         let item = self.item_in_front().ok_or_else(|| "there is no day under the cursor".to_owned())?;
         if item.missing > 0 {
             let day: NaiveDate = item.path.parse().map_err(|_| {
                 "several days are missing here: choose one in the calendar, v shows it".to_owned()
             })?;
-            return Ok(Chosen { feed, day, folder: day.format("year=%Y/month=%m/day=%d").to_string() });
+            return Ok(Chosen { feed, day, folder: PartitionPath::of_day(day).to_string() });
         }
         let (day, folder) = span_of(&item.path).ok_or_else(|| format!("{} is no day", item.path))?;
         Ok(Chosen { feed, day, folder })
@@ -167,7 +168,7 @@ impl App {
         if known.feed != chosen.feed {
             return Some("the days are still being read".to_owned());
         }
-        let replaced = known.replaced.keys().any(|path| below(path, &chosen.folder));
+        let replaced = known.replaced.keys().any(|path| is_inside(path, &chosen.folder));
         (!replaced)
             .then(|| format!("nothing of {} was replaced: there is nothing to put back", chosen.folder))
     }
@@ -175,14 +176,14 @@ impl App {
     /// Rows, files and bytes that the lake holds below a folder.
     fn held_below(&self, folder: &str) -> (u64, u64, u64) {
         let items =
-            self.partitions.items.iter().filter(|item| item.missing == 0 && below(&item.path, folder));
+            self.partitions.items.iter().filter(|item| item.missing == 0 && is_inside(&item.path, folder));
         items.fold((0, 0, 0), |sum, item| add(sum, (item.rows, item.files, item.bytes)))
     }
 
     fn ask_export(&self, chosen: Chosen) -> Confirm {
         let (rows, files, bytes) = self.held_below(&chosen.folder);
         let Chosen { feed, day, folder } = chosen;
-        let earlier = self.partitions.known.replaced.keys().any(|path| below(path, &folder));
+        let earlier = self.partitions.known.replaced.keys().any(|path| is_inside(path, &folder));
         let mut consequence = if files == 0 {
             "The lake holds nothing of it now. Its rows are read again.".to_owned()
         } else {
@@ -210,7 +211,7 @@ impl App {
     fn ask_undo(&self, chosen: Chosen) -> Confirm {
         let (rows, files, _) = self.held_below(&chosen.folder);
         let Chosen { feed, day, folder } = chosen;
-        let sets = self.partitions.known.replaced.iter().filter(|(path, _)| below(path, &folder));
+        let sets = self.partitions.known.replaced.iter().filter(|(path, _)| is_inside(path, &folder));
         let back = sets.fold((0, 0, 0), |sum, (_, set)| add(sum, (set.rows, set.files, set.bytes)));
         let fewer = if back.0 < rows {
             format!(" The lake then holds up to {} rows fewer.", count(rows - back.0))
@@ -260,23 +261,11 @@ fn add(a: (u64, u64, u64), b: (u64, u64, u64)) -> (u64, u64, u64) {
     (a.0.saturating_add(b.0), a.1.saturating_add(b.1), a.2.saturating_add(b.2))
 }
 
-/// `path` is the partition `folder` or lies in it.
-pub(crate) fn below(path: &str, folder: &str) -> bool {
-    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
 /// A day of a partition, and the folder that is exported again with it: hours belong to their day.
 fn span_of(path: &str) -> Option<(NaiveDate, String)> {
-    if let Some(day) = day_of(path) {
-        return Some((day, path.split('/').take(3).collect::<Vec<_>>().join("/")));
-    }
-    let mut parts = path.split('/').map(|part| part.split_once('='));
-    let (_, year) = parts.next()?.filter(|(name, _)| *name == "year")?;
-    let month = match parts.next() {
-        Some(part) => part.filter(|(name, _)| *name == "month")?.1.parse().ok()?,
-        None => 1,
-    };
-    Some((NaiveDate::from_ymd_opt(year.parse().ok()?, month, 1)?, path.to_owned()))
+    let partition = PartitionPath::parse(path)?;
+    let folder = partition.day().map_or(partition, PartitionPath::of_day);
+    Some((partition.first_day()?, folder.to_string()))
 }
 
 #[cfg(test)]
@@ -291,6 +280,5 @@ mod tests {
         assert_eq!(of("year=2025/month=03"), told("2025-03-01", "year=2025/month=03"));
         assert_eq!(of("year=2025"), told("2025-01-01", "year=2025"));
         assert_eq!(of("version=v2"), None);
-        assert!(below("year=2025/month=01", "year=2025") && !below("year=20251", "year=2025"));
     }
 }

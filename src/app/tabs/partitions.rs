@@ -17,7 +17,7 @@ use crate::app::filter::Filter;
 use crate::app::message::{FileInfo, Grid};
 use crate::app::state::App;
 use crate::app::view::days::mark;
-use crate::feed::FeedKind;
+use crate::feed::{FeedKind, PartitionPath};
 
 /// Rows of a file that are asked for at once.
 pub(crate) const CHUNK: usize = 200;
@@ -134,10 +134,7 @@ pub struct Partitions {
 
 /// The day of a folder: `year=2025/month=01/day=15[/hour=07]`; `None` where the folders have no days.
 pub(crate) fn day_of(path: &str) -> Option<NaiveDate> {
-    let part = |name: &str| {
-        path.split('/').find_map(|word| word.strip_prefix(name)?.strip_prefix('=')?.parse::<u32>().ok())
-    };
-    NaiveDate::from_ymd_opt(i32::try_from(part("year")?).ok()?, part("month")?, part("day")?)
+    PartitionPath::parse(path)?.day()
 }
 
 impl App {
@@ -186,8 +183,9 @@ impl App {
                 .map(|usage| (usage.path.as_str(), (usage.found.files, usage.found.bytes)))
                 .collect();
             let walked = held.usage.is_some();
-            let current =
-                metadata.and_then(|m| m.current_version).map(|version| format!("version=v{version}"));
+            let current = metadata
+                .and_then(|m| m.current_version)
+                .map(|version| PartitionPath::Version(version).to_string());
             for partition in metadata.iter().flat_map(|m| &m.partitions) {
                 let on_disk = found.remove(partition.path.as_str());
                 let recorded = (partition.files, partition.bytes);
@@ -462,14 +460,12 @@ fn gaps(days: &BTreeMap<NaiveDate, (u64, u64)>) -> Vec<Item> {
 }
 
 /// In the order of time: folders of days and gaps between them, versions by their number.
-fn sort_key(path: &str, is_table: bool) -> (String, u32) {
-    if is_table {
-        let version = path.strip_prefix("version=v").and_then(|v| v.parse().ok()).unwrap_or(u32::MAX);
-        return (String::new(), version);
+fn sort_key(path: &str, is_table: bool) -> (u32, String) {
+    match PartitionPath::parse(path) {
+        Some(PartitionPath::Version(version)) => (version, String::new()),
+        Some(date) => (0, date.label()),
+        None => (if is_table { u32::MAX } else { 0 }, path.to_owned()),
     }
-    let words: Vec<&str> =
-        path.split('/').filter_map(|part| part.split_once('=').map(|(_, value)| value)).collect();
-    if words.is_empty() { (path.to_owned(), 0) } else { (words.join("-"), 0) }
 }
 
 #[cfg(test)]

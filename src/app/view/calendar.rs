@@ -5,6 +5,7 @@ use chrono::{Datelike, Days, NaiveDate};
 use super::partitions::dataset_title;
 use super::text::{count, size};
 use crate::app::App;
+use crate::feed::PartitionPath;
 
 /// One day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
     view.legend.extend((1..=4).map(|level| format!("≤ {}", shown(largest * level / 4))));
     view.about = match state.days.get(&cursor) {
         Some(day) => {
-            let folder = cursor.format("year=%Y/month=%m/day=%d").to_string();
+            let folder = PartitionPath::of_day(cursor).to_string();
             // The state first: it is what a narrow screen has room for.
             let state = app.day_state(&folder).map(|day| format!("{}, ", super::days::mark(day).text));
             let replaced = app.day_replaced(&folder).map_or("", |_| ", u puts back what was replaced");

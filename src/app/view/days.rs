@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::text::{ago, count, files, instant, size};
 use super::{Cell, Sign, Tone};
 use crate::app::App;
-use crate::app::tabs::maintenance::below;
+use crate::feed::partition_path::is_inside;
 use crate::lake::{DayState, Gap, PartitionState, ReplacedSet, Why};
 
 /// Gaps and ranges that a line lists.
@@ -146,7 +146,8 @@ pub(crate) fn about(app: &App, path: &str, times: Option<&str>) -> Vec<Cell> {
 pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
     let known = &app.partitions.known;
     let mut lines = Vec::new();
-    let days: Vec<&DayState> = known.states.values().filter(|day| below(&day.partition, folder)).collect();
+    let days: Vec<&DayState> =
+        known.states.values().filter(|day| is_inside(&day.partition, folder)).collect();
     if app.partitions.feed.as_deref() != Some(&known.feed) {
         lines.push((0, "reading what is known of the days …".to_owned(), Tone::Dim));
     } else if let Some(error) = &known.error {
@@ -192,7 +193,7 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
             lines.push((0, text, Tone::Bad));
         }
     }
-    let sets: Vec<_> = known.replaced.values().filter(|set| below(&set.partition, folder)).collect();
+    let sets: Vec<_> = known.replaced.values().filter(|set| is_inside(&set.partition, folder)).collect();
     if !sets.is_empty() {
         lines.push((0, "Replaced by a new export of the day, or by an undo".to_owned(), Tone::Strong));
     }

@@ -17,11 +17,13 @@ use std::io;
 use std::path::Path;
 
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, KeyValue};
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::de::DeserializeOwned;
 
-use crate::lake::fs;
+use crate::lake::file::stats::column_stats;
+use crate::lake::fs::{self, ContentHash};
+use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
 
@@ -91,6 +93,25 @@ pub struct Footer {
     pub commit_quarantined: u64,
     /// The version of a table to which it belongs: `v3`.
     pub version: Option<String>,
+    /// The hash of what it says of the values of its columns.
+    pub(crate) column_stats: ContentHash,
+}
+
+impl Footer {
+    /// The file as the journal lists it, where only its footer tells. The hash is not known: that of the content now is no
+    /// witness of what was written.
+    pub(crate) fn listed(&self, path: String, bytes: u64) -> DataFile {
+        DataFile {
+            path,
+            rows: self.rows,
+            bytes,
+            hash: None,
+            rowtime: self.rowtime,
+            offsets: self.offsets.hulls().collect(),
+            column_stats: None,
+            commit: self.commit.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// What came of reading a footer. An error of the file system is no damage: whoever reads decides on each of the three.
@@ -131,11 +152,11 @@ pub fn look_at_footer(path: &Path) -> FooterRead {
         Err(e) if e.kind() == Kind::Damaged => return FooterRead::Damaged(e.what().to_owned()),
         Err(e) => return FooterRead::Unknown(e),
     };
-    let metadata = match SerializedFileReader::new(file) {
-        Ok(reader) => reader.metadata().file_metadata().clone(),
+    let reader = match SerializedFileReader::new(file) {
+        Ok(reader) => reader,
         Err(e) => return failed("the Parquet footer cannot be read", path, &e),
     };
-    match parse(&metadata) {
+    match parse(reader.metadata()) {
         Ok(footer) => FooterRead::Sound(footer),
         Err(why) => FooterRead::Damaged(why),
     }
@@ -171,7 +192,8 @@ pub(crate) fn io_error(error: &(dyn std::error::Error + 'static)) -> Option<io::
     None
 }
 
-fn parse(metadata: &FileMetaData) -> Result<Footer, String> {
+fn parse(whole: &ParquetMetaData) -> Result<Footer, String> {
+    let metadata = whole.file_metadata();
     let pairs = metadata.key_value_metadata();
     let text = |key: &str| {
         let key = format!("lakehand.{key}");
@@ -193,6 +215,7 @@ fn parse(metadata: &FileMetaData) -> Result<Footer, String> {
         commit_files: json(text("files"))?,
         commit_quarantined: json(text("quarantined"))?.unwrap_or_default(),
         version: text("version"),
+        column_stats: column_stats(whole.row_groups().iter()).hash(),
     })
 }
 

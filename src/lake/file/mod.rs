@@ -5,7 +5,7 @@
 //! properties    codec, pages, statistics                 encoding  how each column is encoded, decided from a sample
 //! footer        what the file says of itself             preview   some rows as text
 //! rows          every row decoded, and the offsets they have
-//! readers       which readers cannot read a column
+//! readers       which readers cannot read a column  stats     bounds and nulls of a file's columns
 //! ```
 
 pub(crate) mod encoder;
@@ -16,3 +16,4 @@ pub(crate) mod preview;
 pub(crate) mod properties;
 pub(crate) mod readers;
 pub(crate) mod rows;
+pub(crate) mod stats;

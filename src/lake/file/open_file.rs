@@ -20,7 +20,10 @@ use parquet::file::writer::SerializedFileWriter;
 
 use crate::lake::file::encoder::{RowGroup, Waiting};
 use crate::lake::file::properties::Pages;
+use crate::lake::file::stats::column_stats;
 use crate::lake::fs::{ContentHash, LakeFile};
+use crate::lake::manifest::column_stats::ColumnStats;
+use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::offsets::{OffsetRanges, doubled, each_run};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -66,7 +69,24 @@ pub(crate) struct ClosedFile {
     pub(crate) rows: u64,
     pub(crate) offsets: OffsetRanges,
     pub(crate) rowtime: Option<[i64; 2]>,
+    pub(crate) column_stats: ColumnStats,
     pub(crate) hash: ContentHash,
+}
+
+impl ClosedFile {
+    /// The file as `commit` lists it at its place in the dataset.
+    pub(crate) fn listed(&self, path: String, commit: &str) -> DataFile {
+        DataFile {
+            path,
+            rows: self.rows,
+            bytes: self.bytes,
+            hash: Some(self.hash),
+            rowtime: self.rowtime,
+            offsets: self.offsets.hulls().collect(),
+            column_stats: Some(self.column_stats.clone()),
+            commit: commit.to_owned(),
+        }
+    }
 }
 
 /// A file that rows go to.
@@ -193,13 +213,15 @@ impl OpenFile {
                 entry("quarantined", end.quarantined.to_string());
             }
         }
-        self.writer.finish().map_err(|e| refused(&e, &self.staged))?;
+        let written = self.writer.finish().map_err(|e| refused(&e, &self.staged))?;
+        let column_stats = column_stats(written.row_groups().iter());
         self.writer.inner().sync()?;
         Ok(ClosedFile {
             key,
             bytes: self.writer.bytes_written() as u64,
             staged: self.staged,
             rows: self.rows,
+            column_stats,
             hash: self.writer.inner().hash(),
             offsets: self.offsets,
             rowtime: self.rowtime,

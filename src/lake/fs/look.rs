@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Kind, Result};
 
 /// An entry of a folder.
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) path: PathBuf,

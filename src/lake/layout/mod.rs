@@ -13,12 +13,13 @@ pub(crate) mod places;
 
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::feed::{DatePart, Feed, FeedKind, Partitioning};
+use crate::feed::{Feed, FeedKind, Partitioning};
 use crate::lake::fs::{self, Entry, Target};
 use crate::{Error, Kind, Result};
 
+pub(crate) use crate::feed::partition_path::{Depth, PartitionPath, is_inside, version_of};
 pub(crate) use places::{Place, Places, Room};
 
 pub(crate) const METADATA: &str = "_metadata.json";
@@ -44,106 +45,12 @@ pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
     Ok((kind, name))
 }
 
-/// The name of a level of date folders.
-pub(crate) fn date_part(part: DatePart) -> &'static str {
-    match part {
-        DatePart::Year => "year",
-        DatePart::Month => "month",
-        DatePart::Day => "day",
-        DatePart::Hour => "hour",
-    }
-}
-
 /// The names of the folder columns, outermost first.
 pub(crate) fn partition_columns(partitioning: &Partitioning) -> Vec<String> {
     match partitioning {
-        Partitioning::Date { columns, .. } => columns.iter().map(|c| date_part(*c).to_owned()).collect(),
+        Partitioning::Date { columns, .. } => columns.iter().map(|c| c.word().to_owned()).collect(),
         Partitioning::Version => vec!["version".to_owned()],
     }
-}
-
-/// How deep date folders go. A partition is a number of such units, counted on the local calendar:
-/// hours or days since 1970, months since the year 0, years.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    Year,
-    Month,
-    Day,
-    Hour,
-}
-
-impl Depth {
-    /// The depth of `columns`, which are a prefix of year, month, day, hour.
-    pub(crate) fn of(columns: &[DatePart]) -> Self {
-        match columns.last() {
-            Some(DatePart::Hour) => Self::Hour,
-            Some(DatePart::Month) => Self::Month,
-            Some(DatePart::Year) => Self::Year,
-            Some(DatePart::Day) | None => Self::Day,
-        }
-    }
-
-    /// The date on which partition `unit` begins, and its hour.
-    fn begin(self, unit: i64) -> Option<(NaiveDate, i64)> {
-        let epoch = NaiveDate::default();
-        let days = |days: i64| i32::try_from(days).ok().and_then(NaiveDate::from_epoch_days);
-        match self {
-            Self::Year => i32::try_from(unit).ok().and_then(|year| epoch.with_year(year)).map(|d| (d, 0)),
-            Self::Month => {
-                let year = i32::try_from(unit.div_euclid(12)).ok()?;
-                let month = u32::try_from(unit.rem_euclid(12)).ok()? + 1;
-                NaiveDate::from_ymd_opt(year, month, 1).map(|d| (d, 0))
-            }
-            Self::Day => days(unit).map(|d| (d, 0)),
-            Self::Hour => days(unit.div_euclid(24)).map(|d| (d, unit.rem_euclid(24))),
-        }
-    }
-
-    /// The folder of partition `unit` below the dataset, and the digits that its files carry.
-    pub(crate) fn folder(self, unit: i64) -> Result<(String, String)> {
-        let (date, hour) = self
-            .begin(unit)
-            .ok_or_else(|| Error::new(Kind::Bug, "a partition without a date").at("unit", unit))?;
-        let (y, m, d) = (date.year(), date.month(), date.day());
-        Ok(match self {
-            Self::Year => (format!("year={y:04}"), format!("{y:04}")),
-            Self::Month => (format!("year={y:04}/month={m:02}"), format!("{y:04}{m:02}")),
-            Self::Day => (format!("year={y:04}/month={m:02}/day={d:02}"), format!("{y:04}{m:02}{d:02}")),
-            Self::Hour => (
-                format!("year={y:04}/month={m:02}/day={d:02}/hour={hour:02}"),
-                format!("{y:04}{m:02}{d:02}{hour:02}"),
-            ),
-        })
-    }
-}
-
-/// The first day after the partition at `path`, as its folder names say; `None` when they are not date folders.
-pub(crate) fn end_of(path: &str) -> Option<NaiveDate> {
-    let mut parts = path.split('/');
-    let mut number = |name: &str| -> Option<Option<u32>> {
-        let Some(part) = parts.next() else { return Some(None) };
-        let digits = part.strip_prefix(name)?.strip_prefix('=')?;
-        Some(Some(digits.parse().ok()?))
-    };
-    let year = i32::try_from(number("year")??).ok()?;
-    let month = number("month")?;
-    let day = if month.is_some() { number("day")? } else { None };
-    let begin = NaiveDate::from_ymd_opt(year, month.unwrap_or(1), day.unwrap_or(1))?;
-    match (month, day) {
-        (None, _) => begin.checked_add_months(Months::new(12)),
-        (Some(_), None) => begin.checked_add_months(Months::new(1)),
-        (Some(_), Some(_)) => begin.checked_add_days(Days::new(1)),
-    }
-}
-
-/// The number in `version=v12`.
-pub(crate) fn version_of(path: &str) -> Option<u32> {
-    path.strip_prefix("version=v")?.parse().ok()
-}
-
-/// The folder of a version.
-pub(crate) fn version_folder(version: u32) -> String {
-    format!("version=v{version}")
 }
 
 /// `data_20250115_000042-1f2e3d4c_1.parquet`
@@ -306,33 +213,6 @@ pub(crate) fn path_order(path: &str) -> (u32, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_and_digits_at_every_depth() {
-        let day = i64::from(NaiveDate::from_ymd_opt(2025, 1, 5).unwrap().to_epoch_days());
-        let cases = [
-            (Depth::Year, 2025, "year=2025", "2025"),
-            (Depth::Month, 2025 * 12, "year=2025/month=01", "202501"),
-            (Depth::Day, day, "year=2025/month=01/day=05", "20250105"),
-            (Depth::Hour, day * 24 + 7, "year=2025/month=01/day=05/hour=07", "2025010507"),
-            (Depth::Year, 7, "year=0007", "0007"),
-        ];
-        for (depth, unit, folder, digits) in cases {
-            assert_eq!(depth.folder(unit).unwrap(), (folder.to_owned(), digits.to_owned()));
-        }
-    }
-
-    #[test]
-    fn the_end_of_a_partition_is_read_from_its_path() {
-        let date = |y, m, d| NaiveDate::from_ymd_opt(y, m, d);
-        assert_eq!(end_of("year=2024"), date(2025, 1, 1));
-        assert_eq!(end_of("year=2024/month=02"), date(2024, 3, 1));
-        assert_eq!(end_of("year=2024/month=02/day=29"), date(2024, 3, 1));
-        assert_eq!(end_of("year=2024/month=02/day=28/hour=23"), date(2024, 2, 29));
-        assert_eq!(end_of("year=2024/month=13"), None);
-        assert_eq!(end_of("version=v2"), None);
-        assert_eq!(end_of(""), None);
-    }
 
     #[test]
     fn paths_of_records_stay_inside() {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::lake::fs::ContentHash;
+use crate::lake::manifest::column_stats::ColumnStats;
 
 /// A data file, below the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,9 @@ pub(crate) struct DataFile {
     /// Per Kafka partition the first and the last offset. The footer lists the ranges between.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) offsets: BTreeMap<i32, [i64; 2]>,
+    /// Nulls, least and greatest values of its columns; `None` in records of before version 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) column_stats: Option<ColumnStats>,
     /// The commit that made the file.
     pub(crate) commit: String,
 }

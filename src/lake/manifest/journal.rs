@@ -207,6 +207,12 @@ impl Journal {
         all.map(|file| ((file.name(), file.commit.as_str()), file)).collect()
     }
 
+    /// The record of the file of this name that `commit` has made; of one that went too, as it may come back.
+    pub(crate) fn find(&self, name: &str, commit: &str) -> Option<&DataFile> {
+        let mut all = self.files.values().chain(&self.gone);
+        all.find(|file| file.name() == name && file.commit == commit)
+    }
+
     /// The records that say the same in as few lines: what went and may come back, what is there, and the last commit.
     pub(crate) fn compact(gone: Vec<DataFile>, files: Vec<DataFile>, commit: CommitRecord) -> Vec<Record> {
         let went = |file: DataFile| {
@@ -239,6 +245,7 @@ mod tests {
             bytes: 10 * n,
             hash: Some(ContentHash::of(&n.to_le_bytes())),
             rowtime: Some([1, 2]),
+            column_stats: None,
             offsets: BTreeMap::from([(0, [0, 9])]),
             commit: format!("{n:06}-r"),
         })

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
 use crate::lake::layout::{self, Places};
+use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::Mark;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -315,8 +316,9 @@ impl Metadata {
             .map_err(|e| Error::new(Kind::Bug, format!("the metadata cannot be written: {e}")))
     }
 
-    /// Counts a file in partition `path`.
-    pub(crate) fn add_file(&mut self, path: &str, file: &FileFacts) {
+    /// Counts a file in its partition.
+    pub(crate) fn add_file(&mut self, file: &DataFile) {
+        let path = file.partition();
         let found = self
             .partitions
             .binary_search_by(|partition| layout::path_order(&partition.path).cmp(&layout::path_order(path)));
@@ -369,12 +371,4 @@ impl Metadata {
         let surplus = self.runs.len().saturating_sub(RUNS);
         self.runs.drain(..surplus);
     }
-}
-
-/// What one file adds to its partition.
-pub(crate) struct FileFacts {
-    pub(crate) rows: u64,
-    pub(crate) bytes: u64,
-    pub(crate) rowtime: Option<[i64; 2]>,
-    pub(crate) offsets: Vec<(i32, [i64; 2])>,
 }

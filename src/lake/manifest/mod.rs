@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! metadata    `_metadata.json`: partitions, counts, positions, columns       schema    the columns, and how they change
-//! data_file   one data file as a commit lists it: rows, bytes, offsets, hash
+//! data_file   one data file as a commit lists it: rows, bytes, offsets, column statistics, hash
 //! journal     every commit's list of files, appended to                      offsets   ranges of Kafka offsets
 //! proof       which positions the files prove
 //! ```
 
+pub(crate) mod column_stats;
 pub(crate) mod data_file;
 pub(crate) mod facts;
 pub(crate) mod journal;

@@ -16,11 +16,11 @@ impl Dataset {
         // Types of before hold no longer, nor does the way in which they were written.
         let view = View::new(&self.feed, &[], schema);
         let columns = columns::file_columns(view.schema(), &schema.columns_types);
-        let mut next = self.metadata.clone();
-        next.describe(&self.feed);
+        let mut note = self.note(now);
+        let next = note.metadata();
         (next.columns, next.schema_version) = schema::accept(&next.schema_version, &columns, now);
         next.checked_at = next.checked_at.max(Some(now));
-        self.put_metadata(next)?;
+        note.commit()?;
         Ok(self.metadata.schema_version.clone())
     }
 }

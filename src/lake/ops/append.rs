@@ -8,8 +8,7 @@
 //!
 //! After an error nothing more is taken: what was not committed is thrown away with the value.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use arrow::array::cast::AsArray;
 use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
@@ -21,18 +20,16 @@ use chrono::{DateTime, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::file::footer::FooterFacts;
-use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts, text};
-use crate::lake::file::properties::FileConfig;
-use crate::lake::layout::{self, Depth, Place, Room};
-use crate::lake::manifest::metadata::{ColumnInfo, FileFacts, Metadata, PendingDecision, RunRecord};
+use crate::lake::file::open_file::{CommitEnd, RowFacts};
+use crate::lake::layout;
+use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
 use crate::lake::manifest::offsets::{Seen, doubled};
-use crate::lake::manifest::schema;
-use crate::lake::ops::quarantine::Quarantine;
+use crate::lake::ops::run::{Prepared, same_columns};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
-use crate::lake::txn::commit::{Move, ReadOnlyPartitions};
-use crate::lake::write::columns;
+use crate::lake::txn::commit::ReadOnlyPartitions;
 use crate::lake::write::plausible::TimeRange;
 use crate::lake::write::present::View;
+use crate::lake::write::quarantine::Quarantine;
 use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
 use crate::lake::write::writer::Writer;
@@ -144,25 +141,19 @@ impl<'a> Appender<'a> {
         let Routed { mut runs, unroutable } = self.router.route(batch)?;
         self.refuse_read_only(batch, &mut runs)?;
         self.times.look(&self.router, batch)?;
-        let kept = content(batch, &unroutable)?;
-        for ((row, ms), raw) in unroutable.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
-            let (partitions, offsets, _) = self.meta_of(batch)?;
-            let reason = match ms {
-                None => "the time of the partition is null".to_owned(),
-                Some(ms) => format!(
-                    "the time of the partition, {ms} ms since 1970, is outside of the years 1 to 9999"
+        let unroutable: Vec<_> = unroutable
+            .into_iter()
+            .map(|(row, ms)| match ms {
+                None => (row, "the time of the partition is null".to_owned()),
+                Some(ms) => (
+                    row,
+                    format!(
+                        "the time of the partition, {ms} ms since 1970, is outside of the years 1 to 9999"
+                    ),
                 ),
-            };
-            let bad = Quarantined {
-                partition: Some(partitions[row]),
-                offset: Some(offsets[row]),
-                path: self.router.column_name(),
-                reason: &reason,
-                raw,
-                time: self.run.started,
-            };
-            self.quarantine.add(&bad)?;
-        }
+            })
+            .collect();
+        self.put_aside(batch, &unroutable)?;
         self.writer.look(runs.len(), || self.view.of(batch))?;
         if self.scatter.is_empty() && !Writer::is_scattered(runs.len()) {
             return cut(batch, &runs)?.into_iter().try_for_each(|(key, part)| self.write_part(key, &part));
@@ -191,7 +182,7 @@ impl<'a> Appender<'a> {
     fn refuse_read_only(&mut self, batch: &RecordBatch, runs: &mut Runs) -> Result<()> {
         let mut refused = Vec::new();
         for key in runs.keys() {
-            let (folder, _) = self.router.depth().folder(*key)?;
+            let folder = self.router.partition(*key)?.to_string();
             if let Some(what) = self.read_only.why(self.dataset.dir(), &folder)? {
                 refused.push((
                     *key,
@@ -200,23 +191,28 @@ impl<'a> Appender<'a> {
             }
         }
         for (key, reason) in refused {
-            let rows = runs.remove(&key).unwrap_or_default();
+            let runs = runs.remove(&key).unwrap_or_default().into_iter();
             let rows: Vec<_> =
-                rows.into_iter().flat_map(|(start, len)| start..start + len).map(|row| (row, None)).collect();
+                runs.flat_map(|(start, len)| start..start + len).map(|row| (row, reason.clone())).collect();
             self.read_only_rows += rows.len() as u64;
-            let kept = content(batch, &rows)?;
-            let (partitions, offsets, _) = self.meta_of(batch)?;
-            for ((row, _), raw) in rows.into_iter().zip(kept.split(|byte| *byte == b'\n')) {
-                let bad = Quarantined {
-                    partition: Some(partitions[row]),
-                    offset: Some(offsets[row]),
-                    path: self.router.column_name(),
-                    reason: &reason,
-                    raw,
-                    time: self.run.started,
-                };
-                self.quarantine.add(&bad)?;
-            }
+            self.put_aside(batch, &rows)?;
+        }
+        Ok(())
+    }
+
+    /// Puts rows of the batch into quarantine, each with its reason and all its content.
+    fn put_aside(&mut self, batch: &RecordBatch, rows: &[(usize, String)]) -> Result<()> {
+        let kept = content(batch, rows)?;
+        let (partitions, offsets, _) = self.meta_of(batch)?;
+        for ((row, reason), raw) in rows.iter().zip(kept.split(|byte| *byte == b'\n')) {
+            self.quarantine.add(&Quarantined {
+                partition: Some(partitions[*row]),
+                offset: Some(offsets[*row]),
+                path: self.router.column_name(),
+                reason,
+                raw,
+                time: self.run.started,
+            })?;
         }
         Ok(())
     }
@@ -291,7 +287,8 @@ impl<'a> Appender<'a> {
     fn finish(&mut self, at: Commit) -> Result<Committed> {
         if let Err(error) = self.times.judge(&self.dataset.feed) {
             // The hold is a state too: it is seen without the log.
-            let mut held = self.dataset.metadata.clone();
+            let mut note = self.dataset.note(at.now);
+            let held = note.metadata();
             held.pending_decision = Some(PendingDecision {
                 about: "times".to_owned(),
                 since: at.now,
@@ -300,7 +297,7 @@ impl<'a> Appender<'a> {
                 rows_after: held.total_records,
                 accepted: false,
             });
-            self.dataset.put_metadata(held)?;
+            note.commit()?;
             return Err(error);
         }
         for (partition, [_, last]) in self.seen.offsets().hulls() {
@@ -314,44 +311,30 @@ impl<'a> Appender<'a> {
             }
         }
         self.drain_scattered()?;
-        let mut next = self.dataset.metadata.clone();
-        next.describe(&self.dataset.feed);
-        self.dataset.advance(&mut next, at.positions)?;
-        let positions = next.positions.clone();
+        let fresh = Prepared::quarantine(self.dataset, &self.run, self.dataset.metadata.commit_seq + 2)?;
+        let mut transaction = self.dataset.transaction(&self.commit_id, at.now);
+        transaction.advance(at.positions)?;
+        let positions = transaction.metadata().positions.clone();
         let end = CommitEnd { positions, quarantined: self.quarantine.rows(), ..CommitEnd::default() };
         let (files, rolls) = self.writer.finish(end)?;
-        let mut moves = Vec::with_capacity(files.len() + 1);
         let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
-        place_files(self.dataset, self.router.depth(), &files, &mut next, &mut moves, &mut done)?;
-        for folder in &done.partitions {
-            if self.dataset.reopen(folder, &self.commit_id, &mut next, &mut moves, at.now)? {
-                done.reopened.push(folder.clone());
+        transaction.add_files(self.router.depth(), &files, &mut done)?;
+        for partition in &done.partitions {
+            if transaction.unmark(partition)? {
+                done.reopened.push(partition.clone());
             }
         }
-        let fresh = Prepared::quarantine(self.dataset, &self.run, next.commit_seq + 1)?;
-        let quarantine = std::mem::replace(&mut self.quarantine, fresh);
-        done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, at.now, &mut moves)?;
-        next.quarantined_records += done.quarantined;
-        next.commit_seq += 1;
-        done.columns = schema::changes(&next.columns, &self.columns);
-        next.columns.clone_from(&self.columns);
-        next.schema_version.clone_from(&self.writer.facts().schema_version);
+        let quarantine = std::mem::replace(&mut self.quarantine, fresh).finish()?;
+        done.quarantined = transaction.quarantine(quarantine)?;
+        let next = transaction.metadata();
         next.read_way = Some(self.run.way.clone());
         next.claim(at.complete_through, at.now);
-        next.pending_decision = next.pending_decision.filter(|known| known.about != "times");
+        next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.caught_up = at.complete;
-        // A clock that was put back does not take these back.
         next.checked_at = next.checked_at.max(Some(at.now));
-        next.last_export = next.last_export.max(Some(at.now));
-        next.total();
-        done.duration_ms = duration_ms(&self.run, at.now);
-        next.note_run(run_record(&self.run, &done, at.now, at.complete));
-        done.positions.clone_from(&next.positions);
-        let commit = std::mem::take(&mut self.commit_id);
-        self.dataset.commit(&commit, moves, next)?;
-        if !done.reopened.is_empty() {
-            self.dataset.empty_trash();
-        }
+        let facts = self.writer.facts();
+        transaction.note_export(&self.run, &self.columns, facts, &mut done, (at.now, at.complete));
+        transaction.commit()?;
         self.dataset.needs_recovery = true;
         self.seen.clear();
         self.read_only_rows = 0;
@@ -382,112 +365,8 @@ impl Drop for Appender<'_> {
     }
 }
 
-/// Gives the files of commit `done` their places and counts them, in the metadata to come and in what is told.
-pub(crate) fn place_files(
-    dataset: &mut Dataset,
-    depth: Depth,
-    files: &[ClosedFile],
-    next: &mut Metadata,
-    moves: &mut Vec<Move>,
-    done: &mut Committed,
-) -> Result<()> {
-    let mut counts: HashMap<i64, u64> = HashMap::new();
-    for file in files {
-        let n = counts.entry(file.key).or_insert(0);
-        *n += 1;
-        let (folder, digits) = depth.folder(file.key)?;
-        let to = Place::data(format!("{folder}/{}", layout::data_file(&digits, &done.id, *n)));
-        let from = dataset.staged(&file.staged)?;
-        dataset.note_made(&from, file);
-        moves.push(Move { from, to, bytes: file.bytes, rows: file.rows });
-        next.add_file(&folder, &file.facts());
-        done.count(file);
-        if done.partitions.last() != Some(&folder) {
-            done.partitions.push(folder);
-        }
-    }
-    Ok(())
-}
-
-/// What appender and snapshot begin with.
-pub(crate) struct Prepared {
-    pub(crate) columns: Vec<ColumnInfo>,
-    pub(crate) view: View,
-    pub(crate) writer: Writer,
-    pub(crate) quarantine: Quarantine,
-    pub(crate) commit_id: String,
-}
-
-impl Prepared {
-    pub(crate) fn new(
-        dataset: &Dataset,
-        schema: &TableSchema,
-        run: &RunInfo,
-        version: Option<String>,
-    ) -> Result<Self> {
-        let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
-        let view = View::new(&dataset.feed, known, schema);
-        let file_columns = columns::file_columns(view.schema(), &schema.columns_types);
-        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
-            .map_err(|e| e.at("feed", &dataset.feed.name))?;
-        let limits = &dataset.limits;
-        let seq = dataset.metadata.commit_seq + 1;
-        let commit_id = layout::commit_id(seq, &run.id);
-        let config = FileConfig {
-            schema: Arc::clone(view.schema()),
-            compression: dataset.feed.compression,
-            zstd_level: limits.zstd_level,
-            encodings: limits.encodings,
-            file_mode: dataset.feed.visibility.file_mode(),
-            target_bytes: limits.target_file_bytes.max(1),
-            min_free_bytes: limits.min_free_bytes,
-            // Measured: what the encoders really take is up to 1.6 times what they report, with several threads and so
-            // several arenas of the allocator more; the rest is for rows that are being decoded and routed.
-            budget: limits.memory_bytes / 5 * 2,
-        };
-        let facts = FooterFacts {
-            dataset: dataset.metadata.source.clone(),
-            source: run.source.clone(),
-            server: run.server.clone(),
-            run: run.id.clone(),
-            started: run.started.to_rfc3339(),
-            commit: commit_id.clone(),
-            ksql_schema: schema.ksql.clone(),
-            columns: text(&file_columns)?,
-            schema_version,
-            version,
-        };
-        let staging = dataset.staging(&run.id)?;
-        let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));
-        let writer = Writer::new(fs, pool, staging, config, facts)?;
-        let quarantine = Self::quarantine(dataset, run, seq)?;
-        Ok(Self { columns, view, writer, quarantine, commit_id })
-    }
-
-    /// The quarantine of commit number `seq`.
-    fn quarantine(dataset: &Dataset, run: &RunInfo, seq: u64) -> Result<Quarantine> {
-        let staged = dataset.staging(&run.id)?.join(format!("quarantine_{seq:06}.jsonl"));
-        let mode = dataset.feed.visibility.file_mode();
-        Ok(Quarantine::new(dataset.committer.fs.clone(), staged, mode))
-    }
-}
-
-/// Adds the quarantine's file to the moves; gives its rows.
-pub(crate) fn move_quarantine(
-    dataset: &Dataset,
-    quarantine: Quarantine,
-    commit: &str,
-    now: DateTime<Utc>,
-    moves: &mut Vec<Move>,
-) -> Result<u64> {
-    let Some((staged, bytes, rows)) = quarantine.finish()? else { return Ok(0) };
-    let to = Place::new(Room::Quarantine, format!("{}_{commit}.jsonl", now.format("%Y%m%d")));
-    moves.push(Move { from: dataset.staged(&staged)?, to, bytes, rows });
-    Ok(rows)
-}
-
 /// Rows as JSON, one a line, with all their columns.
-fn content(batch: &RecordBatch, rows: &[(usize, Option<i64>)]) -> Result<Vec<u8>> {
+fn content(batch: &RecordBatch, rows: &[(usize, String)]) -> Result<Vec<u8>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
@@ -500,52 +379,4 @@ fn content(batch: &RecordBatch, rows: &[(usize, Option<i64>)]) -> Result<Vec<u8>
     writer.write(&taken).map_err(bug)?;
     writer.finish().map_err(bug)?;
     Ok(writer.into_inner())
-}
-
-/// The batch has the columns of the run.
-pub(crate) fn same_columns(schema: &TableSchema, batch: &RecordBatch) -> Result<()> {
-    if batch.schema_ref().fields() == schema.arrow.fields() {
-        return Ok(());
-    }
-    Err(Error::new(Kind::Bug, "a batch has other columns than its run"))
-}
-
-pub(crate) fn duration_ms(run: &RunInfo, now: DateTime<Utc>) -> u64 {
-    u64::try_from((now - run.started).num_milliseconds()).unwrap_or(0)
-}
-
-pub(crate) fn run_record(run: &RunInfo, done: &Committed, now: DateTime<Utc>, complete: bool) -> RunRecord {
-    RunRecord {
-        id: run.id.clone(),
-        started: run.started,
-        ended: now,
-        rows: done.rows,
-        bytes: done.bytes,
-        files: done.files,
-        duration_ms: done.duration_ms,
-        rolls: done.rolls,
-        quarantined: done.quarantined,
-        outcome: if complete { "complete" } else { "partial" }.to_owned(),
-    }
-}
-
-impl Committed {
-    /// Adds a file.
-    pub(crate) fn count(&mut self, file: &ClosedFile) {
-        self.rows += file.rows;
-        self.bytes += file.bytes;
-        self.files += 1;
-    }
-}
-
-impl ClosedFile {
-    /// What it adds to its partition.
-    pub(crate) fn facts(&self) -> FileFacts {
-        FileFacts {
-            rows: self.rows,
-            bytes: self.bytes,
-            rowtime: self.rowtime,
-            offsets: self.offsets.hulls().collect(),
-        }
-    }
 }

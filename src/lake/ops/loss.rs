@@ -16,31 +16,24 @@ impl Dataset {
         }
         self.recover_if_needed()?;
         self.check_ready()?;
-        let mut next = self.metadata.clone();
         let record = LostRecords::of_log(lost, now);
         let behind = lost.iter().map(|(partition, [_, last])| (*partition, last.saturating_add(1))).collect();
-        self.advance(&mut next, behind)?;
-        let touched: Vec<String> = next
-            .partitions
-            .iter()
-            .filter(|p| p.sealed_at.is_some() && record.may_touch(&p.path, &next.partitions))
-            .map(|p| p.path.clone())
-            .collect();
+        let partitions = &self.metadata.partitions;
+        let touched =
+            partitions.iter().filter(|p| p.sealed_at.is_some() && record.may_touch(&p.path, partitions));
+        let touched: Vec<String> = touched.map(|p| p.path.clone()).collect();
+        // Only a commit that moves a mark has a number of its own.
+        let seq = self.metadata.commit_seq + u64::from(!touched.is_empty());
+        let mut transaction = self.transaction(format!("{seq:06}-loss"), now);
+        transaction.advance(behind)?;
+        for partition in &touched {
+            transaction.unmark(partition)?;
+        }
+        let next = transaction.metadata();
         next.lost_records.push(record);
         next.claim(None, now);
         next.caught_up = false;
-        if touched.is_empty() {
-            return self.put_metadata(next);
-        }
-        next.commit_seq += 1;
-        let id = format!("{:06}-loss", next.commit_seq);
-        let mut moves = Vec::new();
-        for folder in &touched {
-            self.reopen(folder, &id, &mut next, &mut moves, now)?;
-        }
-        self.commit(&id, moves, next)?;
-        self.empty_trash();
-        Ok(())
+        transaction.commit()
     }
 
     /// An operator takes note of every loss that is known; gives those that were open. `Kind::Usage` when none was.
@@ -51,28 +44,29 @@ impl Dataset {
             return Err(Error::new(Kind::Usage, "no loss is known that nobody has acknowledged")
                 .at("feed", &self.feed.name));
         }
-        let mut next = self.metadata.clone();
-        for loss in next.lost_records.iter_mut().filter(|loss| loss.acknowledged_at.is_none()) {
+        let mut note = self.note(now);
+        let losses = note.metadata().lost_records.iter_mut();
+        for loss in losses.filter(|loss| loss.acknowledged_at.is_none()) {
             loss.acknowledged_at = Some(now);
         }
-        self.put_metadata(next)?;
+        note.commit()?;
         Ok(open)
     }
 
     /// Accepts the snapshot that is held: the next one is published even if it shrinks. Gives what was held.
     pub fn accept_snapshot(&mut self) -> Result<String> {
         self.recover_if_needed()?;
-        let mut next = self.metadata.clone();
-        match next.pending_decision.as_mut().filter(|decision| decision.about == "snapshot") {
-            Some(decision) => {
-                decision.accepted = true;
-                let what = decision.what.clone();
-                self.put_metadata(next)?;
-                Ok(what)
-            }
-            None => {
-                Err(Error::new(Kind::Usage, "no snapshot waits for a decision").at("feed", &self.feed.name))
-            }
-        }
+        let now = self.now();
+        let mut note = self.note(now);
+        let waiting = note.metadata().pending_decision.as_mut();
+        let Some(decision) = waiting.filter(|decision| decision.about == "snapshot") else {
+            return Err(
+                Error::new(Kind::Usage, "no snapshot waits for a decision").at("feed", &self.feed.name)
+            );
+        };
+        decision.accepted = true;
+        let what = decision.what.clone();
+        note.commit()?;
+        Ok(what)
     }
 }

@@ -19,15 +19,14 @@ use crate::feed::FeedKind;
 use crate::lake::file::footer::{FooterFacts, FooterRead, look_at_footer};
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::fs;
-use crate::lake::layout::{self, Place, Room};
+use crate::lake::layout::{self, Depth, PartitionPath, Place, Room, is_inside};
 use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
 use crate::lake::manifest::offsets::{Ranges, Seen};
-use crate::lake::manifest::schema;
-use crate::lake::ops::append::{Prepared, duration_ms, place_files, run_record, same_columns};
+use crate::lake::ops::run::{Prepared, same_columns};
 use crate::lake::ops::seal;
 use crate::lake::report::{Committed, WriterStats};
-use crate::lake::txn::commit::Move;
+use crate::lake::txn::transaction::{Bin, is_data};
 use crate::lake::write::present::View;
 use crate::lake::write::route::{Router, cut};
 use crate::lake::write::writer::Writer;
@@ -104,7 +103,7 @@ impl Dataset {
     pub fn first_offsets(&self, day: NaiveDate) -> Vec<(i32, i64)> {
         let prefix = self.day_prefix(day);
         let mut first = std::collections::BTreeMap::new();
-        for partition in self.metadata.partitions.iter().filter(|p| is_below(&p.path, &prefix)) {
+        for partition in self.metadata.partitions.iter().filter(|p| is_inside(&p.path, &prefix)) {
             for (kafka, [offset, _]) in &partition.offsets {
                 let held = first.entry(*kafka).or_insert(*offset);
                 *held = (*held).min(*offset);
@@ -136,18 +135,7 @@ fn not_yet_read(partition: i32, offset: i64) -> Error {
 
 /// The folder of a day, or the longer partition in which it lies.
 pub(crate) fn prefix_of(metadata: &Metadata, day: NaiveDate) -> String {
-    let parts = [
-        format!("year={:04}", day.year()),
-        format!("month={:02}", day.month()),
-        format!("day={:02}", day.day()),
-    ];
-    let depth = metadata.partition_columns.len().clamp(1, 3);
-    parts[..depth].join("/")
-}
-
-/// `path` is the partition `prefix` or lies in it.
-pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    PartitionPath::around(day, Depth::of_count(metadata.partition_columns.len())).to_string()
 }
 
 impl<'a> Replacer<'a> {
@@ -194,8 +182,7 @@ impl<'a> Replacer<'a> {
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
         same_columns(&self.schema, batch)?;
         for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
-            let (folder, _) = self.router.depth().folder(key)?;
-            if !is_below(&folder, &self.prefix) {
+            if !is_inside(&self.router.partition(key)?.to_string(), &self.prefix) {
                 continue;
             }
             let [rowtime, partition, offset] = self.meta.map(|at| part.column(at));
@@ -232,75 +219,49 @@ impl<'a> Replacer<'a> {
         self.dataset.check_ready()?;
         let leaves: Vec<_> = layout::leaves(self.dataset.dir())?
             .into_iter()
-            .filter(|leaf| is_below(&leaf.path, &self.prefix))
+            .filter(|leaf| is_inside(&leaf.path, &self.prefix))
             .collect();
-        let mut next = self.dataset.metadata.clone();
-        next.describe(&self.dataset.feed);
-        let mut moves = Vec::new();
+        let mut copies = Vec::new();
         for leaf in &leaves {
             leaf.writable(self.dataset.dir())?;
-            for file in &leaf.files {
-                if !layout::is_ours(&file.name) || !file.is_file {
-                    continue;
-                }
+            for file in leaf.files.iter().filter(|file| is_data(file)) {
                 self.compare(&file.path)?;
-                let from = format!("{}/{}", leaf.path, file.name);
-                let to = Place::aside(Room::Bin, &format!("{}/{from}", self.commit_id));
-                moves.push(Move { from: Place::data(from), to, bytes: file.bytes, rows: 0 });
             }
-            for (from, bytes) in self.dataset.replaced_copies(&leaf.path)? {
-                let to = Place::trash(format_args!("copy_{}_{:06}", self.commit_id, moves.len()));
-                moves.push(Move { from, to, bytes, rows: 0 });
+            copies.extend(self.dataset.replaced_copies(&leaf.path)?);
+        }
+        let before: Vec<_> = self.dataset.metadata.partitions.iter().map(|p| p.path.clone()).collect();
+        let mut transaction = self.dataset.transaction(&self.commit_id, now);
+        let bin = Bin(self.commit_id.clone());
+        for leaf in &leaves {
+            for file in leaf.files.iter().filter(|file| is_data(file)) {
+                transaction.set_aside(format!("{}/{}", leaf.path, file.name), file.bytes, &bin);
             }
+        }
+        for (from, bytes) in copies {
+            transaction.discard(from, bytes, 0);
         }
         let mut done = Committed { id: self.commit_id.clone(), ..Committed::default() };
-        self.count(&mut next, &mut moves, &mut done, now)?;
-        let facts = self.writer.facts();
-        next.commit_seq += 1;
-        done.columns = schema::changes(&next.columns, &self.columns);
-        next.columns.clone_from(&self.columns);
-        next.schema_version.clone_from(&facts.schema_version);
-        next.last_export = next.last_export.max(Some(now));
-        next.note_partition_losses(LossCause::Repair, now);
-        next.total();
-        done.positions.clone_from(&next.positions);
-        done.duration_ms = duration_ms(&self.run, now);
-        next.note_run(run_record(&self.run, &done, now, true));
-        self.dataset.commit(&self.commit_id, moves, next)?;
-        self.dataset.empty_trash();
-        self.dataset.tidy_replaced();
-        Ok(done)
-    }
-
-    /// New files get their places, and the metadata counts them instead of the old ones.
-    fn count(
-        &mut self,
-        next: &mut Metadata,
-        moves: &mut Vec<Move>,
-        done: &mut Committed,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+        for partition in before.into_iter().filter(|path| is_inside(path, &self.prefix)) {
+            if transaction.unmark(&partition)? {
+                done.reopened.push(partition);
+            }
+        }
         let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
         self.writer.set_facts(facts);
-        let end = CommitEnd { positions: next.positions.clone(), ..CommitEnd::default() };
-        let (files, rolls) = self.writer.finish(end)?;
+        let positions = transaction.metadata().positions.clone();
+        let (files, rolls) = self.writer.finish(CommitEnd { positions, ..CommitEnd::default() })?;
         done.rolls = rolls;
-        let before: Vec<_> =
-            next.partitions.iter().filter(|p| is_below(&p.path, &self.prefix)).cloned().collect();
-        for partition in &before {
-            if self.dataset.reopen(&partition.path, &self.commit_id, next, moves, now)? {
-                done.reopened.push(partition.path.clone());
-            }
+        transaction.metadata().partitions.retain(|p| !is_inside(&p.path, &self.prefix));
+        transaction.add_files(self.router.depth(), &files, &mut done)?;
+        let next = transaction.metadata();
+        for partition in next.partitions.iter_mut().filter(|p| done.reopened.contains(&p.path)) {
+            partition.reopened_at = Some(now);
         }
-        let reopened = done.reopened.clone();
-        next.partitions.retain(|p| !is_below(&p.path, &self.prefix));
-        place_files(self.dataset, self.router.depth(), &files, next, moves, done)?;
-        for partition in &mut next.partitions {
-            if reopened.contains(&partition.path) {
-                partition.reopened_at = Some(now);
-            }
-        }
-        Ok(())
+        next.note_partition_losses(LossCause::Repair, now);
+        let facts = self.writer.facts();
+        transaction.note_export(&self.run, &self.columns, facts, &mut done, (now, true));
+        transaction.commit()?;
+        Ok(done)
     }
 
     /// Every offset of the old file has come again. A damaged file says nothing, and holds nothing that readers can read; one
@@ -341,19 +302,6 @@ impl<'a> Replacer<'a> {
     /// Throws it away.
     pub fn abandon(self) -> Result<()> {
         self.dataset.recover_if_needed()
-    }
-}
-
-impl Dataset {
-    /// Removes folders of swaps of which nothing is left. They are no harm: errors wait for the next swap.
-    pub(crate) fn tidy_replaced(&self) {
-        fn tidy(fs: &fs::Fs, path: &std::path::Path) {
-            for entry in fs::list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
-                tidy(fs, &entry.path);
-                let _ = fs.remove_empty_dir(&entry.path);
-            }
-        }
-        tidy(&self.committer.fs, &self.committer.places.room(Room::Bin));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lake::Dataset;
 use crate::lake::file::footer::{FooterRead, look_at_footer};
 use crate::lake::fs;
 use crate::lake::layout::{self, Place, Places, Room};
-use crate::lake::txn::commit::Move;
+use crate::lake::txn::transaction::is_data;
 
 /// The files of one partition that one commit has put aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,11 +91,6 @@ pub(crate) fn commits(places: &Places) -> Result<Vec<fs::Entry>> {
     if fs::is_real_dir(&folder)? { fs::list(&folder) } else { Ok(Vec::new()) }
 }
 
-/// A regular file that this program made, by its name.
-pub(crate) fn is_data(file: &fs::Entry) -> bool {
-    layout::is_ours(&file.name) && file.is_file
-}
-
 /// When a set was put aside: by its name where retention did it, else by its folder's time.
 pub(crate) fn put_aside_at(commit: &fs::Entry, partition: &str) -> Option<DateTime<Utc>> {
     layout::retained_at(&commit.name).or_else(|| changed(&commit.path.join(partition)))
@@ -109,40 +104,33 @@ impl Dataset {
     /// Throws these sets away, all of them or none; gives those that were there.
     pub fn forget_replaced(&mut self, sets: &[ReplacedSet]) -> Result<Vec<ReplacedSet>> {
         self.recover_if_needed()?;
-        let mut gone = Vec::new();
-        let mut moves = Vec::new();
-        for set in replaced(self.dir())? {
-            if !sets.iter().any(|known| (&known.commit, &known.partition) == (&set.commit, &set.partition)) {
-                continue;
-            }
-            let from = Place::new(Room::Bin, format!("{}/{}", set.commit, set.partition));
-            let bytes = fs::size_of(&self.path(&from)?)?.unwrap_or(0);
-            let to = Place::trash(format_args!("forget_{:06}", moves.len()));
-            moves.push(Move { from, to, bytes, rows: set.rows });
-            gone.push(set);
-        }
-        if moves.is_empty() {
-            return Ok(gone);
-        }
+        let wanted = |set: &ReplacedSet| {
+            sets.iter().any(|known| (&known.commit, &known.partition) == (&set.commit, &set.partition))
+        };
+        let gone: Vec<ReplacedSet> = replaced(self.dir())?.into_iter().filter(wanted).collect();
         // Room is what this makes: the floor of free space does not hold it up.
-        self.check_lock()?;
-        let next = self.metadata.clone();
-        let seq = next.commit_seq;
-        self.commit(&format!("{seq:06}-forget"), moves, next)?;
-        self.committer.clear_staging()?;
-        self.tidy_replaced();
+        let (id, now) = (format!("{:06}-forget", self.metadata.commit_seq), self.now());
+        let mut transaction = self.transaction(id, now);
+        for set in &gone {
+            let from = Place::new(Room::Bin, format!("{}/{}", set.commit, set.partition));
+            let bytes = fs::size_of(&transaction.dataset.path(&from)?)?.unwrap_or(0);
+            transaction.discard(from, bytes, set.rows);
+        }
+        if !gone.is_empty() {
+            transaction.commit()?;
+        }
         Ok(gone)
     }
 
     /// The id of a commit that puts files aside and makes none: no set has it yet.
-    pub(crate) fn undo_id(&self) -> Result<(u64, String)> {
+    pub(crate) fn undo_id(&self) -> Result<String> {
         let entries = commits(&self.committer.places)?;
         let taken: Vec<String> = entries.into_iter().map(|entry| entry.name).collect();
         let mut seq = self.metadata.commit_seq + 1;
         loop {
             let id = layout::commit_id(seq, "undo");
             if !taken.contains(&id) {
-                return Ok((seq, id));
+                return Ok(id);
             }
             seq += 1;
         }

@@ -11,8 +11,8 @@
 //! Streams: partitions whose last day is more than `retention_days` before today, by the date in the path; neither the
 //! time of writing nor that of the file counts. Tables: all but the newest `keep_versions`.
 //!
-//! Moving into the bin is a commit like any other, and only files that this program made are moved: file by file, as names
-//! in the bin do not end in `.parquet`. A set in the bin bears the time of its move in its name, so that the grace period
+//! Moving into the bin is a transaction like any other, and only files that this program made are moved: a partition leaves in
+//! one step, unless files of others lie in its folder. A set in the bin bears the time of its move in its name, so that the grace period
 //! depends on no record and on no time of the file system.
 
 use std::time::Duration;
@@ -21,11 +21,10 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
-use crate::lake::fs;
-use crate::lake::layout::{self, Leaf, Place, Room};
-use crate::lake::manifest::metadata::{Metadata, PendingDecision};
-use crate::lake::ops::replaced::{ReplacedSet, commits, is_data, put_aside_at};
-use crate::lake::txn::commit::Move;
+use crate::lake::layout::{self, Leaf, PartitionPath};
+use crate::lake::manifest::metadata::PendingDecision;
+use crate::lake::ops::replaced::{ReplacedSet, commits, put_aside_at};
+use crate::lake::txn::transaction::{Bin, Transaction, is_data};
 use crate::{Error, Kind, Result};
 
 /// How far this machine's clock may be from another witness of the time.
@@ -154,7 +153,7 @@ impl Dataset {
                 self.feed.name
             )));
         }
-        let removed = self.move_to_bin(due, clock.now)?;
+        let removed = self.move_to_bin(&due, clock.now)?;
         self.purge_bin(clock.now)?;
         self.note_decision(None)?;
         Ok(removed)
@@ -165,7 +164,7 @@ impl Dataset {
         self.recover_if_needed()?;
         let due = self.due(today)?;
         let now = self.now();
-        let removed = self.move_to_bin(due, now)?;
+        let removed = self.move_to_bin(&due, now)?;
         self.note_decision(None)?;
         Ok(removed)
     }
@@ -186,8 +185,7 @@ impl Dataset {
         let Some(first_kept) = self.first_kept(today) else { return Ok(Vec::new()) };
         // The partition ends at the begin of `end`; its last day is the one before. What lies behind a link is read, and
         // never changed.
-        let old =
-            |leaf: &Leaf| !leaf.is_linked && layout::end_of(&leaf.path).is_some_and(|end| end <= first_kept);
+        let old = |leaf: &Leaf| !leaf.is_linked && end_of(&leaf.path).is_some_and(|end| end <= first_kept);
         Ok(layout::leaves(self.dir())?.into_iter().filter(old).collect())
     }
 
@@ -199,7 +197,7 @@ impl Dataset {
     pub(crate) fn retain_versions(&mut self, now: DateTime<Utc>) -> Result<Vec<u32>> {
         self.recover_if_needed()?;
         let due = self.surplus_versions()?;
-        let removed = self.move_to_bin(due, now)?;
+        let removed = self.move_to_bin(&due, now)?;
         Ok(removed.iter().filter_map(|removed| layout::version_of(&removed.path)).collect())
     }
 
@@ -221,61 +219,21 @@ impl Dataset {
         Ok(layout::leaves(self.dir())?.into_iter().filter(surplus).collect())
     }
 
-    fn move_to_bin(&mut self, due: Vec<Leaf>, now: DateTime<Utc>) -> Result<Vec<RemovedPartition>> {
+    fn move_to_bin(&mut self, due: &[Leaf], now: DateTime<Utc>) -> Result<Vec<RemovedPartition>> {
         if due.is_empty() {
             return Ok(Vec::new());
         }
-        let mut next = self.metadata.clone();
-        next.commit_seq += 1;
-        let id = retained_id(next.commit_seq, now);
-        let mut moves = Vec::new();
-        let mut removed = self.leave(due, &id, &mut next, &mut moves)?;
-        if !moves.is_empty() {
-            next.total();
-            self.check_lock()?;
-            self.commit(&id, moves, next)?;
-            self.committer.clear_staging()?;
+        let id = retained_id(self.metadata.commit_seq + 1, now);
+        let mut transaction = self.transaction(&id, now);
+        let mut removed = transaction.leave(due, &Bin(id))?;
+        // A folder that only held what is not ours, or nothing, is not removed by us.
+        if removed.iter().any(|partition| partition.files > 0) {
+            transaction.commit()?;
         }
-        for partition in &removed {
+        for partition in removed.iter().filter(|partition| partition.files == 0) {
             self.remove_empty(&partition.path)?;
         }
-        // A folder that only held what is not ours, or nothing, was not removed by us.
         removed.retain(|partition| partition.files > 0);
-        Ok(removed)
-    }
-
-    /// The moves by which partitions leave the data for the set `id` of the bin, and the metadata without them.
-    pub(crate) fn leave(
-        &self,
-        due: Vec<Leaf>,
-        id: &str,
-        next: &mut Metadata,
-        moves: &mut Vec<Move>,
-    ) -> Result<Vec<RemovedPartition>> {
-        let mut removed = Vec::new();
-        for leaf in due {
-            let known = next.partitions.iter().position(|partition| partition.path == leaf.path);
-            let records = known.map_or(0, |at| next.partitions.remove(at).records);
-            let (ours, foreign): (Vec<_>, Vec<_>) = leaf.files.iter().partition(|file| is_data(file));
-            let bytes = ours.iter().map(|file| file.bytes).sum();
-            // The mark goes first: what comes back is sealed again by its rule.
-            for (from, bytes) in self.marks_of(&leaf.path)? {
-                let to = Place::trash(format_args!("mark_{:06}", moves.len()));
-                moves.push(Move { from, to, bytes, rows: 0 });
-            }
-            for file in &ours {
-                let path = format!("{}/{}", leaf.path, file.name);
-                let to = Place::aside(Room::Bin, &format!("{id}/{path}"));
-                moves.push(Move { from: Place::data(path), to, bytes: file.bytes, rows: 0 });
-            }
-            removed.push(RemovedPartition {
-                records,
-                files: ours.len() as u64,
-                bytes,
-                foreign: foreign.iter().map(|file| file.name.clone()).collect(),
-                path: leaf.path,
-            });
-        }
         Ok(removed)
     }
 
@@ -291,7 +249,7 @@ impl Dataset {
         let mut due = Vec::new();
         for commit in commits(&self.committer.places)?.into_iter().filter(|entry| entry.is_dir) {
             for leaf in layout::leaves(&commit.path)? {
-                let old = layout::end_of(&leaf.path).zip(first_kept).is_some_and(|(end, kept)| end <= kept);
+                let old = end_of(&leaf.path).zip(first_kept).is_some_and(|(end, kept)| end <= kept);
                 let at = put_aside_at(&commit, &leaf.path);
                 if (layout::retained_at(&commit.name).is_some() || old) && at.is_some_and(|at| at <= limit) {
                     due.push(ReplacedSet::named(&commit.name, &leaf.path));
@@ -313,26 +271,35 @@ impl Dataset {
         if known.map(|known| &known.what) == decision.as_ref().map(|new| &new.what) {
             return Ok(());
         }
-        let mut next = self.metadata.clone();
-        next.pending_decision = decision;
-        self.put_metadata(next)
+        let now = self.now();
+        let mut note = self.note(now);
+        note.metadata().pending_decision = decision;
+        note.commit()
     }
+}
 
-    /// Removes the folder and those above it as far as they are empty.
-    pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
-        let mut folder = layout::inside(self.dir(), path)?;
-        while folder != self.dir() {
-            if fs::stat(&folder)?.is_some_and(|stat| stat.is_link)
-                || !self.committer.fs.remove_empty_dir(&folder)?
-            {
-                break;
-            }
-            if !folder.pop() {
-                return Err(Error::new(Kind::Bug, "a partition outside of its dataset").at("partition", path));
-            }
+impl Transaction<'_> {
+    /// Partitions leave the data for the bin.
+    pub(crate) fn leave(&mut self, due: &[Leaf], bin: &Bin) -> Result<Vec<RemovedPartition>> {
+        let mut removed = Vec::new();
+        for leaf in due {
+            let (ours, records) = self.set_partition_aside(leaf, bin)?;
+            let foreign = leaf.files.iter().filter(|file| !is_data(file));
+            removed.push(RemovedPartition {
+                path: leaf.path.clone(),
+                records,
+                files: ours.len() as u64,
+                bytes: ours.iter().map(|file| file.bytes).sum(),
+                foreign: foreign.map(|file| file.name.clone()).collect(),
+            });
         }
-        Ok(())
+        Ok(removed)
     }
+}
+
+/// The first day after a partition of a stream.
+fn end_of(path: &str) -> Option<NaiveDate> {
+    PartitionPath::parse(path)?.end()
 }
 
 /// The id of a set that retention puts into the bin.

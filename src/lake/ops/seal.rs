@@ -20,10 +20,8 @@ use chrono_tz::Tz;
 use crate::Result;
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
-use crate::lake::fs;
-use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::layout::PartitionPath;
 use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
-use crate::lake::txn::commit::Move;
 
 impl Dataset {
     /// Seals the partitions that are complete by the rule of the lake (see [`crate::lake::Lake::sealing_after`]); gives their
@@ -61,70 +59,10 @@ impl Dataset {
             return Ok(sealed);
         }
         self.check_ready()?;
-        let moves = self.stage_marks(&sealed)?;
-        let seq = next.commit_seq;
-        self.commit(&format!("{seq:06}-seal"), moves, next)?;
-        self.committer.clear_staging()?;
+        let mut transaction = self.transaction_with(format!("{:06}-seal", next.commit_seq), now, next);
+        transaction.mark(&sealed)?;
+        transaction.commit()?;
         Ok(sealed)
-    }
-
-    fn stage_marks(&mut self, folders: &[String]) -> Result<Vec<Move>> {
-        self.needs_recovery = true;
-        let staged = self.staging("seal")?;
-        let fs = &self.committer.fs;
-        let mut moves = Vec::new();
-        for folder in folders {
-            // A mark that somebody else has put there is the same mark.
-            if !self.marks_of(folder)?.is_empty() {
-                continue;
-            }
-            let path = staged.join(format!("{:06}", moves.len()));
-            fs.create(&path, self.feed.visibility.file_mode())?.sync()?;
-            let (from, to) = (self.staged(&path)?, self.committer.places.seal(folder));
-            moves.push(Move { from, to, bytes: 0, rows: 0 });
-        }
-        Ok(moves)
-    }
-
-    /// The marks of a partition, with their sizes: one, or none; both only while metadata changes its place.
-    pub(crate) fn marks_of(&self, folder: &str) -> Result<Vec<(Place, u64)>> {
-        let mut found = Vec::new();
-        for mark in Places::seals(folder) {
-            found.extend(fs::size_of(&self.path(&mark)?)?.map(|bytes| (mark, bytes)));
-        }
-        Ok(found)
-    }
-
-    /// Opens a sealed partition again with the commit of `moves`: the mark goes before anything comes. Gives whether
-    /// it was sealed.
-    pub(crate) fn reopen(
-        &self,
-        folder: &str,
-        commit: &str,
-        next: &mut Metadata,
-        moves: &mut Vec<Move>,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let marks = self.marks_of(folder)?;
-        let known = next.partitions.iter_mut().find(|p| p.path == folder);
-        let recorded = known.is_some_and(|partition| {
-            let was = partition.sealed_at.take().is_some();
-            if was || !marks.is_empty() {
-                partition.reopened_at = Some(now);
-            }
-            was
-        });
-        let marked = !marks.is_empty();
-        for (from, bytes) in marks {
-            let to = Place::trash(format_args!("seal_{commit}_{:06}", moves.len()));
-            moves.insert(0, Move { from, to, bytes, rows: 0 });
-        }
-        Ok(recorded || marked)
-    }
-
-    /// Removes what a commit has put into the trash. What cannot be removed now goes with the next start.
-    pub(crate) fn empty_trash(&self) {
-        let _ = self.committer.fs.remove_tree(&self.committer.places.room(Room::Staging).join("trash"));
     }
 }
 
@@ -135,7 +73,7 @@ pub(crate) fn zone_of(metadata: &Metadata) -> Tz {
 
 /// The instant at which a partition's last day ends in its zone.
 pub(crate) fn end_of(path: &str, zone: Tz) -> Option<DateTime<Utc>> {
-    begin_of(layout::end_of(path)?, zone)
+    begin_of(PartitionPath::parse(path)?.end()?, zone)
 }
 
 /// The instant at which a day begins in a zone.

@@ -21,18 +21,16 @@ use chrono::{DateTime, Utc};
 use crate::feed::FeedKind;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts};
 use crate::lake::fs;
-use crate::lake::layout::places::{Place, Room};
-use crate::lake::layout::{self, Leaf};
-use crate::lake::manifest::metadata::{ColumnInfo, Metadata, PendingDecision};
-use crate::lake::manifest::schema;
-use crate::lake::ops::append::{Prepared, duration_ms, move_quarantine, run_record, same_columns};
-use crate::lake::ops::quarantine::Quarantine;
-use crate::lake::ops::replaced::{commits, is_data};
+use crate::lake::layout::{self, Leaf, PartitionPath, Place, Room};
+use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
+use crate::lake::ops::replaced::commits;
 use crate::lake::ops::retention::{RemovedPartition, retained_id};
+use crate::lake::ops::run::{Prepared, same_columns};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
-use crate::lake::txn::commit::{Move, Swap};
-use crate::lake::txn::migrate;
+use crate::lake::txn::transaction::{Bin, is_data};
 use crate::lake::write::present::View;
+use crate::lake::write::quarantine::Quarantine;
 use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
@@ -156,9 +154,7 @@ impl<'a> Snapshot<'a> {
         let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
         let end = CommitEnd { quarantined, ..CommitEnd::default() };
         let (files, rolls) = self.writer.finish(end)?;
-        let folder = layout::version_folder(self.version);
-        let mut next = self.dataset.metadata.clone();
-        next.describe(&self.dataset.feed);
+        let folder = PartitionPath::Version(self.version).to_string();
         let mut done = Committed {
             id: self.commit_id.clone(),
             rolls,
@@ -172,89 +168,45 @@ impl<'a> Snapshot<'a> {
         let staged = prepared.join(&folder);
         fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
         fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
-        self.name_files(&files, &staged, &folder, &mut next, &mut done)?;
+        let files = self.name_files(&files, &staged, &folder, &mut done)?;
         fs.sync_dir(&staged)?;
-        let mut moves = Vec::new();
-        if let Some(quarantine) = self.quarantine.take() {
-            done.quarantined = move_quarantine(self.dataset, quarantine, &self.commit_id, now, &mut moves)?;
-        }
-        next.pending_decision = None;
-        next.doubled_keys = self.doubled_keys;
-        next.current_version = Some(self.version);
-        next.quarantined_records += done.quarantined;
-        next.commit_seq += 1;
-        done.columns = schema::changes(&next.columns, &self.columns);
-        next.columns.clone_from(&self.columns);
-        next.schema_version.clone_from(&self.writer.facts().schema_version);
-        next.read_way = Some(self.run.way.clone());
-        next.claim(Some(self.run.started), now);
-        next.caught_up = true;
-        // A clock that was put back does not take these back.
-        next.checked_at = next.checked_at.max(Some(now));
-        next.last_export = next.last_export.max(Some(now));
-        next.total();
-        done.duration_ms = duration_ms(&self.run, now);
-        next.note_run(run_record(&self.run, &done, now, true));
-        let removed = self.commit_version(&prepared, moves, next, &done, now)?;
-        done.removed_versions = versions(&removed);
-        // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
-        Ok(done)
-    }
-
-    /// Commits the version that lies in `prepared`, the folder that may take the place of the table's. Gives the versions
-    /// that left.
-    fn commit_version(
-        &mut self,
-        prepared: &Path,
-        mut moves: Vec<Move>,
-        mut next: Metadata,
-        done: &Committed,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<RemovedPartition>> {
-        let folder = layout::version_folder(self.version);
-        let bin = retained_id(next.commit_seq, now);
         let due = match self.dataset.feed.keep_versions {
             0 | 1 => self.dataset.versions_beyond(0, None)?,
             _ => Vec::new(),
         };
-        if self.dataset.can_swap(&due)? {
-            let prepared = self.dataset.staged(prepared)?;
-            let swap = Swap { prepared: prepared.clone(), version: folder, bytes: done.bytes };
-            let removed = self.dataset.leave(due, &bin, &mut next, &mut Vec::new())?;
-            next.total();
-            self.dataset.commit_with(&self.commit_id, moves, Some(swap), next)?;
-            self.dataset.keep_previous(&prepared, &bin);
-            Ok(removed)
+        let can_swap = self.dataset.can_swap(&due)?;
+        let (prepared, staged) = (self.dataset.staged(&prepared)?, self.dataset.staged(&staged)?);
+        let mut transaction = self.dataset.transaction(&self.commit_id, now);
+        let bin = retained_id(transaction.metadata().commit_seq, now);
+        let removed: Vec<u32> = if can_swap {
+            transaction.exchange(prepared.clone(), folder, files);
+            due.iter().filter_map(|leaf| layout::version_of(&leaf.path)).collect()
         } else {
-            // What goes, goes before the new version comes, and each version whole: no reader sums up a part of one.
-            let (whole, mixed): (Vec<_>, Vec<_>) = due
-                .into_iter()
-                .map(|leaf| Ok((self.dataset.is_whole(&leaf)?, leaf)))
-                .collect::<Result<Vec<_>>>()?
-                .into_iter()
-                .partition(|(whole, _)| *whole);
-            let leaves = |all: Vec<(bool, Leaf)>| all.into_iter().map(|(_, leaf)| leaf).collect();
-            let mut removed = self.dataset.leave(leaves(whole), &bin, &mut next, &mut Vec::new())?;
-            let mut aside = Vec::new();
-            for gone in &removed {
-                let to = Place::new(Room::Bin, format!("{bin}/{}", gone.path));
-                aside.push(self.dataset.path(&to)?);
-                moves.push(Move { from: Place::data(&gone.path), to, bytes: gone.bytes, rows: gone.records });
-            }
-            removed.extend(self.dataset.leave(leaves(mixed), &bin, &mut next, &mut moves)?);
-            next.total();
-            let (from, to) = (self.dataset.staged(&prepared.join(&folder))?, Place::data(folder));
-            moves.push(Move { from, to, bytes: done.bytes, rows: done.rows });
-            self.dataset.commit(&self.commit_id, moves, next)?;
-            for gone in &removed {
-                let _ = self.dataset.remove_empty(&gone.path);
-            }
-            for folder in &aside {
-                let _ = migrate::rename_inside(&self.dataset.committer.fs, folder, Room::Bin);
-            }
-            Ok(removed)
+            // What goes, goes before the new version comes: no reader sums up two versions.
+            let removed = transaction.leave(&due, &Bin(bin.clone()))?;
+            transaction.add_folder(staged, &folder, files);
+            versions(&removed)
+        };
+        if let Some(quarantine) = self.quarantine.take() {
+            done.quarantined = transaction.quarantine(quarantine.finish()?)?;
         }
+        let next = transaction.metadata();
+        next.pending_decision = None;
+        next.doubled_keys = self.doubled_keys;
+        next.current_version = Some(self.version);
+        next.read_way = Some(self.run.way.clone());
+        next.claim(Some(self.run.started), now);
+        next.caught_up = true;
+        next.checked_at = next.checked_at.max(Some(now));
+        transaction.note_export(&self.run, &self.columns, self.writer.facts(), &mut done, (now, true));
+        transaction.commit()?;
+        if can_swap {
+            self.dataset.keep_previous(&prepared, &bin);
+        }
+        done.removed_versions = removed;
+        // The new version is there; that an old one could not be removed now is no reason to say otherwise.
+        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
+        Ok(done)
     }
 
     /// Holds a snapshot that is much smaller than the current version, unless it was accepted.
@@ -272,16 +224,17 @@ impl<'a> Snapshot<'a> {
             return Ok(());
         }
         let what = format!("the snapshot has {rows} rows, and the current version has {before}");
-        let mut next = metadata.clone();
-        next.pending_decision = Some(PendingDecision {
+        let since = known.filter(|known| known.about == "snapshot").map_or(now, |known| known.since);
+        let mut note = self.dataset.note(now);
+        note.metadata().pending_decision = Some(PendingDecision {
             about: "snapshot".to_owned(),
-            since: known.filter(|known| known.about == "snapshot").map_or(now, |known| known.since),
+            since,
             what: what.clone(),
             rows_before: before,
             rows_after: rows,
             accepted: false,
         });
-        self.dataset.put_metadata(next)?;
+        note.commit()?;
         let allowed = if rows == 0 {
             "a table never becomes empty".to_owned()
         } else {
@@ -295,22 +248,20 @@ impl<'a> Snapshot<'a> {
 
     /// Finished files get their names in the staged folder, and are counted.
     fn name_files(
-        &mut self,
+        &self,
         files: &[ClosedFile],
         staged: &Path,
         folder: &str,
-        next: &mut Metadata,
         done: &mut Committed,
-    ) -> Result<()> {
+    ) -> Result<Vec<DataFile>> {
+        let mut named = Vec::new();
         for (n, file) in (0..).zip(files) {
-            let path = staged.join(layout::snapshot_file(self.run.started, n));
-            self.dataset.committer.fs.rename(&file.staged, &path)?;
-            let from = self.dataset.staged(&path)?;
-            self.dataset.note_made(&from, file);
-            next.add_file(folder, &file.facts());
+            let name = layout::snapshot_file(self.run.started, n);
+            self.dataset.committer.fs.rename(&file.staged, &staged.join(&name))?;
+            named.push(file.listed(format!("{folder}/{name}"), &self.commit_id));
             done.count(file);
         }
-        Ok(())
+        Ok(named)
     }
 
     /// Throws it away.

@@ -20,14 +20,15 @@ use crate::lake::Dataset;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs;
 use crate::lake::layout::places::original_name;
-use crate::lake::layout::{self, Place, Places, Room};
+use crate::lake::layout::{self, Place, Places, Room, is_inside};
+use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::loss::LossCause;
-use crate::lake::manifest::metadata::{FileFacts, Metadata, PartitionInfo, read_metadata_at};
+use crate::lake::manifest::metadata::{Metadata, PartitionInfo, read_metadata_at};
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::schema;
-use crate::lake::ops::replace::{is_below, prefix_of};
-use crate::lake::ops::replaced::{commits, is_data};
-use crate::lake::txn::commit::Move;
+use crate::lake::ops::replace::prefix_of;
+use crate::lake::ops::replaced::commits;
+use crate::lake::txn::transaction::{Bin, is_data};
 use crate::{Error, Kind, Result};
 
 /// Some files, summed up.
@@ -139,37 +140,35 @@ impl Dataset {
         self.check_ready()?;
         self.refuse_ahead()?;
         let plan = Plan::new(&self.committer.places, &self.metadata, day, commit)?;
-        let (seq, id) = self.undo_id()?;
-        let mut next = self.metadata.clone();
-        next.describe(&self.feed);
-        next.commit_seq = seq;
-        let mut moves = Vec::new();
-        let mut done = Undone { id: id.clone(), ..plan.summary() };
-        let mode = self.feed.visibility.file_mode();
-        for file in &plan.back {
-            // It may have been put aside under another visibility.
-            self.committer.fs.set_mode(&self.path(&file.from)?, mode)?;
-        }
-        for file in &plan.aside {
-            let to = Place::aside(Room::Bin, &format!("{id}/{}", file.from.path));
-            moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows: 0 });
-        }
-        for file in &plan.back {
-            let to = file.place();
-            let rows = file.footer.as_ref().map_or(0, |footer| footer.rows);
-            moves.push(Move { from: file.from.clone(), to, bytes: file.bytes, rows });
-        }
+        let id = self.undo_id()?;
         let before: Vec<PartitionInfo> =
-            next.partitions.iter().filter(|p| is_below(&p.path, &plan.prefix)).cloned().collect();
+            self.metadata.partitions.iter().filter(|p| is_inside(&p.path, &plan.prefix)).cloned().collect();
+        let mut done = Undone { id: id.clone(), ..plan.summary() };
+        let mut transaction = self.transaction(&id, now);
+        let bin = Bin(id);
+        for file in &plan.aside {
+            transaction.set_aside(file.from.path.clone(), file.bytes, &bin);
+        }
+        let mut there: Vec<DataFile> = plan.stay.iter().filter_map(File::record).collect();
+        for (leaf, files) in plan.back_by_partition() {
+            // Where the partition is gone, it comes back in one step: no reader finds a part of it.
+            let set = Place::new(Room::Bin, format!("{}/{leaf}", plan.commit));
+            let is_gone = fs::stat(&transaction.dataset.path(&Place::data(leaf))?)?.is_none();
+            if is_gone && fs::list(&transaction.dataset.path(&set)?)?.len() == files.len() {
+                there.extend(transaction.bring_folder_back(set, leaf)?);
+                continue;
+            }
+            for file in files {
+                there.push(transaction.bring_back(file.from.clone(), file.path())?);
+            }
+        }
         for partition in &before {
-            if self.reopen(&partition.path, &id, &mut next, &mut moves, now)? {
+            if transaction.unmark(&partition.path)? {
                 done.reopened.push(partition.path.clone());
             }
         }
-        plan.recount_partitions(&mut next, &before, &done.reopened, now);
-        self.commit(&id, moves, next)?;
-        self.empty_trash();
-        self.tidy_replaced();
+        plan.recount_partitions(transaction.metadata(), &there, &before, &done.reopened, now);
+        transaction.commit()?;
         for partition in &before {
             self.remove_empty(&partition.path)?;
         }
@@ -194,7 +193,7 @@ impl Plan {
             held.unite(&footer.offsets);
             rows = rows.saturating_add(footer.offsets.partitions().values().map(|ranges| ranges.rows).sum());
         }
-        let present = layout::leaves(&places.data)?.into_iter().filter(|leaf| is_below(&leaf.path, &prefix));
+        let present = layout::leaves(&places.data)?.into_iter().filter(|leaf| is_inside(&leaf.path, &prefix));
         let (mut aside, mut stay) = (Vec::new(), Vec::new());
         for leaf in present {
             leaf.reached(&places.data)?;
@@ -219,7 +218,7 @@ impl Plan {
     /// Nothing but what leaves stands where the files come back.
     fn check_places_are_free(&self, places: &Places) -> Result<()> {
         for file in &self.back {
-            let place = file.place();
+            let place = Place::data(file.path());
             if fs::size_of(&places.path(&place)?)?.is_some() {
                 return Err(Error::new(
                     Kind::Damaged,
@@ -230,6 +229,14 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    fn back_by_partition(&self) -> BTreeMap<&str, Vec<&File>> {
+        let mut partitions: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
+        for file in &self.back {
+            partitions.entry(&file.leaf).or_default().push(file);
+        }
+        partitions
     }
 
     /// Counts the rows that leave and do not come back.
@@ -260,19 +267,14 @@ impl Plan {
     fn recount_partitions(
         &self,
         next: &mut Metadata,
+        there: &[DataFile],
         before: &[PartitionInfo],
         reopened: &[String],
         now: DateTime<Utc>,
     ) {
-        next.partitions.retain(|partition| !is_below(&partition.path, &self.prefix));
-        for file in self.stay.iter().chain(&self.back) {
-            // What another program wrote is not counted, as ever.
-            let Some(footer) = file.footer.as_ref().filter(|footer| footer.commit.is_some()) else {
-                continue;
-            };
-            let offsets = footer.offsets.hulls().collect();
-            let facts = FileFacts { rows: footer.rows, bytes: file.bytes, rowtime: footer.rowtime, offsets };
-            next.add_file(&file.leaf, &facts);
+        next.partitions.retain(|partition| !is_inside(&partition.path, &self.prefix));
+        for file in there {
+            next.add_file(file);
         }
         let mut lost = self.lost.clone();
         // Rows that were known to be missing, and do not come back with these files either, are missing still.
@@ -284,7 +286,7 @@ impl Plan {
             *lost.entry(known.path.clone()).or_insert(0) += known.lost_records - found;
         }
         for (path, lost) in lost.iter().filter(|(_, lost)| **lost > 0) {
-            match next.partitions.iter_mut().find(|partition| is_below(&partition.path, path)) {
+            match next.partitions.iter_mut().find(|partition| is_inside(&partition.path, path)) {
                 Some(partition) => partition.lost_records += lost,
                 None => next.partitions.push(PartitionInfo {
                     path: path.clone(),
@@ -293,7 +295,7 @@ impl Plan {
                 }),
             }
         }
-        for partition in next.partitions.iter_mut().filter(|p| is_below(&p.path, &self.prefix)) {
+        for partition in next.partitions.iter_mut().filter(|p| is_inside(&p.path, &self.prefix)) {
             let known = before.iter().find(|known| known.path == partition.path);
             partition.reopened_at = known.and_then(|known| known.reopened_at);
             if reopened.contains(&partition.path) {
@@ -319,9 +321,15 @@ impl Plan {
 }
 
 impl File {
-    /// Where it belongs.
-    fn place(&self) -> Place {
-        Place::data(format!("{}/{}", self.leaf, self.name))
+    /// Where it belongs, below the dataset.
+    fn path(&self) -> String {
+        format!("{}/{}", self.leaf, self.name)
+    }
+
+    /// Its record. What another program wrote is not counted, as ever.
+    fn record(&self) -> Option<DataFile> {
+        let footer = self.footer.as_ref().filter(|footer| footer.commit.is_some())?;
+        Some(footer.listed(self.path(), self.bytes))
     }
 }
 
@@ -329,7 +337,7 @@ impl File {
 fn choose_set(places: &Places, prefix: &str, commit: Option<&str>) -> Result<(String, Vec<File>)> {
     let mut sets = Vec::new();
     for entry in commits(places)?.into_iter().filter(|entry| entry.is_dir) {
-        let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_below(&leaf.path, prefix));
+        let leaves = layout::leaves(&entry.path)?.into_iter().filter(|leaf| is_inside(&leaf.path, prefix));
         let mut inside = Vec::new();
         for leaf in leaves {
             inside.extend(list_files(Some(&entry.name), leaf)?);

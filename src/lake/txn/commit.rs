@@ -29,6 +29,7 @@ use crate::feed::Visibility;
 use crate::lake::fs::{self, ContentHash, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal;
+use crate::lake::txn::migrate;
 use crate::{Error, Kind, Result};
 
 const INTENT: &str = "intent.json";
@@ -179,6 +180,12 @@ impl Committer {
             }
         }
         let mut folders: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+        for step in intent.moves.iter().filter(|step| step.to.room == Room::Data) {
+            let from = self.places.path(&step.from)?;
+            if step.from.room != Room::Staging && is_dir(&from)? {
+                self.name_as_data(&from)?;
+            }
+        }
         for (_, to) in &waiting {
             let (base, below) = self.places.base(to)?;
             folders.entry(base).or_default().push(below);
@@ -188,6 +195,13 @@ impl Committer {
         }
         for (from, to) in &waiting {
             self.fs.rename(from, to)?;
+        }
+        for step in intent.moves.iter().filter(|step| step.from.room == Room::Data) {
+            // What readers would take for data loses its ending, once it has left.
+            let to = self.places.path(&step.to)?;
+            if matches!(step.to.room, Room::Bin | Room::Damaged) && is_dir(&to)? {
+                migrate::rename_inside(&self.fs, &to, step.to.room)?;
+            }
         }
         for folder in touched.iter().filter(|folder| folder.exists()) {
             self.fs.sync_dir(folder)?;
@@ -208,6 +222,17 @@ impl Committer {
         }
         self.fs.remove(&self.intent_path())?;
         self.fs.sync_dir(&self.staging())
+    }
+
+    /// Gives the files of a folder the names that they had in the data.
+    fn name_as_data(&self, folder: &Path) -> Result<()> {
+        for entry in fs::list(folder)? {
+            let name = layout::places::original_name(&entry.name);
+            if name != entry.name {
+                self.fs.rename(&entry.path, &folder.join(name))?;
+            }
+        }
+        self.fs.sync_dir(folder)
     }
 
     /// Gives the table's folder and the prepared one each other's name.
@@ -371,6 +396,10 @@ impl Committer {
         }
         Ok((files, bytes))
     }
+}
+
+fn is_dir(path: &Path) -> Result<bool> {
+    Ok(fs::stat(path)?.is_some_and(|stat| stat.is_dir))
 }
 
 /// An intent as it is read: what a path means depends on where the intent lies.

@@ -11,18 +11,16 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::feed::{Feed, FeedKind};
-use crate::lake::file::footer::read_footer;
-use crate::lake::file::open_file::ClosedFile;
 use crate::lake::fs::{self, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
-use crate::lake::manifest::data_file::DataFile;
-use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record, Standing};
+use crate::lake::manifest::journal::{self, CommitRecord, Journal, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
 use crate::lake::txn::migrate;
 use crate::lake::txn::rebuild::{self, Counted};
+use crate::lake::txn::transaction::{self, Action};
 use crate::lake::{Lake, Limits, Owner, RetentionRules};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -46,8 +44,6 @@ pub struct Dataset {
     owner: Owner,
     /// Something failed half way: what is on disk is to be settled before anything else.
     pub(crate) needs_recovery: bool,
-    /// Files of the commit to come, by the place at which they are staged.
-    made: BTreeMap<Place, DataFile>,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
     /// How data leaves the dataset.
@@ -136,7 +132,6 @@ impl Dataset {
             lock,
             owner,
             needs_recovery: true,
-            made: BTreeMap::new(),
             seal_after: lake.seal_after,
             retention: lake.retention,
             metadata_apart: lake.metadata_apart,
@@ -173,20 +168,18 @@ impl Dataset {
         now: DateTime<Utc>,
     ) -> Result<()> {
         self.recover_if_needed()?;
-        self.lock.check()?;
-        let mut next = self.metadata.clone();
-        next.describe(&self.feed);
-        self.advance(&mut next, positions.clone())?;
+        let mut note = self.note(now);
+        note.advance(positions.clone())?;
+        let next = note.metadata();
         next.read_way = Some(way.to_owned());
         next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
-        self.put_metadata(next)
+        note.commit()
     }
 
     /// Replaces the metadata alone: no file comes or goes with it.
-    pub(crate) fn put_metadata(&mut self, next: Metadata) -> Result<()> {
-        self.lock.check()?;
+    pub(super) fn write_metadata(&mut self, next: Metadata) -> Result<()> {
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(())
@@ -211,6 +204,9 @@ impl Dataset {
         if migrate::place_metadata(&mut self.committer, self.metadata_apart)? {
             found.moved_metadata = Some(self.committer.places.metadata.clone());
         }
+        // A run before may have been killed between the metadata's rename and the sync of its folder. What is read now is
+        // relied on from now on, so a power loss must not take it back.
+        self.committer.fs.sync_dir(fs::parent(&self.committer.places.metadata))?;
         (self.metadata, found.rebuilt_metadata) = self.load()?;
         self.needs_recovery = false;
         Ok(found)
@@ -351,24 +347,6 @@ impl Dataset {
         Ok(())
     }
 
-    /// Moves positions forward.
-    pub(crate) fn advance(&self, metadata: &mut Metadata, positions: BTreeMap<i32, i64>) -> Result<()> {
-        for (partition, next) in positions {
-            let known = metadata.positions.entry(partition).or_insert(next);
-            if next < *known {
-                return Err(Error::new(
-                    Kind::Bug,
-                    format!(
-                        "the position of Kafka partition {partition} would go back from {known} to {next}"
-                    ),
-                )
-                .at("feed", &self.feed.name));
-            }
-            *known = next;
-        }
-        Ok(())
-    }
-
     /// The folder of a run in staging, made.
     pub(crate) fn staging(&self, run: &str) -> Result<PathBuf> {
         let folder = self.make_staging()?.join(layout::run_word(run));
@@ -387,119 +365,32 @@ impl Dataset {
         self.committer.fs.check_floor(self.committer.dir(), self.limits.min_free_bytes)
     }
 
-    /// Notes a finished file, staged at `from`: the commit that moves it lists it so.
-    pub(crate) fn note_made(&mut self, from: &Place, file: &ClosedFile) {
-        let made = DataFile {
-            path: String::new(),
-            rows: file.rows,
-            bytes: file.bytes,
-            hash: Some(file.hash),
-            rowtime: file.rowtime,
-            offsets: file.offsets.hulls().collect(),
-            commit: String::new(),
-        };
-        self.made.insert(from.clone(), made);
-    }
-
-    /// The commit: `moves` and `metadata` become visible together, and the journal lists what came and went. After an
-    /// error either state may be on disk; the next `recover_if_needed` finds out.
-    pub(crate) fn commit(&mut self, commit: &str, moves: Vec<Move>, metadata: Metadata) -> Result<()> {
-        self.commit_with(commit, moves, None, metadata)
-    }
-
-    /// The same, with an exchange of the dataset's folder after the moves.
-    pub(crate) fn commit_with(
+    /// Makes a commit: `moves` and `metadata` become visible together, and the journal lists the actions. After an error
+    /// either state may be on disk; the next `recover_if_needed` finds out.
+    pub(super) fn write_commit(
         &mut self,
-        commit: &str,
+        commit: CommitRecord,
+        actions: &[Action],
         moves: Vec<Move>,
         swap: Option<Swap>,
         mut metadata: Metadata,
     ) -> Result<()> {
         self.needs_recovery = true;
-        let mut records = self.records(commit, &moves, swap.as_ref())?;
-        let files = records.iter().filter(|record| matches!(record, Record::Add(_))).count() as u64;
-        records.push(Record::Commit(CommitRecord {
-            id: commit.to_owned(),
-            seq: metadata.commit_seq,
-            at: self.owner.since,
-            positions: metadata.positions.clone(),
-            files,
-        }));
         metadata.ahead = metadata.ahead.at_or_after(&metadata.positions);
-        let (lines, mark) = journal::lines(metadata.journal, &records)?;
+        let id = commit.id.clone();
+        let (lines, mark) = journal::lines(metadata.journal, &transaction::records(actions, commit))?;
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
-        let commit = commit.to_owned();
-        let intent = Intent { commit, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
+        let intent =
+            Intent { commit: id, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,
             _ => e.next("nothing is lost or doubled: the commit is decided, and the next start finishes it"),
         })?;
         self.metadata = metadata;
-        self.made.clear();
         self.needs_recovery = false;
         Ok(())
-    }
-
-    /// What a commit means for readers: files that come, and files and folders that go.
-    fn records(&self, commit: &str, moves: &[Move], swap: Option<&Swap>) -> Result<Vec<Record>> {
-        let is_data = |place: &Place| place.room == Room::Data && !place.path.ends_with(layout::SUCCESS);
-        let mut records = Vec::new();
-        for step in moves.iter().filter(|step| is_data(&step.from)) {
-            records.push(Record::Remove { path: step.from.path.clone() });
-        }
-        let mut come: Vec<(Place, String)> = moves
-            .iter()
-            .filter(|step| is_data(&step.to))
-            .map(|step| (step.from.clone(), step.to.path.clone()))
-            .collect();
-        if let Some(swap) = swap {
-            // The table's folder goes with all that is in it.
-            let gone = self.metadata.partitions.iter().map(|p| Record::Remove { path: p.path.clone() });
-            records.extend(gone);
-            let below = format!("{}/{}", swap.prepared.path, swap.version);
-            come.push((Place::new(swap.prepared.room, below), swap.version.clone()));
-        }
-        let mut known = None;
-        for (from, to) in come {
-            let path = self.path(&from)?;
-            let mut pairs = vec![(from.clone(), to.clone())];
-            if fs::stat(&path)?.is_some_and(|stat| stat.is_dir) {
-                let inside = fs::list(&path)?.into_iter().filter(|entry| entry.is_file);
-                let pair = |name: &str| {
-                    let from = Place::new(from.room, layout::join(&from.path, name));
-                    (from, layout::join(&to, layout::places::original_name(name)))
-                };
-                pairs = inside.map(|entry| pair(&entry.name)).collect();
-            }
-            for (from, to) in pairs {
-                if let Some(made) = self.made.get(&from) {
-                    let (path, commit) = (to, commit.to_owned());
-                    records.push(Record::Add(DataFile { path, commit, ..made.clone() }));
-                    continue;
-                }
-                if known.is_none() {
-                    known = journal::read(&self.committer.places.journal())?;
-                }
-                let journal = known.get_or_insert_with(Journal::default);
-                records.extend(self.returning(journal, &from, &to)?.map(Record::Add));
-            }
-        }
-        Ok(records)
-    }
-
-    /// The record of a file that was in the dataset before, and gets another place; `None` for one that is no data.
-    fn returning(&self, journal: &Journal, from: &Place, to: &str) -> Result<Option<DataFile>> {
-        if !layout::has_parquet_ending(to) {
-            return Ok(None);
-        }
-        let path = self.path(from)?;
-        let footer = read_footer(&path)?;
-        let (folder, name) = to.rsplit_once('/').unwrap_or(("", to));
-        let bytes = fs::size_of(&path)?.unwrap_or(0);
-        let (folder, name) = (folder.to_owned(), name.to_owned());
-        Ok(Some(rebuild::Present { folder, name, path, bytes, footer }.record(&journal.by_name())))
     }
 
     /// When this holder took the dataset.

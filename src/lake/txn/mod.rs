@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lock       one holder a dataset            dataset    open, recover, the state that operations work on
+//! transaction actions that take effect together; every operation of `ops` and every repair is one
 //! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
 //! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
@@ -13,3 +14,4 @@ mod exchange;
 pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod rebuild;
+pub(crate) mod transaction;

@@ -17,10 +17,10 @@ use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::file::rows::{Columns, read_rows};
 use crate::lake::fs;
-use crate::lake::layout::{self, Places, Room};
+use crate::lake::layout::{self, PartitionPath, Places, Room};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::{self, Journal};
-use crate::lake::manifest::metadata::{FileFacts, Metadata};
+use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::proof::{self, Known, Witness};
 use crate::lake::manifest::schema;
@@ -147,14 +147,15 @@ pub(crate) fn count(places: &Places, mut metadata: Metadata, mut files: Vec<Pres
     let index = journal.by_name();
     let mut records = Vec::new();
     for file in &files {
-        metadata.add_file(&file.folder, &file.facts());
         let footer = &file.footer;
         let seq = footer.commit.as_deref().and_then(layout::commit_seq).unwrap_or(0);
         metadata.commit_seq = metadata.commit_seq.max(seq);
         let started = footer.started.as_deref().and_then(|text| text.parse().ok());
         metadata.last_export = metadata.last_export.max(started);
         metadata.created_at = started.map_or(metadata.created_at, |started| metadata.created_at.min(started));
-        records.push(file.record(&index));
+        let record = file.record(&index);
+        metadata.add_file(&record);
+        records.push(record);
     }
     let quarantine = read_quarantine(places)?;
     metadata.quarantined_records = quarantine.rows;
@@ -254,8 +255,10 @@ fn newest_version(files: &[Present], journal: &Journal) -> Option<u32> {
         let total = files.iter().filter_map(|file| file.footer.commit_files).max();
         listed.all(|path| there.contains(path)) && total.is_none_or(|total| total == files.len() as u64)
     };
-    let whole =
-        versions.iter().rev().find(|(version, files)| is_whole(&layout::version_folder(**version), files));
+    let whole = versions
+        .iter()
+        .rev()
+        .find(|(version, files)| is_whole(&PartitionPath::Version(**version).to_string(), files));
     whole.map(|(version, _)| *version).or_else(|| versions.keys().next_back().copied())
 }
 
@@ -265,28 +268,13 @@ impl Present {
         layout::join(&self.folder, &self.name)
     }
 
-    fn facts(&self) -> FileFacts {
-        FileFacts {
-            rows: self.footer.rows,
-            bytes: self.bytes,
-            rowtime: self.footer.rowtime,
-            offsets: self.footer.offsets.hulls().collect(),
-        }
-    }
-
-    /// Its record: the hash is that of the journal, where the journal knows the file.
+    /// Its record: hash and statistics are those of the journal, where the journal knows the file.
     pub(crate) fn record(&self, index: &HashMap<(&str, &str), &DataFile>) -> DataFile {
-        let commit = self.footer.commit.clone().unwrap_or_default();
-        let known =
-            index.get(&(self.name.as_str(), commit.as_str())).filter(|known| known.bytes == self.bytes);
-        DataFile {
-            path: self.relative(),
-            rows: self.footer.rows,
-            bytes: self.bytes,
-            hash: known.and_then(|known| known.hash),
-            rowtime: self.footer.rowtime,
-            offsets: self.footer.offsets.hulls().collect(),
-            commit,
+        let read = self.footer.listed(self.relative(), self.bytes);
+        match index.get(&(self.name.as_str(), read.commit.as_str())).filter(|known| known.bytes == self.bytes)
+        {
+            Some(known) => DataFile { hash: known.hash, column_stats: known.column_stats.clone(), ..read },
+            None => read,
         }
     }
 }

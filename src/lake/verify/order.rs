@@ -8,7 +8,7 @@ use super::finding::{FindingKind as K, Repair, Severity};
 use super::scan::{DataFile, Scan};
 use super::verdict::Verdict;
 use crate::feed::{Feed, Partitioning};
-use crate::lake::layout::{self, Depth, Places, Room};
+use crate::lake::layout::{self, Depth, PartitionPath, Places, Room};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::write::route;
 
@@ -30,12 +30,7 @@ impl Calendar {
         if let Some(Ok(metadata)) = &scan.metadata
             && !metadata.partition_columns.is_empty()
         {
-            calendar.depth = match metadata.partition_columns.last().map(String::as_str) {
-                Some("year") => Depth::Year,
-                Some("month") => Depth::Month,
-                Some("hour") => Depth::Hour,
-                _ => Depth::Day,
-            };
+            calendar.depth = Depth::of_count(metadata.partition_columns.len());
             let zone = metadata.timezone.as_deref().and_then(|name| name.parse().ok());
             calendar.zone = zone.unwrap_or(calendar.zone);
             calendar.by_rowtime = metadata.timestamp_column.is_none();
@@ -86,25 +81,14 @@ impl Calendar {
         let footer = file.sound()?;
         if let (true, Some([first, last])) = (self.by_rowtime, footer.rowtime) {
             let mut folders = vec![
-                route::folder_of(self.depth, self.zone, first)?,
-                route::folder_of(self.depth, self.zone, last)?,
+                route::partition_of(self.depth, self.zone, first)?.to_string(),
+                route::partition_of(self.depth, self.zone, last)?.to_string(),
             ];
             folders.dedup();
             return Some(folders);
         }
         let digits = file.name.strip_prefix("data_")?.split('_').next()?;
-        let (lengths, names) = ([4, 2, 2, 2], ["year", "month", "day", "hour"]);
-        let mut rest = digits;
-        let mut parts = Vec::new();
-        for (length, name) in lengths.into_iter().zip(names) {
-            if rest.is_empty() {
-                break;
-            }
-            let (part, more) = rest.split_at_checked(length)?;
-            parts.push(format!("{name}={part}"));
-            rest = more;
-        }
-        Some(vec![parts.join("/")])
+        Some(vec![PartitionPath::of_digits(digits)?.to_string()])
     }
 }
 
@@ -135,10 +119,9 @@ pub(super) fn modes(judge: &mut Verdict<'_>) {
 pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
     let named: Vec<u32> = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
     let scan = judge.scan;
-    let said =
-        |file: &DataFile| layout::version_of(&format!("version={}", file.sound()?.version.as_deref()?));
+    let said = |file: &DataFile| file.sound()?.version.as_deref()?.strip_prefix('v')?.parse::<u32>().ok();
     for version in scan.versions.iter().filter(|version| !named.contains(version)) {
-        let folder = layout::version_folder(*version);
+        let folder = PartitionPath::Version(*version).to_string();
         let inside: Vec<usize> =
             judge.good().filter(|(_, file, _)| file.folder == folder).map(|(at, _, _)| at).collect();
         if inside.is_empty() {
@@ -155,7 +138,7 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
     for at in 0..scan.files.len() {
         let file = &scan.files[at];
         let Some(version) = said(file).filter(|_| !judge.condemned.contains(&at)) else { continue };
-        let folder = layout::version_folder(version);
+        let folder = PartitionPath::Version(version).to_string();
         if folder == file.folder {
             continue;
         }

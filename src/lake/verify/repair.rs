@@ -16,7 +16,7 @@ use crate::lake::layout::{self, Place, Room};
 use crate::lake::manifest::journal::Standing;
 use crate::lake::manifest::loss::LossCause;
 use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
-use crate::lake::txn::commit::{Committer, Move};
+use crate::lake::txn::commit::Committer;
 use crate::lake::txn::migrate;
 use crate::lake::txn::rebuild::{self, Counted, Present};
 use crate::lake::{Dataset, Lake, Limits, Owner};
@@ -201,24 +201,23 @@ impl Bench<'_> {
 
     /// All moves and the new metadata, in one commit.
     fn files_and_metadata(&mut self, todo: &[Finding]) -> Result<()> {
-        let mut moves = Vec::new();
+        let mut steps = Vec::new();
         let mut aside = BTreeSet::new();
         let mut placed = BTreeMap::new();
         for finding in todo {
             match &finding.repair {
                 Some(Repair::MoveAside) => {
                     aside.insert(finding.path.as_str());
-                    self.move_aside(finding, &mut moves)?;
+                    self.move_aside(finding, &mut steps)?;
                 }
                 Some(Repair::MoveTo(to)) => {
                     let folder = to.rsplit_once('/').map_or("", |(folder, _)| folder);
                     placed.insert(finding.path.as_str(), folder);
-                    moves.push(self.step(Place::data(&finding.path), Place::data(to))?);
+                    steps.push((Place::data(&finding.path), Some(Place::data(to))));
                 }
                 Some(Repair::Unseal) => {
                     let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
-                    let to = Place::trash(format_args!("{:06}", moves.len()));
-                    moves.push(self.step(seen.place.clone(), to)?);
+                    steps.push((seen.place.clone(), None));
                 }
                 _ => {}
             }
@@ -235,15 +234,24 @@ impl Bench<'_> {
         self.dataset.make_staging()?;
         self.dataset.check_ready()?;
         let is_listed = self.scan.standing == Some(Standing::Same) && self.scan.journal.broken == 0;
-        if moves.is_empty() || !is_listed {
+        if steps.is_empty() || !is_listed {
             // First the list of what is there: the commit goes on from it.
             let files = self.scan.listed();
             let before = Counted { metadata: counted.metadata.clone(), files };
             counted.metadata.journal = self.dataset.write_counted(before)?.journal;
         }
-        if !moves.is_empty() {
-            let seq = counted.metadata.commit_seq;
-            self.dataset.commit(&format!("{seq:06}-repair"), moves, counted.metadata)?;
+        if !steps.is_empty() {
+            let (id, now) = (format!("{:06}-repair", counted.metadata.commit_seq), self.dataset.now());
+            let mut transaction = self.dataset.transaction_with(id, now, counted.metadata);
+            for (from, to) in steps {
+                let bytes =
+                    fs::size_of(&transaction.dataset.path(&from)?)?.ok_or_else(|| gone(&from.to_string()))?;
+                match to {
+                    Some(to) => transaction.relocate(from, to, bytes)?,
+                    None => transaction.discard(from, bytes, 0),
+                }
+            }
+            transaction.commit()?;
         }
         self.dataset.committer.clear_staging()?;
         for finding in todo {
@@ -260,13 +268,13 @@ impl Bench<'_> {
     }
 
     /// A file goes to `damaged/`; of a folder every file in it.
-    fn move_aside(&self, finding: &Finding, moves: &mut Vec<Move>) -> Result<()> {
+    fn move_aside(&self, finding: &Finding, steps: &mut Vec<(Place, Option<Place>)>) -> Result<()> {
         let seen = self.scan.seen(&finding.path).ok_or_else(|| gone(&finding.path))?;
         let mut todo = vec![(seen.place.clone(), seen.is_dir, finding.path.clone())];
         while let Some((from, is_dir, path)) = todo.pop() {
             if !is_dir {
                 let to = self.free_name(&Place::aside(Room::Damaged, &format!("{}/{path}", self.stamp)))?;
-                moves.push(self.step(from, to)?);
+                steps.push((from, Some(to)));
                 continue;
             }
             for entry in fs::list(&self.dataset.path(&from)?)? {
@@ -275,11 +283,6 @@ impl Bench<'_> {
             }
         }
         Ok(())
-    }
-
-    fn step(&self, from: Place, to: Place) -> Result<Move> {
-        let bytes = fs::size_of(&self.dataset.path(&from)?)?.ok_or_else(|| gone(&from.to_string()))?;
-        Ok(Move { from, to, bytes, rows: 0 })
     }
 
     /// Every file that stays, or gets another place.

@@ -20,6 +20,7 @@ use crate::feed::{Feed, FeedKind};
 use crate::lake::file::footer::{Footer, FooterRead};
 use crate::lake::fs::Target;
 use crate::lake::layout::{self, Room, join};
+use crate::lake::manifest::column_stats::ColumnStats;
 use crate::lake::manifest::journal::Standing;
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::length;
@@ -149,7 +150,7 @@ impl Verdict<'_> {
         }
         // Rows that can be read, and may be others than were written: nothing takes them away but a better copy.
         for (at, file) in self.scan.files.iter().enumerate().filter(|(at, _)| !self.condemned.contains(at)) {
-            let Some(what) = file.change.clone().or_else(|| self.resized(file)) else { continue };
+            let Some(what) = file.change.clone().or_else(|| self.changed(file)) else { continue };
             self.changed.insert(at);
             let what = format!("{what}; export its day again with --day");
             self.found.push(Finding {
@@ -163,12 +164,19 @@ impl Verdict<'_> {
         }
     }
 
-    /// The file has another size than its record says.
-    fn resized(&self, file: &DataFile) -> Option<String> {
+    /// The file has another size than its record says, or its footer other bounds of values.
+    fn changed(&self, file: &DataFile) -> Option<String> {
         let record = self.scan.journal.files.get(&file.relative())?;
-        let is_same = file.sound().is_some_and(|footer| footer.commit.as_ref() == Some(&record.commit));
-        (is_same && record.bytes != file.bytes).then(|| {
-            format!("it has {} bytes, and {} were written: its content is another", file.bytes, record.bytes)
+        let footer = file.sound().filter(|footer| footer.commit.as_ref() == Some(&record.commit))?;
+        if record.bytes != file.bytes {
+            return Some(format!(
+                "it has {} bytes, and {} were written: its content is another",
+                file.bytes, record.bytes
+            ));
+        }
+        let written = record.column_stats.as_ref().map(ColumnStats::hash);
+        written.filter(|written| *written != footer.column_stats).map(|_| {
+            "its footer tells other bounds of the columns' values than were written: readers may skip its rows".to_owned()
         })
     }
 

@@ -22,7 +22,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Offset, TimeZone};
 use chrono_tz::Tz;
 
 use crate::feed::{Feed, Partitioning};
-use crate::lake::layout::Depth;
+use crate::lake::layout::{Depth, PartitionPath};
 use crate::{Error, Kind, Result};
 
 const DAY_MS: i64 = 86_400_000;
@@ -74,6 +74,11 @@ impl Router {
         }
         let (depth, zone) = (Depth::of(columns), *timezone);
         Ok(Self { column, column_name: column_name.to_owned(), depth, zone })
+    }
+
+    /// The partition of a key.
+    pub(crate) fn partition(&self, key: i64) -> Result<PartitionPath> {
+        partition_of_key(self.depth, key)
     }
 
     /// How deep the folders go.
@@ -183,7 +188,7 @@ impl Router {
     }
 
     fn key(&self, ms: i64, local: bool) -> Option<i64> {
-        unit_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
+        key_of(self.depth, if local { Tz::UTC } else { self.zone }, ms)
     }
 }
 
@@ -232,13 +237,19 @@ impl Piece<'_> {
     }
 }
 
-/// The folder, below the dataset, of a row of this time; `None` for a time that has none.
-pub(crate) fn folder_of(depth: Depth, zone: Tz, ms: i64) -> Option<String> {
-    depth.folder(unit_of(depth, zone, ms)?).ok().map(|(folder, _)| folder)
+/// The partition of key `key`: see [`PartitionPath::of_key`].
+pub(crate) fn partition_of_key(depth: Depth, key: i64) -> Result<PartitionPath> {
+    PartitionPath::of_key(depth, key)
+        .ok_or_else(|| Error::new(Kind::Bug, "a partition without a date").at("partition key", key))
+}
+
+/// The partition of a row of this time; `None` for a time that has none.
+pub(crate) fn partition_of(depth: Depth, zone: Tz, ms: i64) -> Option<PartitionPath> {
+    PartitionPath::of_key(depth, key_of(depth, zone, ms)?)
 }
 
 /// The key of a time, milliseconds since 1970.
-fn unit_of(depth: Depth, zone: Tz, ms: i64) -> Option<i64> {
+fn key_of(depth: Depth, zone: Tz, ms: i64) -> Option<i64> {
     let local_ms = if zone == Tz::UTC {
         ms
     } else {
@@ -271,7 +282,7 @@ mod tests {
 
     fn folder(router: &Router, time: &str) -> String {
         let ms = time.parse::<DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-        router.depth.folder(router.key(ms, false).unwrap()).unwrap().0
+        router.partition(router.key(ms, false).unwrap()).unwrap().to_string()
     }
 
     #[test]
