@@ -93,7 +93,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             }
         }
     }
-    let exit = stdout::judge(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
+    let exit = stdout::or_lost(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
     end(args, &totals, feeds.len(), exit);
     Ok(exit)
 }

@@ -135,7 +135,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match run(cli) {
-        Ok(exit) => stdout::judge(exit),
+        Ok(exit) => stdout::or_lost(exit),
         Err(error) => {
             say_error(&error.to_string());
             Exit::of(error.kind())

@@ -84,7 +84,7 @@ impl<'a> Rows<'a> {
         self.decoding.flush(sink)
     }
 
-    /// Judges the answer after a clean end of the transport.
+    /// Decides whether the answer is complete, after a clean end of the transport.
     pub fn end(self) -> Result<Completion> {
         self.frames.end()
     }

@@ -42,8 +42,8 @@ const LINGER: Duration = Duration::from_millis(25);
 const NAP: Duration = Duration::from_millis(200);
 /// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
 const EMPTY: Duration = Duration::from_secs(1);
-/// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
-const JUDGE_FROM: u64 = 10_000;
+/// Rows before the share of bad ones is checked while reading; it is always checked before a commit.
+const CHECK_BAD_FROM: u64 = 10_000;
 
 /// Reads and commits; gives back how it ended.
 pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result<Stop> {
@@ -209,7 +209,7 @@ impl<'a> Read<'a> {
                     }
                     self.check_alive()?;
                 }
-                Piece::End => return self.judge_end(),
+                Piece::End => return self.check_end(),
             }
             if self.last_commit.elapsed() >= self.context.options.commit_every {
                 self.rows.flush(&mut self.sink)?;
@@ -333,7 +333,7 @@ impl<'a> Read<'a> {
     }
 
     /// The transport ended although we did not close.
-    fn judge_end(&mut self) -> Result<Stop> {
+    fn check_end(&mut self) -> Result<Stop> {
         self.rows.flush(&mut self.sink)?;
         if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
             return Ok(Stop::Complete);
@@ -367,7 +367,7 @@ impl<'a> Read<'a> {
     }
 
     fn commit(&mut self, complete: bool) -> Result<()> {
-        self.sink.judge(true)?;
+        self.sink.check_bad_share(true)?;
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
@@ -438,7 +438,7 @@ impl Sink for StreamSink<'_> {
             self.bad += unroutable;
             self.context.progress.quarantine(unroutable);
             self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
-            self.judge(false)?;
+            self.check_bad_share(false)?;
         }
         Ok(())
     }
@@ -465,7 +465,7 @@ impl Sink for StreamSink<'_> {
             raw: row,
             time: self.context.now(),
         })?;
-        self.judge(false)
+        self.check_bad_share(false)
     }
 }
 
@@ -479,10 +479,10 @@ impl StreamSink<'_> {
         }
     }
 
-    fn judge(&self, last: bool) -> Result<()> {
-        if !last && self.rows + self.bad < JUDGE_FROM {
+    fn check_bad_share(&self, last: bool) -> Result<()> {
+        if !last && self.rows + self.bad < CHECK_BAD_FROM {
             return Ok(());
         }
-        self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
+        self.context.check_quarantine(self.rows, self.bad, self.first_bad.as_deref())
     }
 }

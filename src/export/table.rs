@@ -81,7 +81,7 @@ pub(super) fn read(
             ),
         ));
     }
-    context.judge_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
+    context.check_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
     sink.tell_doubled_keys();
     context.progress.enter(Stage::Committing);
     let committed = sink.snapshot.publish(context.now(), sink.rows)?;

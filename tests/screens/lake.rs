@@ -283,7 +283,7 @@ fn record(n: i64) -> Record {
         2 => Record::new(time, Level::Error, Some("transaction_stream_blacklisted"), "failed")
             .fact("kind", "refused")
             .fact("error", "line 1:15: Column `AMOUNT_USD` cannot be resolved"),
-        _ => Record::new(time, Level::Debug, None, "settled")
+        _ => Record::new(time, Level::Debug, None, "debounced")
             .fact("file", "feeds/active/transaction_stream.json"),
     }
 }

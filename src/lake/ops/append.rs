@@ -285,7 +285,7 @@ impl<'a> Appender<'a> {
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
-        if let Err(error) = self.times.judge(&self.dataset.feed) {
+        if let Err(error) = self.times.check(&self.dataset.feed) {
             // The hold is a state too: it is seen without the log.
             let mut note = self.dataset.note(at.now);
             let held = note.metadata();

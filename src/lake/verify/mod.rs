@@ -112,7 +112,7 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
 }
 
 fn report(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Report {
-    let mut findings = verdict::judge(feed, scan, now);
+    let mut findings = verdict::findings(feed, scan, now);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
     let footers = scan.files.iter().filter_map(scan::DataFile::sound);
     Report {

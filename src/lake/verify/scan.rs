@@ -1,4 +1,4 @@
-//! What is there. Reads, and judges nothing.
+//! What is there. Reads, and decides nothing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -42,7 +42,7 @@ const SMALL_BYTES: usize = 1 << 20;
 /// Partitions of one batch from which on rows count as scattered over files.
 const SCATTERED: usize = 5;
 /// Memory for scattered rows until they are handed to their files, where all of these can be open.
-const GATHER: usize = 8 << 20;
+const SCATTER_BUFFER: usize = 8 << 20;
 /// Where a row group ends, in rows and in bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
@@ -206,7 +206,7 @@ impl Writer {
     /// Memory for rows of so many partitions until they are written.
     pub(crate) fn scatter_budget(&self, partitions: usize) -> usize {
         let most = self.config.budget / 2;
-        if self.is_too_wide(partitions) { most } else { most.min(GATHER) }
+        if self.is_too_wide(partitions) { most } else { most.min(SCATTER_BUFFER) }
     }
 
     /// Ends the row group of a partition's file, which keeps no encoders then.
