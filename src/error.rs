@@ -81,7 +81,7 @@ impl Kind {
     }
 
     /// The word used in logs and in `--json`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
             Self::Config => "config",
@@ -269,7 +269,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {self}", self.0.kind.word())
+        write!(f, "[{}] {self}", self.0.kind.name())
     }
 }
 

@@ -183,7 +183,7 @@ impl Context {
     pub const ALL: [Self; 9] = [Everywhere, Lists, Feeds, Detail, Partitions, Files, Grid, Exports, Logs];
 
     /// The word in the keymap file and in the help.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Everywhere => "everywhere",
             Lists => "lists",

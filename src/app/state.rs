@@ -37,7 +37,7 @@ impl Tab {
     pub const ALL: [Self; 4] = [Self::Feeds, Self::Partitions, Self::Exports, Self::Logs];
 
     /// Its name.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Feeds => "Feeds",
             Self::Partitions => "Partitions",

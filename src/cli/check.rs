@@ -75,7 +75,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             totals.failures.push(error.kind());
             if args.json {
                 say_json(&json!({
-                    "event": "failed", "feed": feed.name, "kind": error.kind().word(), "error": error.to_string(),
+                    "event": "failed", "feed": feed.name, "kind": error.kind().name(), "error": error.to_string(),
                 }));
             } else {
                 say(&format!("{:<32} cannot be checked: {error}", feed.name));
@@ -108,7 +108,7 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
     for entry in catalog.entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)) {
         match entry.feed() {
             Some(feed) => {
-                chosen.entry((feed.kind.word(), feed.dataset())).or_insert_with(|| feed.clone());
+                chosen.entry((feed.kind.keyword(), feed.dataset())).or_insert_with(|| feed.clone());
             }
             None if !names.is_empty() => {
                 valid(&catalog, &entry.name)?;
@@ -183,8 +183,8 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
             "event": if repaired { "repaired" } else { "finding" },
             "feed": feed.name,
             "dataset": finding.dataset,
-            "finding": finding.kind.word(),
-            "severity": finding.severity.word(),
+            "finding": finding.kind.name(),
+            "severity": finding.severity.name(),
             "path": finding.path,
             "what": finding.what,
             "repair": repair,
@@ -196,8 +196,8 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
         path if path.split('/').any(|part| part.starts_with("_lakehand")) => path.to_owned(),
         path => format!("{}/{path}", finding.dataset),
     };
-    let word = if repaired { "repaired" } else { finding.severity.word() };
-    say(&format!("{place}: {word}: {}: {}", finding.kind.word(), finding.what));
+    let word = if repaired { "repaired" } else { finding.severity.name() };
+    say(&format!("{place}: {word}: {}: {}", finding.kind.name(), finding.what));
     if let (Some(repair), false) = (repair, repaired) {
         say(&format!("    --repair would {repair}"));
     }

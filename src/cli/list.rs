@@ -104,7 +104,7 @@ pub(super) fn list(config: &Config, paths: &FeedPaths, json: bool) -> Result<Exi
 }
 
 fn listed(entry: &Entry, held: &Held, last: &str) -> String {
-    let (kind, source) = entry.feed().map_or(("-", "-"), |f| (f.kind.word(), f.source.as_str()));
+    let (kind, source) = entry.feed().map_or(("-", "-"), |f| (f.kind.keyword(), f.source.as_str()));
     let (rows, size) = match held {
         Held::Metadata(m) => (m.total_records.to_string(), format!("{:.2}", m.total_size_mb)),
         Held::Unread(_) => ("?".to_owned(), "?".to_owned()),
@@ -128,7 +128,7 @@ pub(super) fn listed_json(entry: &Entry, held: &Held) -> serde_json::Value {
         "feed": entry.name,
         "state": state(entry),
         "file": entry.path,
-        "kind": entry.feed().map(|f| f.kind.word()),
+        "kind": entry.feed().map(|f| f.kind.keyword()),
         "source": entry.feed().map(|f| &f.source),
         "records": metadata.map(|m| m.total_records),
         "bytes": metadata.map(|m| m.total_bytes),

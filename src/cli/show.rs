@@ -30,7 +30,7 @@ pub(super) fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -
         say(&format!("  {problem}"));
     }
     if let Some(feed) = entry.feed() {
-        say(&format!("  {} {}, {}", feed.kind.word(), feed.source, feed.storage_mode.word()));
+        say(&format!("  {} {}, {}", feed.kind.keyword(), feed.source, feed.storage_mode.keyword()));
         say(&format!("  dataset {}", lake.dataset_dir(feed)?.display()));
     }
     match (&held, entry.feed()) {

@@ -49,7 +49,7 @@ pub struct Line {
 
 impl Level {
     /// `ok`, `warn` or `fail`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warn => "warn",

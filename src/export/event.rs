@@ -22,7 +22,7 @@ pub enum Trigger {
 
 impl Trigger {
     /// The word in the log.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Asked => "asked",
             Self::Changed => "changed",

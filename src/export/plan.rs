@@ -321,7 +321,8 @@ pub async fn find_source(client: &Client, feed: &Feed) -> Result<Description> {
         .map(|s| (strsim::damerau_levenshtein(&s.name.to_uppercase(), &wanted), &s.name))
         .min()
         .filter(|(distance, _)| *distance <= wanted.len() / 3 + 1);
-    let error = Error::new(Kind::Refused, format!("the server has no {} {}", word(feed.kind), feed.source));
+    let error =
+        Error::new(Kind::Refused, format!("the server has no {} {}", kind_name(feed.kind), feed.source));
     let error = match nearest {
         Some((_, name)) => error.next(format!("did you mean {name}?")),
         None => error.next("look at LIST STREAMS and LIST TABLES on the server, then set ksqldb_source"),
@@ -341,8 +342,8 @@ fn check_kind(feed: &Feed, source: Description) -> Result<Description> {
         return Ok(source);
     }
     let other = if feed.kind == FeedKind::Stream { FeedKind::Table } else { FeedKind::Stream };
-    Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, word(other)))
-        .next(format!("set \"feed_type\": \"{}\"", word(other))))
+    Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, kind_name(other)))
+        .next(format!("set \"feed_type\": \"{}\"", kind_name(other))))
 }
 
 async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Description>> {
@@ -370,7 +371,7 @@ pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {
 }
 
 /// `stream` or `table`
-pub(super) fn word(kind: FeedKind) -> &'static str {
+pub(super) fn kind_name(kind: FeedKind) -> &'static str {
     match kind {
         FeedKind::Stream => "stream",
         FeedKind::Table => "table",

@@ -34,7 +34,7 @@ impl NewFeed {
         let text = |text: &str| Value::from(text).to_string();
         let mut members = vec![
             ("feed_name", text(&self.name)),
-            ("feed_type", text(self.kind.word())),
+            ("feed_type", text(self.kind.keyword())),
             ("ksqldb_source", text(&self.source)),
             ("description", text(&self.description)),
         ];

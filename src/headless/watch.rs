@@ -343,5 +343,5 @@ fn of_change(change: &Change) -> Note {
         }
         _ => (Level::Info, String::new()),
     };
-    Note::new(level, Some(change.feed()), change.word()).what(&what)
+    Note::new(level, Some(change.feed()), change.name()).what(&what)
 }

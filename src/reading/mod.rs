@@ -75,17 +75,17 @@ impl Engine {
         ("clickhouse", "ClickHouse", Self::ClickHouse),
     ];
 
-    /// The engine of this word.
-    pub fn by_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, ..)| *known == word).map(|(_, _, engine)| *engine)
+    /// The engine of this keyword.
+    pub fn by_keyword(keyword: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, ..)| *known == keyword).map(|(_, _, engine)| *engine)
     }
 
-    /// Its word on the command line.
-    pub fn word(self) -> &'static str {
+    /// The engine on the command line: `duckdb`.
+    pub fn keyword(self) -> &'static str {
         self.row().0
     }
 
-    /// Its name.
+    /// The engine as its makers write it: `DuckDB`.
     pub fn name(self) -> &'static str {
         self.row().1
     }
@@ -112,7 +112,7 @@ pub enum Language {
 
 impl Language {
     /// `python` or `sql`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
             Self::Sql => "sql",

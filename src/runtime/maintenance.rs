@@ -82,7 +82,7 @@ pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, options:
             let repaired = verify::repair(&lake, &feed, limits.clone(), options, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
-                let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);
+                let text = format!("{} in {}: {}: {repair}", finding.kind.name(), finding.path, finding.what);
                 note(&feed, Level::Warn, "repaired", &text, teller);
             }
             Ok(repaired)

@@ -71,7 +71,7 @@ impl Change {
     }
 
     /// What happened, in words.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Appeared(_) => "appeared",
             Self::MeaningChanged { .. } => "changed",

@@ -31,7 +31,7 @@ impl Field {
     pub const ALL: [Self; 4] = [Self::Source, Self::Name, Self::Kind, Self::Description];
 
     /// Its name.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Name => "name",
@@ -164,8 +164,10 @@ impl App {
             match known {
                 None => problems.push((Field::Source, "the server has no such stream or table".to_owned())),
                 Some(source) if kind_of(source.kind) != form.kind => {
-                    problems
-                        .push((Field::Kind, format!("{} is a {}", source.name, kind_of(source.kind).word())));
+                    problems.push((
+                        Field::Kind,
+                        format!("{} is a {}", source.name, kind_of(source.kind).keyword()),
+                    ));
                 }
                 Some(_) => {}
             }

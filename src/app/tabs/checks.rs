@@ -167,7 +167,7 @@ impl App {
         let mut seen = std::collections::BTreeSet::new();
         names
             .filter(|name| {
-                self.feeds.feed(name).is_some_and(|feed| seen.insert((feed.kind.word(), feed.dataset())))
+                self.feeds.feed(name).is_some_and(|feed| seen.insert((feed.kind.keyword(), feed.dataset())))
             })
             .cloned()
             .collect()

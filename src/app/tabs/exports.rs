@@ -350,8 +350,8 @@ impl App {
                 exports.runs.get(*at).is_some_and(|run| {
                     exports.filter.matches(&[
                         ("feed", &run.feed),
-                        ("state", run.word()),
-                        ("trigger", run.trigger.word()),
+                        ("state", run.name()),
+                        ("trigger", run.trigger.name()),
                     ])
                 })
             });
@@ -395,10 +395,10 @@ impl App {
 
 impl Run {
     /// Its state in one word.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match &self.state {
             RunState::Queued => "queued",
-            RunState::Running => self.counters.map_or("running", |counters| counters.stage.word()),
+            RunState::Running => self.counters.map_or("running", |counters| counters.stage.name()),
             RunState::Waiting { .. } => "waiting",
             RunState::Ended(Outcome::Done { .. }) => "done",
             RunState::Ended(Outcome::Skipped { .. }) => "skipped",

@@ -76,7 +76,7 @@ impl App {
 
     /// The dataset of this feed is a stream's: its partitions are times.
     pub(crate) fn is_stream(&self, feed: &str) -> bool {
-        self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word())
+        self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.keyword())
     }
 
     /// What is known of a partition of the open dataset.
@@ -101,7 +101,7 @@ impl App {
         let partitions = &self.partitions;
         let feed = partitions.feed.clone().filter(|_| partitions.level != Level::Datasets);
         let feed = feed.ok_or_else(|| "choose a day first: enter opens the dataset".to_owned())?;
-        if self.metadata(&feed).is_some_and(|metadata| metadata.kind == FeedKind::Table.word()) {
+        if self.metadata(&feed).is_some_and(|metadata| metadata.kind == FeedKind::Table.keyword()) {
             return Err(format!(
                 "{feed} is a table: it has versions and no days; e on the feed makes a new one"
             ));

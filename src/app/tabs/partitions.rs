@@ -145,7 +145,7 @@ impl App {
         let keys: Vec<String> = names
             .filter(|key| self.metadata(key).is_some() || self.unreadable(key).is_some())
             .filter(|key| {
-                let kind = self.feeds.feed(key).map_or("", |feed| feed.kind.word());
+                let kind = self.feeds.feed(key).map_or("", |feed| feed.kind.keyword());
                 !filter || self.partitions.filter.matches(&[("name", key), ("kind", kind)])
             })
             .cloned()

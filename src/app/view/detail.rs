@@ -54,7 +54,7 @@ pub fn detail(app: &App, height: usize) -> Option<DetailView> {
     let total = lines.len();
     let state = app.state(&detail.feed);
     Some(DetailView {
-        title: format!("{}: {}", escaped(&detail.feed), state.word()),
+        title: format!("{}: {}", escaped(&detail.feed), state.name()),
         lines: lines.into_iter().skip(first).take(height).collect(),
         first,
         total,
@@ -167,14 +167,14 @@ fn changes(plan: &PlanText, lines: &mut Vec<DetailLine>) {
 }
 
 fn configuration(feed: &Feed, lines: &mut Vec<DetailLine>) {
-    lines.push(field("source", format!("{} {}", feed.kind.word(), escaped(&feed.source))));
+    lines.push(field("source", format!("{} {}", feed.kind.keyword(), escaped(&feed.source))));
     if !feed.description.is_empty() {
         lines.push(field("description", one_line(&feed.description)));
     }
-    lines.push(field("storage mode", feed.storage_mode.word()));
+    lines.push(field("storage mode", feed.storage_mode.keyword()));
     match &feed.partitioning {
         Partitioning::Date { columns, timestamp_column, timezone } => {
-            let parts: Vec<_> = columns.iter().map(|part| part.word()).collect();
+            let parts: Vec<_> = columns.iter().map(|part| part.keyword()).collect();
             let by = timestamp_column.as_deref().map_or_else(|| "ROWTIME".to_owned(), escaped);
             lines.push(field("partitions", format!("by {} of {by}, {timezone}", parts.join(", "))));
             lines.push(field(

@@ -76,7 +76,7 @@ pub enum FeedState {
 
 impl FeedState {
     /// Its one word, by which it is filtered.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid",
             Self::Failed { .. } => "failed",
@@ -166,7 +166,7 @@ impl FeedState {
                 format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
             }
             Self::CaughtUp { through: None } => "caught up".to_owned(),
-            other => other.word().to_owned(),
+            other => other.name().to_owned(),
         };
         Cell { text, tone: self.tone(), sign: Some(self.sign()), gauge, spark: Vec::new() }
     }
@@ -217,7 +217,7 @@ pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
     let run = app.exports.latest(key);
     match run.map(|run| (run, &run.state)) {
         Some((run, RunState::Running)) => {
-            let stage = run.counters.map_or(Stage::Opening, |counters| counters.stage).word();
+            let stage = run.counters.map_or(Stage::Opening, |counters| counters.stage).name();
             return FeedState::Running { stage, done: run.done(), rate: run.rate() };
         }
         Some((_, RunState::Waiting { until, error, .. })) => {
@@ -302,8 +302,8 @@ fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
     vec![
         Cell::toned(escaped(key), name_tone),
         state.cell(app.now),
-        or_dash(feed.map(|feed| feed.kind.word().to_owned())),
-        or_dash(feed.map(|feed| feed.storage_mode.word().to_owned())),
+        or_dash(feed.map(|feed| feed.kind.keyword().to_owned())),
+        or_dash(feed.map(|feed| feed.storage_mode.keyword().to_owned())),
         held(metadata.map(|metadata| size(metadata.total_bytes))),
         held(metadata.map(|metadata| count(metadata.total_records))),
         held(metadata.and_then(|m| m.last_export).map(|last| ago(last, app.now))),
@@ -386,7 +386,7 @@ fn about(app: &App) -> Vec<Cell> {
         about.push(Cell { sign: Some(state.sign()), ..Cell::toned(state.sentence(app.now), state.tone()) });
     }
     if let Some(feed) = app.feeds.feed(key) {
-        let source = format!("{} {}", feed.kind.word(), escaped(&feed.source));
+        let source = format!("{} {}", feed.kind.keyword(), escaped(&feed.source));
         let text = match feed.description.as_str() {
             "" => source,
             description => format!("{source} · {}", one_line(description)),

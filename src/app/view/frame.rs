@@ -175,8 +175,8 @@ fn tabs(app: &App) -> Vec<TabView> {
     };
     let tab = |tab: Tab| {
         let title = match number(tab) {
-            0 => tab.word().to_owned(),
-            n => format!("{} {}", tab.word(), count(n as u64)),
+            0 => tab.name().to_owned(),
+            n => format!("{} {}", tab.name(), count(n as u64)),
         };
         TabView { tab, title, active: tab == app.tab }
     };

@@ -86,7 +86,7 @@ fn window(app: &App, search: &Input, at: usize, actions: &[Action], height: usiz
             keys: app.setup.keymap.keys_text(&place, *action),
             name: info.name,
             text: info.text,
-            context: context.map_or("", |context| context.word()),
+            context: context.map_or("", |context| context.name()),
             cursor: index == at,
             off,
         }
@@ -120,11 +120,11 @@ pub fn form(app: &App, offers: usize) -> Option<FormView> {
         let (text, cursor) = match field {
             Field::Source => (form.source.text(), form.source.cursor()),
             Field::Name => (form.name.text(), form.name.cursor()),
-            Field::Kind => (form.kind.word(), 0),
+            Field::Kind => (form.kind.keyword(), 0),
             Field::Description => (form.description.text(), form.description.cursor()),
         };
         FieldView {
-            label: field.word(),
+            label: field.name(),
             text: escaped(text),
             cursor: (form.field == field).then_some(cursor),
             problem: problems.iter().find(|(f, _)| *f == field).map(|(_, p)| escaped(p)).unwrap_or_default(),

@@ -145,7 +145,7 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
             Severity::Leftover => Tone::Warn,
             Severity::Note => Tone::Plain,
         };
-        lines.push((2, format!("{}: {}", finding.severity.word(), head(finding)), tone));
+        lines.push((2, format!("{}: {}", finding.severity.name(), head(finding)), tone));
         lines.push((4, one_line(&finding.what), Tone::Plain));
         if let Some(repair) = &finding.repair {
             lines.push((4, format!("r would {}", one_line(&repair.to_string())), Tone::Live));
@@ -176,9 +176,9 @@ pub(crate) fn checked_text(app: &App, feed: &str) -> Option<(String, Tone)> {
 /// `unreadable in year=2025/…`
 fn head(finding: &Finding) -> String {
     if finding.path.is_empty() {
-        return finding.kind.word().to_owned();
+        return finding.kind.name().to_owned();
     }
-    format!("{} in {}", finding.kind.word(), escaped(&finding.path))
+    format!("{} in {}", finding.kind.name(), escaped(&finding.path))
 }
 
 /// Lines of at most `width` characters, broken at spaces where there are any.

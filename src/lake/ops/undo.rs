@@ -178,7 +178,7 @@ impl Dataset {
 
 impl Plan {
     fn new(places: &Places, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
-        if metadata.kind == FeedKind::Table.word() {
+        if metadata.kind == FeedKind::Table.keyword() {
             return Err(Error::new(
                 Kind::Usage,
                 "a table has versions and no days: there is nothing to undo",

@@ -87,7 +87,7 @@ pub enum PartitionState {
 
 impl Why {
     /// `quarantined`, `lost`, `unexplained` or `unknown`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Quarantined => "quarantined",
             Self::Lost => "lost",
@@ -99,7 +99,7 @@ impl Why {
 
 impl PartitionState {
     /// `open`, `sealed` or `reopened`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Sealed => "sealed",

@@ -17,8 +17,12 @@ pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
         amount.files += 1;
         amount.bytes += file.bytes;
     }
-    let mut touched: BTreeSet<String> =
-        verdict.condemned.iter().chain(&verdict.changed).map(|at| verdict.scan.files[*at].folder.clone()).collect();
+    let mut touched: BTreeSet<String> = verdict
+        .condemned
+        .iter()
+        .chain(&verdict.changed)
+        .map(|at| verdict.scan.files[*at].folder.clone())
+        .collect();
     // A file in the wrong folder is missing in the right one.
     let moved = verdict.found.iter().filter_map(|finding| match &finding.repair {
         Some(Repair::MoveTo(to)) => to.rsplit_once('/').map(|(folder, _)| folder.to_owned()),

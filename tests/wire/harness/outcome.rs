@@ -239,5 +239,5 @@ pub(crate) fn told(error: &Error) -> String {
         }
         _ => text,
     };
-    format!("**{}**: {plain}", error.kind().word())
+    format!("**{}**: {plain}", error.kind().name())
 }
