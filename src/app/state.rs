@@ -36,7 +36,7 @@ impl Tab {
     /// In the order of the bar.
     pub const ALL: [Self; 4] = [Self::Feeds, Self::Partitions, Self::Exports, Self::Logs];
 
-    /// Its name.
+    /// The tab's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Feeds => "Feeds",

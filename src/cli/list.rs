@@ -13,7 +13,7 @@ use crate::log::months;
 
 /// What the lake holds of a feed.
 pub(super) enum Held {
-    /// Its metadata.
+    /// The dataset's metadata.
     Metadata(Box<Metadata>),
     /// Nothing, or the feed is invalid and names no dataset.
     Nothing,

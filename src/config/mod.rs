@@ -75,7 +75,7 @@ pub enum Origin {
     Default,
     /// The configuration file.
     File {
-        /// Its path.
+        /// The file's path.
         path: PathBuf,
         /// The line of the key, from 1.
         line: usize,

@@ -28,7 +28,7 @@ pub use terminal::Terminal;
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It works, and should be looked at.
+    /// What was looked at works, and somebody should see to it.
     Warn,
     /// An export or the screen will fail over it.
     Fail,

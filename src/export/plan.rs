@@ -66,7 +66,7 @@ pub enum PushEnd {
     Offsets,
     /// No way to know the end: a quiet time after a pull over the same stream came to its end.
     Idle,
-    /// It is not to end.
+    /// The read is not to end.
     Follow,
 }
 

@@ -44,9 +44,9 @@ pub(super) struct Positions {
 /// What to do with one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// It is new.
+    /// The row is new.
     New,
-    /// It was delivered before.
+    /// The row was delivered before.
     Before,
 }
 

@@ -17,7 +17,7 @@ use crate::{Error, Kind, Result};
 /// What somebody must say to have a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFeed {
-    /// Its name, which becomes the file's.
+    /// The feed's name, which becomes the file's.
     pub name: String,
     /// Stream or table.
     pub kind: FeedKind,

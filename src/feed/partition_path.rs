@@ -34,7 +34,7 @@ pub enum PartitionPath {
         first: NaiveDate,
         /// 0 to 23; 0 where the partition is longer than an hour.
         hour: u32,
-        /// Its length.
+        /// The text's length.
         depth: Depth,
     },
     /// A snapshot of a table.

@@ -22,9 +22,9 @@ pub enum Level {
     Debug,
     /// What was done.
     Info,
-    /// It went on, and somebody should look.
+    /// The work went on, and somebody should look.
     Warn,
-    /// It did not go on.
+    /// The work did not go on.
     Error,
 }
 

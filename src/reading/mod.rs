@@ -90,7 +90,7 @@ impl Engine {
         self.row().1
     }
 
-    /// It can be asked in SQL alone.
+    /// The engine can be asked in SQL alone.
     pub fn has_sql(self) -> bool {
         matches!(self, Self::DuckDb | Self::Spark | Self::DataFusion | Self::ClickHouse)
     }

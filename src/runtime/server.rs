@@ -27,7 +27,7 @@ pub(super) async fn health(client: Client) -> Message {
     Message::Health { at: Utc::now(), server }
 }
 
-/// Its streams and tables, streams first.
+/// The server's streams and tables, streams first.
 pub(super) async fn sources(client: Client) -> Message {
     let both = async {
         let mut sources = client.list_streams().await?;

@@ -30,7 +30,7 @@ impl Field {
     /// In the order of the form.
     pub const ALL: [Self; 4] = [Self::Source, Self::Name, Self::Kind, Self::Description];
 
-    /// Its name.
+    /// The field's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
@@ -46,7 +46,7 @@ impl Field {
     }
 }
 
-/// Its state; what it shows comes from [`crate::app::view::form`].
+/// The form's state; what it shows comes from [`crate::app::view::form`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     /// The field in front.

@@ -14,11 +14,11 @@ use crate::reading::Engine;
 /// One choice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MenuItem {
-    /// Its letter.
+    /// The item's letter.
     pub key: char,
     /// What it is.
     pub text: &'static str,
-    /// Its value, escaped; empty when there is none, and then it cannot be chosen.
+    /// The item's value, escaped; empty when there is none, and then it cannot be chosen.
     pub preview: String,
     /// What is done.
     pub effect: Option<Effect>,

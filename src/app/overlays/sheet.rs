@@ -13,7 +13,7 @@ use crate::app::view::sheet::{lines, room};
 pub enum Sheet {
     /// A day of the open dataset.
     Day {
-        /// Its folder.
+        /// The day's folder.
         folder: String,
         /// The first line of the window.
         top: usize,
@@ -49,7 +49,7 @@ impl Sheet {
         }
     }
 
-    /// It shows the check of this feed.
+    /// The sheet shows the check of this feed.
     pub(crate) fn is_about(&self, feed: &str) -> bool {
         matches!(self, Self::Check { feeds, .. } if feeds.iter().any(|known| known == feed))
     }

@@ -50,7 +50,7 @@ pub(crate) struct Item {
     pub(crate) files: u64,
     /// Days that are missing here; 0 for a partition.
     pub(crate) missing: i64,
-    /// It is the version that readers take.
+    /// The partition is the version that readers take.
     pub(crate) current: bool,
     /// The disk does not hold what the metadata says: files and bytes found.
     pub(crate) found: Option<(u64, u64)>,

@@ -14,16 +14,16 @@ use crate::feed::{Entry, Place};
 /// What a feed is doing, the most pressing first.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedState {
-    /// Its file is invalid.
+    /// The feed's file is invalid.
     Invalid {
         /// The first problem.
         problem: String,
         /// Problems in all.
         count: usize,
-        /// Its last good version is in force.
+        /// The feed's last good version is in force.
         last_good: bool,
     },
-    /// Its last export failed.
+    /// The feed's last export failed.
     Failed {
         /// Why.
         reason: String,
@@ -45,7 +45,7 @@ pub enum FeedState {
         /// Why.
         reason: String,
     },
-    /// It is being exported here.
+    /// The feed is being exported here.
     Running {
         /// `reading`, `committing`, …
         stage: &'static str,
@@ -54,7 +54,7 @@ pub enum FeedState {
         /// Rows in a second.
         rate: u64,
     },
-    /// It waits for its turn.
+    /// The feed waits for its turn.
     Queued,
     /// Another process holds its dataset.
     Locked {
@@ -68,14 +68,14 @@ pub enum FeedState {
         /// Through this instant, where it is known.
         through: Option<DateTime<Utc>>,
     },
-    /// It is disabled.
+    /// The feed is disabled.
     Disabled,
-    /// It is archived.
+    /// The feed is archived.
     Archived,
 }
 
 impl FeedState {
-    /// Its one word, by which it is filtered.
+    /// The state in one word, by which feeds are filtered.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid",
@@ -93,7 +93,7 @@ impl FeedState {
         }
     }
 
-    /// Its place when sorted by state.
+    /// The state's place when feeds are sorted by it.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Invalid { .. } => 0,
@@ -125,7 +125,7 @@ impl FeedState {
         }
     }
 
-    /// Its character.
+    /// The state's character.
     pub fn sign(&self) -> Sign {
         match self {
             Self::Invalid { .. } => Sign::Invalid,

@@ -34,7 +34,7 @@ pub struct LogsView {
     pub first: usize,
     /// Records that pass level and feed.
     pub shown: usize,
-    /// It follows.
+    /// The view follows.
     pub following: bool,
     /// Records that came below since it does not.
     pub below: usize,

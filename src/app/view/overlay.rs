@@ -13,9 +13,9 @@ use crate::ksql::describe::SourceKind;
 pub struct KeyRow {
     /// Which.
     pub action: Action,
-    /// Its keys, `e` or `ctrl-b, pageup`; empty when it has none.
+    /// The action's keys, `e` or `ctrl-b, pageup`; empty when it has none.
     pub keys: String,
-    /// Its name, `export-now`.
+    /// The action's name, `export-now`.
     pub name: &'static str,
     /// What it does.
     pub text: &'static str,
@@ -23,7 +23,7 @@ pub struct KeyRow {
     pub context: &'static str,
     /// The cursor is here.
     pub cursor: bool,
-    /// It cannot be done here and now.
+    /// The action cannot be done here and now.
     pub off: bool,
 }
 
@@ -45,9 +45,9 @@ pub struct SearchView {
 /// One field of the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldView {
-    /// Its name.
+    /// The field's name.
     pub label: &'static str,
-    /// Its text.
+    /// The field's text.
     pub text: String,
     /// The cursor in it, in characters, when it is in front.
     pub cursor: Option<usize>,
@@ -64,7 +64,7 @@ pub struct FormView {
     pub offers: Vec<(String, bool)>,
     /// Where the offers come from, or why there are none.
     pub note: String,
-    /// It can be written.
+    /// The feed can be written.
     pub ready: bool,
 }
 

@@ -165,11 +165,11 @@ pub struct PartitionInfo {
 /// A column of the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnInfo {
-    /// Its name in the files.
+    /// The column's name in the files.
     pub name: String,
-    /// Its type as ksqlDB spells it.
+    /// The column's type as ksqlDB spells it.
     pub ksql_type: String,
-    /// Its Arrow type.
+    /// The column's Arrow type.
     pub arrow_type: String,
     /// The `schema_version` that brought it.
     pub since: String,
@@ -187,7 +187,7 @@ pub struct ColumnInfo {
 /// One run, summed over its commits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Its id.
+    /// The run's id.
     pub id: String,
     /// When it began.
     pub started: DateTime<Utc>,

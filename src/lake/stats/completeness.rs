@@ -29,7 +29,7 @@ pub struct DayState {
     pub partition: String,
     /// Rows in its files.
     pub rows: u64,
-    /// Its files.
+    /// The partition's files.
     pub files: u64,
     /// Per Kafka partition the first and the last offset held.
     pub offsets: BTreeMap<i32, [i64; 2]>,
@@ -79,9 +79,9 @@ pub enum Why {
 pub enum PartitionState {
     /// Rows may still come.
     Open,
-    /// It bears `_SUCCESS`.
+    /// The partition bears `_SUCCESS`.
     Sealed,
-    /// It was sealed, and then rows came.
+    /// The partition was sealed, and then rows came.
     Reopened,
 }
 

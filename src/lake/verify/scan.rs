@@ -63,9 +63,9 @@ pub(crate) struct Scan {
 pub(crate) enum Intent {
     #[default]
     None,
-    /// It can be finished.
+    /// The commit can be finished.
     Whole(String),
-    /// It cannot: why.
+    /// The commit cannot: why.
     Broken(String),
 }
 
