@@ -34,7 +34,7 @@ pub enum PartitionPath {
         first: NaiveDate,
         /// 0 to 23; 0 where the partition is longer than an hour.
         hour: u32,
-        /// The text's length.
+        /// How long the partition is.
         depth: Depth,
     },
     /// A snapshot of a table.
