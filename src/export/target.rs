@@ -6,7 +6,6 @@ use crate::error::Result;
 use crate::lake::{Appender, Commit, Committed, Quarantined, Replacer, WriterStats};
 
 /// One of the two.
-#[expect(clippy::large_enum_variant, reason = "one is there for each export, and it never moves")]
 pub(super) enum Target<'a> {
     /// Behind what is there: committed as it goes.
     Append(Appender<'a>),

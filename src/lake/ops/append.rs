@@ -10,26 +10,19 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::cast::AsArray;
-use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
-use arrow::datatypes::DataType;
-use arrow::datatypes::{Int32Type, Int64Type};
+use arrow::array::{BooleanArray, RecordBatch, UInt32Array};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::LineDelimited;
 use chrono::{DateTime, Utc};
 
 use crate::feed::FeedKind;
-use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
-use crate::lake::layout;
-use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
+use crate::lake::manifest::metadata::PendingDecision;
 use crate::lake::manifest::offsets::{Seen, doubled};
-use crate::lake::ops::run::{Prepared, same_columns};
+use crate::lake::ops::run::{RowColumns, Run, same_columns};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::commit::ReadOnlyPartitions;
 use crate::lake::write::plausible::TimeRange;
-use crate::lake::write::present::View;
-use crate::lake::write::quarantine::Quarantine;
 use crate::lake::write::route::{Routed, Router, Runs, cut};
 use crate::lake::write::scatter::ScatterBuffer;
 use crate::lake::write::writer::Writer;
@@ -41,25 +34,15 @@ const SEEN_RANGES: usize = 65_536;
 
 /// Takes the rows of a stream and commits them with their position. Dropped without a commit, it leaves nothing.
 pub struct Appender<'a> {
-    dataset: &'a mut Dataset,
-    schema: TableSchema,
-    run: RunInfo,
-    columns: Vec<ColumnInfo>,
-    /// Indices of ROWTIME, ROWPARTITION and ROWOFFSET in a batch.
-    meta: [usize; 3],
-    /// The rows as the files hold them.
-    view: View,
+    run: Run<'a>,
+    rows: RowColumns,
     router: Router,
     scatter: ScatterBuffer,
-    writer: Writer,
-    quarantine: Quarantine,
     seen: Seen,
     read_only: ReadOnlyPartitions,
     /// Rows put aside since the last commit because their partition is not written.
     read_only_rows: u64,
     times: TimeRange,
-    commit_id: String,
-    failed: bool,
 }
 
 /// Up to where the rows handed over reach.
@@ -85,37 +68,18 @@ impl Dataset {
 
 impl<'a> Appender<'a> {
     pub(crate) fn new(dataset: &'a mut Dataset, schema: &TableSchema, run: RunInfo) -> Result<Self> {
-        let column = |name: &'static str, wanted: &DataType| match schema.arrow.column_with_name(name) {
-            Some((at, field)) if field.data_type() == wanted => Ok(at),
-            _ => Err(Error::new(Kind::Bug, format!("the rows of a stream come without {name} as {wanted}"))),
-        };
-        let meta = [
-            column("ROWTIME", &DataType::Int64)?,
-            column("ROWPARTITION", &DataType::Int32)?,
-            column("ROWOFFSET", &DataType::Int64)?,
-        ];
+        let rows = RowColumns::of(schema)?;
         let router = Router::new(&dataset.feed, &schema.arrow)?;
         let times = TimeRange::of(&dataset.feed, &router, schema, run.started);
-        let prepared = Prepared::new(dataset, schema, &run, None)?;
-        // Whatever ends this value, the next use of the dataset first looks at what was left.
-        dataset.needs_recovery = true;
         Ok(Self {
-            dataset,
-            schema: schema.clone(),
-            run,
-            columns: prepared.columns,
-            meta,
-            view: prepared.view,
+            run: Run::begin(dataset, schema, run, None)?,
+            rows,
             router,
             scatter: ScatterBuffer::default(),
-            writer: prepared.writer,
-            quarantine: prepared.quarantine,
             seen: Seen::new(SEEN_RANGES),
             read_only: ReadOnlyPartitions::default(),
             read_only_rows: 0,
             times,
-            commit_id: prepared.commit_id,
-            failed: false,
         })
     }
 
@@ -123,17 +87,16 @@ impl<'a> Appender<'a> {
     ///
     /// `Kind::Garbled` for a row that came before, `Kind::DiskFull` at the floor. After an error only `abandon` is left.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.usable()?;
+        self.run.check_usable()?;
         let result = self.take(batch);
-        self.failed = result.is_err();
-        result
+        self.run.note(result)
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        same_columns(&self.schema, batch)?;
+        same_columns(&self.run.schema, batch)?;
         let batch = &self.without_held(batch)?;
-        let (partitions, offsets, _) = self.meta_of(batch)?;
-        let known = &self.dataset.metadata.positions;
+        let (partitions, offsets, _) = self.rows.read(batch)?;
+        let known = &self.run.dataset.metadata.positions;
         self.seen.take(partitions, offsets, |partition, [first, _]| match known.get(&partition) {
             Some(next) if first < *next => Err(doubled(partition, first)),
             _ => Ok(()),
@@ -154,23 +117,23 @@ impl<'a> Appender<'a> {
             })
             .collect();
         self.put_aside(batch, &unroutable)?;
-        self.writer.look(runs.len(), || self.view.of(batch))?;
+        self.run.writer.look(runs.len(), || self.run.view.of(batch))?;
         if self.scatter.is_empty() && !Writer::is_scattered(runs.len()) {
             return cut(batch, &runs)?.into_iter().try_for_each(|(key, part)| self.write_part(key, &part));
         }
         // What comes behind rows that wait, waits too: rows of a partition keep their order.
         self.scatter.add(batch, &runs);
-        let budget = self.writer.scatter_budget(self.scatter.partitions());
+        let budget = self.run.writer.scatter_budget(self.scatter.partitions());
         if self.scatter.bytes() >= budget { self.drain_scattered() } else { Ok(()) }
     }
 
     /// The batch without the rows that files hold already, though the position lies before them.
     fn without_held(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let ahead = &self.dataset.metadata.ahead;
+        let ahead = &self.run.dataset.metadata.ahead;
         if ahead.is_empty() {
             return Ok(batch.clone());
         }
-        let (partitions, offsets, _) = self.meta_of(batch)?;
+        let (partitions, offsets, _) = self.rows.read(batch)?;
         let rows = partitions.iter().zip(offsets);
         let mask: BooleanArray = rows.map(|(p, o)| Some(!ahead.contains(*p, *o))).collect();
         arrow::compute::filter_record_batch(batch, &mask)
@@ -183,7 +146,7 @@ impl<'a> Appender<'a> {
         let mut refused = Vec::new();
         for key in runs.keys() {
             let folder = self.router.partition(*key)?.to_string();
-            if let Some(what) = self.read_only.why(self.dataset.dir(), &folder)? {
+            if let Some(what) = self.read_only.why(self.run.dataset.dir(), &folder)? {
                 refused.push((
                     *key,
                     format!("its partition {folder} is {what}: it is read, and nothing is written into it"),
@@ -203,15 +166,15 @@ impl<'a> Appender<'a> {
     /// Puts rows of the batch into quarantine, each with its reason and all its content.
     fn put_aside(&mut self, batch: &RecordBatch, rows: &[(usize, String)]) -> Result<()> {
         let kept = content(batch, rows)?;
-        let (partitions, offsets, _) = self.meta_of(batch)?;
+        let (partitions, offsets, _) = self.rows.read(batch)?;
         for ((row, reason), raw) in rows.iter().zip(kept.split(|byte| *byte == b'\n')) {
-            self.quarantine.add(&Quarantined {
+            self.run.quarantine.add(&Quarantined {
                 partition: Some(partitions[*row]),
                 offset: Some(offsets[*row]),
                 path: self.router.column_name(),
                 reason,
                 raw,
-                time: self.run.started,
+                time: self.run.info.started,
             })?;
         }
         Ok(())
@@ -219,56 +182,42 @@ impl<'a> Appender<'a> {
 
     /// Writes rows of one partition.
     fn write_part(&mut self, key: i64, part: &RecordBatch) -> Result<()> {
-        let shown = self.view.of(part)?;
-        let (partitions, offsets, rowtime) = self.meta_of(part)?;
+        let shown = self.run.view.of(part)?;
+        let (partitions, offsets, rowtime) = self.rows.read(part)?;
         let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-        self.writer.write(key, &shown, &facts)
+        self.run.writer.write(key, &shown, &facts)
     }
 
     /// Writes the rows that wait.
     fn drain_scattered(&mut self) -> Result<()> {
         let mut scatter = std::mem::take(&mut self.scatter);
-        let wide = self.writer.is_too_wide(scatter.partitions());
+        let wide = self.run.writer.is_too_wide(scatter.partitions());
         scatter.drain(|key, part| {
             self.write_part(key, &part)?;
             // Its encoders make room for those of the next one.
-            if wide { self.writer.flush_partition(key) } else { Ok(()) }
+            if wide { self.run.writer.flush_partition(key) } else { Ok(()) }
         })
-    }
-
-    /// Kafka partition, offset and ROWTIME of each row.
-    fn meta_of<'b>(&self, batch: &'b RecordBatch) -> Result<(&'b [i32], &'b [i64], &'b [i64])> {
-        let [rowtime, partition, offset] = self.meta.map(|at| batch.column(at));
-        if [rowtime, partition, offset].iter().any(|column| column.null_count() > 0) {
-            return Err(Error::new(Kind::Garbled, "a row came without ROWTIME, ROWPARTITION or ROWOFFSET"));
-        }
-        Ok((
-            partition.as_primitive::<Int32Type>().values(),
-            offset.as_primitive::<Int64Type>().values(),
-            rowtime.as_primitive::<Int64Type>().values(),
-        ))
     }
 
     /// Puts a row aside; it becomes visible with the next commit.
     pub fn quarantine(&mut self, bad: &Quarantined<'_>) -> Result<()> {
-        self.usable()?;
-        let ahead = &self.dataset.metadata.ahead;
+        self.run.check_usable()?;
+        let ahead = &self.run.dataset.metadata.ahead;
         if bad.partition.zip(bad.offset).is_some_and(|(partition, offset)| ahead.contains(partition, offset))
         {
             return Ok(());
         }
-        let result = self.quarantine.add(bad);
-        self.failed = result.is_err();
-        result
+        let result = self.run.quarantine.add(bad);
+        self.run.note(result)
     }
 
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
-        let numbers = self.writer.numbers();
+        let numbers = self.run.writer.numbers();
         WriterStats {
             rows: numbers.rows + self.scatter.rows(),
             memory: numbers.memory + self.scatter.bytes(),
-            quarantined: self.quarantine.rows(),
+            quarantined: self.run.quarantine.rows(),
             read_only: self.read_only_rows,
             ..numbers
         }
@@ -276,18 +225,17 @@ impl<'a> Appender<'a> {
 
     /// Makes everything written so far part of the lake, with its position, or nothing of it. The appender goes on.
     pub fn commit(&mut self, at: Commit) -> Result<Committed> {
-        self.usable()?;
+        self.run.check_usable()?;
         // Before anything is closed: at the floor the appender stays as it is.
-        self.dataset.check_ready()?;
+        self.run.dataset.check_ready()?;
         let result = self.finish(at);
-        self.failed = result.is_err();
-        result
+        self.run.note(result)
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
-        if let Err(error) = self.times.check(&self.dataset.feed) {
+        if let Err(error) = self.times.check(&self.run.dataset.feed) {
             // The hold is a state too: it is seen without the log.
-            let mut note = self.dataset.note(at.now);
+            let mut note = self.run.dataset.note(at.now);
             let held = note.metadata();
             held.pending_decision = Some(PendingDecision {
                 about: "times".to_owned(),
@@ -311,57 +259,39 @@ impl<'a> Appender<'a> {
             }
         }
         self.drain_scattered()?;
-        let fresh = Prepared::quarantine(self.dataset, &self.run, self.dataset.metadata.commit_seq + 2)?;
-        let mut transaction = self.dataset.transaction(&self.commit_id, at.now);
+        let quarantine = self.run.take_quarantine()?;
+        let mut transaction = self.run.dataset.transaction(&self.run.commit_id, at.now);
         transaction.advance(at.positions)?;
         let positions = transaction.metadata().positions.clone();
-        let end = CommitEnd { positions, quarantined: self.quarantine.rows(), ..CommitEnd::default() };
-        let (files, rolls) = self.writer.finish(end)?;
-        let mut done = Committed { id: self.commit_id.clone(), rolls, ..Committed::default() };
+        let end = CommitEnd { positions, quarantined: quarantine.rows(), ..CommitEnd::default() };
+        let (files, rolls) = self.run.writer.finish(end)?;
+        let mut done = Committed { id: self.run.commit_id.clone(), rolls, ..Committed::default() };
         transaction.add_files(self.router.depth(), &files, &mut done)?;
         for partition in &done.partitions {
             if transaction.unmark(partition)? {
                 done.reopened.push(partition.clone());
             }
         }
-        let quarantine = std::mem::replace(&mut self.quarantine, fresh).finish()?;
-        done.quarantined = transaction.quarantine(quarantine)?;
+        done.quarantined = transaction.quarantine(quarantine.finish()?)?;
         let next = transaction.metadata();
-        next.read_way = Some(self.run.way.clone());
+        next.read_way = Some(self.run.info.way.clone());
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.caught_up = at.complete;
         next.checked_at = next.checked_at.max(Some(at.now));
-        let facts = self.writer.facts();
-        transaction.note_export(&self.run, &self.columns, facts, &mut done, (at.now, at.complete));
+        let facts = self.run.writer.facts();
+        transaction.note_export(&self.run.info, &self.run.columns, facts, &mut done, (at.now, at.complete));
         transaction.commit()?;
-        self.dataset.needs_recovery = true;
+        self.run.begin_next_commit();
         self.seen.clear();
         self.read_only_rows = 0;
         self.times.clear();
-        self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.run.id);
-        let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
-        self.writer.set_facts(facts);
         Ok(done)
     }
 
     /// Throws away what was not committed.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.recover_if_needed()
-    }
-
-    fn usable(&self) -> Result<()> {
-        if self.failed {
-            return Err(Error::new(Kind::Bug, "rows were handed to an appender that had failed"));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Appender<'_> {
-    fn drop(&mut self) {
-        // At worst the next start does the same.
-        let _ = self.dataset.recover_if_needed();
+        self.run.abandon()
     }
 }
 

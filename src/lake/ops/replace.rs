@@ -10,9 +10,6 @@
 //! when retention removes it; until then `undo` takes the swap back.
 
 use arrow::array::RecordBatch;
-use arrow::array::cast::AsArray;
-use arrow::datatypes::DataType;
-use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::feed::FeedKind;
@@ -21,15 +18,13 @@ use crate::lake::file::open_file::{CommitEnd, RowFacts};
 use crate::lake::fs;
 use crate::lake::layout::{self, Depth, PartitionPath, Place, Room, is_inside};
 use crate::lake::manifest::loss::LossCause;
-use crate::lake::manifest::metadata::{ColumnInfo, Metadata};
+use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::{Ranges, Seen};
-use crate::lake::ops::run::{Prepared, same_columns};
+use crate::lake::ops::run::{RowColumns, Run, same_columns};
 use crate::lake::ops::seal;
 use crate::lake::report::{Committed, WriterStats};
 use crate::lake::txn::transaction::{Bin, is_data};
-use crate::lake::write::present::View;
 use crate::lake::write::route::{Router, cut};
-use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
@@ -38,20 +33,12 @@ const SEEN_RANGES: usize = 1 << 20;
 
 /// Takes the rows of one day again. Dropped without a swap, it leaves nothing.
 pub struct Replacer<'a> {
-    dataset: &'a mut Dataset,
-    schema: TableSchema,
-    run: RunInfo,
-    columns: Vec<ColumnInfo>,
-    meta: [usize; 3],
-    /// The rows as the files hold them.
-    view: View,
+    run: Run<'a>,
+    rows: RowColumns,
     router: Router,
-    writer: Writer,
     seen: Seen,
-    commit_id: String,
     /// `year=2025/month=01/day=15`, or what of it the dataset's folders have.
     prefix: String,
-    failed: bool,
 }
 
 impl Dataset {
@@ -140,98 +127,64 @@ pub(crate) fn prefix_of(metadata: &Metadata, day: NaiveDate) -> String {
 
 impl<'a> Replacer<'a> {
     fn new(dataset: &'a mut Dataset, schema: &TableSchema, run: RunInfo, day: NaiveDate) -> Result<Self> {
-        let column = |name: &'static str, wanted: &DataType| match schema.arrow.column_with_name(name) {
-            Some((at, field)) if field.data_type() == wanted => Ok(at),
-            _ => Err(Error::new(Kind::Bug, format!("the rows of a stream come without {name} as {wanted}"))),
-        };
-        let meta = [
-            column("ROWTIME", &DataType::Int64)?,
-            column("ROWPARTITION", &DataType::Int32)?,
-            column("ROWOFFSET", &DataType::Int64)?,
-        ];
+        let rows = RowColumns::of(schema)?;
         let router = Router::new(&dataset.feed, &schema.arrow)?;
-        let prepared = Prepared::new(dataset, schema, &run, None)?;
         let prefix = dataset.day_prefix(day);
-        dataset.needs_recovery = true;
-        Ok(Self {
-            dataset,
-            schema: schema.clone(),
-            run,
-            columns: prepared.columns,
-            meta,
-            view: prepared.view,
-            router,
-            writer: prepared.writer,
-            seen: Seen::new(SEEN_RANGES),
-            commit_id: prepared.commit_id,
-            prefix,
-            failed: false,
-        })
+        let run = Run::begin(dataset, schema, run, None)?;
+        Ok(Self { run, rows, router, seen: Seen::new(SEEN_RANGES), prefix })
     }
 
     /// Writes the rows of the batch that are of the day.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.failed {
-            return Err(Error::new(Kind::Bug, "rows were handed to a swap that had failed"));
-        }
+        self.run.check_usable()?;
         let result = self.take(batch);
-        self.failed = result.is_err();
-        result
+        self.run.note(result)
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        same_columns(&self.schema, batch)?;
+        same_columns(&self.run.schema, batch)?;
         for (key, part) in cut(batch, &self.router.route(batch)?.runs)? {
             if !is_inside(&self.router.partition(key)?.to_string(), &self.prefix) {
                 continue;
             }
-            let [rowtime, partition, offset] = self.meta.map(|at| part.column(at));
-            if [rowtime, partition, offset].iter().any(|column| column.null_count() > 0) {
-                return Err(Error::new(
-                    Kind::Garbled,
-                    "a row came without ROWTIME, ROWPARTITION or ROWOFFSET",
-                ));
-            }
-            let partitions = partition.as_primitive::<Int32Type>().values();
-            let offsets = offset.as_primitive::<Int64Type>().values();
-            let rowtime = rowtime.as_primitive::<Int64Type>().values();
-            let known = &self.dataset.metadata.positions;
+            let (partitions, offsets, rowtime) = self.rows.read(&part)?;
+            let known = &self.run.dataset.metadata.positions;
             self.seen.take(partitions, offsets, |partition, [_, last]| match known.get(&partition) {
                 Some(next) if last < *next => Ok(()),
                 _ => Err(not_yet_read(partition, last)),
             })?;
-            let shown = self.view.of(&part)?;
-            self.writer.look(1, || Ok(shown.clone()))?;
+            let shown = self.run.view.of(&part)?;
+            self.run.writer.look(1, || Ok(shown.clone()))?;
             let facts = RowFacts { positions: Some((partitions, offsets)), rowtime: Some(rowtime) };
-            self.writer.write(key, &shown, &facts)?;
+            self.run.writer.write(key, &shown, &facts)?;
         }
         Ok(())
     }
 
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
-        self.writer.numbers()
+        self.run.writer.numbers()
     }
 
     /// Puts the new files in the place of the old ones. `Kind::Incomplete`, and nothing changes, when a row that the lake
     /// holds did not come again.
     pub fn swap(mut self, now: DateTime<Utc>) -> Result<Committed> {
-        self.dataset.check_ready()?;
-        let leaves: Vec<_> = layout::leaves(self.dataset.dir())?
+        self.run.dataset.check_ready()?;
+        let leaves: Vec<_> = layout::leaves(self.run.dataset.dir())?
             .into_iter()
             .filter(|leaf| is_inside(&leaf.path, &self.prefix))
             .collect();
         let mut copies = Vec::new();
         for leaf in &leaves {
-            leaf.writable(self.dataset.dir())?;
+            leaf.writable(self.run.dataset.dir())?;
             for file in leaf.files.iter().filter(|file| is_data(file)) {
                 self.compare(&file.path)?;
             }
-            copies.extend(self.dataset.replaced_copies(&leaf.path)?);
+            copies.extend(self.run.dataset.replaced_copies(&leaf.path)?);
         }
-        let before: Vec<_> = self.dataset.metadata.partitions.iter().map(|p| p.path.clone()).collect();
-        let mut transaction = self.dataset.transaction(&self.commit_id, now);
-        let bin = Bin(self.commit_id.clone());
+        let before: Vec<_> = self.run.dataset.metadata.partitions.iter().map(|p| p.path.clone()).collect();
+        let mut transaction = self.run.dataset.transaction(&self.run.commit_id, now);
+        let bin = Bin(self.run.commit_id.clone());
         for leaf in &leaves {
             for file in leaf.files.iter().filter(|file| is_data(file)) {
                 transaction.set_aside(format!("{}/{}", leaf.path, file.name), file.bytes, &bin);
@@ -240,16 +193,16 @@ impl<'a> Replacer<'a> {
         for (from, bytes) in copies {
             transaction.discard(from, bytes, 0);
         }
-        let mut done = Committed { id: self.commit_id.clone(), ..Committed::default() };
+        let mut done = Committed { id: self.run.commit_id.clone(), ..Committed::default() };
         for partition in before.into_iter().filter(|path| is_inside(path, &self.prefix)) {
             if transaction.unmark(&partition)? {
                 done.reopened.push(partition);
             }
         }
-        let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
-        self.writer.set_facts(facts);
+        let facts = FooterFacts { commit: self.run.commit_id.clone(), ..self.run.writer.facts().clone() };
+        self.run.writer.set_facts(facts);
         let positions = transaction.metadata().positions.clone();
-        let (files, rolls) = self.writer.finish(CommitEnd { positions, ..CommitEnd::default() })?;
+        let (files, rolls) = self.run.writer.finish(CommitEnd { positions, ..CommitEnd::default() })?;
         done.rolls = rolls;
         transaction.metadata().partitions.retain(|p| !is_inside(&p.path, &self.prefix));
         transaction.add_files(self.router.depth(), &files, &mut done)?;
@@ -258,8 +211,8 @@ impl<'a> Replacer<'a> {
             partition.reopened_at = Some(now);
         }
         next.note_partition_losses(LossCause::Repair, now);
-        let facts = self.writer.facts();
-        transaction.note_export(&self.run, &self.columns, facts, &mut done, (now, true));
+        let facts = self.run.writer.facts();
+        transaction.note_export(&self.run.info, &self.run.columns, facts, &mut done, (now, true));
         transaction.commit()?;
         Ok(done)
     }
@@ -301,14 +254,6 @@ impl<'a> Replacer<'a> {
 
     /// Throws it away.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.recover_if_needed()
-    }
-}
-
-impl Drop for Replacer<'_> {
-    fn drop(&mut self) {
-        // At worst the next start does the same.
-        self.dataset.needs_recovery = true;
-        let _ = self.dataset.recover_if_needed();
+        self.run.abandon()
     }
 }

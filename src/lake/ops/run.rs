@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use chrono::{DateTime, Utc};
 
 use crate::lake::file::footer::FooterFacts;
@@ -22,30 +24,38 @@ use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
-/// What a run begins with.
-pub(crate) struct Prepared {
+/// An export that writes into a dataset, from its first row to its last commit. Dropped, it throws away what was not committed.
+pub(crate) struct Run<'a> {
+    pub(crate) dataset: &'a mut Dataset,
+    pub(crate) info: RunInfo,
+    pub(crate) schema: TableSchema,
     pub(crate) columns: Vec<ColumnInfo>,
+    /// The rows as the files hold them.
     pub(crate) view: View,
     pub(crate) writer: Writer,
     pub(crate) quarantine: Quarantine,
+    /// The id of the commit to come.
     pub(crate) commit_id: String,
+    /// An error came: nothing more is taken.
+    failed: bool,
+    is_settled: bool,
 }
 
-impl Prepared {
-    pub(crate) fn new(
-        dataset: &Dataset,
+impl<'a> Run<'a> {
+    /// Begins. `version` is that of a snapshot. `Kind::Schema` when a column changed its type.
+    pub(crate) fn begin(
+        dataset: &'a mut Dataset,
         schema: &TableSchema,
-        run: &RunInfo,
+        info: RunInfo,
         version: Option<String>,
     ) -> Result<Self> {
         let (known, version_now) = (&dataset.metadata.columns, &dataset.metadata.schema_version);
         let view = View::new(&dataset.feed, known, schema);
         let file_columns = columns::file_columns(view.schema(), &schema.columns_types);
-        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(run.started))
+        let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(info.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
         let limits = &dataset.limits;
-        let seq = dataset.metadata.commit_seq + 1;
-        let commit_id = layout::commit_id(seq, &run.id);
+        let commit_id = layout::commit_id(dataset.metadata.commit_seq + 1, &info.id);
         let config = FileConfig {
             schema: Arc::clone(view.schema()),
             compression: dataset.feed.compression,
@@ -60,28 +70,116 @@ impl Prepared {
         };
         let facts = FooterFacts {
             dataset: dataset.metadata.source.clone(),
-            source: run.source.clone(),
-            server: run.server.clone(),
-            run: run.id.clone(),
-            started: run.started.to_rfc3339(),
+            source: info.source.clone(),
+            server: info.server.clone(),
+            run: info.id.clone(),
+            started: info.started.to_rfc3339(),
             commit: commit_id.clone(),
             ksql_schema: schema.ksql.clone(),
             columns: text(&file_columns)?,
             schema_version,
             version,
         };
-        let staging = dataset.staging(&run.id)?;
+        let staging = dataset.staging(&info.id)?;
         let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));
         let writer = Writer::new(fs, pool, staging, config, facts)?;
-        let quarantine = Self::quarantine(dataset, run, seq)?;
-        Ok(Self { columns, view, writer, quarantine, commit_id })
+        let quarantine = quarantine_of(dataset, &info, &commit_id)?;
+        // Whatever ends this value, the next use of the dataset first looks at what was left.
+        dataset.needs_recovery = true;
+        let schema = schema.clone();
+        let (failed, is_settled) = (false, false);
+        Ok(Self { dataset, info, schema, columns, view, writer, quarantine, commit_id, failed, is_settled })
     }
 
-    /// The quarantine of commit number `seq`.
-    pub(crate) fn quarantine(dataset: &Dataset, run: &RunInfo, seq: u64) -> Result<Quarantine> {
-        let staged = dataset.staging(&run.id)?.join(format!("quarantine_{seq:06}.jsonl"));
-        let mode = dataset.feed.visibility.file_mode();
-        Ok(Quarantine::new(dataset.committer.fs.clone(), staged, mode))
+    /// `Kind::Bug` after an error: only abandoning is left.
+    pub(crate) fn check_usable(&self) -> Result<()> {
+        if self.failed {
+            return Err(Error::new(Kind::Bug, "rows were handed to a run that had failed"));
+        }
+        Ok(())
+    }
+
+    /// Remembers an error.
+    pub(crate) fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        self.failed = result.is_err();
+        result
+    }
+
+    /// The rows that were put aside until now; those to come go to the quarantine of the commit after the next.
+    pub(crate) fn take_quarantine(&mut self) -> Result<Quarantine> {
+        let after = layout::commit_id(self.dataset.metadata.commit_seq + 2, &self.info.id);
+        let fresh = quarantine_of(self.dataset, &self.info, &after)?;
+        Ok(std::mem::replace(&mut self.quarantine, fresh))
+    }
+
+    /// Goes on after a commit.
+    pub(crate) fn begin_next_commit(&mut self) {
+        self.dataset.needs_recovery = true;
+        self.commit_id = layout::commit_id(self.dataset.metadata.commit_seq + 1, &self.info.id);
+        let facts = FooterFacts { commit: self.commit_id.clone(), ..self.writer.facts().clone() };
+        self.writer.set_facts(facts);
+    }
+
+    /// Throws away what was not committed.
+    pub(crate) fn abandon(mut self) -> Result<()> {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.is_settled = true;
+        self.dataset.needs_recovery = true;
+        self.dataset.recover_if_needed()
+    }
+}
+
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            // At worst the next start does the same.
+            let _ = self.settle();
+        }
+    }
+}
+
+/// The quarantine of a commit.
+fn quarantine_of(dataset: &Dataset, info: &RunInfo, commit: &str) -> Result<Quarantine> {
+    let staged = dataset.staging(&info.id)?.join(format!("quarantine_{commit}.jsonl"));
+    Ok(Quarantine::new(dataset.committer.fs.clone(), staged, dataset.feed.visibility.file_mode()))
+}
+
+/// Where the columns that each row of a stream has are in its batches.
+pub(crate) struct RowColumns {
+    rowtime: usize,
+    partition: usize,
+    offset: usize,
+}
+
+impl RowColumns {
+    /// `Kind::Bug` when one is missing or has another type.
+    pub(crate) fn of(schema: &TableSchema) -> Result<Self> {
+        let column = |name: &'static str, wanted: &DataType| match schema.arrow.column_with_name(name) {
+            Some((at, field)) if field.data_type() == wanted => Ok(at),
+            _ => Err(Error::new(Kind::Bug, format!("the rows of a stream come without {name} as {wanted}"))),
+        };
+        Ok(Self {
+            rowtime: column("ROWTIME", &DataType::Int64)?,
+            partition: column("ROWPARTITION", &DataType::Int32)?,
+            offset: column("ROWOFFSET", &DataType::Int64)?,
+        })
+    }
+
+    /// Kafka partition, offset and ROWTIME (milliseconds) of each row. `Kind::Garbled` for a row that lacks one.
+    pub(crate) fn read<'b>(&self, batch: &'b RecordBatch) -> Result<(&'b [i32], &'b [i64], &'b [i64])> {
+        let [partition, offset, rowtime] =
+            [self.partition, self.offset, self.rowtime].map(|at| batch.column(at));
+        if [rowtime, partition, offset].iter().any(|column| column.null_count() > 0) {
+            return Err(Error::new(Kind::Garbled, "a row came without ROWTIME, ROWPARTITION or ROWOFFSET"));
+        }
+        Ok((
+            partition.as_primitive::<Int32Type>().values(),
+            offset.as_primitive::<Int64Type>().values(),
+            rowtime.as_primitive::<Int64Type>().values(),
+        ))
     }
 }
 

@@ -23,15 +23,12 @@ use crate::lake::file::open_file::{ClosedFile, CommitEnd, RowFacts};
 use crate::lake::fs;
 use crate::lake::layout::{self, Leaf, PartitionPath, Place, Room};
 use crate::lake::manifest::data_file::DataFile;
-use crate::lake::manifest::metadata::{ColumnInfo, PendingDecision};
+use crate::lake::manifest::metadata::PendingDecision;
 use crate::lake::ops::replaced::commits;
 use crate::lake::ops::retention::{RemovedPartition, retained_id};
-use crate::lake::ops::run::{Prepared, same_columns};
+use crate::lake::ops::run::{Run, same_columns};
 use crate::lake::report::{Committed, Quarantined, WriterStats};
 use crate::lake::txn::transaction::{Bin, is_data};
-use crate::lake::write::present::View;
-use crate::lake::write::quarantine::Quarantine;
-use crate::lake::write::writer::Writer;
 use crate::lake::{Dataset, RunInfo, TableSchema};
 use crate::{Error, Kind, Result};
 
@@ -40,17 +37,9 @@ const UNIT: i64 = 0;
 
 /// Takes the rows of a table and publishes them as one version. Dropped without that, it leaves nothing.
 pub struct Snapshot<'a> {
-    dataset: &'a mut Dataset,
-    schema: TableSchema,
-    run: RunInfo,
-    columns: Vec<ColumnInfo>,
+    run: Run<'a>,
     version: u32,
-    view: View,
-    writer: Writer,
-    quarantine: Option<Quarantine>,
-    commit_id: String,
     doubled_keys: u64,
-    failed: bool,
 }
 
 impl Dataset {
@@ -82,44 +71,29 @@ impl<'a> Snapshot<'a> {
         let version = last
             .checked_add(1)
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
-        let prepared = Prepared::new(dataset, schema, &run, Some(format!("v{version}")))?;
-        dataset.needs_recovery = true;
-        Ok(Self {
-            dataset,
-            schema: schema.clone(),
-            run,
-            columns: prepared.columns,
-            version,
-            view: prepared.view,
-            writer: prepared.writer,
-            quarantine: Some(prepared.quarantine),
-            commit_id: prepared.commit_id,
-            doubled_keys: 0,
-            failed: false,
-        })
+        let run = Run::begin(dataset, schema, run, Some(format!("v{version}")))?;
+        Ok(Self { run, version, doubled_keys: 0 })
     }
 
     /// Writes a batch: its schema is that of the run. After an error only `abandon` is left.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.usable()?;
-        same_columns(&self.schema, batch)?;
+        self.run.check_usable()?;
+        same_columns(&self.run.schema, batch)?;
         let result = self.take(batch);
-        self.failed = result.is_err();
-        result
+        self.run.note(result)
     }
 
     fn take(&mut self, batch: &RecordBatch) -> Result<()> {
-        let shown = self.view.of(batch)?;
-        self.writer.look(1, || Ok(shown.clone()))?;
-        self.writer.write(UNIT, &shown, &RowFacts::default())
+        let shown = self.run.view.of(batch)?;
+        self.run.writer.look(1, || Ok(shown.clone()))?;
+        self.run.writer.write(UNIT, &shown, &RowFacts::default())
     }
 
     /// Puts a row aside; it becomes visible when the snapshot is published.
     pub fn quarantine(&mut self, bad: &Quarantined<'_>) -> Result<()> {
-        self.usable()?;
-        let result = self.quarantine.as_mut().map_or(Ok(()), |quarantine| quarantine.add(bad));
-        self.failed = result.is_err();
-        result
+        self.run.check_usable()?;
+        let result = self.run.quarantine.add(bad);
+        self.run.note(result)
     }
 
     /// Notes how many rows had a key that was there already; it becomes part of the metadata.
@@ -129,8 +103,8 @@ impl<'a> Snapshot<'a> {
 
     /// What the writer holds now.
     pub fn stats(&self) -> WriterStats {
-        let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
-        WriterStats { quarantined, ..self.writer.numbers() }
+        let quarantined = self.run.quarantine.rows();
+        WriterStats { quarantined, ..self.run.writer.numbers() }
     }
 
     /// Makes it the current version, then removes versions beyond `keep_versions`. `rows` is the number of rows that
@@ -138,7 +112,7 @@ impl<'a> Snapshot<'a> {
     /// then nothing is published. `Kind::Held` when the table has shrunk more than its limit allows: the version before
     /// stays current until an operator has decided.
     pub fn publish(mut self, now: DateTime<Utc>, rows: u64) -> Result<Committed> {
-        self.usable()?;
+        self.run.check_usable()?;
         let stats = self.stats();
         if stats.rows + stats.quarantined != rows {
             let came = stats.rows + stats.quarantined;
@@ -146,37 +120,37 @@ impl<'a> Snapshot<'a> {
                 Kind::Incomplete,
                 format!("{rows} rows were read, and {came} came to the writer: nothing is published"),
             )
-            .at("feed", &self.dataset.feed.name));
+            .at("feed", &self.run.dataset.feed.name));
         }
         self.check_shrink(stats.rows, now)?;
-        self.dataset.check_ready()?;
-        self.writer.ensure_file(UNIT)?;
-        let quarantined = self.quarantine.as_ref().map_or(0, Quarantine::rows);
-        let end = CommitEnd { quarantined, ..CommitEnd::default() };
-        let (files, rolls) = self.writer.finish(end)?;
+        self.run.dataset.check_ready()?;
+        self.run.writer.ensure_file(UNIT)?;
+        let quarantine = self.run.take_quarantine()?;
+        let end = CommitEnd { quarantined: quarantine.rows(), ..CommitEnd::default() };
+        let (files, rolls) = self.run.writer.finish(end)?;
         let folder = PartitionPath::Version(self.version).to_string();
         let mut done = Committed {
-            id: self.commit_id.clone(),
+            id: self.run.commit_id.clone(),
             rolls,
             version: Some(self.version),
             partitions: vec![folder.clone()],
             ..Committed::default()
         };
-        let fs = self.dataset.committer.fs.clone();
+        let fs = self.run.dataset.committer.fs.clone();
         // The folder that may take the place of the table's.
-        let prepared = self.dataset.staging(&self.run.id)?.join("table");
+        let prepared = self.run.dataset.staging(&self.run.info.id)?.join("table");
         let staged = prepared.join(&folder);
-        fs.make_dir(&prepared, self.dataset.feed.visibility.dir_mode())?;
-        fs.make_dir(&staged, self.dataset.feed.visibility.dir_mode())?;
+        fs.make_dir(&prepared, self.run.dataset.feed.visibility.dir_mode())?;
+        fs.make_dir(&staged, self.run.dataset.feed.visibility.dir_mode())?;
         let files = self.name_files(&files, &staged, &folder, &mut done)?;
         fs.sync_dir(&staged)?;
-        let due = match self.dataset.feed.keep_versions {
-            0 | 1 => self.dataset.versions_beyond(0, None)?,
+        let due = match self.run.dataset.feed.keep_versions {
+            0 | 1 => self.run.dataset.versions_beyond(0, None)?,
             _ => Vec::new(),
         };
-        let can_swap = self.dataset.can_swap(&due)?;
-        let (prepared, staged) = (self.dataset.staged(&prepared)?, self.dataset.staged(&staged)?);
-        let mut transaction = self.dataset.transaction(&self.commit_id, now);
+        let can_swap = self.run.dataset.can_swap(&due)?;
+        let (prepared, staged) = (self.run.dataset.staged(&prepared)?, self.run.dataset.staged(&staged)?);
+        let mut transaction = self.run.dataset.transaction(&self.run.commit_id, now);
         let bin = retained_id(transaction.metadata().commit_seq, now);
         let removed: Vec<u32> = if can_swap {
             transaction.exchange(prepared.clone(), folder, files);
@@ -187,36 +161,40 @@ impl<'a> Snapshot<'a> {
             transaction.add_folder(staged, &folder, files);
             versions(&removed)
         };
-        if let Some(quarantine) = self.quarantine.take() {
-            done.quarantined = transaction.quarantine(quarantine.finish()?)?;
-        }
+        done.quarantined = transaction.quarantine(quarantine.finish()?)?;
         let next = transaction.metadata();
         next.pending_decision = None;
         next.doubled_keys = self.doubled_keys;
         next.current_version = Some(self.version);
-        next.read_way = Some(self.run.way.clone());
-        next.claim(Some(self.run.started), now);
+        next.read_way = Some(self.run.info.way.clone());
+        next.claim(Some(self.run.info.started), now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
-        transaction.note_export(&self.run, &self.columns, self.writer.facts(), &mut done, (now, true));
+        transaction.note_export(
+            &self.run.info,
+            &self.run.columns,
+            self.run.writer.facts(),
+            &mut done,
+            (now, true),
+        );
         transaction.commit()?;
         if can_swap {
-            self.dataset.keep_previous(&prepared, &bin);
+            self.run.dataset.keep_previous(&prepared, &bin);
         }
         done.removed_versions = removed;
         // The new version is there; that an old one could not be removed now is no reason to say otherwise.
-        done.removed_versions.extend(self.dataset.retain_versions(now).unwrap_or_default());
+        done.removed_versions.extend(self.run.dataset.retain_versions(now).unwrap_or_default());
         Ok(done)
     }
 
     /// Holds a snapshot that is much smaller than the current version, unless it was accepted.
     fn check_shrink(&mut self, rows: u64, now: DateTime<Utc>) -> Result<()> {
-        let metadata = &self.dataset.metadata;
+        let metadata = &self.run.dataset.metadata;
         let current = metadata.partitions.iter().find(|partition| {
             layout::version_of(&partition.path).is_some_and(|v| Some(v) == metadata.current_version)
         });
         let before = current.map_or(0, |partition| partition.records);
-        let limit = self.dataset.feed.shrink_limit.unwrap_or(self.dataset.limits.shrink_limit);
+        let limit = self.run.dataset.feed.shrink_limit.unwrap_or(self.run.dataset.limits.shrink_limit);
         let gone = u128::from(before.saturating_sub(rows));
         let within = before == 0 || (rows > 0 && gone * 100 <= u128::from(before) * u128::from(limit));
         let known = metadata.pending_decision.as_ref();
@@ -225,7 +203,7 @@ impl<'a> Snapshot<'a> {
         }
         let what = format!("the snapshot has {rows} rows, and the current version has {before}");
         let since = known.filter(|known| known.about == "snapshot").map_or(now, |known| known.since);
-        let mut note = self.dataset.note(now);
+        let mut note = self.run.dataset.note(now);
         note.metadata().pending_decision = Some(PendingDecision {
             about: "snapshot".to_owned(),
             since,
@@ -242,7 +220,7 @@ impl<'a> Snapshot<'a> {
         };
         Err(Error::new(Kind::Held, format!("{what}; without a decision {allowed}")).next(format!(
             "the current version stays; if the table is right, `lakehand feeds accept-snapshot {}` and export again",
-            self.dataset.feed.name
+            self.run.dataset.feed.name
         )))
     }
 
@@ -256,9 +234,9 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Vec<DataFile>> {
         let mut named = Vec::new();
         for (n, file) in (0..).zip(files) {
-            let name = layout::snapshot_file(self.run.started, n);
-            self.dataset.committer.fs.rename(&file.staged, &staged.join(&name))?;
-            named.push(file.listed(format!("{folder}/{name}"), &self.commit_id));
+            let name = layout::snapshot_file(self.run.info.started, n);
+            self.run.dataset.committer.fs.rename(&file.staged, &staged.join(&name))?;
+            named.push(file.listed(format!("{folder}/{name}"), &self.run.commit_id));
             done.count(file);
         }
         Ok(named)
@@ -266,14 +244,7 @@ impl<'a> Snapshot<'a> {
 
     /// Throws it away.
     pub fn abandon(self) -> Result<()> {
-        self.dataset.recover_if_needed()
-    }
-
-    fn usable(&self) -> Result<()> {
-        if self.failed {
-            return Err(Error::new(Kind::Bug, "rows were handed to a snapshot that had failed"));
-        }
-        Ok(())
+        self.run.abandon()
     }
 }
 
@@ -340,13 +311,5 @@ impl Dataset {
             }
             Ok(())
         });
-    }
-}
-
-impl Drop for Snapshot<'_> {
-    fn drop(&mut self) {
-        // At worst the next start does the same.
-        self.dataset.needs_recovery = true;
-        let _ = self.dataset.recover_if_needed();
     }
 }
