@@ -68,11 +68,11 @@ fn show_metadata(m: &Metadata) {
         m.partitions.len(),
         m.schema_version
     ));
-    let way = m.read_way.as_deref().unwrap_or("-");
+    let mode = m.read_mode.as_deref().unwrap_or("-");
     match (m.caught_up, m.complete_through) {
-        (true, Some(through)) => say(&format!("  read by {way}; complete through {through}")),
-        (true, None) => say(&format!("  read by {way}; caught up, without a proof of the instant")),
-        (false, _) => say(&format!("  read by {way}; not caught up")),
+        (true, Some(through)) => say(&format!("  read by {mode}; complete through {through}")),
+        (true, None) => say(&format!("  read by {mode}; caught up, without a proof of the instant")),
+        (false, _) => say(&format!("  read by {mode}; not caught up")),
     }
     for (partition, next) in &m.positions {
         say(&format!("  Kafka partition {partition}: offsets below {next}"));

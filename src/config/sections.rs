@@ -103,7 +103,7 @@ pub struct ExportConfig {
     pub retry_base: Duration,
     /// The longest wait before a retry.
     pub retry_max: Duration,
-    /// Reading the idle way: how long without a row counts as caught up.
+    /// With `read` idle: how long without a row counts as caught up.
     pub quiet: Duration,
     /// Share of rows that may go to quarantine, in percent.
     pub quarantine_limit: f64,

@@ -95,7 +95,7 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
-        way: plan.reading.read_mode().to_owned(),
+        read_mode: plan.reading.read_mode().to_owned(),
         source: plan.source.name.clone(),
         server: context.client.options().url.clone(),
     };

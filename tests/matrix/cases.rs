@@ -119,13 +119,15 @@ fn harmless(read: Read) -> Vec<(&'static str, Fault, &'static str)> {
 }
 
 /// Faults after which the rows before them are kept, as they are a prefix of every partition.
-const KEEPS_ROWS: [&str; 6] = [
+const KEEPS_ROWS: [&str; 8] = [
     "cut after rows",
     "cut within a row",
     "clean end without its mark",
     "error object in mid-stream",
     "end mark after a close by somebody else",
     "stalled",
+    "white space without end",
+    "one row without end",
 ];
 
 pub(crate) fn all() -> Vec<Case> {

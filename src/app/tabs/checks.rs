@@ -265,7 +265,7 @@ impl App {
                 "Nothing was repaired: {}. Their files go to damaged/ in _lakehand/ and are not deleted. Look at the findings first.",
                 one_line(&refused.what)
             ),
-            targets: self.feeds.feed(&feed).map(|found| found.dataset()).into_iter().collect(),
+            targets: self.feeds.feed(&feed).map(crate::feed::Feed::dataset).into_iter().collect(),
             yes: false,
             effects: vec![Effect::Repair { feeds: vec![feed], deep: refused.deep, accept_loss: true }],
             behind: Some(sheet.clone()),

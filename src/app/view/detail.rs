@@ -216,8 +216,8 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
         (true, None) => "caught up, without a proof of the instant".to_owned(),
         (false, _) => "not caught up".to_owned(),
     };
-    let way = metadata.read_way.as_deref().unwrap_or("-");
-    lines.push(field("read last", format!("by {}; {through}", escaped(way))));
+    let mode = metadata.read_mode.as_deref().unwrap_or("-");
+    lines.push(field("read last", format!("by {}; {through}", escaped(mode))));
     lines.push(field(
         "in the lake",
         format!(

@@ -9,10 +9,8 @@
 
 mod strings;
 
-use memchr::memchr2;
-
 use super::fault::{Fault, Read};
-use super::scan::{Prefix, append, find_control, find_mark, leading_digits, short_text};
+use super::scan::{Prefix, append, leading_digits, short_text};
 
 /// Levels of arrays and objects that a value may have.
 pub(super) const MAX_DEPTH: usize = 128;

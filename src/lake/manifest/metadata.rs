@@ -57,7 +57,8 @@ pub struct Metadata {
     pub current_version: Option<u32>,
     /// The way by which the source was read last: `offsets`, `mirror`, `idle`, `table`.
     #[serde(default)]
-    pub read_way: Option<String>,
+    #[serde(rename = "read_way")]
+    pub read_mode: Option<String>,
     /// The instant through which the lake is known to be complete.
     #[serde(default)]
     pub complete_through: Option<DateTime<Utc>>,
@@ -265,7 +266,7 @@ impl Metadata {
             total_files: 0,
             positions: BTreeMap::new(),
             current_version: None,
-            read_way: None,
+            read_mode: None,
             complete_through: None,
             caught_up: false,
             checked_at: None,

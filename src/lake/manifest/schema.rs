@@ -39,7 +39,7 @@ pub struct RunInfo {
     /// When it began.
     pub started: DateTime<Utc>,
     /// How the source is read: `offsets`, `mirror`, `idle` or `table`.
-    pub way: String,
+    pub read_mode: String,
     /// The source as ksqlDB names it.
     pub source: String,
     /// The server, without credentials.

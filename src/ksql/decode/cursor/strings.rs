@@ -1,6 +1,10 @@
 //! Strings with their escapes, and values that are passed over.
 
-use super::*;
+use memchr::memchr2;
+
+use super::{Cursor, MAX_DEPTH};
+use crate::ksql::decode::fault::{Fault, Read};
+use crate::ksql::decode::scan::{find_control, find_mark};
 
 impl Cursor<'_> {
     #[inline]
