@@ -89,7 +89,7 @@ pub(super) fn read(
     Ok(Stop::Complete)
 }
 
-/// Asks in the first way that the server accepts.
+/// Asks at the first endpoint that the server accepts.
 fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
     let mut refusal = None;
     for query in queries {
@@ -104,7 +104,7 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
                 }
                 return Ok(answer);
             }
-            // Only a refusal of the way itself is worth a second way; the last one's answer is what counts.
+            // Only a refusal of the endpoint itself is worth another one; the last answer is what counts.
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::Incomplete) => refusal = Some(error),
             Err(error) => return Err(error),
         }
