@@ -353,6 +353,31 @@ fn a_server_that_cannot_be_worked_with_ends_it_with_the_reason() {
     assert!(ran.err.contains("401") && project.log().contains("server refused"), "{}", ran.err);
 }
 
+/// Files with passwords are replaced while the program runs, as a kubelet does.
+#[test]
+fn a_password_that_is_renewed_in_its_file_is_used_without_a_restart() {
+    let credentials = Some(("ops".into(), "first".into()));
+    let server = Server::start(DemoOptions { rows: 200, credentials, ..DemoOptions::default() });
+    let project = project(&server).set("server.username=ops").set("server.password_file=password");
+    std::fs::write(project.path().join("password"), "first\n").unwrap();
+    project.feed("raw", "stream", RAW, "");
+    let watch = Watch::start(&project);
+    watch.until_done("raw", 1);
+    server.get().demand_credentials("ops", "second");
+    std::fs::write(project.path().join("password"), "second\n").unwrap();
+    project.feed("flat", "stream", "transaction_flattened", "");
+    watch.until_done("flat", 1);
+    assert_eq!(watch.ended("flat", "failed"), 0);
+
+    // Of a file that does not help, the refusal is what is told.
+    server.get().demand_credentials("ops", "third");
+    std::fs::remove_file(project.path().join("password")).unwrap();
+    project.feed("late", "table", "payment_method_totals", "");
+    watch.until("the refusal is told", || watch.ended("late", "failed") == 1);
+    assert!(project.log().contains("401") && !project.log().contains("second"));
+    watch.end(Signal::TERM);
+}
+
 #[test]
 fn a_feed_that_failed_is_tried_again_when_it_changes_and_stops_no_other() {
     let server = Server::with_rows(200);

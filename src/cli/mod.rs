@@ -39,10 +39,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+use crate::config::{Config, Secret, read_secret};
 use crate::error::{Error, Kind, Result};
 use crate::headless::{Exit, stdout};
-use crate::ksql::client::{Auth, Client, ClientOptions};
+use crate::ksql::client::{Auth, Client, ClientOptions, Renew};
 use crate::lake::RetentionRules;
 use crate::log::escape_controls;
 
@@ -188,14 +188,15 @@ fn client(config: &Config) -> Result<Client> {
             Error::new(Kind::Config, format!("cannot read {what}: {e}")).at("file", path.display()).because(e)
         })
     };
-    let auth = match (&server.token, &server.username, &server.password) {
-        (Some(token), _, _) => Auth::Bearer(token.expose().to_owned()),
-        (None, Some(username), password) => Auth::Basic {
-            username: username.clone(),
-            password: password.as_ref().map(|p| p.expose().to_owned()).unwrap_or_default(),
-        },
-        (None, None, _) => Auth::None,
-    };
+    let auth = auth(server.username.as_deref(), server.password.as_ref(), server.token.as_ref());
+    let renew = config.secret_file().map(|path| {
+        let (path, username, is_token) = (path.to_owned(), server.username.clone(), server.token.is_some());
+        Renew::by(move || {
+            let secret = read_secret(&path).map_err(|e| Error::io("read", &path, e))?;
+            let (password, token) = if is_token { (None, Some(secret)) } else { (Some(secret), None) };
+            Ok(self::auth(username.as_deref(), password.as_ref(), token.as_ref()))
+        })
+    });
     let identity_pem =
         match (read(&server.client_cert_file, "server.client_cert_file")?, &server.client_key_file) {
             (Some(mut pem), Some(_)) => {
@@ -208,6 +209,7 @@ fn client(config: &Config) -> Result<Client> {
     Client::new(ClientOptions {
         url: server.url.clone(),
         auth,
+        renew,
         ca_pem: read(&server.ca_file, "server.ca_file")?,
         identity_pem,
         connect_timeout: server.connect_timeout,
@@ -215,6 +217,18 @@ fn client(config: &Config) -> Result<Client> {
         inactivity_timeout: server.inactivity_timeout,
         max_row_bytes: config.export.max_row_bytes,
     })
+}
+
+/// Who we are to the server.
+fn auth(username: Option<&str>, password: Option<&Secret>, token: Option<&Secret>) -> Auth {
+    match (token, username) {
+        (Some(token), _) => Auth::Bearer(token.expose().to_owned()),
+        (None, Some(username)) => Auth::Basic {
+            username: username.to_owned(),
+            password: password.map(|p| p.expose().to_owned()).unwrap_or_default(),
+        },
+        (None, None) => Auth::None,
+    }
 }
 
 /// How data leaves the lake.

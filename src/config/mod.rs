@@ -33,7 +33,7 @@ use crate::{Error, Kind, Result};
 
 pub use edit::write_key;
 use keys::{KEYS, REPLACED};
-pub use secret::Secret;
+pub use secret::{Secret, read_secret};
 pub use sections::{
     ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RetentionConfig, ScreenConfig, ServerConfig,
     Theme, WatchConfig,

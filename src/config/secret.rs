@@ -1,10 +1,12 @@
-//! A password or token: read once, compared never, shown never.
+//! A password or token: shown never. A file with one is read at the start, and again when the server refuses it.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+
+use super::Config;
 
 /// The longest secret that is read from a file, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -49,6 +51,23 @@ impl Secret {
             )
         });
         Ok((Self(secret.to_owned()), open))
+    }
+}
+
+/// Reads a secret from a file that was read before: its mode was judged then.
+pub fn read_secret(path: &Path) -> io::Result<Secret> {
+    Secret::read(path).map(|(secret, _)| secret)
+}
+
+impl Config {
+    /// The file from which the secret in use was read; `None` where it came from the environment, or where there is none.
+    pub fn secret_file(&self) -> Option<&Path> {
+        let server = &self.server;
+        let (file, variable) = match &server.token {
+            Some(_) => (&server.token_file, "LAKEHAND_TOKEN"),
+            None => (&server.password_file, "LAKEHAND_PASSWORD"),
+        };
+        file.as_deref().filter(|_| !self.origins.contains_key(variable))
     }
 }
 

@@ -156,7 +156,7 @@ fn status_fault(fault: &Fault) -> Option<Response<Payload>> {
 
 /// The refusal of a request without the right credentials.
 fn authenticate(state: &State, path: &str, headers: &HeaderMap) -> Option<Response<Payload>> {
-    let wanted = state.options.credentials.as_ref()?;
+    let wanted = lock(&state.credentials).clone()?;
     if ["/healthcheck", "/v1/metadata", "/v1/metadata/id"].contains(&path) {
         return None;
     }
@@ -165,7 +165,7 @@ fn authenticate(state: &State, path: &str, headers: &HeaderMap) -> Option<Respon
     };
     let unauthorized = || Refusal::new(StatusCode::UNAUTHORIZED, 40_100, "Unauthorized").into_response(false);
     let Some(given) = headers.get(header::AUTHORIZATION) else { return Some(unauthorized()) };
-    if given.as_bytes() == basic(wanted).as_bytes() {
+    if given.as_bytes() == basic(&wanted).as_bytes() {
         return None;
     }
     if state.options.without_role.as_ref().is_some_and(|user| given.as_bytes() == basic(user).as_bytes()) {

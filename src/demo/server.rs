@@ -28,6 +28,8 @@ const REBIND: Duration = Duration::from_millis(10);
 /// What all connections share.
 pub(super) struct State {
     pub(super) options: DemoOptions,
+    /// Who may ask: as the options say, until that is changed.
+    pub(super) credentials: Mutex<Option<(String, String)>>,
     pub(super) address: SocketAddr,
     pub(super) world: World,
     /// Transactions that exist.
@@ -104,6 +106,7 @@ impl DemoServer {
         };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(unable)?;
         let state = Arc::new(State {
+            credentials: Mutex::new(options.credentials.clone()),
             address: listener.local_addr().map_err(unable)?,
             world: World::new(&options),
             count: watch::Sender::new(options.rows),
@@ -151,6 +154,11 @@ impl DemoServer {
     /// What an export of this moment must arrive at. The first call goes through all transactions.
     pub fn expected_rows(&self) -> ExpectedRows {
         self.state.with_tables(|tables| tables.expected_rows(&self.state.world))
+    }
+
+    /// From now on only this user with this password may ask.
+    pub fn demand_credentials(&self, user: &str, password: &str) {
+        *lock(&self.state.credentials) = Some((user.to_owned(), password.to_owned()));
     }
 
     /// What goes wrong is said here.

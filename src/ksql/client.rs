@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, Chunk};
 use chrono::{DateTime, Utc};
-pub use options::{Auth, ClientOptions};
+pub use options::{Auth, ClientOptions, Renew};
 use reqwest::{Method, Url};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -59,6 +59,8 @@ pub struct Client(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     options: ClientOptions,
+    /// Who we are: as the options say, until the server refuses it and other credentials are there.
+    auth: Mutex<Auth>,
     base: Url,
     /// For small requests: connections are kept.
     plain: reqwest::Client,
@@ -122,7 +124,8 @@ impl Client {
         let base = options.base_url()?;
         let plain = transport::plain(&options, &base)?;
         let streaming = transport::streaming(&options, &base)?;
-        Ok(Self(Arc::new(Inner { options, base, plain, streaming, date: Mutex::new(None) })))
+        let (auth, date) = (Mutex::new(options.auth.clone()), Mutex::new(None));
+        Ok(Self(Arc::new(Inner { options, auth, base, plain, streaming, date })))
     }
 
     /// The options it was made from.
@@ -346,12 +349,45 @@ impl Client {
         Err(refusal::error(status.as_u16(), wait, &body, &endpoint))
     }
 
+    /// Sends a request; once more with other credentials, where the server refuses these and others are there by now.
     async fn send(
         &self,
         client: &reqwest::Client,
         method: Method,
         path: &[&str],
         body: Option<Value>,
+    ) -> Result<reqwest::Response> {
+        let used = self.auth();
+        let response = self.send_as(&used, client, method.clone(), path, body.as_ref()).await?;
+        if response.status().as_u16() != 401 {
+            return Ok(response);
+        }
+        match self.renewed(&used) {
+            Some(auth) => self.send_as(&auth, client, method, path, body.as_ref()).await,
+            None => Ok(response),
+        }
+    }
+
+    fn auth(&self) -> Auth {
+        self.0.auth.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Other credentials than the refused ones. A file that cannot be read now gives none: the refusal is what is told.
+    fn renewed(&self, refused: &Auth) -> Option<Auth> {
+        let mut known = self.0.auth.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == *refused {
+            *known = self.options().renew.as_ref()?.read().ok()?;
+        }
+        (*known != *refused).then(|| known.clone())
+    }
+
+    async fn send_as(
+        &self,
+        auth: &Auth,
+        client: &reqwest::Client,
+        method: Method,
+        path: &[&str],
+        body: Option<&Value>,
     ) -> Result<reqwest::Response> {
         let mut url = self.0.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -361,7 +397,7 @@ impl Client {
         if let Some(body) = body {
             request = request.header("Content-Type", V1_JSON).body(body.to_string());
         }
-        request = match &self.options().auth {
+        request = match auth {
             Auth::None => request,
             Auth::Basic { username, password } => request.basic_auth(username, Some(password)),
             Auth::Bearer(token) => request.bearer_auth(token),

@@ -55,7 +55,7 @@ async fn a_silent_answer_is_idle_and_the_time_since_the_last_byte_grows() {
 async fn white_space_without_end_ends_a_body() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut options = ClientOptions::new(&format!("http://{}", listener.local_addr().unwrap()));
+    let mut options = ClientOptions::new(format!("http://{}", listener.local_addr().unwrap()));
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             tokio::spawn(async move {

@@ -1,6 +1,7 @@
 //! Address, credentials and limits. Secrets are in here, so `Debug` is written by hand.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -33,6 +34,22 @@ impl fmt::Debug for Auth {
     }
 }
 
+/// Reads the credentials anew: files with passwords and tokens are replaced while the program runs.
+#[derive(Clone)]
+pub struct Renew(Arc<dyn Fn() -> Result<Auth> + Send + Sync>);
+
+impl Renew {
+    /// By this function, which may read a small file.
+    pub fn by(read: impl Fn() -> Result<Auth> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The credentials as they are now.
+    pub(super) fn read(&self) -> Result<Auth> {
+        (self.0)()
+    }
+}
+
 /// How to reach a server, and how long to wait for it.
 #[derive(Clone)]
 pub struct ClientOptions {
@@ -40,6 +57,8 @@ pub struct ClientOptions {
     pub url: String,
     /// Who we are.
     pub auth: Auth,
+    /// Asked when the server refuses `auth`; `None`: it does not change.
+    pub renew: Option<Renew>,
     /// Certificates (PEM) that are trusted instead of the system's.
     pub ca_pem: Option<Vec<u8>>,
     /// Our own certificate and its key (PEM).
@@ -60,6 +79,7 @@ impl ClientOptions {
         Self {
             url: url.into(),
             auth: Auth::None,
+            renew: None,
             ca_pem: None,
             identity_pem: None,
             connect_timeout: Duration::from_secs(10),
@@ -106,6 +126,7 @@ impl fmt::Debug for ClientOptions {
         f.debug_struct("ClientOptions")
             .field("url", &self.shown_url())
             .field("auth", &self.auth)
+            .field("renew", &self.renew.is_some())
             .field("own_ca", &self.ca_pem.is_some())
             .field("own_identity", &self.identity_pem.is_some())
             .field("connect_timeout", &self.connect_timeout)
