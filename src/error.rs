@@ -107,7 +107,7 @@ impl Kind {
 
 /// Text that may hold values of a row: a piece of an answer, a key of a map, a primary key.
 ///
-/// It has no `Display`, so it cannot come into a log, a terminal, the screen or an error's text by formatting. The one way
+/// Such text has no `Display`, so it cannot come into a log, a terminal, the screen or an error's text by formatting. The one way
 /// out is [`RowText::shown`], which asks who may read the feed's data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowText(String);

@@ -148,7 +148,7 @@ impl Dataset {
         &self.metadata
     }
 
-    /// Its folder.
+    /// The dataset's folder.
     pub fn dir(&self) -> &Path {
         self.committer.dir()
     }
