@@ -391,6 +391,34 @@ fn a_feed_that_failed_is_tried_again_when_it_changes_and_stops_no_other() {
     assert_each_offset_once(&project.stream("transaction_flattened"), 200);
 }
 
+/// A proxy cuts connections on which nothing is sent: that is no failure of a quiet stream.
+#[test]
+fn a_quiet_stream_whose_connection_is_cut_is_connected_again_and_has_not_failed() {
+    let server = Server::with_rows(300);
+    let project = project(&server)
+        .set("export.retries=0")
+        .set("export.retry_base=20ms")
+        .set("export.commit_every=100ms");
+    project.feed("live", "stream", RAW, "");
+    assert_eq!(project.run(&["export", "--all"]).code, 0);
+    server.faults().all_with("EMIT CHANGES", Fault::CutWhenQuiet);
+    project.feed("live", "stream", RAW, r#""mode": "follow""#);
+    let watch = Watch::start(&project);
+    let is_push = |sql: &String| sql.contains("EMIT CHANGES");
+    let pushed = || server.get().log().iter().filter(|seen| seen.sql.as_ref().is_some_and(is_push)).count();
+    let before = pushed();
+    watch.until("it connects again and again", || pushed() > before + 5);
+    server.faults().clear();
+    let last = pushed();
+    watch.until("a connection that is not cut", || pushed() > last);
+    server.get().append(100);
+    watch.until("the new rows", || row_count(&project.stream(RAW)) == 400);
+    assert_eq!(watch.end(Signal::TERM), Some(0));
+    let log = project.log();
+    assert!(!log.contains("failed") && !log.contains("trying again"), "{log}");
+    assert_each_offset_once(&project.stream(RAW), 400);
+}
+
 #[test]
 fn a_feed_that_follows_runs_on_through_a_failure_and_is_safe_at_the_end() {
     let server = Server::with_rows(500);

@@ -15,6 +15,8 @@ pub enum Fault {
     CutAfterRows(u64),
     /// The connection is dropped after that many bytes of the body, wherever that is.
     CutAfterBytes(u64),
+    /// The connection is dropped when a push query has sent all rows that there are, as a proxy drops a quiet one.
+    CutWhenQuiet,
     /// The body ends cleanly after that many rows, without any mark.
     EndAfterRows(u64),
     /// An error object after that many rows, then the clean end that real servers send.

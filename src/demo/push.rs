@@ -81,6 +81,7 @@ async fn rows(
         if !plan.push {
             return Ok(End::Reached);
         }
+        writer.quiet().await?;
         tokio::select! {
             changed = count.changed() => if changed.is_err() { return Err(Over) },
             () = writer.client_left() => return Err(Over),

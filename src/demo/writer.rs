@@ -199,6 +199,11 @@ impl Writer {
         self.faults.contains(&Fault::Reorder)
     }
 
+    /// Every row that there is was sent: some faults strike now.
+    pub(super) async fn quiet(&mut self) -> Result<(), Over> {
+        if self.faults.contains(&Fault::CutWhenQuiet) { self.cut().await } else { Ok(()) }
+    }
+
     /// Ready when the client has left.
     pub(super) async fn client_left(&self) {
         self.pieces.closed().await;

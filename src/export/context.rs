@@ -193,6 +193,8 @@ pub(super) enum Stop {
     Complete,
     /// Somebody asked to stop.
     Cancelled,
+    /// The connection of a followed stream was cut while nothing was to be sent, as proxies do.
+    Disconnected,
 }
 
 /// Facts of a commit, for the log.

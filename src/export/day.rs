@@ -36,7 +36,7 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     }
     context.progress.enter(Stage::Planning);
     let plan = context.wait_for(plan_day(context, dataset, day))?;
-    tell_plan(context, &plan);
+    tell_plan(context, &plan, false);
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),

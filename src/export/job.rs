@@ -35,12 +35,23 @@ pub(super) fn run(context: &Context) -> Finished {
 
 fn attempts(context: &Context) -> Result<Outcome> {
     let mut failures = 0;
+    let mut is_reconnect = false;
     loop {
         let commits = context.commits();
-        let error = match attempt(context) {
-            Ok(outcome) => return Ok(outcome),
+        let error = match attempt(context, is_reconnect) {
+            Ok(Some(outcome)) => return Ok(outcome),
+            Ok(None) => {
+                // No failure: the server was there, and nothing was to be sent.
+                (failures, is_reconnect) = (0, true);
+                context.progress.enter(Stage::Waiting);
+                if context.cancel.wait(context.options.retry_base) {
+                    return Err(interrupted());
+                }
+                continue;
+            }
             Err(error) => error,
         };
+        is_reconnect = false;
         // A commit is progress: the count of failures in a row begins anew.
         failures = if context.commits() > commits { 1 } else { failures + 1 };
         let waits_for_lock = error.kind() == Kind::Locked && context.options.wait_for_lock;
@@ -64,25 +75,27 @@ fn attempts(context: &Context) -> Result<Outcome> {
     }
 }
 
-fn attempt(context: &Context) -> Result<Outcome> {
+/// `None`: a quiet connection was cut, and is to be made again.
+fn attempt(context: &Context, is_reconnect: bool) -> Result<Option<Outcome>> {
     let feed = &context.feed;
     context.progress.enter(Stage::Opening);
     let owner = this_process(context.program.clone(), context.now());
     let mut dataset = Dataset::open(&context.lake, feed, context.limits.clone(), owner)?;
     report_recovery(context, &dataset);
-    let outcome = export(context, &mut dataset);
+    let outcome = export(context, &mut dataset, is_reconnect);
     context.progress.lost(dataset.metadata().open_lost_records());
     outcome
 }
 
 /// Exports into a dataset that is open.
-fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
+fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Result<Option<Outcome>> {
     let feed = &context.feed;
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
-        return Ok(Outcome::Skipped { text: "data is there already, and storage_mode is ignore".into() });
+        let text = "data is there already, and storage_mode is ignore".into();
+        return Ok(Some(Outcome::Skipped { text }));
     }
     if let Work::Day(day) = context.work {
-        return super::day::again(context, dataset, day);
+        return super::day::again(context, dataset, day).map(Some);
     }
     context.progress.enter(Stage::Planning);
     let metadata = dataset.metadata();
@@ -90,7 +103,7 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     context.know_newest_row(metadata.partitions.iter().filter_map(|p| p.last_time).max());
     let positions = metadata.positions.clone();
     let plan = context.wait_for(plan::plan(&context.client, feed, &positions, context.now()))?;
-    tell_plan(context, &plan);
+    tell_plan(context, &plan, is_reconnect);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {
         id: context.run.clone(),
@@ -115,8 +128,10 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
             stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?
         }
     };
-    if stop == Stop::Cancelled {
-        return Err(interrupted());
+    match stop {
+        Stop::Cancelled => return Err(interrupted()),
+        Stop::Disconnected => return Ok(None),
+        Stop::Complete => {}
     }
     let sealed = dataset.seal(context.now())?;
     context.progress.enter(Stage::Retaining);
@@ -133,14 +148,17 @@ fn export(context: &Context, dataset: &mut Dataset) -> Result<Outcome> {
     if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
         text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
     }
-    Ok(Outcome::Done { text })
+    Ok(Some(Outcome::Done { text }))
 }
 
-pub(super) fn tell_plan(context: &Context, plan: &Plan) {
+/// Tells what will be read, and what is lost. The plan of a reconnection is that of before.
+pub(super) fn tell_plan(context: &Context, plan: &Plan, is_reconnect: bool) {
     if let Some(expected) = plan.reading.expected() {
         context.progress.expect(expected);
     }
-    context.emit(What::Planned { text: plan.reading.text(), expected: plan.reading.expected() });
+    if !is_reconnect {
+        context.emit(What::Planned { text: plan.reading.text(), expected: plan.reading.expected() });
+    }
     for (partition, [first, last]) in plan.reading.lost() {
         context.emit(What::Warned {
             text: format!(

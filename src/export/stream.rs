@@ -63,14 +63,15 @@ pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result
             read.rows.flush(&mut read.sink)?;
             match stop {
                 Stop::Complete => read.commit(true)?,
-                Stop::Cancelled => read.commit_rows()?,
+                Stop::Cancelled | Stop::Disconnected => read.commit_rows()?,
             }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
+            let was_quiet = error.kind() == Kind::Incomplete && read.is_quiet();
             read.commit_rows()?;
-            Err(error)
+            if was_quiet { Ok(Stop::Disconnected) } else { Err(error) }
         }
         Err(error) => {
             read.sink.target.abandon()?;
@@ -90,6 +91,7 @@ struct Read<'a> {
     sink: StreamSink<'a>,
     /// Since the last new row, or the last sign that the server works on our query.
     inactivity: Inactivity,
+    opened: Instant,
     last_byte: Instant,
     last_commit: Instant,
     last_asked: Option<Instant>,
@@ -136,6 +138,7 @@ impl<'a> Read<'a> {
             rows,
             sink,
             inactivity: Inactivity::new(context.options.inactivity),
+            opened: now,
             last_byte: now,
             last_commit: now,
             last_asked: None,
@@ -354,6 +357,15 @@ impl<'a> Read<'a> {
             )
             .next("the read goes on from the last offset")),
         }
+    }
+
+    /// A followed stream whose answer had begun, and of which no row waits to be committed.
+    fn is_quiet(&self) -> bool {
+        let staged = self.sink.target.stats();
+        self.end == Some(PushEnd::Follow)
+            && self.last_byte > self.opened
+            && staged.rows == 0
+            && staged.quarantined == 0
     }
 
     /// Commits what came since the last time, if anything did.
