@@ -174,10 +174,10 @@ fn sql_is_refused_for_engines_without_it() {
 }
 
 #[test]
-fn every_engine_is_found_by_its_word() {
-    for (word, name, engine) in Engine::ALL {
-        assert_eq!(Engine::by_keyword(word), Some(engine));
-        assert_eq!((engine.name(), engine.name()), (word, name));
+fn every_engine_is_found_by_its_keyword() {
+    for (keyword, name, engine) in Engine::ALL {
+        assert_eq!(Engine::by_keyword(keyword), Some(engine));
+        assert_eq!((engine.keyword(), engine.name()), (keyword, name));
     }
     assert_eq!(Engine::by_keyword("excel"), None);
 }
