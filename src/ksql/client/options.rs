@@ -126,7 +126,7 @@ impl fmt::Debug for ClientOptions {
         f.debug_struct("ClientOptions")
             .field("url", &self.shown_url())
             .field("auth", &self.auth)
-            .field("renew", &self.renew.is_some())
+            .field("renews", &self.renew.is_some())
             .field("own_ca", &self.ca_pem.is_some())
             .field("own_identity", &self.identity_pem.is_some())
             .field("connect_timeout", &self.connect_timeout)
