@@ -82,8 +82,8 @@ def check_stream(url, folder, stream, upto):
     claimed = {int(p): n for p, n in meta["positions"].items()}
     need = {int(p): max(end, claimed.get(int(p), 0)) for p, end in upto.items()}
     lost = sum(1 for p, end in need.items() for o in range(end) if (p, o) not in held)
-    truth = server_rows(url, stream, need)
-    wrong += sum(1 for at, value in values.items() if truth.get(at) != value)
+    sent = server_rows(url, stream, need)
+    wrong += sum(1 for at, value in values.items() if sent.get(at) != value)
     wrong += int(meta["total_records"] != sum(held.values()))
     return lost, doubled, wrong, sum(held.values())
 

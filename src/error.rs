@@ -81,7 +81,7 @@ impl Kind {
     }
 
     /// The word used in logs and in `--json`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Usage => "usage",
             Self::Config => "config",
@@ -107,7 +107,7 @@ impl Kind {
 
 /// Text that may hold values of a row: a piece of an answer, a key of a map, a primary key.
 ///
-/// It has no `Display`, so it cannot come into a log, a terminal, the screen or an error's text by formatting. The one way
+/// Such text has no `Display`, so it cannot come into a log, a terminal, the screen or an error's text by formatting. The one way
 /// out is [`RowText::shown`], which asks who may read the feed's data.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RowText(String);
@@ -269,7 +269,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {self}", self.0.kind.word())
+        write!(f, "[{}] {self}", self.0.kind.name())
     }
 }
 

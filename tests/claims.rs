@@ -1,17 +1,18 @@
 //! What the lake claims, from outside: losses have an exit code and a state, clocks need a witness, values of restricted feeds
 //! stay where they belong.
 
+#[path = "support/engine.rs"]
+mod engine;
 mod support;
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use engine::{export_once, setup};
 use lakehand::demo::{DemoOptions, Fault};
-use lakehand::export::event::What;
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work};
+use lakehand::export::{Outcome, Setup};
 use lakehand::feed::parse_feed;
-use lakehand::ksql::client::{Client, ClientOptions};
-use lakehand::lake::{Lake, Limits};
+use lakehand::lake::Lake;
 use support::{Project, Server, metadata, row_count};
 
 #[test]
@@ -151,39 +152,9 @@ fn export_at(server: &Server, project: &Project, fields: &str, clock: fn() -> Da
     );
     let feed = parse_feed(&text, "raw").unwrap();
     let lake = Lake::new(project.path().join("data_lake")).sealing_after(Some(Duration::ZERO));
-    let setup = Setup {
-        client: Client::new(ClientOptions::new(server.url())).unwrap(),
-        logs: None,
-        lake,
-        limits: Limits { min_free_bytes: 0, ..Limits::default() },
-        options: Options {
-            commit_every: Duration::from_secs(60),
-            retries: 0,
-            retry_base: Duration::from_millis(1),
-            retry_max: Duration::from_millis(1),
-            quiet: Duration::from_millis(500),
-            inactivity: Duration::from_secs(10),
-            quarantine_limit: 1.0,
-            max_row_bytes: 1 << 20,
-            wait_for_lock: false,
-        },
-        concurrency: 1,
-        program: "test".into(),
-        clock,
-    };
+    let setup = Setup { clock, ..setup(&server.url(), lake) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (engine, mut events) = Engine::start(setup);
-        engine.submit(Request { feed, trigger: Trigger::Asked, work: Work::CatchUp });
-        engine.close();
-        let mut outcome = None;
-        while let Some(event) = events.recv().await {
-            if let What::Finished(finished) = event.what {
-                outcome = Some(finished.outcome);
-            }
-        }
-        outcome.unwrap()
-    })
+    runtime.block_on(export_once(setup, feed))
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn a_folder_without_a_lake_is_not_one_in_which_all_is_well() {
 }
 
 #[test]
-fn metadata_that_cannot_be_read_is_told_by_the_list_of_feeds() {
+fn metadata_that_cannot_be_read_is_told_wherever_the_feed_is_shown() {
     let server = Server::with_rows(200);
     let project = Project::on(&server.url());
     project.feed("raw", "stream", "transaction_stream", "").feed(
@@ -222,7 +222,21 @@ fn metadata_that_cannot_be_read_is_told_by_the_list_of_feeds() {
     std::fs::write(project.stream("transaction_stream").join("_metadata.json"), "{").unwrap();
     let listed = project.run(&["feeds", "list"]);
     assert_eq!(listed.code, 5, "{}", listed.out);
-    assert!(listed.out.contains("unknown:") && listed.out.contains("twin"), "{}", listed.out);
+    assert!(listed.out.contains("unreadable:") && listed.out.contains("twin"), "{}", listed.out);
+    let listed = project.run(&["feeds", "list", "--json"]).json();
+    let errors: Vec<bool> = listed.iter().map(|feed| feed["error"].is_string()).collect();
+    assert_eq!(errors, [true, false], "{listed:?}");
+    let shown = project.run(&["feeds", "show", "raw"]);
+    assert_eq!(shown.code, 5, "{} {}", shown.out, shown.err);
+    for part in
+        ["stream transaction_stream", "unreadable: the metadata cannot be understood", "_metadata.json"]
+    {
+        assert!(shown.out.contains(part), "{part}: {}", shown.out);
+    }
+    let shown = project.run(&["feeds", "show", "raw", "--json"]);
+    assert_eq!(shown.code, 5);
+    assert!(shown.json()[0]["error"].as_str().unwrap().contains("cannot be understood"), "{}", shown.out);
+    assert_eq!(project.run(&["feeds", "show", "twin"]).code, 0);
 }
 
 #[test]

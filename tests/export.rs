@@ -1,17 +1,18 @@
 //! The main job from outside: feed files in, committed Parquet out, nothing doubled, exactly the new rows added.
 
+#[path = "support/engine.rs"]
+mod engine;
 mod support;
 
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
+use engine::setup;
 use lakehand::demo::DemoOptions;
 use lakehand::export::event::What;
-use lakehand::export::{Engine, Event, Options, Outcome, Request, Setup, Trigger, Work};
+use lakehand::export::{Engine, Event, Outcome, Request, Setup, Trigger, Work};
 use lakehand::feed::{Feed, parse_feed};
 use lakehand::headless::{Asked, Exit, Output, run};
-use lakehand::ksql::client::{Client, ClientOptions};
-use lakehand::lake::{Lake, Limits};
+use lakehand::lake::Lake;
 use support::{
     Project, Server, assert_each_offset_once, batches, bigint_sum, data_files, decimal_sum, metadata,
     row_count,
@@ -413,27 +414,4 @@ fn a_feed_whose_export_panics_or_never_reports_has_failed() {
     let log = std::fs::read_dir(root.path().join("logs")).unwrap().next().unwrap().unwrap();
     let log = std::fs::read_to_string(log.path()).unwrap();
     assert_eq!(log.matches("ended without telling its outcome").count(), 2, "{log}");
-}
-
-fn setup(url: &str, lake: Lake) -> Setup {
-    Setup {
-        client: Client::new(ClientOptions::new(url)).unwrap(),
-        logs: None,
-        lake,
-        limits: Limits { min_free_bytes: 0, ..Limits::default() },
-        options: Options {
-            commit_every: Duration::from_secs(60),
-            retries: 0,
-            retry_base: Duration::from_millis(1),
-            retry_max: Duration::from_millis(1),
-            quiet: Duration::from_millis(500),
-            inactivity: Duration::from_secs(10),
-            quarantine_limit: 1.0,
-            max_row_bytes: 1 << 20,
-            wait_for_lock: false,
-        },
-        concurrency: 1,
-        program: "test".into(),
-        clock: chrono::Utc::now,
-    }
 }

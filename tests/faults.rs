@@ -55,6 +55,60 @@ fn a_slow_or_trickling_stream_is_no_fault() {
     }
 }
 
+/// White space and rows that came before are bytes without progress: they end a read, and the next one goes on.
+#[test]
+fn bytes_without_progress_keep_no_read_of_a_stream_busy() {
+    for fault in [
+        Fault::WhiteSpaceAfterRows(0),
+        Fault::WhiteSpaceAfterRows(700),
+        Fault::RepeatRow(0),
+        Fault::RepeatRow(700),
+    ] {
+        let server = Server::with_rows(2_000);
+        let project = stream_project(&server).set("server.inactivity_timeout=500ms");
+        server.faults().next_with("EMIT CHANGES", fault.clone());
+        let ran = project.ok(&["export", "--feed", "raw", "--json"]);
+        assert_each_offset_once(&project.stream("transaction_stream"), 2_000);
+        let retry = ran.json().into_iter().find(|e| e["event"] == "retrying");
+        let error = retry.unwrap_or_else(|| panic!("{fault:?}: no retry\n{}", ran.out))["error"].to_string();
+        assert!(error.contains("no new row came"), "{fault:?}: {error}");
+    }
+    // Every row was delivered already: what is sent again needs no second attempt.
+    let server = Server::with_rows(2_000);
+    let project = stream_project(&server).set("server.inactivity_timeout=500ms");
+    server.faults().all_with("EMIT CHANGES", Fault::RepeatRow(1_999));
+    let ran = project.ok(&["export", "--feed", "raw", "--json"]);
+    assert!(!ran.json().iter().any(|e| e["event"] == "retrying"), "{}", ran.out);
+    assert_each_offset_once(&project.stream("transaction_stream"), 2_000);
+}
+
+/// The probe is a pull of a constant: its rows look all alike. More of them than the log can hold are no progress.
+#[test]
+fn an_end_probe_that_never_ends_ends_the_read() {
+    for fault in [Fault::RepeatRow(100), Fault::WhiteSpaceAfterRows(100), Fault::StallAfterRows(100, None)] {
+        let server = Server::with_rows(2_000);
+        let project = stream_project(&server)
+            .set("server.inactivity_timeout=500ms")
+            .set("export.quiet=100ms")
+            .set("export.retries=1");
+        project.feed("raw", "stream", "transaction_stream", r#""read": "idle""#);
+        server.faults().all_with("SELECT 1 FROM", fault.clone());
+        let ran = project.run(&["export", "--feed", "raw", "--json"]);
+        assert_eq!(ran.code, 1, "{fault:?}: {}", ran.out);
+        let error = ran.finished("raw")["error"].to_string();
+        // The probe's own limit, or that of the read which waits for it.
+        let told = ["no new row came", "brought no row", "said nothing"];
+        assert!(told.iter().any(|told| error.contains(told)), "{fault:?}: {error}");
+        // The rows are there all the same, and nothing is claimed of the end.
+        let dir = project.stream("transaction_stream");
+        assert_each_offset_once(&dir, 2_000);
+        assert_eq!(metadata(&dir)["caught_up"], false, "{fault:?}");
+        server.faults().clear();
+        project.ok(&["export", "--feed", "raw"]);
+        assert_eq!(metadata(&dir)["caught_up"], true, "{fault:?}");
+    }
+}
+
 #[test]
 fn rows_that_come_twice_are_left_out_and_counted() {
     let server = Server::with_rows(2_000);
@@ -96,6 +150,9 @@ fn a_table_is_published_whole_or_not_at_all() {
         Fault::EndAfterRows(2),
         Fault::ErrorAfterRows(2),
         Fault::StallAfterRows(2, None),
+        Fault::WhiteSpaceAfterRows(0),
+        Fault::WhiteSpaceAfterRows(2),
+        Fault::RepeatRow(1),
         Fault::MissingValue(1),
         Fault::Garbage(1),
         Fault::SecondHeader(1),

@@ -232,7 +232,7 @@ fn fields_of_others_stay_in_the_metadata() {
     dataset.note_caught_up(&BTreeMap::from([(0, 7)]), Some(at(T0)), "idle", at(T0 + 41 * DAY)).unwrap();
     let metadata = read_metadata(dataset.dir()).unwrap().unwrap();
     assert_eq!(metadata.other["steward"].to_string(), r#"{"n":0.1,"name":"Ada"}"#);
-    assert_eq!((metadata.positions[&0], metadata.read_way.as_deref()), (7, Some("idle")));
+    assert_eq!((metadata.positions[&0], metadata.read_mode.as_deref()), (7, Some("idle")));
     assert_eq!(
         (metadata.checked_at, metadata.last_export),
         (Some(at(T0 + 41 * DAY)), Some(at(T0 + 40 * DAY + 5000)))

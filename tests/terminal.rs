@@ -257,6 +257,43 @@ fn a_day_is_exported_again_and_taken_back_and_damage_is_repaired_by_keys() {
 }
 
 #[test]
+fn a_repair_that_takes_many_rows_from_readers_is_done_by_keys_with_consent() {
+    let server = Server::with_rows(2_000);
+    let project = Project::on(&server.url()).set("watch.on_start=none");
+    project.feed("totals", "table", "payment_method_totals", "");
+    project.ok(&["export", "--feed", "totals"]);
+    // A version that nobody published: half of the rows that readers find.
+    let dir = project.table("payment_method_totals");
+    let (published, copy) = (dir.join("version=v1"), dir.join("version=v9"));
+    std::fs::create_dir(&copy).unwrap();
+    for file in data_files(&published) {
+        std::fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+    }
+    let mut pty = screen(&project, &[]);
+    pty.see("caught up");
+    pty.keys("C");
+    pty.see("DAMAGED");
+    pty.keys("r");
+    pty.see("Repair");
+    pty.keys("y");
+    pty.see("Take rows of totals from readers?");
+    pty.keys("n");
+    pty.see("r asks for your consent");
+    assert!(copy.exists(), "without consent nothing is taken");
+    pty.keys("r");
+    pty.see("Take rows of totals from readers?");
+    pty.keys("y");
+    wait_until("the version is taken away", || !copy.exists());
+    pty.see("totals: sound");
+    assert!(published.exists());
+    pty.keys("q");
+    pty.wait("the sheet is closed", |screen| !screen.contents().contains("totals: sound"));
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+}
+
+#[test]
 fn the_code_that_reads_a_dataset_goes_to_the_clipboard_as_the_command_prints_it() {
     use base64::Engine as _;
     let server = Server::with_rows(100);

@@ -45,7 +45,7 @@ async fn every_recording() {
             "| {} | {}, {} | {title} | {made} |",
             recording.id,
             recording.status,
-            recording.end.word()
+            recording.end.name()
         );
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/recordings.md");

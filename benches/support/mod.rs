@@ -84,7 +84,7 @@ pub fn run(id: &str) -> RunInfo {
     RunInfo {
         id: id.to_owned(),
         started: at(T0),
-        way: "offsets".to_owned(),
+        read_mode: "offsets".to_owned(),
         source: "BENCH".to_owned(),
         server: "http://localhost:8088".to_owned(),
     }

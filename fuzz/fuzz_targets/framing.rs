@@ -13,7 +13,7 @@ fn read(framing: Framing, chunks: &[&[u8]]) -> Verdict {
     for chunk in chunks {
         let pushed = frames.push(chunk, &mut |element| {
             if let Element::Row { values, .. } = element {
-                // What stands between the brackets of a row is for the decoder to judge.
+                // What stands between the brackets of a row is for the decoder to check.
                 serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(values)
                     .map_err(|e| lakehand::Error::new(lakehand::Kind::Garbled, e.to_string()))?;
                 rows.push(values.to_vec());

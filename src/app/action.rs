@@ -183,7 +183,7 @@ impl Context {
     pub const ALL: [Self; 9] = [Everywhere, Lists, Feeds, Detail, Partitions, Files, Grid, Exports, Logs];
 
     /// The word in the keymap file and in the help.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Everywhere => "everywhere",
             Lists => "lists",
@@ -208,24 +208,24 @@ impl Context {
 pub struct ActionInfo {
     /// What it does.
     pub action: Action,
-    /// Its name in the palette and in the keymap file.
+    /// The action's name in the palette and in the keymap file.
     pub name: &'static str,
     /// What it does, in words, for help and palette.
     pub text: &'static str,
     /// The word at the foot; empty where it is not hinted at.
     pub hint: &'static str,
-    /// Its keys by default.
+    /// The action's keys by default.
     pub keys: &'static [&'static str],
     /// Where it works.
     pub contexts: &'static [Context],
-    /// It asks before it is done.
+    /// The action asks before it is done.
     pub dangerous: bool,
-    /// It changes feeds, lake or server: refused when read-only.
+    /// The action changes feeds, lake or server: refused when read-only.
     pub changes: bool,
 }
 
 impl Action {
-    /// Its row of the table.
+    /// The action's row of the table.
     pub fn info(self) -> &'static ActionInfo {
         // A test holds that every action has a row.
         ACTIONS.iter().find(|info| info.action == self).unwrap_or(&ACTIONS[0])
@@ -248,12 +248,12 @@ const fn row(
     ActionInfo { action, name, text, hint, keys, contexts, dangerous: false, changes: false }
 }
 
-/// It changes something.
+/// The action changes something.
 const fn changing(info: ActionInfo) -> ActionInfo {
     ActionInfo { changes: true, ..info }
 }
 
-/// It changes something that is not easily had back, or much at once: it asks.
+/// The action changes something that is not easily had back, or much at once: it asks.
 const fn dangerous(info: ActionInfo) -> ActionInfo {
     ActionInfo { changes: true, dangerous: true, ..info }
 }

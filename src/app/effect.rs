@@ -39,12 +39,14 @@ pub enum Effect {
         /// Read every row.
         deep: bool,
     },
-    /// Mend these datasets, one after the other: a `Checked` each.
+    /// Mend these datasets, one after the other: a `Checked` or a `RepairRefused` each.
     Repair {
         /// The feeds.
         feeds: Vec<String>,
         /// Read every row.
         deep: bool,
+        /// The operator consents to rows that are taken from readers, however many.
+        accept_loss: bool,
     },
     /// Ask the checks and repairs of these datasets to stop at the next safe point.
     StopChecks(Vec<String>),

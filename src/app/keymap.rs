@@ -68,9 +68,9 @@ impl Keymap {
         let mut keys = default_keys();
         let mut problems = Vec::new();
         for (word, section) in &table {
-            let context = Context::ALL.into_iter().find(|context| context.word() == word);
+            let context = Context::ALL.into_iter().find(|context| context.name() == word);
             match (context, section) {
-                (None, _) => problems.push(unknown("context", word, Context::ALL.iter().map(|c| c.word()))),
+                (None, _) => problems.push(unknown("context", word, Context::ALL.iter().map(|c| c.name()))),
                 (Some(context), toml::Value::Table(section)) => {
                     read_section(context, section, &mut keys, &mut problems);
                 }
@@ -113,8 +113,8 @@ fn read_section(
         let Some(info) = here().find(|info| info.name == name) else {
             problems.push(match Action::by_name(name) {
                 Some(action) => {
-                    let places: Vec<_> = action.info().contexts.iter().map(|c| c.word()).collect();
-                    format!("[{}] has no action {name}: it belongs to {}", context.word(), places.join(", "))
+                    let places: Vec<_> = action.info().contexts.iter().map(|c| c.name()).collect();
+                    format!("[{}] has no action {name}: it belongs to {}", context.name(), places.join(", "))
                 }
                 None => unknown("action", name, here().map(|info| info.name)),
             });
@@ -126,7 +126,7 @@ fn read_section(
             _ => None,
         };
         let Some(words) = words else {
-            problems.push(format!("[{}] {name}: write a list of keys, [\"e\", \"ctrl-e\"]", context.word()));
+            problems.push(format!("[{}] {name}: write a list of keys, [\"e\", \"ctrl-e\"]", context.name()));
             continue;
         };
         let mut own = Vec::new();
@@ -134,7 +134,7 @@ fn read_section(
             match word.parse::<Key>() {
                 Ok(key) => own.push(key),
                 Err(problem) => {
-                    problems.push(format!("[{}] {name}: {}", context.word(), escape_controls(&problem)));
+                    problems.push(format!("[{}] {name}: {}", context.name(), escape_controls(&problem)));
                 }
             }
         }
@@ -165,9 +165,9 @@ fn clashes(keys: &BTreeMap<(Context, Action), Vec<Key>>, problems: &mut Vec<Stri
                     problems.push(format!(
                         "{key} means two things: {} in [{}] and {} in [{}]",
                         action.info().name,
-                        context.word(),
+                        context.name(),
                         other.info().name,
-                        other_context.word()
+                        other_context.name()
                     ));
                 }
             }
@@ -184,7 +184,7 @@ pub fn render() -> String {
     );
     for context in Context::ALL {
         // Writing to a String cannot fail.
-        let _ = write!(text, "\n[{}]\n", context.word());
+        let _ = write!(text, "\n[{}]\n", context.name());
         for info in ACTIONS.iter().filter(|info| info.contexts.contains(&context)) {
             let keys: Vec<_> = info.keys.iter().map(|key| format!("\"{key}\"")).collect();
             let _ =

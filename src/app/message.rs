@@ -40,7 +40,7 @@ pub enum Message {
     },
     /// The terminal has the focus, or lost it.
     Focus(bool),
-    /// It is `now`. Sent before other messages of a batch when time has passed, and at [`super::App::next_deadline`].
+    /// The time is `now`. Sent before other messages of a batch when time has passed, and at [`super::App::next_deadline`].
     Tick {
         /// The time.
         now: DateTime<Utc>,
@@ -51,10 +51,10 @@ pub enum Message {
     Dataset {
         /// The feed.
         feed: String,
-        /// Its `_metadata.json`; `None` where there is none yet.
+        /// The dataset's `_metadata.json`; `None` where there is none yet.
         metadata: Result<Option<Metadata>>,
-        /// What a walk over its folders found; `None` when nobody looked.
-        usage: Option<Vec<PartitionUsage>>,
+        /// What a walk over its folders found, or why they cannot be read; `None` when nobody looked.
+        usage: Option<Result<Vec<PartitionUsage>>>,
     },
     /// What is known of each day of a feed's dataset, as asked for by `LoadDays`.
     Days {
@@ -76,6 +76,15 @@ pub enum Message {
         /// What is found now.
         report: Result<Report>,
     },
+    /// A repair did nothing: it would take more rows from readers than it may without the operator's consent.
+    RepairRefused {
+        /// The feed.
+        feed: String,
+        /// Every row is to be read.
+        deep: bool,
+        /// How many rows, of how many, in how many files.
+        what: String,
+    },
     /// The feeds whose dataset another process holds, all of them, with its name.
     Locks(BTreeMap<String, Owner>),
     /// The engine of this process tells.
@@ -95,7 +104,7 @@ pub enum Message {
     Log {
         /// The month.
         month: Month,
-        /// Its records.
+        /// The month's records.
         log: Result<MonthLog>,
     },
     /// Records that were written just now, oldest first.
@@ -106,14 +115,14 @@ pub enum Message {
         feed: String,
         /// The partition's folder below the dataset.
         partition: String,
-        /// Its files, by name.
+        /// The partition's files, by name.
         files: Result<Vec<FileInfo>>,
     },
     /// Rows of a file, as asked for by `LoadRows`.
     Rows {
         /// The file.
         path: PathBuf,
-        /// Its rows.
+        /// The file's rows.
         grid: Result<Grid>,
     },
     /// How a feed would be read now, as asked for by `LoadPlan`.
@@ -163,7 +172,7 @@ pub enum Target {
 pub struct ServerInfo {
     /// `ksqlDB 7.6.1, RUNNING`
     pub text: String,
-    /// Its address without credentials.
+    /// The server's address without credentials.
     pub url: String,
 }
 
@@ -179,14 +188,14 @@ pub struct Days {
 /// A file of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileInfo {
-    /// Its name.
+    /// The file's name.
     pub name: String,
     /// Where it is.
     pub path: PathBuf,
     /// Size, bytes.
     pub bytes: u64,
-    /// Rows, as its footer says; `None` when the footer cannot be read.
-    pub rows: Option<u64>,
+    /// Rows, as its footer says, or why the footer cannot be read.
+    pub rows: std::result::Result<u64, String>,
     /// When it was written.
     pub modified: Option<DateTime<Utc>>,
     /// The run that wrote it.
@@ -209,11 +218,11 @@ pub struct Grid {
 /// A column of a grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GridColumn {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its Arrow type.
+    /// The column's Arrow type.
     pub arrow_type: String,
-    /// Its values are numbers, which stand at the right.
+    /// The column's values are numbers, which stand at the right.
     pub numeric: bool,
 }
 
@@ -237,10 +246,10 @@ pub struct PlanText {
 /// A column of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanColumn {
-    /// Its name in the files.
+    /// The column's name in the files.
     pub name: String,
-    /// Its type as ksqlDB spells it.
+    /// The column's type as ksqlDB spells it.
     pub ksql_type: String,
-    /// Its Arrow type.
+    /// The column's Arrow type.
     pub arrow_type: String,
 }

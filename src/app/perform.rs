@@ -26,6 +26,7 @@ impl App {
             targets,
             yes: false,
             effects: vec![Effect::Quit],
+            behind: None,
         }));
         Vec::new()
     }
@@ -40,7 +41,7 @@ impl App {
         }
         let contexts = self.contexts();
         if !info.contexts.iter().any(|context| contexts.contains(context)) {
-            let places: Vec<_> = info.contexts.iter().map(|context| context.word()).collect();
+            let places: Vec<_> = info.contexts.iter().map(|context| context.name()).collect();
             self.toast(format!("{} works in {}", info.name, places.join(", ")), Tone::Plain);
             return Vec::new();
         }
@@ -64,7 +65,7 @@ impl App {
             Action::TabLogs => self.tab = Tab::Logs,
             Action::NextTheme => {
                 self.theme = self.theme.next();
-                self.toast(format!("theme {}", self.theme.word()), Tone::Plain);
+                self.toast(format!("theme {}", self.theme.name()), Tone::Plain);
             }
             Action::ToggleMouse => {
                 self.mouse = !self.mouse;

@@ -9,7 +9,7 @@ use super::input::Input;
 use super::keymap::Keymap;
 use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
-use super::tabs::maintenance::Checked;
+use super::tabs::checks::Checked;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;
@@ -36,8 +36,8 @@ impl Tab {
     /// In the order of the bar.
     pub const ALL: [Self; 4] = [Self::Feeds, Self::Partitions, Self::Exports, Self::Logs];
 
-    /// Its name.
-    pub fn word(self) -> &'static str {
+    /// The tab's name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Feeds => "Feeds",
             Self::Partitions => "Partitions",
@@ -143,8 +143,11 @@ pub struct Prompt {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DatasetState {
     pub(crate) metadata: Option<Metadata>,
+    /// Why the metadata cannot be read.
     pub(crate) error: Option<String>,
     pub(crate) usage: Option<Vec<PartitionUsage>>,
+    /// Why the folders cannot be read.
+    pub(crate) unwalked: Option<String>,
 }
 
 /// All that the screen knows. The runtime owns it and changes it through [`App::update`] alone; ui reads it.
@@ -278,6 +281,11 @@ impl App {
 
     pub(crate) fn metadata(&self, key: &str) -> Option<&Metadata> {
         self.held.get(key).and_then(|held| held.metadata.as_ref())
+    }
+
+    /// Why what the lake holds of a feed cannot be read: its metadata, or else its folders.
+    pub(crate) fn unreadable(&self, key: &str) -> Option<&String> {
+        self.held.get(key).and_then(|held| held.error.as_ref().or(held.unwalked.as_ref()))
     }
 
     pub(crate) fn toast(&mut self, text: impl Into<String>, tone: Tone) {

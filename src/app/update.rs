@@ -90,8 +90,12 @@ impl App {
                     Ok(metadata) => (metadata, None),
                     Err(error) => (None, Some(error.to_string())),
                 };
-                let usage = usage.or_else(|| self.held.remove(&feed).and_then(|held| held.usage));
-                self.held.insert(feed.clone(), DatasetState { metadata, error, usage });
+                let (usage, unwalked) = match usage {
+                    Some(Ok(usage)) => (Some(usage), None),
+                    Some(Err(error)) => (None, Some(error.to_string())),
+                    None => self.held.remove(&feed).map_or((None, None), |held| (held.usage, held.unwalked)),
+                };
+                self.held.insert(feed.clone(), DatasetState { metadata, error, usage, unwalked });
                 self.reorder_feeds_by_state();
                 self.place_dataset(&feed);
                 if self.partitions.feed.as_ref() == Some(&feed) {
@@ -103,6 +107,7 @@ impl App {
             Message::Checked { feed, at, deep, mended, report } => {
                 return self.set_checked(&feed, at, deep, mended, report);
             }
+            Message::RepairRefused { feed, deep, what } => self.set_refused(&feed, deep, what),
             Message::Locks(locks) => self.set_locks(locks),
             Message::Engine(event) => return self.engine_event(&event),
             Message::Health { at, server } => match server {

@@ -1,20 +1,22 @@
 //! `check`: does the lake hold what its records say? With `--repair`, it is mended.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
 
 use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
+use super::ask::ask;
+use super::choose::{entry, valid};
 use super::presence::require_lake;
 use super::{Start, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{self, Catalog, Feed, FeedPaths};
+use crate::export::this_process;
+use crate::feed::{Catalog, Feed, FeedPaths};
 use crate::headless::{Exit, cancel_on_signal, stdout};
 use crate::lake::verify::{self, Finding, Options, Report, Severity};
-use crate::lake::{Lake, Limits, Owner};
+use crate::lake::{Lake, Limits};
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
@@ -73,7 +75,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             totals.failures.push(error.kind());
             if args.json {
                 say_json(&json!({
-                    "event": "failed", "feed": feed.name, "kind": error.kind().word(), "error": error.to_string(),
+                    "event": "failed", "feed": feed.name, "kind": error.kind().name(), "error": error.to_string(),
                 }));
             } else {
                 say(&format!("{:<32} cannot be checked: {error}", feed.name));
@@ -91,7 +93,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             }
         }
     }
-    let exit = stdout::judge(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
+    let exit = stdout::or_lost(Exit::of_run(totals.interrupted, &totals.failures).or_lost(totals.lost > 0));
     end(args, &totals, feeds.len(), exit);
     Ok(exit)
 }
@@ -101,22 +103,15 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
     let catalog = Catalog::load(&FeedPaths::below(&config.paths.feeds))?;
     let mut chosen = BTreeMap::new();
     for name in names {
-        if !catalog.entries.iter().any(|entry| entry.name == *name) {
-            let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
-            return Err(match feed::nearest(name, catalog.entries.iter().map(|e| e.name.as_str())) {
-                Some(nearest) => error.next(format!("did you mean {nearest}?")),
-                None => error.next("`lakehand feeds list` shows all feeds"),
-            });
-        }
+        entry(&catalog, name)?;
     }
     for entry in catalog.entries.iter().filter(|e| names.is_empty() || names.contains(&e.name)) {
         match entry.feed() {
             Some(feed) => {
-                chosen.entry((feed.kind.word(), feed.dataset())).or_insert_with(|| feed.clone());
+                chosen.entry((feed.kind.keyword(), feed.dataset())).or_insert_with(|| feed.clone());
             }
             None if !names.is_empty() => {
-                return Err(Error::new(Kind::Feed, format!("feed {} is invalid", entry.name))
-                    .next(format!("`lakehand feeds validate {}` says why", entry.name)));
+                valid(&catalog, &entry.name)?;
             }
             None => say_error(&format!(
                 "feed {} is invalid, and its data is not looked at; `lakehand feeds validate {}` says why",
@@ -129,17 +124,13 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
 
 fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: &mut Totals) -> Result<()> {
     let options = Options { deep: args.deep, accept_loss: args.accept_loss };
-    let owner = Owner {
-        what: if args.repair { "lakehand check --repair" } else { "lakehand check" }.to_owned(),
-        pid: std::process::id(),
-        host: crate::export::host(),
-        since: Utc::now(),
-    };
+    let owner =
+        this_process(if args.repair { "lakehand check --repair" } else { "lakehand check" }, Utc::now());
     let (done, report) = if args.repair {
         let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
         let repaired = match verify::repair(lake, feed, limits.clone(), options, owner.clone()) {
             // Only the share of rows that would go is refused: whoever is at the terminal may decide.
-            Err(e) if e.kind() == Kind::Refused && !args.json && consent(feed, &e)? => {
+            Err(e) if verify::waits_for_consent(&e) && !args.json && consents(feed, &e)? => {
                 let options = Options { accept_loss: true, ..options };
                 verify::repair(lake, feed, limits, options, owner)?
             }
@@ -179,18 +170,10 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     Ok(())
 }
 
-/// Asks at a terminal; without one nobody consents.
-fn consent(feed: &Feed, refused: &Error) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    eprint!("{}: {}. Do it? [y/N] ", feed.name, refused.what());
-    let _ = std::io::stderr().flush();
-    let mut answer = String::new();
-    std::io::stdin()
-        .read_line(&mut answer)
-        .map_err(|e| Error::new(Kind::Io, format!("cannot read the answer: {e}")).because(e))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+/// Without a terminal nobody consents.
+fn consents(feed: &Feed, refused: &Error) -> Result<bool> {
+    let answer = ask(&format!("{}: {}. Do it?", feed.name, refused.what()))?;
+    Ok(answer == Some(true))
 }
 
 fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
@@ -200,8 +183,8 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
             "event": if repaired { "repaired" } else { "finding" },
             "feed": feed.name,
             "dataset": finding.dataset,
-            "finding": finding.kind.word(),
-            "severity": finding.severity.word(),
+            "finding": finding.kind.name(),
+            "severity": finding.severity.name(),
             "path": finding.path,
             "what": finding.what,
             "repair": repair,
@@ -213,8 +196,8 @@ fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
         path if path.split('/').any(|part| part.starts_with("_lakehand")) => path.to_owned(),
         path => format!("{}/{path}", finding.dataset),
     };
-    let word = if repaired { "repaired" } else { finding.severity.word() };
-    say(&format!("{place}: {word}: {}: {}", finding.kind.word(), finding.what));
+    let word = if repaired { "repaired" } else { finding.severity.name() };
+    say(&format!("{place}: {word}: {}: {}", finding.kind.name(), finding.what));
     if let (Some(repair), false) = (repair, repaired) {
         say(&format!("    --repair would {repair}"));
     }

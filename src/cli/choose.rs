@@ -1,11 +1,11 @@
-//! Which feeds an `export` means.
+//! Which feeds a command means.
 
 use std::collections::BTreeMap;
 
 use super::export::ExportArgs;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{Catalog, EntryState, ExportMode, Feed, FeedKind, FeedPaths, Place, nearest};
+use crate::feed::{Catalog, Entry, EntryState, ExportMode, Feed, FeedKind, FeedPaths, Place, nearest};
 
 /// The feeds that were asked for.
 pub(super) struct Chosen {
@@ -59,12 +59,7 @@ fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
             || entry.feed().is_some_and(by_source)
     });
     let Some(entry) = entries.next() else {
-        let known = catalog.entries.iter().map(|e| e.name.as_str());
-        let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
-        return Err(match nearest(name, known) {
-            Some(nearest) => error.next(format!("did you mean {nearest}?")),
-            None => error.next("`lakehand feeds list` shows all feeds"),
-        });
+        return Err(unknown(catalog, name));
     };
     let refuse =
         |why: &str, next: String| Err(Error::new(Kind::Usage, format!("feed {name} {why}")).next(next));
@@ -77,5 +72,27 @@ fn find(catalog: &Catalog, name: &str, kind: Option<FeedKind>) -> Result<Feed> {
             refuse("is disabled", format!("`lakehand feeds enable {name}` enables it"))
         }
         Some(feed) => Ok(feed.clone()),
+    }
+}
+
+/// The entry of this name, whatever its state.
+pub(super) fn entry<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry> {
+    catalog.entries.iter().find(|e| e.name == name).ok_or_else(|| unknown(catalog, name))
+}
+
+/// The valid feed of this name, enabled or not, active or archived.
+pub(super) fn valid(catalog: &Catalog, name: &str) -> Result<Feed> {
+    entry(catalog, name)?.feed().cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, format!("feed {name} is invalid"))
+            .next(format!("`lakehand feeds validate {name}` says why"))
+    })
+}
+
+/// No feed has this name.
+fn unknown(catalog: &Catalog, name: &str) -> Error {
+    let error = Error::new(Kind::Usage, format!("there is no feed {name}"));
+    match nearest(name, catalog.entries.iter().map(|e| e.name.as_str())) {
+        Some(nearest) => error.next(format!("did you mean {nearest}?")),
+        None => error.next("`lakehand feeds list` shows all feeds"),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
             day.partition,
             day.rows,
             day.files,
-            day.state.word(),
+            day.state.name(),
             offsets.join(" ")
         ));
         for line in notes(day).into_iter().chain(of(day).into_iter().map(set_line)) {
@@ -57,11 +57,11 @@ pub(super) fn show(config: &Config, feed: &Feed, json: bool) -> Result<Exit> {
 
 fn notes(day: &DayState) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut by_word: BTreeMap<&str, Vec<&Gap>> = BTreeMap::new();
+    let mut by_keyword: BTreeMap<&str, Vec<&Gap>> = BTreeMap::new();
     for gap in &day.gaps {
-        by_word.entry(gap.why.word()).or_default().push(gap);
+        by_keyword.entry(gap.why.name()).or_default().push(gap);
     }
-    for (word, gaps) in by_word {
+    for (word, gaps) in by_keyword {
         let missing: u64 = gaps.iter().map(|gap| gap.missing).sum();
         let listed: Vec<_> = gaps
             .iter()
@@ -93,7 +93,7 @@ fn as_json(feed: &Feed, day: &DayState, sets: &[&ReplacedSet]) -> serde_json::Va
         .map(|gap| {
             json!({
                 "partition": gap.partition, "first": gap.first, "last": gap.last, "missing": gap.missing,
-                "why": gap.why.word(),
+                "why": gap.why.name(),
             })
         })
         .collect();
@@ -103,7 +103,7 @@ fn as_json(feed: &Feed, day: &DayState, sets: &[&ReplacedSet]) -> serde_json::Va
         "partition": day.partition,
         "rows": day.rows,
         "files": day.files,
-        "state": day.state.word(),
+        "state": day.state.name(),
         "complete": day.complete,
         "sealed_at": day.sealed_at,
         "lost": day.lost,

@@ -25,11 +25,11 @@ pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
     for line in &lines {
         if args.json {
             say_json(&json!({
-                "event": "doctor", "topic": line.topic, "level": line.level.word(), "what": line.what, "next": line.next,
+                "event": "doctor", "topic": line.topic, "level": line.level.name(), "what": line.what, "next": line.next,
             }));
             continue;
         }
-        say(&format!("{:<5} {:<9} {}", line.level.word(), line.topic, line.what));
+        say(&format!("{:<5} {:<9} {}", line.level.name(), line.topic, line.what));
         if let Some(next) = &line.next {
             say(&format!("{:<15} {next}", ""));
         }

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::{Start, say, say_error, say_json};
 use crate::config::{FILE_NAME, Origin, write_key};
 use crate::error::{Error, Kind, Result};
+use crate::export::this_process;
 use crate::headless::Exit;
-use crate::lake::{Lake, Owner, Settled, settle};
+use crate::lake::{Lake, Settled, settle};
 use crate::log::{Level, LogFile, Record};
 
 #[derive(Debug, Subcommand)]
@@ -30,7 +31,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    fn word(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::Apart => "apart",
             Self::Folder => "folder",
@@ -44,7 +45,7 @@ pub(super) fn run(start: &Start, command: &LakeCommand) -> Result<Exit> {
     let setting = config.settings().into_iter().find(|setting| setting.key == "lake.metadata");
     if let Some(setting) = setting
         && matches!(setting.origin, Origin::Env(_) | Origin::Flag)
-        && setting.value != place.word()
+        && setting.value != place.name()
     {
         return Err(Error::new(
             Kind::Usage,
@@ -57,14 +58,9 @@ pub(super) fn run(start: &Start, command: &LakeCommand) -> Result<Exit> {
     }
     // The file first: what a stop leaves undone, the next export of each dataset does.
     let file = start.file.clone().unwrap_or_else(|| start.root.join(FILE_NAME));
-    write_key(&file, "lake.metadata", place.word())?;
+    write_key(&file, "lake.metadata", place.name())?;
     let lake = Lake::new(&config.paths.lake);
-    let owner = Owner {
-        what: "lakehand lake metadata".to_owned(),
-        pid: std::process::id(),
-        host: crate::export::host(),
-        since: Utc::now(),
-    };
+    let owner = this_process("lakehand lake metadata", Utc::now());
     let mut failures = Vec::new();
     for kind in ["streams", "tables"] {
         for dataset in datasets(&config.paths.lake.join(kind))? {

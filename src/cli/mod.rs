@@ -5,7 +5,7 @@
 //! | none: the screen | [`screen`] |
 //! | `export` | [`export`](mod@export), its feeds chosen by [`choose`] |
 //! | `watch` | [`watch`] |
-//! | `feeds …` | [`feeds`] |
+//! | `feeds …` | [`feeds`]; [`list`], [`show`] and [`days`] show, [`prepare`], [`undo`] and [`decide`] change |
 //! | `read` | [`read`] |
 //! | `check` | [`check`] |
 //! | `doctor` | [`doctor`] |
@@ -13,6 +13,7 @@
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
+mod ask;
 mod check;
 mod choose;
 mod config;
@@ -23,10 +24,13 @@ mod doctor;
 mod export;
 mod feeds;
 mod lake;
+mod list;
+mod prepare;
 mod presence;
 mod read;
 mod screen;
 mod shell;
+mod show;
 mod undo;
 mod watch;
 
@@ -134,7 +138,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = match run(cli) {
-        Ok(exit) => stdout::judge(exit),
+        Ok(exit) => stdout::or_lost(exit),
         Err(error) => {
             say_error(&error.to_string());
             Exit::of(error.kind())

@@ -5,7 +5,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::json;
 
-use super::feeds::valid;
+use super::choose::valid;
 use super::{Start, say, say_json};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{Catalog, Feed, FeedPaths};
@@ -36,7 +36,7 @@ pub(super) struct ReadArgs {
 
 fn engines() -> impl TypedValueParser<Value = Engine> {
     PossibleValuesParser::new(Engine::ALL.map(|(word, ..)| word))
-        .try_map(|word| Engine::by_word(&word).ok_or("no such engine"))
+        .try_map(|word| Engine::by_keyword(&word).ok_or("no such engine"))
 }
 
 pub(super) fn run(start: &Start, args: &ReadArgs) -> Result<Exit> {
@@ -47,7 +47,7 @@ pub(super) fn run(start: &Start, args: &ReadArgs) -> Result<Exit> {
     let code = code(&dataset, args.engine, language, Days { from: args.from, to: args.to })?;
     if args.json {
         say_json(&json!({
-            "event": "read", "feed": feed.name, "engine": args.engine.word(), "language": language.word(),
+            "event": "read", "feed": feed.name, "engine": args.engine.keyword(), "language": language.name(),
             "code": code.text(),
         }));
     } else {

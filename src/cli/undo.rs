@@ -7,10 +7,11 @@ use serde_json::json;
 use super::{say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::export::this_process;
 use crate::feed::duration::parse_duration;
 use crate::feed::{Feed, PartitionPath};
 use crate::headless::{Exit, cancel_on_signal};
-use crate::lake::{Bundle, Dataset, Lake, Limits, Owner, ReplacedSet, Undone, replaced, undo_preview};
+use crate::lake::{Bundle, Dataset, Lake, Limits, ReplacedSet, Undone, replaced, undo_preview};
 use crate::log::{Level, LogFile, Record};
 
 #[derive(Debug, Args)]
@@ -160,12 +161,7 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
 }
 
 pub(super) fn open(config: &Config, lake: &Lake, feed: &Feed, what: &str) -> Result<Dataset> {
-    let owner = Owner {
-        what: what.to_owned(),
-        pid: std::process::id(),
-        host: crate::export::host(),
-        since: Utc::now(),
-    };
+    let owner = this_process(what, Utc::now());
     let limits = Limits { min_free_bytes: config.export.min_free_bytes, ..Limits::default() };
     let lake = lake.clone().retaining(super::retention_rules(config));
     let dataset = Dataset::open(&lake, feed, limits, owner)?;

@@ -14,7 +14,7 @@ use crate::feed::{Problem, nearest};
 
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A value of the file, of the right form and not judged yet.
+/// A value of the file, of the right form and not checked yet.
 pub(super) struct Written {
     pub(super) key: &'static Key,
     pub(super) text: String,

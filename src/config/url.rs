@@ -8,8 +8,8 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') {
-        let way = "set server.username with LAKEHAND_PASSWORD or server.password_file";
-        return Err(format!("holds credentials, which would come into logs; {way}"));
+        let advice = "set server.username with LAKEHAND_PASSWORD or server.password_file";
+        return Err(format!("holds credentials, which would come into logs; {advice}"));
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control())
         || rest.contains(['?', '#', '\\', '"', '<', '>'])
@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// Whether what is sent there can be read on the way.
+/// Whether what is sent there can be read on its way.
 pub(super) fn is_open(url: &str) -> bool {
     let lower = url.to_ascii_lowercase();
     let Some(rest) = lower.strip_prefix("http://") else { return false };

@@ -36,7 +36,7 @@ pub(super) enum Row<'a> {
 }
 
 impl Origin {
-    /// Its JSON.
+    /// The JSON of the value in this row.
     pub(super) fn print(self, row: &Row<'_>, out: &mut Vec<u8>) {
         match (self, row) {
             (Self::Record(cell), Row::Record(record)) => cell.print(record, out),
@@ -51,7 +51,7 @@ impl Origin {
         }
     }
 
-    /// Its value, for conditions.
+    /// The value in this row, for conditions.
     pub(super) fn value(self, row: &Row<'_>) -> Value {
         match (self, row) {
             (Self::Record(cell), Row::Record(record)) => {

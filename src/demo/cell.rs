@@ -80,7 +80,7 @@ fn structure(members: &[(&str, SqlType)]) -> SqlType {
 }
 
 impl Cell {
-    /// Its declared type.
+    /// The cell's declared type.
     pub(super) fn sql_type(self) -> SqlType {
         match self {
             Self::RowTime | Self::RowOffset | Self::EventMillis => SqlType::BigInt,
@@ -141,7 +141,7 @@ impl Cell {
         }
     }
 
-    /// Its value if it is a whole number: for conditions, without a detour through JSON.
+    /// The cell's value if it is a whole number: for conditions, without a detour through JSON.
     pub(super) fn number(self, record: &Record) -> Option<i64> {
         let number = match self {
             Self::RowTime | Self::EventTime | Self::EventMillis => return Some(record.transaction.time_ms),
@@ -152,7 +152,7 @@ impl Cell {
         i64::try_from(number).ok()
     }
 
-    /// Its JSON as at the top of a row.
+    /// The cell's JSON as at the top of a row.
     pub(super) fn print(self, record: &Record, out: &mut Vec<u8>) {
         let t = &record.transaction;
         match self {

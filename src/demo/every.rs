@@ -72,7 +72,7 @@ pub(super) fn columns() -> Vec<(&'static str, Cell)> {
 }
 
 impl Every {
-    /// Its declared type.
+    /// The column's declared type.
     pub(super) fn sql_type(self) -> SqlType {
         let wide = |precision, scale| SqlType::Decimal { precision, scale };
         match self {

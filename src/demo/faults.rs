@@ -42,6 +42,10 @@ pub enum Fault {
         /// How many are repeated.
         back: usize,
     },
+    /// After that many rows white space is sent for ever: no row, no mark.
+    WhiteSpaceAfterRows(u64),
+    /// From that row on the same row is sent for ever, and no mark. It is the next one.
+    RepeatRow(u64),
     /// That row has one value too many.
     ExtraValue(u64),
     /// That row lacks its last value.

@@ -84,10 +84,10 @@ impl Compare {
 impl Condition {
     /// Whether the row is kept: only if the condition is true, not if it is unknown.
     pub(super) fn keeps(&self, row: &Row<'_>) -> bool {
-        self.truth(row) == Some(true)
+        self.value(row) == Some(true)
     }
 
-    fn truth(&self, row: &Row<'_>) -> Option<bool> {
+    fn value(&self, row: &Row<'_>) -> Option<bool> {
         match self {
             Self::Compare(left, compare, right) => {
                 left.value(row).compare(&right.value(row)).map(|ordering| compare.holds(ordering))
@@ -107,7 +107,7 @@ impl Condition {
             }
             Self::And(parts) => decide(parts, row, false),
             Self::Or(parts) => decide(parts, row, true),
-            Self::Not(inner) => inner.truth(row).map(|truth| !truth),
+            Self::Not(inner) => inner.value(row).map(|value| !value),
         }
     }
 
@@ -168,13 +168,13 @@ impl Condition {
 
 /// AND (`decisive` false) or OR (true): one decisive part decides, else one unknown part leaves it unknown.
 fn decide(parts: &[Condition], row: &Row<'_>, decisive: bool) -> Option<bool> {
-    let mut truth = Some(!decisive);
+    let mut value = Some(!decisive);
     for part in parts {
-        match part.truth(row) {
+        match part.value(row) {
             Some(own) if own == decisive => return Some(decisive),
             Some(_) => {}
-            None => truth = None,
+            None => value = None,
         }
     }
-    truth
+    value
 }

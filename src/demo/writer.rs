@@ -375,6 +375,11 @@ impl Writer {
                 Fault::InvalidUtf8(n) if n == self.rows => {
                     insert_into_string(changed.get_or_insert(columns.to_vec()), b"\xff\xfe");
                 }
+                Fault::RepeatRow(n) if n == self.rows => loop {
+                    (0..100).for_each(|_| self.frame_row(columns));
+                    self.flush().await?;
+                    tokio::time::sleep(FLUSH).await;
+                },
                 Fault::HugeRow(n, bytes) if n == self.rows => {
                     insert_into_string(changed.get_or_insert(columns.to_vec()), &vec![b'x'; bytes]);
                 }
@@ -418,6 +423,11 @@ impl Writer {
                     };
                     tokio::time::sleep(pause).await;
                 }
+                Fault::WhiteSpaceAfterRows(n) if n == self.rows => loop {
+                    self.flush().await?;
+                    self.mark(vec![b' '; 64]).await?;
+                    tokio::time::sleep(FLUSH).await;
+                },
                 Fault::Replay { after, .. } if after == self.rows => {
                     for row in std::mem::take(&mut self.recent) {
                         self.frame_row(&row);

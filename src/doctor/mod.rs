@@ -30,7 +30,7 @@ pub use terminal::Terminal;
 pub enum Level {
     /// As it should be.
     Ok,
-    /// It works, and should be looked at.
+    /// What was looked at works, and somebody should see to it.
     Warn,
     /// An export or the screen will fail over it.
     Fail,
@@ -51,7 +51,7 @@ pub struct Line {
 
 impl Level {
     /// `ok`, `warn` or `fail`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Warn => "warn",

@@ -166,7 +166,7 @@ impl Context {
     }
 
     /// Fails when more rows were bad than the limit allows.
-    pub(super) fn judge_quarantine(&self, good: u64, bad: u64, first: Option<&str>) -> Result<()> {
+    pub(super) fn check_quarantine(&self, good: u64, bad: u64, first: Option<&str>) -> Result<()> {
         let limit = self.options.quarantine_limit;
         let share = 100.0 * bad as f64 / (good + bad).max(1) as f64;
         if bad == 0 || share <= limit {

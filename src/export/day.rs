@@ -43,7 +43,7 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
-        way: "offsets".to_owned(),
+        read_mode: "offsets".to_owned(),
         source: plan.source.name.clone(),
         server: context.client.options().url.clone(),
     };

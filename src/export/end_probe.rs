@@ -1,16 +1,20 @@
 //! A second query over the same stream, for nothing but its end: the only hint of where the end is for a read of mode `idle`.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Chunk, Client, Query, QueryKind};
+use crate::ksql::inactivity::Inactivity;
 use crate::ksql::response::Frames;
 use crate::ksql::statement;
 
 /// A pull over the same stream, for nothing but its end: what was there when it began has then been read by the server.
 pub(super) struct EndProbe {
     outcome: tokio::sync::oneshot::Receiver<Result<()>>,
+    task: tokio::task::JoinHandle<()>,
+    rows: Arc<AtomicU64>,
     ended: bool,
 }
 
@@ -20,11 +24,18 @@ impl EndProbe {
         let client = context.client.clone();
         let query = Query { sql: statement::count_pull_sql(source), kind: QueryKind::StreamPull };
         let (limit, max_row) = (context.options.inactivity, context.options.max_row_bytes);
-        context.handle.spawn(async move {
+        let rows = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&rows);
+        let task = context.handle.spawn(async move {
             // Nobody waiting any more means that the read is over.
-            let _ = send.send(drain(&client, &query, limit, max_row).await);
+            let _ = send.send(drain(&client, &query, Inactivity::new(limit), max_row, &counted).await);
         });
-        Self { outcome, ended: false }
+        Self { outcome, task, rows, ended: false }
+    }
+
+    /// Rows that came so far. One row stands for one record, so more than the log can hold are no progress.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
     }
 
     /// `None` while it runs.
@@ -46,28 +57,37 @@ impl EndProbe {
     }
 }
 
+impl Drop for EndProbe {
+    fn drop(&mut self) {
+        // A probe that never ends must not outlive the read that asked for it.
+        self.task.abort();
+    }
+}
+
 /// Reads an answer to its end for nothing but its end mark.
-async fn drain(client: &Client, query: &Query, limit: Duration, max_row_bytes: usize) -> Result<()> {
+async fn drain(
+    client: &Client,
+    query: &Query,
+    mut inactivity: Inactivity,
+    max_row_bytes: usize,
+    rows: &AtomicU64,
+) -> Result<()> {
     let mut answer = client.open(query).await?;
     let mut frames = Frames::new(answer.framing, max_row_bytes);
-    // Bytes without rows are no progress.
-    let (mut alive, mut rows, mut known) = (tokio::time::Instant::now(), 0_u64, 0);
+    inactivity.renew();
     loop {
-        if rows > known {
-            (known, alive) = (rows, tokio::time::Instant::now());
-        }
-        let left = limit.saturating_sub(alive.elapsed()).max(Duration::from_millis(1));
-        match answer.chunk(left).await? {
-            Chunk::Data(bytes) if alive.elapsed() < limit => frames.push(&bytes, &mut |_| {
-                rows += 1;
-                Ok(())
-            })?,
+        match answer.chunk(inactivity.left()).await? {
+            Chunk::Data(bytes) if !inactivity.is_over() => {
+                frames.push(&bytes, &mut |_| Ok(()))?;
+                rows.store(frames.rows(), Ordering::Relaxed);
+                inactivity.note(frames.rows());
+            }
             Chunk::Data(_) => {
                 return Err(Error::new(
                     Kind::Incomplete,
                     format!(
                         "a pull over the stream, asked for its end, brought no row for {} s",
-                        limit.as_secs()
+                        inactivity.elapsed().as_secs()
                     ),
                 ));
             }

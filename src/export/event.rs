@@ -16,13 +16,13 @@ pub enum Trigger {
     Asked,
     /// The feed appeared or its meaning changed.
     Changed,
-    /// Its schedule said so.
+    /// The feed's schedule said so.
     Scheduled,
 }
 
 impl Trigger {
     /// The word in the log.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Asked => "asked",
             Self::Changed => "changed",
@@ -45,12 +45,12 @@ pub struct Event {
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// It waits for its turn.
+    /// The export waits for its turn.
     Queued {
         /// Why it runs.
         trigger: Trigger,
     },
-    /// It began; `progress` can be looked at until it ends.
+    /// The export began; `progress` can be looked at until it ends.
     Started {
         /// The run's id, as in `_metadata.json` and in the files' footers.
         run: String,
@@ -101,7 +101,7 @@ pub enum What {
         /// Why it failed.
         error: Arc<Error>,
     },
-    /// It is over.
+    /// The export is over.
     Finished(Finished),
 }
 
@@ -138,6 +138,6 @@ pub enum Outcome {
     },
     /// Somebody stopped it; what was committed stays.
     Cancelled,
-    /// It failed; what was committed stays.
+    /// The export failed; what was committed stays.
     Failed(Arc<Error>),
 }

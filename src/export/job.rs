@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
+
 use super::context::{Context, Options, Stop, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::plan::{self, Plan, Reading};
@@ -77,8 +79,7 @@ fn attempts(context: &Context) -> Result<Outcome> {
 fn attempt(context: &Context, is_reconnect: bool) -> Result<Option<Outcome>> {
     let feed = &context.feed;
     context.progress.enter(Stage::Opening);
-    let owner =
-        Owner { what: context.program.clone(), pid: std::process::id(), host: host(), since: context.now() };
+    let owner = this_process(context.program.clone(), context.now());
     let mut dataset = Dataset::open(&context.lake, feed, context.limits.clone(), owner)?;
     report_recovery(context, &dataset);
     let outcome = export(context, &mut dataset, is_reconnect);
@@ -116,7 +117,7 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
     let run = RunInfo {
         id: context.run.clone(),
         started: context.now(),
-        way: plan.reading.read_mode().to_owned(),
+        read_mode: plan.reading.read_mode().to_owned(),
         source: plan.source.name.clone(),
         server: context.client.options().url.clone(),
     };
@@ -200,6 +201,11 @@ fn report_recovery(context: &Context, dataset: &Dataset) {
     for text in dataset.recovery().told() {
         context.emit(What::Recovered { text });
     }
+}
+
+/// This process as the holder of a dataset from `since` on; `what` is the program and what it does.
+pub fn this_process(what: impl Into<String>, since: DateTime<Utc>) -> Owner {
+    Owner { what: what.into(), pid: std::process::id(), host: host(), since }
 }
 
 /// This machine's name, for the lock file.

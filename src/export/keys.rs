@@ -28,6 +28,8 @@ pub(super) struct Keys {
     ignored: u64,
     /// Rows whose key was there already.
     pub(super) doubled: u64,
+    /// Rows with a key that did not come before, of those that were looked for; where there is no key, all rows.
+    pub(super) fresh: u64,
     told: Vec<String>,
     cap: usize,
 }
@@ -41,6 +43,7 @@ impl Keys {
             seen: HashSet::new(),
             ignored: 0,
             doubled: 0,
+            fresh: 0,
             told: Vec::new(),
             cap: CAP,
         }
@@ -49,6 +52,8 @@ impl Keys {
     /// Looks at rows.
     pub(super) fn look(&mut self, batch: &RecordBatch) {
         if self.columns.is_empty() {
+            // Without a key a row that comes again cannot be told from another one with equal values.
+            self.fresh += batch.num_rows() as u64;
             return;
         }
         let columns: Vec<ArrayRef> = self.columns.iter().map(|at| batch.column(*at).clone()).collect();
@@ -61,6 +66,7 @@ impl Keys {
             self.converter.as_ref().and_then(|converter| converter.convert_columns(&columns).ok())
         else {
             self.columns.clear();
+            self.fresh += batch.num_rows() as u64;
             return;
         };
         for (row, key) in rows.iter().enumerate() {
@@ -75,7 +81,10 @@ impl Keys {
                 if self.told.len() < TOLD {
                     self.told.push(text(&columns, row));
                 }
-            } else if self.seen.len() > self.cap {
+                continue;
+            }
+            self.fresh += 1;
+            if self.seen.len() > self.cap {
                 self.ignored = (self.ignored << 1) | 1;
                 let ignored = self.ignored;
                 self.seen.retain(|hash| hash & ignored == 0);
@@ -125,7 +134,7 @@ mod tests {
         keys.look(&batch(0..1000));
         assert_eq!(keys.doubled, 0);
         keys.look(&batch([7, 1000, 1000, 7].into_iter()));
-        assert_eq!(keys.doubled, 3);
+        assert_eq!((keys.doubled, keys.fresh), (3, 1001));
         assert_eq!(keys.told().shown(true), "7, 1000, 7");
         assert!(!keys.told().shown(false).contains('7') && !keys.is_partial());
     }
@@ -137,6 +146,10 @@ mod tests {
             keys.look(&batch(0..10_000));
         }
         assert!(keys.seen.len() <= 101 && keys.is_partial());
+        // The same rows again are no progress, however few of the keys are watched.
+        let fresh = keys.fresh;
+        keys.look(&batch(0..10_000));
+        assert_eq!(keys.fresh, fresh);
         assert!(keys.doubled > 0 && keys.doubled < 10_000, "{}", keys.doubled);
     }
 }

@@ -43,7 +43,7 @@ pub use crate::cancel::Cancel;
 pub use context::Options;
 pub use engine::{Engine, Request, Setup, Work};
 pub use event::{Event, Finished, Outcome, Trigger};
-pub use job::host;
+pub use job::{host, this_process};
 pub use progress::{Progress, Stage};
 
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and

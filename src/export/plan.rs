@@ -85,7 +85,7 @@ pub enum PushEnd {
     Offsets,
     /// No way to know the end: a quiet time after a pull over the same stream came to its end.
     Idle,
-    /// It is not to end.
+    /// The read is not to end.
     Follow,
 }
 
@@ -356,7 +356,8 @@ pub async fn find_source(client: &Client, feed: &Feed) -> Result<Description> {
         .map(|s| (strsim::damerau_levenshtein(&s.name.to_uppercase(), &wanted), &s.name))
         .min()
         .filter(|(distance, _)| *distance <= wanted.len() / 3 + 1);
-    let error = Error::new(Kind::Refused, format!("the server has no {} {}", word(feed.kind), feed.source));
+    let error =
+        Error::new(Kind::Refused, format!("the server has no {} {}", kind_name(feed.kind), feed.source));
     let error = match nearest {
         Some((_, name)) => error.next(format!("did you mean {name}?")),
         None => error.next("look at LIST STREAMS and LIST TABLES on the server, then set ksqldb_source"),
@@ -376,8 +377,8 @@ fn check_kind(feed: &Feed, source: Description) -> Result<Description> {
         return Ok(source);
     }
     let other = if feed.kind == FeedKind::Stream { FeedKind::Table } else { FeedKind::Stream };
-    Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, word(other)))
-        .next(format!("set \"feed_type\": \"{}\"", word(other))))
+    Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, kind_name(other)))
+        .next(format!("set \"feed_type\": \"{}\"", kind_name(other))))
 }
 
 async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Description>> {
@@ -402,7 +403,7 @@ pub(super) fn schema_of(arrow: SchemaRef, columns_types: Vec<(String, String)>) 
 }
 
 /// `stream` or `table`
-pub(super) fn word(kind: FeedKind) -> &'static str {
+pub(super) fn kind_name(kind: FeedKind) -> &'static str {
     match kind {
         FeedKind::Stream => "stream",
         FeedKind::Table => "table",

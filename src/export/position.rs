@@ -29,20 +29,22 @@ pub(super) struct Positions {
     gaps: BTreeMap<i32, VecDeque<Range<i64>>>,
     /// Rows that were delivered again and left out.
     pub duplicates: u64,
+    /// Rows that no row before had the offset of: all progress that a read makes.
+    pub fresh: u64,
 }
 
 /// What to do with one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// It is new.
+    /// The row is new.
     New,
-    /// It was delivered before.
+    /// The row was delivered before.
     Before,
 }
 
 impl Positions {
     pub(super) fn new(spans: BTreeMap<i32, Span>, open: bool) -> Self {
-        Self { spans, open, gaps: BTreeMap::new(), duplicates: 0 }
+        Self { spans, open, gaps: BTreeMap::new(), duplicates: 0, fresh: 0 }
     }
 
     /// Takes note of one row.
@@ -76,6 +78,7 @@ impl Positions {
             gaps.push_back(span.next..offset);
         }
         span.next = offset + 1;
+        self.fresh += 1;
         Ok(Seen::New)
     }
 
@@ -130,6 +133,11 @@ impl Positions {
     /// The next offset of each partition, as far as rows have come.
     pub(super) fn next(&self) -> BTreeMap<i32, i64> {
         self.spans.iter().map(|(p, span)| (*p, span.next)).collect()
+    }
+
+    /// The most records that the log can hold, by the offsets that were seen.
+    pub(super) fn most_records(&self) -> u64 {
+        self.spans.values().map(|span| u64::try_from(span.next).unwrap_or(0)).fold(0, u64::saturating_add)
     }
 
     /// The next offset of each partition once the read is known to be complete: its end, where it has one.

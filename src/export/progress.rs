@@ -37,7 +37,7 @@ impl Stage {
     ];
 
     /// The word that an operator sees.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Queued => "queued",
             Self::Opening => "opening",

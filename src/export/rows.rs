@@ -28,7 +28,6 @@ pub struct Rows<'a> {
     selection: &'a Selection,
     query_id: Option<String>,
     table: bool,
-    came: u64,
 }
 
 impl<'a> Rows<'a> {
@@ -45,18 +44,12 @@ impl<'a> Rows<'a> {
             selection,
             query_id: None,
             table: matches!(framing, Framing::Table | Framing::LegacyTable),
-            came: 0,
         })
     }
 
     /// The query's id, once the header has come.
     pub fn query_id(&self) -> Option<&str> {
         self.query_id.as_deref()
-    }
-
-    /// Rows that came so far, decoded or not.
-    pub fn came(&self) -> u64 {
-        self.came
     }
 
     /// The end mark has been seen.
@@ -66,7 +59,7 @@ impl<'a> Rows<'a> {
 
     /// Takes bytes of the body. Rows may reach the sink later, at the latest with `flush`; those before a fault do too.
     pub fn push(&mut self, bytes: &Bytes, sink: &mut dyn Sink) -> Result<()> {
-        let Self { frames, decoding, selection, query_id, table, came } = self;
+        let Self { frames, decoding, selection, query_id, table } = self;
         let mut found = Found { bytes, rows: Vec::new(), slices: Vec::new() };
         let framed = frames.push(bytes, &mut |element| match element {
             Element::Header { query_id: id, columns } => {
@@ -78,7 +71,6 @@ impl<'a> Rows<'a> {
                 if *table { "a snapshot holds a deletion" } else { "a stream holds a deletion" },
             )),
             Element::Row { values, .. } => {
-                *came += 1;
                 found.row(values);
                 Ok(())
             }
@@ -92,7 +84,7 @@ impl<'a> Rows<'a> {
         self.decoding.flush(sink)
     }
 
-    /// Judges the answer after a clean end of the transport.
+    /// Decides whether the answer is complete, after a clean end of the transport.
     pub fn end(self) -> Result<Completion> {
         self.frames.end()
     }

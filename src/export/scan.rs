@@ -120,7 +120,7 @@ impl Read<'_> {
     }
 
     fn commit(&mut self, complete: bool) -> Result<()> {
-        self.sink.judge(true)?;
+        self.sink.check_bad_share(true)?;
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
         let asked = if complete { self.spans.asked } else { None };

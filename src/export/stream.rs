@@ -24,6 +24,7 @@ use super::stream_sink::StreamSink;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Query, QueryKind};
+use crate::ksql::inactivity::Inactivity;
 use crate::ksql::response::{Framing, Mark};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
 use crate::lake::Commit;
@@ -73,23 +74,21 @@ struct Read<'a> {
     chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
-    /// The last new row, or the last sign that the server works on our query.
-    alive: Instant,
-    /// Rows that were new, as of `alive`.
-    rows_seen: u64,
+    /// Since the last new row, or the last sign that the server works on our query.
+    inactivity: Inactivity,
     opened: Instant,
     last_byte: Instant,
     last_commit: Instant,
     last_asked: Option<Instant>,
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
+    /// The most that the sum of the offsets below the ends was which the server had processed: more is a sign of life.
+    processed_below: i64,
     end_probe: Option<EndProbe>,
     /// How often the tail was asked for again.
     looks: u32,
     /// Bytes came that may hold rows which the sink has not seen yet.
     fresh: bool,
-    /// The last sum of offsets that the server said to have processed: a change is a sign of life.
-    processed_sum: i64,
 }
 
 impl<'a> Read<'a> {
@@ -116,17 +115,16 @@ impl<'a> Read<'a> {
             chunk_reader: ChunkReader::start(&context.handle, answer),
             rows,
             sink,
-            alive: now,
-            rows_seen: 0,
+            inactivity: Inactivity::new(context.options.inactivity),
             opened: now,
             last_byte: now,
             last_commit: now,
             last_asked: None,
             processed: None,
+            processed_below: 0,
             end_probe: (end == Some(PushEnd::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
             fresh: false,
-            processed_sum: 0,
         })
     }
 
@@ -134,10 +132,10 @@ impl<'a> Read<'a> {
     /// empty is therefore asked for once more, by another query, until one brings nothing.
     fn pump_twice(&mut self) -> Result<Stop> {
         loop {
-            let before = self.sink.rows + self.sink.bad;
+            let before = self.sink.positions.fresh;
             let stop = self.pump()?;
             let bounds = self.sink.positions.missing_bounds();
-            let came = self.sink.rows + self.sink.bad > before;
+            let came = self.sink.positions.fresh > before;
             if stop != Stop::Complete || self.end != Some(PushEnd::Offsets) || bounds.is_empty() {
                 return Ok(stop);
             }
@@ -162,8 +160,8 @@ impl<'a> Read<'a> {
         )?;
         self.chunk_reader = ChunkReader::start(&self.context.handle, answer);
         self.looks += 1;
-        self.alive = Instant::now();
-        (self.last_byte, self.last_asked, self.processed) = (self.alive, None, None);
+        self.inactivity.renew();
+        (self.last_byte, self.last_asked, self.processed) = (Instant::now(), None, None);
         Ok(())
     }
 
@@ -180,18 +178,20 @@ impl<'a> Read<'a> {
                     self.processed = None;
                     self.fresh = true;
                     self.rows.push(&bytes, &mut self.sink)?;
-                    self.look_for_progress()?;
+                    if self.is_stuck()? {
+                        return Ok(Stop::Complete);
+                    }
                 }
                 Piece::Quiet => {
                     self.rows.flush(&mut self.sink)?;
                     self.fresh = false;
-                    self.note_new_rows();
+                    self.note_progress();
                     if self.is_done()? {
                         return Ok(Stop::Complete);
                     }
                     self.check_alive()?;
                 }
-                Piece::End => return self.judge_end(),
+                Piece::End => return self.check_end(),
             }
             if self.last_commit.elapsed() >= self.context.options.commit_every {
                 self.rows.flush(&mut self.sink)?;
@@ -237,14 +237,18 @@ impl<'a> Read<'a> {
             self.processed = Some(Instant::now());
         } else if missing.iter().filter(|m| !processed(m)).all(|(p, _)| untouched(p)) {
             // Either the query has not begun there, or the partition holds nothing but transaction markers.
-            if self.alive.elapsed() >= EMPTY * 5 && self.only_markers(&missing)? {
+            if self.inactivity.elapsed() >= EMPTY * 5 && self.only_markers(&missing)? {
                 self.processed = Some(Instant::now());
             }
         } else {
-            let sum = progress.values().map(|at| at.polled.max(0) + at.committed.max(0)).sum::<i64>();
-            if self.processed_sum != sum {
-                self.processed_sum = sum;
-                self.alive = Instant::now();
+            // What lies beyond the end is not ours: others write on while we wait.
+            let below = |(p, end): (&i32, &i64)| {
+                progress.get(p).map_or(0, |at| at.polled.max(at.committed).clamp(0, *end))
+            };
+            let sum = self.sink.positions.ends().iter().map(below).fold(0, i64::saturating_add);
+            if sum > self.processed_below {
+                self.processed_below = sum;
+                self.inactivity.renew();
             }
         }
         Ok(false)
@@ -264,32 +268,37 @@ impl<'a> Read<'a> {
         }))
     }
 
-    /// Bytes are no progress: whitespace, and rows that were seen before, could keep an export busy without end.
-    fn look_for_progress(&mut self) -> Result<()> {
-        if self.note_new_rows() || self.alive.elapsed() < self.context.options.inactivity / 2 {
-            return Ok(());
+    /// Bytes came, and nothing new with them for long: white space, or rows that were seen before. True when there is
+    /// nothing left that could come; an error when the limit is reached.
+    fn is_stuck(&mut self) -> Result<bool> {
+        if self.note_progress() || !self.inactivity.is_half_over() {
+            return Ok(false);
         }
         // What was decoded ahead may hold new rows.
         self.rows.flush(&mut self.sink)?;
-        if self.note_new_rows() { Ok(()) } else { self.check_alive() }
+        if self.note_progress() {
+            return Ok(false);
+        }
+        if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
+            return Ok(true);
+        }
+        self.check_alive()?;
+        Ok(false)
     }
 
-    /// Takes rows that came since the last time for a sign of life; true when there were some.
-    fn note_new_rows(&mut self) -> bool {
-        let rows = self.sink.rows + self.sink.bad;
-        let new = rows > self.rows_seen;
-        if new {
-            (self.rows_seen, self.alive) = (rows, Instant::now());
-        }
-        new
+    /// Takes new offsets for a sign of life, and what the end probe reads of the log as it is known so far; true when
+    /// there were some.
+    fn note_progress(&mut self) -> bool {
+        let positions = &self.sink.positions;
+        let probed = self.end_probe.as_ref().map_or(0, |probe| probe.rows().min(positions.most_records()));
+        self.inactivity.note(positions.fresh.saturating_add(probed))
     }
 
     fn check_alive(&self) -> Result<()> {
-        let limit = self.context.options.inactivity;
-        let silent = self.alive.elapsed();
-        if self.end == Some(PushEnd::Follow) || silent < limit {
+        if self.end == Some(PushEnd::Follow) || !self.inactivity.is_over() {
             return Ok(());
         }
+        let silent = self.inactivity.elapsed();
         let missing: Vec<_> =
             self.sink.positions.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
         let what = if missing.is_empty() {
@@ -306,7 +315,7 @@ impl<'a> Read<'a> {
     }
 
     /// The transport ended although we did not close.
-    fn judge_end(&mut self) -> Result<Stop> {
+    fn check_end(&mut self) -> Result<Stop> {
         self.rows.flush(&mut self.sink)?;
         if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
             return Ok(Stop::Complete);
@@ -349,7 +358,7 @@ impl<'a> Read<'a> {
     }
 
     fn commit(&mut self, complete: bool) -> Result<()> {
-        self.sink.judge(true)?;
+        self.sink.check_bad_share(true)?;
         let now = self.context.now();
         let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.

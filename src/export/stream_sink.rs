@@ -15,8 +15,8 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::lake::Quarantined;
 
-/// Rows before the share of bad ones is judged while reading; it is always judged before a commit.
-const JUDGE_FROM: u64 = 10_000;
+/// Rows before the share of bad ones is checked while reading; it is always checked before a commit.
+const CHECK_BAD_FROM: u64 = 10_000;
 
 /// Rows of a stream on their way into the lake.
 pub(super) struct StreamSink<'a> {
@@ -65,7 +65,7 @@ impl Sink for StreamSink<'_> {
             self.bad += unroutable;
             self.context.progress.quarantine(unroutable);
             self.note_bad(|| "the partition's time is null or outside of the years 1 to 9999".to_owned());
-            self.judge(false)?;
+            self.check_bad_share(false)?;
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl<'a> StreamSink<'a> {
             raw,
             time: self.context.now(),
         })?;
-        self.judge(false)
+        self.check_bad_share(false)
     }
 
     /// Tells the first row of this run that is put aside; the others are counted.
@@ -116,10 +116,10 @@ impl<'a> StreamSink<'a> {
     }
 
     /// Fails when too many rows are bad; before the `last` of them only once there are enough to tell.
-    pub(super) fn judge(&self, last: bool) -> Result<()> {
-        if !last && self.rows + self.bad < JUDGE_FROM {
+    pub(super) fn check_bad_share(&self, last: bool) -> Result<()> {
+        if !last && self.rows + self.bad < CHECK_BAD_FROM {
             return Ok(());
         }
-        self.context.judge_quarantine(self.rows, self.bad, self.first_bad.as_deref())
+        self.context.check_quarantine(self.rows, self.bad, self.first_bad.as_deref())
     }
 }

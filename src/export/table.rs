@@ -4,7 +4,7 @@
 //! before a failure can be told (see the wire notes on table pulls); it is the second choice, for servers without the
 //! first one.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 
@@ -19,6 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Answer, Query};
 use crate::ksql::column::Wire;
 use crate::ksql::decode::BadRow;
+use crate::ksql::inactivity::Inactivity;
 use crate::ksql::response::Mark;
 use crate::ksql::schema::Role;
 use crate::ksql::statement::Selection;
@@ -40,8 +41,7 @@ pub(super) fn read(
     let keys = Keys::new(key_columns(plan, selection));
     let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);
-    // Bytes without rows are no progress: whitespace could keep a scan busy without end.
-    let mut alive = (Instant::now(), 0);
+    let mut inactivity = Inactivity::new(context.options.inactivity);
     loop {
         if context.cancel.is_cancelled() {
             sink.snapshot.abandon()?;
@@ -51,18 +51,22 @@ pub(super) fn read(
             Piece::Data(bytes) => {
                 context.progress.received(bytes.len());
                 rows.push(&bytes, &mut sink)?;
-                if rows.came() > alive.1 {
-                    alive = (Instant::now(), rows.came());
-                }
             }
             Piece::Quiet => {}
             Piece::End => break,
         }
-        let silent = alive.0.elapsed();
-        if silent >= context.options.inactivity {
+        if !inactivity.note(sink.new_rows()) && inactivity.is_half_over() {
+            // What was decoded ahead may hold new rows.
+            rows.flush(&mut sink)?;
+            inactivity.note(sink.new_rows());
+        }
+        if inactivity.is_over() {
             return Err(Error::new(
                 Kind::Incomplete,
-                format!("the answer stopped in the middle: no row for {} s", silent.as_secs()),
+                format!(
+                    "the answer stopped in the middle: no new row for {} s",
+                    inactivity.elapsed().as_secs()
+                ),
             )
             .next("nothing was published; the scan is tried again"));
         }
@@ -78,7 +82,7 @@ pub(super) fn read(
             ),
         ));
     }
-    context.judge_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
+    context.check_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
     sink.tell_doubled_keys();
     context.progress.enter(Stage::Committing);
     let committed = sink.snapshot.publish(context.now(), sink.rows)?;
@@ -86,7 +90,7 @@ pub(super) fn read(
     Ok(Stop::Complete)
 }
 
-/// Asks in the first way that the server accepts.
+/// Asks at the first endpoint that the server accepts.
 fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
     let mut refusal = None;
     for query in queries {
@@ -101,7 +105,7 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
                 }
                 return Ok(answer);
             }
-            // Only a refusal of the way itself is worth a second way; the last one's answer is what counts.
+            // Only a refusal of the endpoint itself is worth another one; the last answer is what counts.
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::Incomplete) => refusal = Some(error),
             Err(error) => return Err(error),
         }
@@ -132,6 +136,11 @@ struct TableSink<'a> {
 }
 
 impl TableSink<'_> {
+    /// The progress of the scan. A row that cannot be decoded has no key, and the share of those has a limit.
+    fn new_rows(&self) -> u64 {
+        self.keys.fresh + self.bad
+    }
+
     /// A key of a table is unique: one that came twice shows that the answer came from more than one copy of the state.
     fn tell_doubled_keys(&mut self) {
         let doubled = self.keys.doubled;

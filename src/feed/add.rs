@@ -17,7 +17,7 @@ use crate::{Error, Kind, Result};
 /// What somebody must say to have a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewFeed {
-    /// Its name, which becomes the file's.
+    /// The feed's name, which becomes the file's.
     pub name: String,
     /// Stream or table.
     pub kind: FeedKind,
@@ -34,7 +34,7 @@ impl NewFeed {
         let text = |text: &str| Value::from(text).to_string();
         let mut members = vec![
             ("feed_name", text(&self.name)),
-            ("feed_type", text(self.kind.word())),
+            ("feed_type", text(self.kind.keyword())),
             ("ksqldb_source", text(&self.source)),
             ("description", text(&self.description)),
         ];

@@ -5,7 +5,7 @@
 //!      ──jsonc_parser─▶ the tree with byte ranges ──Page::object, text, one_of …──▶ values, or Problems in the Page
 //! ```
 //!
-//! Two parsers on purpose: serde_json is the judge of what JSON is and cannot be driven out of the stack, the other
+//! Two parsers on purpose: serde_json decides what JSON is and cannot be driven out of the stack, the other
 //! one knows where each value stands and keeps a name that is written twice. Nothing here knows what a feed is.
 
 use std::collections::BTreeMap;

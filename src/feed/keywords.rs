@@ -7,24 +7,24 @@ use super::spec::{
     Visibility,
 };
 
-/// Gives a kind of value its table `KEYWORDS` and its `word()`.
+/// Gives a kind of value its table `KEYWORDS` and its `keyword()`.
 macro_rules! keywords {
-    ($kind:ty: $($word:literal = $value:ident),+ $(,)?) => {
+    ($kind:ty: $($keyword:literal = $value:ident),+ $(,)?) => {
         impl $kind {
             /// Every value with its keyword, in the order in which they are listed to people.
-            pub const KEYWORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
+            pub const KEYWORDS: &'static [(&'static str, Self)] = &[$(($keyword, Self::$value)),+];
 
             /// The keyword of this value.
-            pub fn word(self) -> &'static str {
+            pub fn keyword(self) -> &'static str {
                 match self {
-                    $(Self::$value => $word),+
+                    $(Self::$value => $keyword),+
                 }
             }
         }
 
         impl fmt::Display for $kind {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.word())
+                f.pad(self.keyword())
             }
         }
     };

@@ -34,7 +34,7 @@ pub enum PartitionPath {
         first: NaiveDate,
         /// 0 to 23; 0 where the partition is longer than an hour.
         hour: u32,
-        /// Its length.
+        /// How long the partition is.
         depth: Depth,
     },
     /// A snapshot of a table.
@@ -115,7 +115,7 @@ impl PartitionPath {
         for (n, part) in path.split('/').enumerate() {
             let at = [Depth::Year, Depth::Month, Depth::Day, Depth::Hour].into_iter().nth(n)?;
             let (name, _) = at.parts().last()?;
-            let digits = part.strip_prefix(name.word())?.strip_prefix('=')?;
+            let digits = part.strip_prefix(name.keyword())?.strip_prefix('=')?;
             *numbers.get_mut(n)? = number(digits)?;
             depth = Some(at);
         }
@@ -137,7 +137,7 @@ impl PartitionPath {
         let mut path = String::new();
         for (name, length) in depth.parts() {
             let (part, more) = rest.split_at_checked(*length)?;
-            path += &format!("{}{}={part}", if path.is_empty() { "" } else { "/" }, name.word());
+            path += &format!("{}{}={part}", if path.is_empty() { "" } else { "/" }, name.keyword());
             rest = more;
         }
         Self::parse(&path)
@@ -213,7 +213,7 @@ impl fmt::Display for PartitionPath {
                     [i64::from(first.year()), first.month().into(), first.day().into(), (*hour).into()];
                 for (n, ((name, length), number)) in depth.parts().iter().zip(numbers).enumerate() {
                     let between = if n == 0 { "" } else { "/" };
-                    write!(f, "{between}{}={number:0length$}", name.word())?;
+                    write!(f, "{between}{}={number:0length$}", name.keyword())?;
                 }
                 Ok(())
             }

@@ -69,7 +69,7 @@ impl Report for Bars {
             bar.set_position(now.rows + now.quarantined);
             bar.set_message(format!(
                 "{} {} rows, {} in, {} out",
-                now.stage.word(),
+                now.stage.name(),
                 thousands(now.rows),
                 size(now.bytes_in),
                 size(now.bytes_out)

@@ -20,7 +20,7 @@ impl Report for Json {
             "time": now,
             "feed": note.feed,
             "event": "watch",
-            "level": note.level.word(),
+            "level": note.level.name(),
             "message": note.message,
             "what": note.what,
         }));
@@ -55,7 +55,7 @@ fn object(event: &Event) -> Value {
     fields.insert("time".into(), json!(event.time));
     fields.insert("feed".into(), json!(event.feed));
     let (name, more) = match &event.what {
-        What::Queued { trigger } => ("queued", json!({ "trigger": trigger.word() })),
+        What::Queued { trigger } => ("queued", json!({ "trigger": trigger.name() })),
         What::Started { run, .. } => ("started", json!({ "run": run })),
         What::Recovered { text } => ("recovered", json!({ "text": text })),
         What::Planned { text, expected } => ("planned", json!({ "text": text, "expected": expected })),
@@ -70,7 +70,7 @@ fn object(event: &Event) -> Value {
             json!({
                 "attempt": attempt,
                 "wait_seconds": wait.as_secs_f64(),
-                "class": error.kind().word(),
+                "class": error.kind().name(),
                 "error": error.to_string(),
             }),
         ),
@@ -98,7 +98,7 @@ fn finished_fields(finished: &Finished) -> Value {
         Outcome::Skipped { text } => json!({ "outcome": "skipped", "text": text }),
         Outcome::Cancelled => json!({ "outcome": "cancelled" }),
         Outcome::Failed(error) => {
-            json!({ "outcome": "failed", "class": error.kind().word(), "error": error.to_string() })
+            json!({ "outcome": "failed", "class": error.kind().name(), "error": error.to_string() })
         }
     };
     if let (Value::Object(fields), Value::Object(outcome)) = (&mut fields, outcome) {

@@ -57,7 +57,7 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
         What::Retrying { attempt, wait, error } => new(Level::Warn, "retrying")
             .fact("attempt", attempt)
             .fact("wait_ms", wait.as_millis())
-            .fact("class", error.kind().word())
+            .fact("class", error.kind().name())
             .fact("reason", error),
         What::Finished(finished) => outcome(finished, new),
     })
@@ -69,7 +69,7 @@ fn outcome(finished: &Finished, new: impl Fn(Level, &str) -> Record) -> Record {
         Outcome::Skipped { text } => new(Level::Info, "skipped").fact("what", text),
         Outcome::Cancelled => new(Level::Warn, "cancelled"),
         Outcome::Failed(error) => {
-            new(Level::Error, "failed").fact("class", error.kind().word()).fact("reason", error)
+            new(Level::Error, "failed").fact("class", error.kind().name()).fact("reason", error)
         }
     };
     let counters = &finished.counters;

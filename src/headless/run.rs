@@ -99,10 +99,10 @@ pub async fn run(
         totals: Totals { failures: vec![Kind::Feed; asked.invalid], ..Totals::default() },
     };
     let interrupted = listener.listen(&engine, events).await?;
-    listener.settle_open((asked.clock)());
+    listener.fail_open((asked.clock)());
     let Listener { mut totals, .. } = listener;
     totals.elapsed = begun.elapsed();
-    let exit = stdout::judge(Exit::of_run(interrupted, &totals.failures).or_lost(totals.lost > 0));
+    let exit = stdout::or_lost(Exit::of_run(interrupted, &totals.failures).or_lost(totals.lost > 0));
     report.end(&totals, exit);
     Ok((totals, exit))
 }
@@ -156,7 +156,7 @@ impl Listener<'_> {
     }
 
     /// What was asked for and never told its end has failed.
-    fn settle_open(&mut self, now: DateTime<Utc>) {
+    fn fail_open(&mut self, now: DateTime<Utc>) {
         for (feed, open) in std::mem::take(&mut self.open) {
             for _ in 0..open {
                 let error = Error::new(Kind::Bug, "the export ended without telling its outcome")

@@ -32,7 +32,7 @@ fn print(line: &str, counts: bool) {
 }
 
 /// The code of a run that would end with `exit`, if nothing of its output was lost.
-pub(crate) fn judge(exit: Exit) -> Exit {
+pub(crate) fn or_lost(exit: Exit) -> Exit {
     if exit == Exit::Done && LOST.get().is_some() { Exit::Failed } else { exit }
 }
 

@@ -36,7 +36,7 @@ use crate::watch::{Cause, Change, Ended, Hint, Now, Order, Step, WatchState, Wat
 pub struct Watching {
     /// The engine.
     pub engine: Engine,
-    /// Its events.
+    /// The watch's events.
     pub events: Receiver<Event>,
     /// The folders of feeds.
     pub paths: FeedPaths,
@@ -57,11 +57,11 @@ pub struct Watching {
 /// What came of asking the server who it is.
 #[derive(Debug)]
 pub enum Greeting {
-    /// It is there, and can be worked with; in words.
+    /// The server is there, and can be worked with; in words.
     Reached(String),
-    /// It is not there, or not yet; it is asked again.
+    /// The server is not there, or not yet; it is asked again.
     Unreachable(Error),
-    /// It is there, and cannot be worked with.
+    /// The server is there, and cannot be worked with.
     Refused(Error),
 }
 
@@ -343,5 +343,5 @@ fn of_change(change: &Change) -> Note {
         }
         _ => (Level::Info, String::new()),
     };
-    Note::new(level, Some(change.feed()), change.word()).what(&what)
+    Note::new(level, Some(change.feed()), change.name()).what(&what)
 }

@@ -30,7 +30,7 @@ pub enum Wire {
     /// A TIME asked for as `FORMAT_TIME(c, 'HH:mm:ss.SSS')`: STRING.
     TimeText,
     /// A DECIMAL member of a STRUCT asked for on its own (``c->`F` ``), because inside the STRUCT its digits are lost.
-    /// It is no column of its own: its values take the place of the member `path` of the column `column`.
+    /// The value is no column of its own: its values take the place of the member `path` of the column `column`.
     Overlay {
         /// Index, in the same list, of the STRUCT column that owns the member.
         column: usize,

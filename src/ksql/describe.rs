@@ -37,7 +37,7 @@ pub enum WindowKind {
 /// A source as LIST shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceName {
-    /// Its name, unquoted, in the case of the server.
+    /// The source's name, unquoted, in the case of the server.
     pub name: String,
     /// Stream or table.
     pub kind: SourceKind,
@@ -63,7 +63,7 @@ pub struct QueryRef {
 /// A source as DESCRIBE shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Its name, unquoted, in the case of the server.
+    /// The source's name, unquoted, in the case of the server.
     pub name: String,
     /// Stream or table.
     pub kind: SourceKind,
@@ -146,6 +146,7 @@ pub enum CommandState {
     Error,
 }
 
+mod fields;
 mod parse;
 
 pub use parse::{command_status, description, outcome, query_progress, source_names};

@@ -14,6 +14,7 @@ pub mod client;
 pub mod column;
 pub mod decode;
 pub mod describe;
+pub mod inactivity;
 pub mod response;
 pub mod schema;
 pub mod server_error;

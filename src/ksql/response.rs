@@ -46,7 +46,7 @@ pub enum Element<'a> {
     },
     /// A row.
     Row {
-        /// The bytes between the outer brackets of its values, these included; the decoder judges them.
+        /// The bytes between the outer brackets of its values, these included; the decoder checks them.
         values: &'a [u8],
         /// Whether it deletes its key.
         tombstone: bool,

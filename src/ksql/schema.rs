@@ -39,18 +39,18 @@ pub enum SqlType {
 /// A member of a STRUCT.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
-    /// Its name, unquoted, in the case of the server.
+    /// The column's name, unquoted, in the case of the server.
     pub name: String,
-    /// Its type.
+    /// The column's type.
     pub sql_type: SqlType,
 }
 
 /// A column of a header schema or of DESCRIBE.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Column {
-    /// Its name, unquoted, in the case of the server.
+    /// The member's name, unquoted, in the case of the server.
     pub name: String,
-    /// Its type.
+    /// The member's type.
     pub sql_type: SqlType,
     /// What it is in the source.
     pub role: Role,

@@ -193,9 +193,9 @@ impl Default for Limits {
 pub struct Owner {
     /// The program and what it does: `lakehand export`.
     pub what: String,
-    /// Its process.
+    /// The holder's process.
     pub pid: u32,
-    /// Its machine.
+    /// The holder's machine.
     pub host: String,
     /// Since when it holds the dataset.
     pub since: DateTime<Utc>,

@@ -10,7 +10,7 @@ use crate::lake::manifest::schema::ColumnChange;
 /// What a commit brought.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Committed {
-    /// Its id, as in the names of its files.
+    /// The commit's id, as in the names of its files.
     pub id: String,
     /// Rows.
     pub rows: u64,
@@ -41,7 +41,7 @@ pub struct Committed {
 /// How often a file was closed for which reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RollReasons {
-    /// It had its target size.
+    /// The file had its target size.
     pub size: u64,
     /// The memory budget needed its room.
     pub memory: u64,

@@ -22,15 +22,15 @@ pub enum Level {
     Debug,
     /// What was done.
     Info,
-    /// It went on, and somebody should look.
+    /// The work went on, and somebody should look.
     Warn,
-    /// It did not go on.
+    /// The work did not go on.
     Error,
 }
 
 impl Level {
     /// The word in the line.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Debug => "DEBUG",
             Self::Info => "INFO",
@@ -40,7 +40,7 @@ impl Level {
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        [Self::Debug, Self::Info, Self::Warn, Self::Error].into_iter().find(|level| level.word() == word)
+        [Self::Debug, Self::Info, Self::Warn, Self::Error].into_iter().find(|level| level.name() == word)
     }
 }
 
@@ -121,8 +121,8 @@ impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = self.time.to_rfc3339_opts(SecondsFormat::Millis, true);
         line.push(' ');
-        line.push_str(self.level.word());
-        line.push_str(if self.level.word().len() < 5 { "  " } else { " " });
+        line.push_str(self.level.name());
+        line.push_str(if self.level.name().len() < 5 { "  " } else { " " });
         match self.feed.as_deref() {
             None => line.push('-'),
             Some(feed) => push_value(&mut line, feed, feed == "-"),

@@ -11,7 +11,7 @@ pub struct Dataset {
     pub name: String,
     /// Stream or table.
     pub kind: FeedKind,
-    /// Its folder, without a slash at the end; absolute, so that the code runs anywhere on the machine.
+    /// The dataset's folder, without a slash at the end; absolute, so that the code runs anywhere on the machine.
     pub folder: String,
     /// Streams: the names of the folders' columns, outermost first: a beginning of year, month, day, hour.
     pub partition_columns: Vec<String>,
@@ -34,9 +34,9 @@ pub struct Dataset {
 /// A column of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its type, as the crate `arrow` spells it.
+    /// The column's type, as the crate `arrow` spells it.
     pub arrow_type: String,
     /// The schema version that brought it.
     pub since: String,

@@ -24,7 +24,7 @@ pub(super) fn lines(dataset: &Dataset, engine: Engine, language: Language, days:
         "{}, printed by `lakehand read {} --with {}{sql}`. {}",
         engine.name(),
         dataset.feed,
-        engine.word(),
+        engine.keyword(),
         match dataset.kind {
             FeedKind::Stream => "Print it again when the schema changes.",
             FeedKind::Table => "Print it again after an export: it names this version.",

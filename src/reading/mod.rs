@@ -75,22 +75,22 @@ impl Engine {
         ("clickhouse", "ClickHouse", Self::ClickHouse),
     ];
 
-    /// The engine of this word.
-    pub fn by_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(known, ..)| *known == word).map(|(_, _, engine)| *engine)
+    /// The engine of this keyword.
+    pub fn by_keyword(keyword: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, ..)| *known == keyword).map(|(_, _, engine)| *engine)
     }
 
-    /// Its word on the command line.
-    pub fn word(self) -> &'static str {
+    /// The engine on the command line: `duckdb`.
+    pub fn keyword(self) -> &'static str {
         self.row().0
     }
 
-    /// Its name.
+    /// The engine as its makers write it: `DuckDB`.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// It can be asked in SQL alone.
+    /// The engine can be asked in SQL alone.
     pub fn has_sql(self) -> bool {
         matches!(self, Self::DuckDb | Self::Spark | Self::DataFusion | Self::ClickHouse)
     }
@@ -112,7 +112,7 @@ pub enum Language {
 
 impl Language {
     /// `python` or `sql`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Python => "python",
             Self::Sql => "sql",

@@ -13,6 +13,7 @@ use crate::export::{Cancel, Request, Trigger, Work};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
 use crate::lake::Limits;
+use crate::lake::verify::Options;
 
 impl Runtime {
     /// Starts what the model wants.
@@ -27,7 +28,7 @@ impl Runtime {
             Effect::ExportDay { feed, day } => self.export_day(&feed, day),
             Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
-            Effect::Repair { feeds, deep } => self.repair(feeds, deep),
+            Effect::Repair { feeds, deep, accept_loss } => self.repair(feeds, Options { deep, accept_loss }),
             Effect::StopChecks(feeds) => self.stop_checks(&feeds),
             Effect::Cancel(feeds) => feeds.iter().for_each(|feed| self.engine.cancel(feed)),
             Effect::SetEnabled { feeds, enabled } => self.perform(FeedCommand::SetEnabled { feeds, enabled }),
@@ -154,9 +155,9 @@ impl Runtime {
         self.work.block(None, move |teller| maintenance::check(&lake, feeds, deep, teller));
     }
 
-    fn repair(&mut self, feeds: Vec<String>, deep: bool) {
+    fn repair(&mut self, feeds: Vec<String>, options: Options) {
         let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.begin_checks(feeds));
-        self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, deep, teller));
+        self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, options, teller));
     }
 
     /// The feeds with their meaning now, and what each check looks at to know whether it shall stop.

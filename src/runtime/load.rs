@@ -14,7 +14,9 @@ pub(super) fn dataset(feed: &str, dir: Result<std::path::PathBuf>) -> Message {
     match dir {
         Ok(dir) => {
             let metadata = lake::read_metadata(&dir);
-            Message::Dataset { feed, metadata, usage: lake::usage(&dir).ok() }
+            // Without metadata there is nothing to compare the folders with, and its error is the one to tell.
+            let usage = metadata.is_ok().then(|| lake::usage(&dir));
+            Message::Dataset { feed, metadata, usage }
         }
         Err(error) => Message::Dataset { feed, metadata: Err(error), usage: None },
     }
@@ -37,15 +39,12 @@ pub(super) fn files(dataset: &Path, partition: &str) -> Result<Vec<FileInfo>> {
         if name.starts_with(['_', '.']) || !meta.is_file() {
             continue;
         }
-        let footer = read_footer(&entry.path()).ok();
-        files.push(FileInfo {
-            name,
-            path: entry.path(),
-            bytes: meta.len(),
-            rows: footer.as_ref().map(|footer| footer.rows),
-            modified: meta.modified().ok().map(DateTime::<Utc>::from),
-            run: footer.and_then(|footer| footer.commit),
-        });
+        let (rows, run) = match read_footer(&entry.path()) {
+            Ok(footer) => (Ok(footer.rows), footer.commit),
+            Err(error) => (Err(error.to_string()), None),
+        };
+        let modified = meta.modified().ok().map(DateTime::<Utc>::from);
+        files.push(FileInfo { name, path: entry.path(), bytes: meta.len(), rows, modified, run });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)

@@ -8,7 +8,7 @@ use super::load;
 use super::work::{Reply, Teller};
 use crate::app::{Days, Message};
 use crate::error::Result;
-use crate::export::Cancel;
+use crate::export::{Cancel, this_process};
 use crate::feed::Feed;
 use crate::lake::verify::{self, Options};
 use crate::lake::{self, Dataset, Lake, Limits, Owner};
@@ -70,17 +70,19 @@ pub(super) fn check(lake: &Lake, feeds: Vec<ToCheck>, deep: bool, teller: &Telle
 }
 
 /// Mends datasets, one after the other.
-pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, deep: bool, teller: &Teller) {
+///
+/// What takes many rows from readers is refused, and the model asks the operator with the numbers.
+pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, options: Options, teller: &Teller) {
+    let deep = options.deep;
     for ToCheck { name, feed, cancel } in feeds {
         let lake = lake.clone().stopped_by(cancel);
         let mended = contained(|| {
             let feed = feed?;
             let owner = owner("lakehand: repair");
-            let repaired =
-                verify::repair(&lake, &feed, limits.clone(), Options { deep, ..Options::default() }, owner)?;
+            let repaired = verify::repair(&lake, &feed, limits.clone(), options, owner)?;
             for finding in &repaired.done {
                 let repair = finding.repair.as_ref().map_or(String::new(), ToString::to_string);
-                let text = format!("{} in {}: {}: {repair}", finding.kind.word(), finding.path, finding.what);
+                let text = format!("{} in {}: {}: {repair}", finding.kind.name(), finding.path, finding.what);
                 note(&feed, Level::Warn, "repaired", &text, teller);
             }
             Ok(repaired)
@@ -88,6 +90,10 @@ pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, deep: bo
         .flatten();
         let (mended, report) = match mended {
             Ok(repaired) => (repaired.done, Ok(repaired.left)),
+            Err(error) if verify::waits_for_consent(&error) => {
+                teller.say(Message::RepairRefused { feed: name, deep, what: error.what().to_owned() });
+                continue;
+            }
             Err(error) => (Vec::new(), Err(error)),
         };
         teller.say(Message::Checked { feed: name, at: Utc::now(), deep, mended: Some(mended), report });
@@ -95,7 +101,7 @@ pub(super) fn repair(lake: &Lake, feeds: Vec<ToCheck>, limits: &Limits, deep: bo
 }
 
 fn owner(what: &str) -> Owner {
-    Owner { what: what.to_owned(), pid: std::process::id(), host: crate::export::host(), since: Utc::now() }
+    this_process(what, Utc::now())
 }
 
 fn note(feed: &Feed, level: Level, message: &str, what: &str, teller: &Teller) {

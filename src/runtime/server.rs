@@ -10,7 +10,7 @@ use crate::export::log::LogSource;
 use crate::export::plan::{Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
-use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, Owner, columns_of_files, read_metadata};
+use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, columns_of_files, read_metadata};
 
 /// How long the server may think about how it is: longer, and it counts as not there.
 const HEALTH: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub(super) async fn health(client: Client) -> Message {
     Message::Health { at: Utc::now(), server }
 }
 
-/// Its streams and tables, streams first.
+/// The server's streams and tables, streams first.
 pub(super) async fn sources(client: Client) -> Message {
     let both = async {
         let mut sources = client.list_streams().await?;
@@ -128,12 +128,7 @@ async fn accept(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed)
     let plan = plan(&client, logs.as_ref(), &feed, &positions, Utc::now()).await?;
     // The dataset is held while it is changed, and not while the server thinks.
     away(move || {
-        let owner = Owner {
-            what: "lakehand".into(),
-            pid: std::process::id(),
-            host: crate::export::host(),
-            since: Utc::now(),
-        };
+        let owner = crate::export::this_process("lakehand", Utc::now());
         let mut dataset = Dataset::open(&lake, &feed, Limits::default(), owner)?;
         let version = dataset.accept_schema(&plan.schema, Utc::now())?;
         Ok((plan.source.name, version))

@@ -26,7 +26,7 @@ use crate::feed::{Catalog, Entry, ExportMode, Feed, Place, Problem};
 pub enum Change {
     /// A valid feed is there that was not.
     Appeared(Box<Feed>),
-    /// It means another export than before.
+    /// The feed means another export than before.
     MeaningChanged {
         /// Before.
         old: Box<Feed>,
@@ -37,22 +37,22 @@ pub enum Change {
     DescriptionChanged(Box<Feed>),
     /// Only the schedule is different, and perhaps the description.
     ScheduleChanged(Box<Feed>),
-    /// It was disabled, and is not any more.
+    /// The feed was disabled, and is not any more.
     Enabled(Box<Feed>),
-    /// It was enabled, and is not any more.
+    /// The feed was enabled, and is not any more.
     Disabled(Box<Feed>),
-    /// Its file is not valid, or not valid in another way than before.
+    /// The feed's file is not valid, or not valid in another way than before.
     Broke {
-        /// Its name.
+        /// The feed's name.
         name: String,
         /// All that is wrong.
         problems: Vec<Problem>,
         /// Whether there is a last good version, which stays in force.
         in_force: bool,
     },
-    /// Its file is valid again; what it means now is told by a change of its own, where it differs.
+    /// The feed's file is valid again; what it means now is told by a change of its own, where it differs.
     Mended(String),
-    /// Its file is gone from the folder of active feeds: archived, removed or moved away.
+    /// The feed's file is gone from the folder of active feeds: archived, removed or moved away.
     Left(String),
 }
 
@@ -71,7 +71,7 @@ impl Change {
     }
 
     /// What happened, in words.
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Appeared(_) => "appeared",
             Self::MeaningChanged { .. } => "changed",

@@ -14,7 +14,7 @@ fn words(known: &mut Known, catalog: &Catalog) -> (Vec<String>, Vec<String>) {
         other => panic!("{other:?}"),
     });
     let orders = orders.collect();
-    (changes.iter().map(|change| format!("{} {}", change.word(), change.feed())).collect(), orders)
+    (changes.iter().map(|change| format!("{} {}", change.name(), change.feed())).collect(), orders)
 }
 
 #[track_caller]

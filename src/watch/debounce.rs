@@ -33,7 +33,7 @@ struct Span {
 pub struct Debounced {
     /// The path.
     pub path: PathBuf,
-    /// It never came to rest, and is looked at all the same.
+    /// The file never came to rest, and is looked at all the same.
     pub restless: bool,
 }
 

@@ -80,7 +80,7 @@ pub enum Order {
     },
     /// Ask the engine to stop the feed of this name at the next safe point.
     Cancel {
-        /// Its name.
+        /// The feed's name.
         feed: String,
     },
 }
@@ -92,8 +92,8 @@ pub enum Cause {
     Started,
     /// The feed is new, or its meaning changed.
     Changed,
-    /// Its schedule is due.
+    /// The feed's schedule is due.
     Scheduled,
-    /// It follows its stream, and the export came to an end.
+    /// The feed follows its stream, and the export came to an end.
     Resumed,
 }

@@ -14,7 +14,7 @@ mod undo;
 
 use std::collections::BTreeSet;
 
-use damages::{CASES, Case, Data};
+use damages::{Case, Data, cases};
 use lake_support::*;
 use lakehand::lake::verify::{FindingKind, Options, Report, Severity, check, repair};
 use lakehand::lake::{Dataset, Lake};
@@ -138,13 +138,13 @@ fn each_damage_is_found_as_what_it_is_and_mended() {
          ways, the check finds exactly that, the repair mends it, the check is then clean, the data is right, and the next \
          export goes on.\n\n| damage | finding | severity | repair |\n|---|---|---|---|\n",
     );
-    for case in CASES {
+    for case in cases() {
         let (severity, repair) = run_case(case);
-        text += &format!("| {} | `{}` | {} | {repair} |\n", case.name, case.kind.word(), severity.word());
+        text += &format!("| {} | `{}` | {} | {repair} |\n", case.name, case.kind.name(), severity.name());
     }
     text += "\n## Every finding\n\n| finding | what it means |\n|---|---|\n";
     for kind in FindingKind::ALL {
-        text += &format!("| `{}` | {} |\n", kind.word(), kind.meaning());
+        text += &format!("| `{}` | {} |\n", kind.name(), kind.meaning());
     }
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/check.md");
     if std::env::var_os("UPDATE").is_some() {
@@ -159,7 +159,7 @@ fn each_damage_is_found_as_what_it_is_and_mended() {
 
 #[test]
 fn every_finding_that_is_no_note_has_a_damage_that_shows_it() {
-    let shown: BTreeSet<_> = CASES.iter().map(|case| case.kind).collect();
+    let shown: BTreeSet<_> = cases().map(|case| case.kind).collect();
     let notes = [
         FindingKind::Quarantined,
         FindingKind::Gap,

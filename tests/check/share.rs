@@ -4,7 +4,7 @@ use std::fs;
 
 use lakehand::Kind;
 use lakehand::lake::Lake;
-use lakehand::lake::verify::{FindingKind, Options, check, repair};
+use lakehand::lake::verify::{FindingKind, Options, check, repair, waits_for_consent};
 use parquet::file::metadata::KeyValue;
 use serde_json::{Value, json};
 
@@ -73,6 +73,7 @@ fn a_repair_that_takes_more_than_a_tenth_of_the_rows_asks_with_the_number() {
     };
     let refused = mend(false).unwrap_err();
     assert_eq!(refused.kind(), Kind::Refused, "{refused}");
+    assert!(waits_for_consent(&refused), "the screen and the terminal ask");
     assert!(refused.to_string().contains("4 of 23 rows, in 1 files"), "{refused}");
     assert!(refused.to_string().contains("--accept-loss"), "{refused}");
     assert_eq!(data_files(&built.dir), before);

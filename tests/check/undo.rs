@@ -202,7 +202,7 @@ fn a_day_that_lacks_rows_is_not_sealed() {
     )
     .unwrap();
     seal(&built);
-    let states: Vec<_> = completeness(&built.dir).unwrap().iter().map(|day| day.state.word()).collect();
+    let states: Vec<_> = completeness(&built.dir).unwrap().iter().map(|day| day.state.name()).collect();
     assert_eq!(states, ["open", "sealed", "sealed"]);
     let complete = || completeness(&built.dir).unwrap().iter().map(|day| day.complete).collect::<Vec<_>>();
     assert_eq!(complete(), [false; 3], "the offsets that are missing may be any day's");
@@ -231,7 +231,7 @@ fn an_undo_that_is_stopped_anywhere_is_before_or_after() {
         assert_eq!(set, 3 - files as u64, "step {step}: what is not in its place is put aside");
         let sealed = built.dir.join("year=2025/month=01/day=01/_SUCCESS").exists();
         assert_eq!(sealed, files == 1, "step {step}: the mark goes with the undo, and not without it");
-        let state = completeness(&built.dir).unwrap()[0].state.word();
+        let state = completeness(&built.dir).unwrap()[0].state.name();
         assert_eq!(state, if sealed { "sealed" } else { "reopened" }, "step {step}");
         sound(&built, &format!("step {step}"));
         if files == 2 {

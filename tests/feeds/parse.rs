@@ -361,7 +361,7 @@ proptest! {
         prop_assert_eq!((&feed.name, feed.kind, &feed.source, &feed.description), (&name, kind, &source, &description));
         // What is written out is what would be meant anyhow.
         let mut bare = parse_feed(&json!({
-            "feed_name": name, "feed_type": kind.word(), "ksqldb_source": source, "description": description
+            "feed_name": name, "feed_type": kind.keyword(), "ksqldb_source": source, "description": description
         }).to_string(), &name).unwrap();
         bare.created_at = Some(now());
         prop_assert_eq!(feed, bare);

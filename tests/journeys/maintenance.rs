@@ -253,7 +253,10 @@ fn a_check_shows_findings_and_repairs_them_after_a_question() {
     assert!(matches!(journey.app.overlay, Some(Overlay::Sheet(_))), "the findings are in front again");
     journey.press("r").take();
     journey.press("y").reads("payments: repairing … 0 s");
-    assert_eq!(journey.take(), [Effect::Repair { feeds: vec!["payments".into()], deep: false }]);
+    assert_eq!(
+        journey.take(),
+        [Effect::Repair { feeds: vec!["payments".into()], deep: false, accept_loss: false }]
+    );
     let mended = finding(FindingKind::Empty, Severity::Damage, Some(Repair::MoveAside));
     journey.tell(checked(Ok(Report { files: 2, ..Report::default() }), Some(vec![mended])));
     assert_eq!(journey.take(), [Effect::LoadDataset("payments".into())]);
@@ -261,6 +264,63 @@ fn a_check_shows_findings_and_repairs_them_after_a_question() {
     journey.press("C d").take();
     journey.tell(checked(Err(Error::new(Kind::Locked, "another program holds the dataset")), None));
     journey.reads("payments: could not be checked").reads("another program holds the dataset");
+}
+
+fn refused(feed: &str) -> Message {
+    let what = "the repair would take 80 of 300 rows, in 1 files, from readers".into();
+    Message::RepairRefused { feed: feed.into(), deep: true, what }
+}
+
+#[test]
+fn a_repair_that_takes_many_rows_asks_with_the_number_and_is_done_with_consent_alone() {
+    let mut journey = Journey::new(vec![stream("payments"), stream("refunds")]);
+    journey.press("K").tell(checked(Ok(damaged()), None));
+    journey.press("r y").take();
+    journey.tell(refused("payments"));
+    journey.reads("Take rows of payments from readers?").reads("80 of 300 rows, in 1");
+    journey.press("enter");
+    assert!(journey.take().is_empty(), "No is what enter means");
+    // The findings are in front as they were, with what the repair said.
+    journey.reads("Check of 2 datasets").reads("not repaired: the repair would take 80 of 300 rows");
+    journey.reads("r asks for your consent").press("r").reads("80 of 300 rows").press("y");
+    let consented = Effect::Repair { feeds: vec!["payments".into()], deep: true, accept_loss: true };
+    assert_eq!(journey.take(), [consented]);
+    journey.reads("payments: repairing");
+    let mended = finding(FindingKind::Empty, Severity::Damage, Some(Repair::MoveAside));
+    journey.tell(checked(Ok(Report { files: 2, ..Report::default() }), Some(vec![mended])));
+    journey.reads("payments: sound").sees_no("consent");
+}
+
+#[test]
+fn consent_is_asked_for_each_dataset_and_never_over_something_else() {
+    let mut journey = Journey::new(vec![stream("payments"), stream("refunds")]);
+    journey.press("K").tell(checked(Ok(damaged()), None));
+    journey.tell(refused("refunds")).reads("Take rows of refunds from readers?");
+    // The other refusal comes while the first question is in front.
+    journey.tell(refused("payments")).reads("Take rows of refunds from readers?");
+    journey.sees("payments: the repair waits for your consent").press("y").take();
+    journey.press("r").reads("Take rows of payments from readers?").press("n esc");
+    // No sheet is in front: a toast tells it, and nothing takes the keys.
+    journey.tell(refused("refunds")).sees("refunds: the repair waits for your consent");
+    assert!(journey.app.overlay.is_none());
+    // A new check forgets what was refused.
+    journey.press("K c").take();
+    journey.tell(checked(Ok(damaged()), None)).sees_no("consent to").press("r").reads("Repair it?");
+}
+
+#[test]
+fn the_footer_tells_how_a_check_is_stopped_while_one_is_under_way() {
+    let mut journey = Journey::new(vec![stream("payments")]);
+    let hints = |journey: &Journey| {
+        let hints = view::frame(&journey.app).hints;
+        hints.into_iter().map(|hint| format!("{} {}", hint.key, hint.text)).collect::<Vec<_>>()
+    };
+    journey.press("C").reads("x cancel");
+    assert_eq!(hints(&journey)[0], "x cancel");
+    journey.tell(checked(Ok(damaged()), None));
+    assert!(!hints(&journey).contains(&"x cancel".to_owned()), "{:?}", hints(&journey));
+    journey.press("r y").reads("x cancel").press("x");
+    assert!(journey.take().contains(&Effect::StopChecks(vec!["payments".into()])));
 }
 
 #[test]

@@ -112,7 +112,7 @@ fn a_frozen_screen_holds_and_then_catches_up() {
 fn themes_mouse_and_the_end() {
     let mut journey = Journey::new(vec![]);
     journey.press("t");
-    assert_eq!(journey.app.theme().word(), "light");
+    assert_eq!(journey.app.theme().name(), "light");
     journey.press("m ctrl-z q");
     assert_eq!(journey.take(), [Effect::Mouse(true), Effect::Suspend, Effect::Quit]);
 }

@@ -7,6 +7,7 @@ use lakehand::app::tabs::Level;
 use lakehand::app::{Effect, FileInfo, Grid, GridColumn, Message, ServerInfo, Setup, Tab, view};
 use lakehand::export::{Stage, Trigger};
 use lakehand::log::{self, Month, MonthLog, Record};
+use lakehand::{Error, Kind};
 
 use crate::support::{Journey, metadata, queued, start, started, stream};
 
@@ -43,6 +44,45 @@ fn a_missing_day_is_seen_at_once() {
 }
 
 #[test]
+fn what_cannot_be_read_is_a_state_with_its_reason() {
+    let failed = |what: &str| Error::new(Kind::Io, format!("cannot read {what}: permission denied"));
+    let mut journey = Journey::new(vec![stream("orders"), stream("payments")]);
+    let told =
+        Message::Dataset { feed: "payments".into(), metadata: Err(failed("the metadata")), usage: None };
+    journey.press("j").tell(told);
+    journey.sees(
+        "payments | unreadable: cannot read the metadata: permission denied | stream | append | ? | ? | ?",
+    );
+    journey.sees("what the lake holds of it cannot be read: cannot read the metadata");
+    journey.sees("orders | idle | stream | append | - | - | -");
+    journey.press("/").write("state:unreadable").press("enter").sees_no("orders |").press("esc");
+    journey.press("enter").sees("what the lake holds cannot be read").press("esc");
+    journey.press("f3").sees("payments | unreadable: cannot read the metadata: permission denied");
+    journey.sees("cannot be read: cannot read the metadata");
+    // The folders alone: what the metadata says is shown, and the error beside it.
+    let mut journey = with_days();
+    let days = metadata(&[("year=2025/month=01/day=10", 100, 1000)]);
+    let (metadata, usage) = (Ok(Some(days)), Some(Err(failed("the folder"))));
+    journey.tell(Message::Dataset { feed: "payments".into(), metadata, usage });
+    journey.sees("payments | unreadable: cannot read the folder");
+    journey.press("f3 enter").sees("day=10 | 100").sees("cannot be read: cannot read the folder");
+    // A file.
+    journey.press("enter");
+    let file = |name: &str, rows| FileInfo {
+        name: name.into(),
+        path: name.into(),
+        bytes: 1000,
+        rows,
+        modified: None,
+        run: None,
+    };
+    let files = vec![file("a.parquet", Ok(5)), file("b.parquet", Err("the footer\u{1b} is cut".into()))];
+    let partition = "year=2025/month=01/day=10".into();
+    journey.tell(Message::Files { feed: "payments".into(), partition, files: Ok(files) });
+    journey.sees("b.parquet | unreadable").sees_no("is cut").press("j").sees("cannot be read: the footer");
+}
+
+#[test]
 fn a_partition_opens_to_its_files_and_a_file_to_its_rows() {
     let mut journey = with_days();
     journey.press("f3 enter").take();
@@ -54,7 +94,7 @@ fn a_partition_opens_to_its_files_and_a_file_to_its_rows() {
         name: "x.parquet".into(),
         path: path.clone(),
         bytes: 1000,
-        rows: Some(500),
+        rows: Ok(500),
         modified: None,
         run: None,
     };

@@ -83,7 +83,7 @@ pub fn run(id: &str) -> RunInfo {
     RunInfo {
         id: id.to_owned(),
         started: at(T0 + 40 * DAY),
-        way: "offsets".to_owned(),
+        read_mode: "offsets".to_owned(),
         source: "EVENTS".to_owned(),
         server: "http://localhost:8088".to_owned(),
     }

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lakehand::demo::{DemoOptions, DemoServer, Fault};
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work, event::What};
+use lakehand::export::Outcome;
 use lakehand::feed::{Feed, parse_feed};
 use lakehand::ksql::client::{Chunk, Client, ClientOptions, Query, QueryKind};
 use lakehand::ksql::response::{Frames, Framing};
-use lakehand::lake::{Lake, Limits, read_metadata};
+use lakehand::lake::{Lake, read_metadata};
 
+use crate::engine::{export_once, setup};
 use crate::outcome::Totals;
 use crate::support::{positions, row_count};
 
@@ -48,41 +49,9 @@ pub(crate) fn all() -> Vec<Cuts> {
     cuts
 }
 
-fn setup(url: &str, lake: Lake) -> Setup {
-    Setup {
-        client: Client::new(ClientOptions::new(url)).unwrap(),
-        logs: None,
-        lake,
-        limits: Limits { min_free_bytes: 0, ..Limits::default() },
-        options: Options {
-            commit_every: Duration::from_secs(60),
-            retries: 0,
-            retry_base: Duration::from_millis(1),
-            retry_max: Duration::from_millis(1),
-            quiet: Duration::from_millis(500),
-            inactivity: Duration::from_secs(10),
-            quarantine_limit: 1.0,
-            max_row_bytes: 1 << 20,
-            wait_for_lock: false,
-        },
-        concurrency: 1,
-        program: "matrix".into(),
-        clock: chrono::Utc::now,
-    }
-}
-
 /// One export; gives whether it said that it was done.
 async fn export(url: &str, lake: &Lake, feed: &Feed) -> bool {
-    let (engine, mut events) = Engine::start(setup(url, lake.clone()));
-    engine.submit(Request { feed: feed.clone(), trigger: Trigger::Asked, work: Work::CatchUp });
-    engine.close();
-    let mut done = false;
-    while let Some(event) = events.recv().await {
-        if let What::Finished(finished) = event.what {
-            done = matches!(finished.outcome, Outcome::Done { .. });
-        }
-    }
-    done
+    matches!(export_once(setup(url, lake.clone()), feed.clone()).await, Outcome::Done { .. })
 }
 
 /// Length of the answer to the feed's query.

@@ -95,8 +95,12 @@ fn breaking(read: Read) -> Vec<(&'static str, Fault, &'static str)> {
         ));
         faults.push(("rows of one partition change places", Fault::SwapRows(at), "out of order"));
         faults.push(("stalled", Fault::StallAfterRows(at, None), "no new row came"));
+        faults.push(("white space without end", Fault::WhiteSpaceAfterRows(at), "no new row came"));
+        faults.push(("one row without end", Fault::RepeatRow(at - 1), "no new row came"));
     } else {
         faults.push(("stalled", Fault::StallAfterRows(at, None), "stopped in the middle"));
+        faults.push(("white space without end", Fault::WhiteSpaceAfterRows(at), "stopped in the middle"));
+        faults.push(("one row without end", Fault::RepeatRow(at - 1), "stopped in the middle"));
     }
     faults
 }
@@ -115,13 +119,15 @@ fn harmless(read: Read) -> Vec<(&'static str, Fault, &'static str)> {
 }
 
 /// Faults after which the rows before them are kept, as they are a prefix of every partition.
-const KEEPS_ROWS: [&str; 6] = [
+const KEEPS_ROWS: [&str; 8] = [
     "cut after rows",
     "cut within a row",
     "clean end without its mark",
     "error object in mid-stream",
     "end mark after a close by somebody else",
     "stalled",
+    "white space without end",
+    "one row without end",
 ];
 
 pub(crate) fn all() -> Vec<Case> {

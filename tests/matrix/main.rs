@@ -7,6 +7,8 @@
 
 mod bytes;
 mod cases;
+#[path = "../support/engine.rs"]
+mod engine;
 mod outcome;
 mod report;
 #[path = "../support/mod.rs"]

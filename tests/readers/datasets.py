@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from truth import Truth
+from expected_rows import ExpectedRows
 
 FEEDS = Path(__file__).parents[2] / "feeds" / "active"
 ROWS = 6_000
@@ -25,11 +25,11 @@ class Dataset:
     root: Path
     feed: str
     folder: Path
-    truth: Truth
+    sent: ExpectedRows
 
     @property
     def table(self) -> bool:
-        return self.truth.table
+        return self.sent.table
 
     @property
     def metadata(self) -> Path:
@@ -72,9 +72,9 @@ class Lake:
         text = json.dumps({"feed_name": name, "feed_type": "stream", "ksqldb_source": source})
         (self.root / "feeds" / "active" / f"{name}.json").write_text(text)
 
-    def dataset(self, name: str, feed: str, truth: Truth) -> Dataset:
-        kind = "tables" if truth.table else "streams"
-        return Dataset(name, self.root, feed, self.root / "data_lake" / kind / feed, truth)
+    def dataset(self, name: str, feed: str, sent: ExpectedRows) -> Dataset:
+        kind = "tables" if sent.table else "streams"
+        return Dataset(name, self.root, feed, self.root / "data_lake" / kind / feed, sent)
 
 
 @contextmanager
@@ -110,77 +110,77 @@ def demo(binary: Path, root: Path, settings: str = "") -> list[Dataset]:
     with serving(binary, ROWS, *options) as server:
         for file in sorted(FEEDS.glob("*.json")):
             feed = json.loads(file.read_text())
-            truth = Truth(feed["ksqldb_source"].upper(), feed["feed_type"] == "table")
-            truth.ask(server)
-            found.append(lake.dataset(file.stem, file.stem, truth))
+            sent = ExpectedRows(feed["ksqldb_source"].upper(), feed["feed_type"] == "table")
+            sent.ask(server)
+            found.append(lake.dataset(file.stem, file.stem, sent))
     return found
 
 
 def every_type(binary: Path, root: Path) -> list[Dataset]:
     """A column of each type, with nulls at every depth."""
-    lake, truth = Lake(binary, root), Truth("EVERY_TYPE", False)
+    lake, sent = Lake(binary, root), ExpectedRows("EVERY_TYPE", False)
     lake.feed("every_type", "EVERY_TYPE")
     with serving(binary, 3_000, "--every-type", "--days", "3") as server:
         lake.run("export", "--all", server=server)
-        truth.ask(server)
-    return [lake.dataset("every type, nulls everywhere", "every_type", truth)]
+        sent.ask(server)
+    return [lake.dataset("every type, nulls everywhere", "every_type", sent)]
 
 
 def schema_that_grew(binary: Path, root: Path) -> list[Dataset]:
     """A column is added, then another: schema 1.2."""
-    lake, truth = Lake(binary, root), Truth("TRANSACTION_FLATTENED", False)
+    lake, sent = Lake(binary, root), ExpectedRows("TRANSACTION_FLATTENED", False)
     lake.shipped("transaction_flattened")
     added = ["--add-column", "TRANSACTION_FLATTENED.NOTE", "--add-column", "TRANSACTION_FLATTENED.LOYALTY"]
     for stage in range(3):
         new = ("--new", str(1_000 * stage))
         with serving(binary, 2_000, "--days", "4", *new, *added[: 2 * stage]) as server:
             lake.run("export", "--all", server=server)
-            truth.ask(server)
-    return [lake.dataset("schema 1.2: two columns added", "transaction_flattened", truth)]
+            sent.ask(server)
+    return [lake.dataset("schema 1.2: two columns added", "transaction_flattened", sent)]
 
 
 def day_again(binary: Path, root: Path) -> list[Dataset]:
     """A day is exported again, and once more. There are so many rows in a file that Spark 3.5.6 confuses texts encoded as
     DELTA_LENGTH_BYTE_ARRAY, if there are any."""
-    lake, truth = Lake(binary, root), Truth("TRANSACTION_FLATTENED", False)
+    lake, sent = Lake(binary, root), ExpectedRows("TRANSACTION_FLATTENED", False)
     lake.shipped("transaction_flattened")
     with serving(binary, 9_000, "--days", "3") as server:
         lake.run("export", "--all", server=server)
         for _ in range(2):
             lake.run("export", "--feed", "transaction_flattened", "--day", "2025-01-02", server=server)
-        truth.ask(server)
-    return [lake.dataset("a day exported again", "transaction_flattened", truth)]
+        sent.ask(server)
+    return [lake.dataset("a day exported again", "transaction_flattened", sent)]
 
 
 def small_commits(binary: Path, root: Path) -> list[Dataset]:
     """Many runs, a few rows each."""
-    lake, truth = Lake(binary, root), Truth("TRANSACTION_STREAM", False)
+    lake, sent = Lake(binary, root), ExpectedRows("TRANSACTION_STREAM", False)
     lake.shipped("transaction_stream")
     for commit in range(SMALL_COMMITS):
         with serving(binary, 20, "--days", "1", "--new", str(20 * commit)) as server:
             lake.run("export", "--all", server=server)
             if commit == SMALL_COMMITS - 1:
-                truth.ask(server)
-    return [lake.dataset(f"{SMALL_COMMITS} small commits", "transaction_stream", truth)]
+                sent.ask(server)
+    return [lake.dataset(f"{SMALL_COMMITS} small commits", "transaction_stream", sent)]
 
 
 def years_end(binary: Path, root: Path) -> list[Dataset]:
     """December, and January of the next year."""
-    lake, truth = Lake(binary, root), Truth("TRANSACTION_STREAM_ANONYMIZED", False)
+    lake, sent = Lake(binary, root), ExpectedRows("TRANSACTION_STREAM_ANONYMIZED", False)
     lake.shipped("transaction_stream_anonymized")
     with serving(binary, 2_000, "--days", "6", "--start", "2025-12-29") as server:
         lake.run("export", "--all", server=server)
-        truth.ask(server)
-    return [lake.dataset("across a year's end", "transaction_stream_anonymized", truth)]
+        sent.ask(server)
+    return [lake.dataset("across a year's end", "transaction_stream_anonymized", sent)]
 
 
 def overwritten_tables(binary: Path, root: Path) -> list[Dataset]:
     """A table that was overwritten until its versions have two digits."""
-    lake, truth = Lake(binary, root), Truth("USER_TRANSACTION_SUMMARY", True)
+    lake, sent = Lake(binary, root), ExpectedRows("USER_TRANSACTION_SUMMARY", True)
     lake.shipped("user_transaction_summary")
     for version in range(11):
         with serving(binary, 1_000, "--days", "4", "--new", str(100 * version)) as server:
             lake.run("export", "--all", server=server)
             if version == 10:
-                truth.ask(server)
-    return [lake.dataset("a table overwritten ten times", "user_transaction_summary", truth)]
+                sent.ask(server)
+    return [lake.dataset("a table overwritten ten times", "user_transaction_summary", sent)]

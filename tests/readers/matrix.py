@@ -19,7 +19,7 @@ from compare import Verdict, compare
 from datasets import Dataset
 from environments import READERS, Reader, prepare
 from expected import known
-from truth import Truth
+from expected_rows import ExpectedRows
 
 HERE = Path(__file__).parent
 AT_ONCE = max(2, (os.cpu_count() or 2) // 2)
@@ -96,7 +96,7 @@ def hollowed(code: str, dataset: Dataset) -> str:
 
 def day_range(dataset: Dataset) -> tuple[str, str]:
     """All days but the first and the last, where there are so many."""
-    days = dataset.truth.days()
+    days = dataset.sent.days()
     return (days[1], days[-2]) if len(days) > 2 else (days[0], days[0])
 
 
@@ -118,19 +118,19 @@ def millis(day: str, days_after: int = 0) -> int:
     return int(at.timestamp() * 1000)
 
 
-def questions(engine: str, made: list[Dataset], binary: Path) -> Iterator[tuple[dict[str, Any], Truth]]:
+def questions(engine: str, made: list[Dataset], binary: Path) -> Iterator[tuple[dict[str, Any], ExpectedRows]]:
     """What is asked, and what it is compared with."""
     for dataset in made:
-        truth = dataset.truth
+        sent = dataset.sent
         question: dict[str, Any] = {
             "dataset": dataset.name,
-            "columns": truth.columns,
-            "sums": list(truth.sums()),
-            "distinct": list(truth.distinct()),
+            "columns": sent.columns,
+            "sums": list(sent.sums()),
+            "distinct": list(sent.distinct()),
         }
         if dataset.apart and engine in lines.FOLDER:
             folder = lines.FOLDER[engine].format(folder=str(dataset.folder))
-            yield question | {"dataset": f"{dataset.name}, by its folder", "code": folder}, truth
+            yield question | {"dataset": f"{dataset.name}, by its folder", "code": folder}, sent
         question["code"] = lines.code(engine, dataset, binary)
         if not dataset.table:
             first, last = day_range(dataset)
@@ -143,7 +143,7 @@ def questions(engine: str, made: list[Dataset], binary: Path) -> Iterator[tuple[
             if engine not in lines.FILES:
                 ranged = lines.code(engine, dataset, binary, first, last)
                 question["days"] |= {"ranged": ranged, "hollow ranged": hollowed(ranged, dataset)}
-        yield question, truth
+        yield question, sent
 
 
 def ask(
@@ -165,8 +165,8 @@ def ask(
             timeout=PATIENCE,
         )
         answers = [json.loads(line) for line in process.stdout.splitlines()]
-        for seen, (question, truth) in zip(answers, rest):
-            found.append(compare(reader.name, seen, truth, question))
+        for seen, (question, sent) in zip(answers, rest):
+            found.append(compare(reader.name, seen, sent, question))
         if len(answers) < len(rest):
             last = " ".join(process.stderr.split())[-300:]
             words = f"the process ended with {process.returncode}: {last}"

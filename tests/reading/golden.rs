@@ -128,7 +128,7 @@ fn the_text_of_each_engine_is_as_it_was_looked_at() {
                     Ok(code) => code.text(),
                     Err(error) => format!("refused: {error}\n"),
                 };
-                text += &format!("=== {name}, {}\n{code}\n", language.word());
+                text += &format!("=== {name}, {}\n{code}\n", language.name());
             }
         }
         let path = folder.join(format!("{word}.txt"));
@@ -174,10 +174,10 @@ fn sql_is_refused_for_engines_without_it() {
 }
 
 #[test]
-fn every_engine_is_found_by_its_word() {
-    for (word, name, engine) in Engine::ALL {
-        assert_eq!(Engine::by_word(word), Some(engine));
-        assert_eq!((engine.word(), engine.name()), (word, name));
+fn every_engine_is_found_by_its_keyword() {
+    for (keyword, name, engine) in Engine::ALL {
+        assert_eq!(Engine::by_keyword(keyword), Some(engine));
+        assert_eq!((engine.keyword(), engine.name()), (keyword, name));
     }
-    assert_eq!(Engine::by_word("excel"), None);
+    assert_eq!(Engine::by_keyword("excel"), None);
 }

@@ -32,7 +32,7 @@ fn frames_are_as_they_were_looked_at() {
     let frame = |name: Name, (width, height): (u16, u16), ascii: bool| {
         let theme = Theme::named(ThemeName::Dark).ascii(ascii);
         let form = if ascii { "_ascii" } else { "" };
-        let file = format!("{}_{width}x{height}{form}", name.word());
+        let file = format!("{}_{width}x{height}{form}", name.name());
         (file, lines(&drawn(name, width, height, &theme).0))
     };
     compare(Name::ALL.into_iter().flat_map(|name| {

@@ -10,7 +10,7 @@ use super::lake::Lake;
 use super::lines;
 
 /// The screens that are compared: a name, and the keys that lead there.
-const PLACES: [(&str, &[&str]); 19] = [
+const PLACES: [(&str, &[&str]); 21] = [
     ("feeds", &[]),
     ("detail", &["j", "j", "j", "enter"]),
     ("datasets", &["f3"]),
@@ -21,6 +21,8 @@ const PLACES: [(&str, &[&str]); 19] = [
     ("undoday", &["j", "j", "j", "j", "j", "P", "j", "u"]),
     ("check", &["j", "j", "j", "j", "j", "C"]),
     ("repair", &["j", "j", "j", "j", "j", "C", "r"]),
+    ("acceptloss", &["j", "j", "j", "j", "j", "C", "r", "y"]),
+    ("repairing", &["j", "j", "j", "j", "j", "C", "r", "y", "y"]),
     ("files", &["j", "j", "j", "P", "enter"]),
     ("rows", &["j", "j", "j", "P", "enter", "enter"]),
     ("exports", &["f4"]),

@@ -90,7 +90,7 @@ impl Lake {
             lake.send(Message::Dataset {
                 feed: name.clone(),
                 metadata: Ok(Some(metadata)),
-                usage: Some(usage),
+                usage: Some(Ok(usage)),
             });
         }
         let server = ServerInfo { text: "ksqlDB 7.6.1, RUNNING".into(), url: "http://localhost:8088".into() };
@@ -283,7 +283,7 @@ fn record(n: i64) -> Record {
         2 => Record::new(time, Level::Error, Some("transaction_stream_blacklisted"), "failed")
             .fact("kind", "refused")
             .fact("error", "line 1:15: Column `AMOUNT_USD` cannot be resolved"),
-        _ => Record::new(time, Level::Debug, None, "settled")
+        _ => Record::new(time, Level::Debug, None, "debounced")
             .fact("file", "feeds/active/transaction_stream.json"),
     }
 }
@@ -411,7 +411,7 @@ fn answer(effect: Effect) -> Option<Message> {
     Some(match effect {
         Effect::LoadDataset(feed) => {
             let metadata = metadata(&feed, "stream", days_of(&feed)?);
-            let usage = Some(metadata.partitions.iter().map(usage).collect());
+            let usage = Some(Ok(metadata.partitions.iter().map(usage).collect()));
             Message::Dataset { feed, metadata: Ok(Some(metadata)), usage }
         }
         Effect::LoadDays(feed) => {
@@ -423,13 +423,18 @@ fn answer(effect: Effect) -> Option<Message> {
             let report = report(&feed);
             Message::Checked { feed, at: at(0), deep, mended: None, report: Ok(report) }
         }
+        Effect::Repair { feeds, deep, accept_loss: false } => Message::RepairRefused {
+            feed: feeds.into_iter().next()?,
+            deep,
+            what: "the repair would take 40,210 of 180,113 rows, in 3 files, from readers".into(),
+        },
         Effect::LoadFiles { feed, partition } => {
             let folder = PathBuf::from("/srv/analytics/data_lake/streams").join(&feed).join(&partition);
             let files = (0..48u64).map(|n| FileInfo {
                 name: format!("data_20250115_{n:03}.parquet"),
                 path: folder.join(format!("data_20250115_{n:03}.parquet")),
                 bytes: 1_000_000 + n * 77_777,
-                rows: Some(16_000 + n),
+                rows: Ok(16_000 + n),
                 modified: Some(at(-600)),
                 run: Some("r1".into()),
             });

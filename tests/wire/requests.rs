@@ -52,6 +52,31 @@ async fn a_silent_answer_is_idle_and_the_time_since_the_last_byte_grows() {
 }
 
 #[tokio::test]
+async fn white_space_without_end_ends_a_body() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut options = ClientOptions::new(format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                let _ = socket.read(&mut request).await;
+                let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n";
+                let _ = socket.write_all(head).await;
+                while socket.write_all(b"1\r\n \r\n").await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            });
+        }
+    });
+    options.inactivity_timeout = Duration::from_millis(80);
+    let client = Client::new(options).unwrap();
+    let error = client.info().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Incomplete, "{error}");
+    assert!(error.to_string().contains("said nothing for 80ms"), "{error}");
+}
+
+#[tokio::test]
 async fn a_dropped_wait_loses_no_byte() {
     let server = Server::start(|_| Reply::chunks(&["ab", "cd", "ef"])).await;
     let mut answer = client(&server.url).open(&push()).await.unwrap();

@@ -1,5 +1,6 @@
 //! A question before something dangerous: it names what it is about, carries its effects, and its default is No.
 
+use super::Sheet;
 use crate::app::effect::Effect;
 use crate::app::key::{Key, KeyCode};
 
@@ -16,6 +17,8 @@ pub struct Confirm {
     pub yes: bool,
     /// What is done on Yes.
     pub effects: Vec<Effect>,
+    /// What was in front before, and is again after the answer.
+    pub behind: Option<Sheet>,
 }
 
 impl Confirm {

@@ -30,8 +30,8 @@ impl Field {
     /// In the order of the form.
     pub const ALL: [Self; 4] = [Self::Source, Self::Name, Self::Kind, Self::Description];
 
-    /// Its name.
-    pub fn word(self) -> &'static str {
+    /// The field's name.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Name => "name",
@@ -46,7 +46,7 @@ impl Field {
     }
 }
 
-/// Its state; what it shows comes from [`crate::app::view::form`].
+/// The form's state; what it shows comes from [`crate::app::view::form`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Form {
     /// The field in front.
@@ -164,8 +164,10 @@ impl App {
             match known {
                 None => problems.push((Field::Source, "the server has no such stream or table".to_owned())),
                 Some(source) if kind_of(source.kind) != form.kind => {
-                    problems
-                        .push((Field::Kind, format!("{} is a {}", source.name, kind_of(source.kind).word())));
+                    problems.push((
+                        Field::Kind,
+                        format!("{} is a {}", source.name, kind_of(source.kind).keyword()),
+                    ));
                 }
                 Some(_) => {}
             }

@@ -4,7 +4,7 @@ use crate::app::action::{ACTIONS, Action};
 use crate::app::input::Input;
 use crate::app::state::App;
 
-/// Its state; its rows come from [`crate::app::view::help`].
+/// The state of the help; its rows come from [`crate::app::view::help`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Help {
     /// What is searched for.

@@ -14,11 +14,11 @@ use crate::reading::Engine;
 /// One choice.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MenuItem {
-    /// Its letter.
+    /// The item's letter.
     pub key: char,
     /// What it is.
     pub text: &'static str,
-    /// Its value, escaped; empty when there is none, and then it cannot be chosen.
+    /// The item's value, escaped; empty when there is none, and then it cannot be chosen.
     pub preview: String,
     /// What is done.
     pub effect: Option<Effect>,
@@ -185,9 +185,7 @@ impl App {
             Tab::Exports => self.exports.cursor.key().and_then(|id| self.exports.by_id(*id)),
             _ => self.exports.latest(key),
         };
-        run.and_then(|run| run.error())
-            .map(ToString::to_string)
-            .or_else(|| self.held.get(key).and_then(|held| held.error.clone()))
+        run.and_then(|run| run.error()).map(ToString::to_string).or_else(|| self.unreadable(key).cloned())
     }
 
     /// The shell command that does the same as `e`.

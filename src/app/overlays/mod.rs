@@ -89,7 +89,7 @@ impl App {
                 }
             }
             Overlay::Confirm(mut confirm) => match confirm.key(key) {
-                Some(yes) => return self.answered(confirm.effects, yes),
+                Some(yes) => return self.answered(confirm, yes),
                 None => self.overlay = Some(Overlay::Confirm(confirm)),
             },
             Overlay::Menu(mut menu) => match menu.key(key) {

@@ -3,7 +3,7 @@
 use crate::app::action::{ACTIONS, Action};
 use crate::app::input::Input;
 
-/// Its state; its rows come from [`crate::app::view::palette`].
+/// The palette's state; its rows come from [`crate::app::view::palette`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Palette {
     /// What is searched for.

@@ -5,6 +5,7 @@ use crate::app::effect::Effect;
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::Overlay;
 use crate::app::state::App;
+use crate::app::tabs::checks::Work;
 use crate::app::view::sheet::{lines, room};
 
 /// The text.
@@ -12,7 +13,7 @@ use crate::app::view::sheet::{lines, room};
 pub enum Sheet {
     /// A day of the open dataset.
     Day {
-        /// Its folder.
+        /// The day's folder.
         folder: String,
         /// The first line of the window.
         top: usize,
@@ -48,7 +49,7 @@ impl Sheet {
         }
     }
 
-    /// It shows the check of this feed.
+    /// The sheet shows the check of this feed.
     pub(crate) fn is_about(&self, feed: &str) -> bool {
         matches!(self, Self::Check { feeds, .. } if feeds.iter().any(|known| known == feed))
     }
@@ -70,7 +71,7 @@ impl App {
             KeyCode::Char('r') if !key.ctrl => return self.ask_repair(sheet),
             KeyCode::Char(c @ ('c' | 'd')) if !key.ctrl => {
                 if let Sheet::Check { feeds, .. } = &sheet {
-                    let effects = self.begin_check(feeds.clone(), c == 'd', false);
+                    let effects = self.begin(feeds.clone(), Work::Check { deep: c == 'd' });
                     sheet.scroll(0);
                     self.overlay = Some(Overlay::Sheet(sheet));
                     return effects;

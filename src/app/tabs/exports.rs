@@ -29,11 +29,11 @@ pub(crate) const FIELDS: [&str; 3] = ["feed", "state", "trigger"];
 /// How far an export is.
 #[derive(Debug, Clone)]
 pub enum RunState {
-    /// It waits for its turn.
+    /// The export waits for its turn.
     Queued,
-    /// It runs.
+    /// The export runs.
     Running,
-    /// It waits for its next attempt.
+    /// The export waits for its next attempt.
     Waiting {
         /// The attempt that failed.
         attempt: u32,
@@ -42,7 +42,7 @@ pub enum RunState {
         /// Why it failed.
         error: Arc<Error>,
     },
-    /// It is over.
+    /// The export is over.
     Ended(Outcome),
     /// Another process runs it.
     External(Owner),
@@ -51,11 +51,11 @@ pub enum RunState {
 /// One export.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// Its number on this screen, from 1: the key of its row.
+    /// The export's number on this screen, from 1: the key of its row.
     pub id: u64,
     /// The feed.
     pub feed: String,
-    /// Its id in the lake, once it began.
+    /// The export's id in the lake, once it began.
     pub run: Option<String>,
     /// Why it runs.
     pub trigger: Trigger,
@@ -102,12 +102,12 @@ impl Run {
         }
     }
 
-    /// It waits, runs, or will run again, in this process.
+    /// The export waits, runs, or will run again, in this process.
     pub fn is_alive(&self) -> bool {
         matches!(self.state, RunState::Queued | RunState::Running | RunState::Waiting { .. })
     }
 
-    /// It is over, and not all is in the lake: it failed or was stopped.
+    /// The export is over, and not all is in the lake: it failed or was stopped.
     pub fn unfinished(&self) -> bool {
         matches!(self.state, RunState::Ended(Outcome::Failed(_) | Outcome::Cancelled))
     }
@@ -350,8 +350,8 @@ impl App {
                 exports.runs.get(*at).is_some_and(|run| {
                     exports.filter.matches(&[
                         ("feed", &run.feed),
-                        ("state", run.word()),
-                        ("trigger", run.trigger.word()),
+                        ("state", run.name()),
+                        ("trigger", run.trigger.name()),
                     ])
                 })
             });
@@ -394,11 +394,11 @@ impl App {
 }
 
 impl Run {
-    /// Its state in one word.
-    pub fn word(&self) -> &'static str {
+    /// The export's state in one word.
+    pub fn name(&self) -> &'static str {
         match &self.state {
             RunState::Queued => "queued",
-            RunState::Running => self.counters.map_or("running", |counters| counters.stage.word()),
+            RunState::Running => self.counters.map_or("running", |counters| counters.stage.name()),
             RunState::Waiting { .. } => "waiting",
             RunState::Ended(Outcome::Done { .. }) => "done",
             RunState::Ended(Outcome::Skipped { .. }) => "skipped",

@@ -174,9 +174,9 @@ impl App {
                 let state = state_of(self, key, entry);
                 self.feeds.filter.matches(&[
                     ("name", key),
-                    ("state", state.word()),
-                    ("kind", feed.map_or("", |f| f.kind.word())),
-                    ("mode", feed.map_or("", |f| f.storage_mode.word())),
+                    ("state", state.name()),
+                    ("kind", feed.map_or("", |f| f.kind.keyword())),
+                    ("mode", feed.map_or("", |f| f.storage_mode.keyword())),
                     ("source", feed.map_or("", |f| &f.source)),
                     ("description", feed.map_or("", |f| &f.description)),
                 ])
@@ -188,7 +188,7 @@ impl App {
             // The catalog is in this order.
             FeedColumn::Name | FeedColumn::State => {}
             FeedColumn::Kind => order.sort_by_cached_key(|at| feed(*at).map(|f| f.kind)),
-            FeedColumn::Mode => order.sort_by_cached_key(|at| feed(*at).map(|f| f.storage_mode.word())),
+            FeedColumn::Mode => order.sort_by_cached_key(|at| feed(*at).map(|f| f.storage_mode.keyword())),
             FeedColumn::Size => order.sort_by_cached_key(|at| metadata(*at).map(|m| m.total_bytes)),
             FeedColumn::Rows => order.sort_by_cached_key(|at| metadata(*at).map(|m| m.total_records)),
             FeedColumn::Last => order.sort_by_cached_key(|at| metadata(*at).and_then(|m| m.last_export)),
@@ -318,6 +318,7 @@ impl App {
                         FeedState::Idle
                             | FeedState::CaughtUp { .. }
                             | FeedState::Failed { .. }
+                            | FeedState::Unreadable { .. }
                             | FeedState::Damaged { .. }
                     )
                 };
@@ -418,6 +419,7 @@ impl App {
             targets,
             yes: false,
             effects,
+            behind: None,
         }));
         Vec::new()
     }

@@ -30,7 +30,7 @@ pub struct Logs {
     at: u64,
     /// The number of the first record of the window, when it holds still.
     top: u64,
-    /// It follows.
+    /// The view follows.
     pub(crate) following: bool,
     /// Records that came below since it does not.
     pub(crate) below: usize,

@@ -1,28 +1,27 @@
-//! Maintenance of what the lake holds: days exported again and taken back, datasets checked and mended.
+//! Days of what the lake holds: exported again and taken back.
 //!
 //! ```text
 //! e, u   on a day     ─▶ refused with words, or a question ─▶ ExportDay, UndoDay
 //! i      on a day     ─▶ a sheet with all that is known of it
-//! C, K   on datasets  ─▶ Check ─▶ Checked … ─▶ a sheet of findings ─ r ─▶ a question with each repair ─▶ Repair
 //! ```
+//!
+//! [`super::checks`] has what is done to whole datasets.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 
+use super::Level;
 use super::partitions::Item;
-use super::{Level, Run};
 use crate::app::action::Action;
 use crate::app::effect::Effect;
 use crate::app::message::Days;
 use crate::app::overlays::{Confirm, Overlay, Sheet};
-use crate::app::state::{App, Tab};
-use crate::app::view::text::{count, files as of_files, findings, one_line, size};
+use crate::app::state::App;
+use crate::app::view::text::{count, files as of_files, size};
 use crate::app::view::{FeedState, Tone};
-use crate::error::Kind;
 use crate::feed::partition_path::is_inside;
 use crate::feed::{FeedKind, PartitionPath, StorageMode};
-use crate::lake::verify::{Finding, Report, Severity};
 use crate::lake::{DayState, ReplacedSet};
 
 /// What is known of the days of the open dataset.
@@ -36,33 +35,6 @@ pub(crate) struct KnownDays {
     pub(crate) replaced: BTreeMap<String, ReplacedSet>,
     /// Why nothing is known.
     pub(crate) error: Option<String>,
-}
-
-/// A check of a dataset.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Checked {
-    /// Since when one is under way, and whether it mends.
-    pub(crate) running: Option<(DateTime<Utc>, bool)>,
-    /// When the last one was over.
-    pub(crate) at: Option<DateTime<Utc>>,
-    /// Every row was read.
-    pub(crate) deep: bool,
-    /// What it found, or why it could not look.
-    pub(crate) report: Option<std::result::Result<Report, String>>,
-    /// What it mended.
-    pub(crate) mended: Vec<Finding>,
-}
-
-impl Checked {
-    /// Findings of damage.
-    pub(crate) fn damage(&self) -> usize {
-        self.of(Severity::Damage)
-    }
-
-    pub(crate) fn of(&self, severity: Severity) -> usize {
-        let findings = self.report.iter().flatten().flat_map(|report| &report.findings);
-        findings.filter(|finding| finding.severity == severity).count()
-    }
 }
 
 /// What an action on a day is about.
@@ -104,7 +76,7 @@ impl App {
 
     /// The dataset of this feed is a stream's: its partitions are times.
     pub(crate) fn is_stream(&self, feed: &str) -> bool {
-        self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.word())
+        self.metadata(feed).is_some_and(|metadata| metadata.kind == FeedKind::Stream.keyword())
     }
 
     /// What is known of a partition of the open dataset.
@@ -129,7 +101,7 @@ impl App {
         let partitions = &self.partitions;
         let feed = partitions.feed.clone().filter(|_| partitions.level != Level::Datasets);
         let feed = feed.ok_or_else(|| "choose a day first: enter opens the dataset".to_owned())?;
-        if self.metadata(&feed).is_some_and(|metadata| metadata.kind == FeedKind::Table.word()) {
+        if self.metadata(&feed).is_some_and(|metadata| metadata.kind == FeedKind::Table.keyword()) {
             return Err(format!(
                 "{feed} is a table: it has versions and no days; e on the feed makes a new one"
             ));
@@ -232,6 +204,7 @@ impl App {
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
             effects: vec![Effect::ExportDay { feed, day }],
+            behind: None,
         }
     }
 
@@ -259,184 +232,7 @@ impl App {
             targets: vec![format!("{feed}/{folder}")],
             yes: false,
             effects: vec![Effect::UndoDay { feed, day }],
-        }
-    }
-
-    /// Begins to check these feeds' datasets, and shows the findings.
-    pub(crate) fn check_feeds(&mut self, feeds: Vec<String>, deep: bool) -> Vec<Effect> {
-        let valid = |feed: &String| self.feeds.feed(feed).is_some();
-        let (fit, invalid): (Vec<_>, Vec<_>) = feeds.into_iter().partition(valid);
-        if let Some(first) = invalid.first() {
-            let more =
-                if invalid.len() > 1 { format!(" and {} more", invalid.len() - 1) } else { String::new() };
-            self.toast(format!("{first}{more}: invalid, the data is not looked at"), Tone::Warn);
-        }
-        if fit.is_empty() {
-            return Vec::new();
-        }
-        self.overlay = Some(Overlay::Sheet(Sheet::check(fit.clone())));
-        self.begin_check(fit, deep, false)
-    }
-
-    /// Notes that checks or repairs begin; those under way are not begun again.
-    pub(crate) fn begin_check(&mut self, feeds: Vec<String>, deep: bool, repair: bool) -> Vec<Effect> {
-        let now = self.clock;
-        let feeds: Vec<String> = feeds
-            .into_iter()
-            .filter(|feed| {
-                let checked = self.checks.entry(feed.clone()).or_default();
-                let idle = checked.running.is_none();
-                checked.running = checked.running.or(Some((now, repair)));
-                idle
-            })
-            .collect();
-        if feeds.is_empty() {
-            Vec::new()
-        } else if repair {
-            vec![Effect::Repair { feeds, deep }]
-        } else {
-            vec![Effect::Check { feeds, deep }]
-        }
-    }
-
-    /// Asks the checks and repairs of a sheet that are under way to stop.
-    pub(crate) fn stop_checks(&mut self, sheet: &Sheet) -> Vec<Effect> {
-        let Sheet::Check { feeds, .. } = sheet else { return Vec::new() };
-        let runs = |feed: &&String| self.checks.get(*feed).is_some_and(|checked| checked.running.is_some());
-        let feeds: Vec<String> = feeds.iter().filter(runs).cloned().collect();
-        if feeds.is_empty() {
-            self.toast("no check is under way".to_owned(), Tone::Warn);
-            return Vec::new();
-        }
-        vec![Effect::StopChecks(feeds)]
-    }
-
-    /// A check is over.
-    pub(crate) fn set_checked(
-        &mut self,
-        feed: &str,
-        at: DateTime<Utc>,
-        deep: bool,
-        mended: Option<Vec<Finding>>,
-        report: crate::Result<Report>,
-    ) -> Vec<Effect> {
-        let was_repair = mended.is_some();
-        if report.as_ref().is_err_and(|error| error.kind() == Kind::Interrupted) {
-            // What an earlier check found is still what is known.
-            self.checks.entry(feed.to_owned()).or_default().running = None;
-            let what = if was_repair { "repair" } else { "check" };
-            self.toast(format!("{feed}: the {what} was stopped"), Tone::Warn);
-            return if was_repair { vec![Effect::LoadDataset(feed.to_owned())] } else { Vec::new() };
-        }
-        let checked = Checked {
-            running: None,
-            at: Some(at),
-            deep,
-            report: Some(report.map_err(|error| error.to_string())),
-            mended: mended.unwrap_or_default(),
-        };
-        let (damage, done) = (checked.damage(), checked.mended.len());
-        let failed = matches!(checked.report, Some(Err(_)));
-        self.checks.insert(feed.to_owned(), checked);
-        self.reorder_feeds_by_state();
-        let seen = matches!(&self.overlay, Some(Overlay::Sheet(sheet)) if sheet.is_about(feed));
-        if !seen && failed {
-            self.toast(format!("{feed} could not be checked: C tells why"), Tone::Bad);
-        } else if !seen && damage > 0 {
-            self.toast(format!("{feed} is damaged, {}: C shows them", findings(damage)), Tone::Bad);
-        } else if was_repair && !failed {
-            self.toast(format!("{feed}: {} repaired", findings(done)), Tone::Good);
-        } else if !seen {
-            self.toast(format!("{feed} is sound"), Tone::Good);
-        }
-        if was_repair { vec![Effect::LoadDataset(feed.to_owned())] } else { Vec::new() }
-    }
-
-    /// The feeds that `check-all` is about: one a dataset is enough, and each is named.
-    pub(crate) fn all_datasets(&self) -> Vec<String> {
-        let names = self.feeds.names.iter().filter(|name| self.feeds.feed(name).is_some());
-        let mut seen = std::collections::BTreeSet::new();
-        names
-            .filter(|name| {
-                self.feeds.feed(name).is_some_and(|feed| seen.insert((feed.kind.word(), feed.dataset())))
-            })
-            .cloned()
-            .collect()
-    }
-
-    /// Asks before what was found is mended: each repair by name.
-    pub(crate) fn ask_repair(&mut self, sheet: Sheet) -> Vec<Effect> {
-        let Sheet::Check { feeds, .. } = &sheet else { return Vec::new() };
-        let mut deep = false;
-        let (mut targets, mut fit) = (Vec::new(), Vec::new());
-        for feed in feeds {
-            let Some(checked) = self.checks.get(feed).filter(|checked| checked.running.is_none()) else {
-                continue;
-            };
-            let findings = checked.report.iter().flatten().flat_map(|report| &report.findings);
-            let before = targets.len();
-            targets.extend(findings.filter_map(|finding| {
-                let repair = finding.repair.as_ref()?;
-                // What is done comes first: paths are long, and cut at their end.
-                let path = if finding.path.is_empty() { &finding.dataset } else { &finding.path };
-                Some(one_line(&format!("{repair}: {path}")))
-            }));
-            if targets.len() > before {
-                fit.push(feed.clone());
-                deep |= checked.deep;
-            }
-        }
-        let busy = fit.iter().find(|feed| self.exports.latest(feed).is_some_and(Run::is_alive)).cloned();
-        let why = if self.setup.read_only {
-            Some("read-only: a repair is refused".to_owned())
-        } else if targets.is_empty() {
-            Some("there is nothing that can be repaired".to_owned())
-        } else {
-            busy.map(|feed| format!("{feed} is being exported: repair it when that is over"))
-        };
-        if let Some(why) = why {
-            self.toast(why, Tone::Warn);
-            self.overlay = Some(Overlay::Sheet(sheet));
-            return Vec::new();
-        }
-        let number = targets.len();
-        self.overlay = Some(Overlay::Confirm(Confirm {
-            question: if number == 1 { "Repair it?".to_owned() } else { format!("Repair {}?", findings(number)) },
-            consequence: "Nothing that holds rows is deleted: what does not belong into the data goes to damaged/ in _lakehand/. Each dataset is \
-                          changed in one commit."
-                .to_owned(),
-            targets,
-            yes: false,
-            effects: vec![Effect::Repair { feeds: fit, deep }],
-        }));
-        Vec::new()
-    }
-
-    /// The last check of a feed found something that can be mended.
-    pub(crate) fn can_repair(&self, feed: &str) -> bool {
-        let report = self.checks.get(feed).filter(|checked| checked.running.is_none());
-        let findings = report.and_then(|checked| checked.report.as_ref()?.as_ref().ok());
-        findings.is_some_and(|report| report.findings.iter().any(|finding| finding.repair.is_some()))
-    }
-
-    /// After a question about a repair the findings are in front again; a repair that was consented to begins.
-    pub(crate) fn answered(&mut self, effects: Vec<Effect>, yes: bool) -> Vec<Effect> {
-        if let [Effect::Repair { feeds, deep: every_row }] = effects.as_slice() {
-            self.overlay = Some(Overlay::Sheet(Sheet::check(feeds.clone())));
-            return if yes { self.begin_check(feeds.clone(), *every_row, true) } else { Vec::new() };
-        }
-        if yes {
-            self.feeds.cursor.unmark();
-            return effects;
-        }
-        Vec::new()
-    }
-
-    /// The datasets that a check is about: those marked, or the one in front.
-    pub(crate) fn check_targets(&self) -> Vec<String> {
-        match self.tab {
-            Tab::Feeds => self.target_feeds(),
-            _ => self.feed_in_front().into_iter().collect(),
+            behind: None,
         }
     }
 
@@ -452,6 +248,7 @@ impl App {
             FeedState::Queued => Some("waits for its turn already".to_owned()),
             FeedState::Locked { by } => Some(format!("is held by {by}")),
             FeedState::Failed { .. }
+            | FeedState::Unreadable { .. }
             | FeedState::Damaged { .. }
             | FeedState::CaughtUp { .. }
             | FeedState::Idle => None,

@@ -1,5 +1,6 @@
 //! The views: what each of them knows, and what it does on an action.
 
+pub(crate) mod checks;
 pub mod detail;
 pub mod exports;
 pub mod feeds;

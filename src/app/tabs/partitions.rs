@@ -50,7 +50,7 @@ pub(crate) struct Item {
     pub(crate) files: u64,
     /// Days that are missing here; 0 for a partition.
     pub(crate) missing: i64,
-    /// It is the version that readers take.
+    /// The partition is the version that readers take.
     pub(crate) current: bool,
     /// The disk does not hold what the metadata says: files and bytes found.
     pub(crate) found: Option<(u64, u64)>,
@@ -143,11 +143,9 @@ impl App {
         let filter = self.partitions.level == Level::Datasets && !self.partitions.filter.is_empty();
         let names = self.feeds.names.iter();
         let keys: Vec<String> = names
+            .filter(|key| self.metadata(key).is_some() || self.unreadable(key).is_some())
             .filter(|key| {
-                self.metadata(key).is_some() || self.held.get(*key).is_some_and(|h| h.error.is_some())
-            })
-            .filter(|key| {
-                let kind = self.feeds.feed(key).map_or("", |feed| feed.kind.word());
+                let kind = self.feeds.feed(key).map_or("", |feed| feed.kind.keyword());
                 !filter || self.partitions.filter.matches(&[("name", key), ("kind", kind)])
             })
             .cloned()
@@ -159,7 +157,7 @@ impl App {
     /// A feed that got its first dataset becomes a row where it belongs: at the start there is one after the other.
     pub(crate) fn place_dataset(&mut self, feed: &str) {
         let place = self.partitions.dataset_keys.binary_search_by(|key| key.as_str().cmp(feed));
-        let held = self.held.get(feed).is_some_and(|held| held.metadata.is_some() || held.error.is_some());
+        let held = self.metadata(feed).is_some() || self.unreadable(feed).is_some();
         match place {
             Ok(_) if held => {}
             Err(at) if held && self.partitions.filter.is_empty() && self.feeds.entry(feed).is_some() => {

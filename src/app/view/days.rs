@@ -94,7 +94,7 @@ fn gaps(gaps: &[Gap]) -> Vec<(Why, String)> {
             .map(|gap| format!("{}:{}..={}", gap.partition, gap.first, gap.last))
             .collect();
         let more = if of.len() > LISTED { ", …" } else { "" };
-        told.push((why, format!("{} offsets {} ({}{more})", count(missing), why.word(), listed.join(", "))));
+        told.push((why, format!("{} offsets {} ({}{more})", count(missing), why.name(), listed.join(", "))));
     }
     told
 }

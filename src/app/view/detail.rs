@@ -54,7 +54,7 @@ pub fn detail(app: &App, height: usize) -> Option<DetailView> {
     let total = lines.len();
     let state = app.state(&detail.feed);
     Some(DetailView {
-        title: format!("{}: {}", escaped(&detail.feed), state.word()),
+        title: format!("{}: {}", escaped(&detail.feed), state.name()),
         lines: lines.into_iter().skip(first).take(height).collect(),
         first,
         total,
@@ -129,9 +129,11 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
     if let Some(metadata) = metadata {
         held(app, metadata, &mut lines);
     } else {
-        let why = app.held.get(key).and_then(|held| held.error.as_deref());
-        let text = why.map_or_else(|| "nothing of it is in the lake yet".to_owned(), one_line);
-        lines.push(DetailLine::Text(text, if why.is_some() { Tone::Bad } else { Tone::Dim }));
+        let text = match app.unreadable(key) {
+            Some(why) => (format!("what the lake holds cannot be read: {}", one_line(why)), Tone::Bad),
+            None => ("nothing of it is in the lake yet".to_owned(), Tone::Dim),
+        };
+        lines.push(DetailLine::Text(text.0, text.1));
     }
 
     columns(metadata, plan, &mut lines);
@@ -165,14 +167,14 @@ fn changes(plan: &PlanText, lines: &mut Vec<DetailLine>) {
 }
 
 fn configuration(feed: &Feed, lines: &mut Vec<DetailLine>) {
-    lines.push(field("source", format!("{} {}", feed.kind.word(), escaped(&feed.source))));
+    lines.push(field("source", format!("{} {}", feed.kind.keyword(), escaped(&feed.source))));
     if !feed.description.is_empty() {
         lines.push(field("description", one_line(&feed.description)));
     }
-    lines.push(field("storage mode", feed.storage_mode.word()));
+    lines.push(field("storage mode", feed.storage_mode.keyword()));
     match &feed.partitioning {
         Partitioning::Date { columns, timestamp_column, timezone } => {
-            let parts: Vec<_> = columns.iter().map(|part| part.word()).collect();
+            let parts: Vec<_> = columns.iter().map(|part| part.keyword()).collect();
             let by = timestamp_column.as_deref().map_or_else(|| "ROWTIME".to_owned(), escaped);
             lines.push(field("partitions", format!("by {} of {by}, {timezone}", parts.join(", "))));
             lines.push(field(
@@ -214,8 +216,8 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
         (true, None) => "caught up, without a proof of the instant".to_owned(),
         (false, _) => "not caught up".to_owned(),
     };
-    let way = metadata.read_way.as_deref().unwrap_or("-");
-    lines.push(field("read last", format!("by {}; {through}", escaped(way))));
+    let mode = metadata.read_mode.as_deref().unwrap_or("-");
+    lines.push(field("read last", format!("by {}; {through}", escaped(mode))));
     lines.push(field(
         "in the lake",
         format!(

@@ -52,8 +52,8 @@ fn row(app: &App, run: &Run) -> Vec<Cell> {
         }
         RunState::External(_) => "another process".to_owned(),
         _ => match run.done().filter(|_| run.is_alive()) {
-            Some(done) => format!("{} {:.0} %", run.word(), done * 100.0),
-            None => run.word().to_owned(),
+            Some(done) => format!("{} {:.0} %", run.name(), done * 100.0),
+            None => run.name().to_owned(),
         },
     };
     let stage = Cell {
@@ -126,8 +126,8 @@ fn about(app: &App) -> Vec<Cell> {
     let Some(run) = app.exports.cursor.key().and_then(|id| app.exports.by_id(*id)) else { return Vec::new() };
     let (tone, sign) = run.tone_and_sign();
     let text = match &run.state {
-        RunState::Queued => format!("{}: waits for its turn, {}", run.feed, run.trigger.word()),
-        RunState::Running => format!("{}: {} ({})", run.feed, one_line(&run.plan), run.trigger.word()),
+        RunState::Queued => format!("{}: waits for its turn, {}", run.feed, run.trigger.name()),
+        RunState::Running => format!("{}: {} ({})", run.feed, one_line(&run.plan), run.trigger.name()),
         RunState::Waiting { attempt, error, .. } => {
             format!("{}: attempt {attempt} failed: {}", run.feed, one_line(&error.to_string()))
         }

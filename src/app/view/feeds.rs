@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::text::{ago, count, escaped, findings as findings_text, instant, one_line, size, until};
 use super::{Cell, Head, Row, Sign, TableView, Tone};
 use crate::app::App;
-use crate::app::tabs::maintenance::Checked;
+use crate::app::tabs::checks::Checked;
 use crate::app::tabs::{FeedColumn, RunState};
 use crate::error::Kind;
 use crate::export::{Outcome, Stage};
@@ -14,17 +14,22 @@ use crate::feed::{Entry, Place};
 /// What a feed is doing, the most pressing first.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FeedState {
-    /// Its file is invalid.
+    /// The feed's file is invalid.
     Invalid {
         /// The first problem.
         problem: String,
         /// Problems in all.
         count: usize,
-        /// Its last good version is in force.
+        /// The feed's last good version is in force.
         last_good: bool,
     },
-    /// Its last export failed.
+    /// The feed's last export failed.
     Failed {
+        /// Why.
+        reason: String,
+    },
+    /// What the lake holds of it cannot be read: that is not known, and neither nothing nor damaged.
+    Unreadable {
         /// Why.
         reason: String,
     },
@@ -40,7 +45,7 @@ pub enum FeedState {
         /// Why.
         reason: String,
     },
-    /// It is being exported here.
+    /// The feed is being exported here.
     Running {
         /// `reading`, `committing`, …
         stage: &'static str,
@@ -49,7 +54,7 @@ pub enum FeedState {
         /// Rows in a second.
         rate: u64,
     },
-    /// It waits for its turn.
+    /// The feed waits for its turn.
     Queued,
     /// Another process holds its dataset.
     Locked {
@@ -63,18 +68,19 @@ pub enum FeedState {
         /// Through this instant, where it is known.
         through: Option<DateTime<Utc>>,
     },
-    /// It is disabled.
+    /// The feed is disabled.
     Disabled,
-    /// It is archived.
+    /// The feed is archived.
     Archived,
 }
 
 impl FeedState {
-    /// Its one word, by which it is filtered.
-    pub fn word(&self) -> &'static str {
+    /// The state in one word, by which feeds are filtered.
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Invalid { .. } => "invalid",
             Self::Failed { .. } => "failed",
+            Self::Unreadable { .. } => "unreadable",
             Self::Damaged { .. } => "damaged",
             Self::Waiting { .. } => "waiting",
             Self::Running { .. } => "running",
@@ -87,27 +93,30 @@ impl FeedState {
         }
     }
 
-    /// Its place when sorted by state.
+    /// The state's place when feeds are sorted by it.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Invalid { .. } => 0,
             Self::Failed { .. } => 1,
-            Self::Damaged { .. } => 2,
-            Self::Waiting { .. } => 3,
-            Self::Running { .. } => 4,
-            Self::Queued => 5,
-            Self::Locked { .. } => 6,
-            Self::Idle => 7,
-            Self::CaughtUp { .. } => 8,
-            Self::Disabled => 9,
-            Self::Archived => 10,
+            Self::Unreadable { .. } => 2,
+            Self::Damaged { .. } => 3,
+            Self::Waiting { .. } => 4,
+            Self::Running { .. } => 5,
+            Self::Queued => 6,
+            Self::Locked { .. } => 7,
+            Self::Idle => 8,
+            Self::CaughtUp { .. } => 9,
+            Self::Disabled => 10,
+            Self::Archived => 11,
         }
     }
 
     /// How it is meant.
     pub fn tone(&self) -> Tone {
         match self {
-            Self::Invalid { .. } | Self::Failed { .. } | Self::Damaged { .. } => Tone::Bad,
+            Self::Invalid { .. } | Self::Failed { .. } | Self::Unreadable { .. } | Self::Damaged { .. } => {
+                Tone::Bad
+            }
             Self::Waiting { .. } | Self::Locked { .. } => Tone::Warn,
             Self::Running { .. } => Tone::Live,
             Self::Queued | Self::Idle => Tone::Plain,
@@ -116,11 +125,11 @@ impl FeedState {
         }
     }
 
-    /// Its character.
+    /// The state's character.
     pub fn sign(&self) -> Sign {
         match self {
             Self::Invalid { .. } => Sign::Invalid,
-            Self::Failed { .. } => Sign::Failed,
+            Self::Failed { .. } | Self::Unreadable { .. } => Sign::Failed,
             Self::Damaged { .. } => Sign::Damaged,
             Self::Waiting { .. } => Sign::Waiting,
             Self::Running { .. } => Sign::Running,
@@ -140,6 +149,7 @@ impl FeedState {
             Self::Invalid { count: 1, .. } => "invalid".to_owned(),
             Self::Invalid { count, .. } => format!("invalid, {count} problems"),
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Unreadable { reason } => format!("unreadable: {}", one_line(reason)),
             Self::Damaged { findings } => format!("damaged: {findings}"),
             Self::Waiting { until: then, .. } => {
                 format!("retries in {} s", (*then - now).num_seconds().max(0))
@@ -156,7 +166,7 @@ impl FeedState {
                 format!("caught up {}", through.format(if today { "%H:%M:%S" } else { "%m-%d %H:%M" }))
             }
             Self::CaughtUp { through: None } => "caught up".to_owned(),
-            other => other.word().to_owned(),
+            other => other.name().to_owned(),
         };
         Cell { text, tone: self.tone(), sign: Some(self.sign()), gauge, spark: Vec::new() }
     }
@@ -170,6 +180,9 @@ impl FeedState {
                 format!("invalid{good}: {}{more}", one_line(problem))
             }
             Self::Failed { reason } => format!("failed: {}", one_line(reason)),
+            Self::Unreadable { reason } => {
+                format!("what the lake holds of it cannot be read: {}", one_line(reason))
+            }
             Self::Damaged { findings } => {
                 format!("damaged, {}: C checks again and repairs", findings_text(*findings))
             }
@@ -204,7 +217,7 @@ pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
     let run = app.exports.latest(key);
     match run.map(|run| (run, &run.state)) {
         Some((run, RunState::Running)) => {
-            let stage = run.counters.map_or(Stage::Opening, |counters| counters.stage).word();
+            let stage = run.counters.map_or(Stage::Opening, |counters| counters.stage).name();
             return FeedState::Running { stage, done: run.done(), rate: run.rate() };
         }
         Some((_, RunState::Waiting { until, error, .. })) => {
@@ -229,21 +242,18 @@ pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
         }
         _ => {}
     }
+    if let Some(reason) = app.unreadable(key) {
+        return FeedState::Unreadable { reason: reason.clone() };
+    }
     match app.checks.get(key).map(Checked::damage) {
         None | Some(0) => {}
         Some(findings) => return FeedState::Damaged { findings },
     }
-    match app.held.get(key) {
-        Some(held) if held.error.is_some() => {
-            FeedState::Failed { reason: held.error.clone().unwrap_or_default() }
+    match app.metadata(key) {
+        Some(metadata) if metadata.caught_up || metadata.current_version.is_some() => {
+            FeedState::CaughtUp { through: metadata.complete_through }
         }
-        Some(held) => match &held.metadata {
-            Some(metadata) if metadata.caught_up || metadata.current_version.is_some() => {
-                FeedState::CaughtUp { through: metadata.complete_through }
-            }
-            _ => FeedState::Idle,
-        },
-        None => FeedState::Idle,
+        _ => FeedState::Idle,
     }
 }
 
@@ -284,14 +294,19 @@ fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
         _ => Tone::Plain,
     };
     let or_dash = |text: Option<String>| text.map_or_else(|| Cell::toned("-", Tone::Dim), Cell::new);
+    // Not known is not nothing.
+    let held = |text: Option<String>| match (metadata, app.unreadable(key)) {
+        (None, Some(_)) => Cell::toned("?", Tone::Bad),
+        _ => or_dash(text),
+    };
     vec![
         Cell::toned(escaped(key), name_tone),
         state.cell(app.now),
-        or_dash(feed.map(|feed| feed.kind.word().to_owned())),
-        or_dash(feed.map(|feed| feed.storage_mode.word().to_owned())),
-        or_dash(metadata.map(|metadata| size(metadata.total_bytes))),
-        or_dash(metadata.map(|metadata| count(metadata.total_records))),
-        or_dash(metadata.and_then(|m| m.last_export).map(|last| ago(last, app.now))),
+        or_dash(feed.map(|feed| feed.kind.keyword().to_owned())),
+        or_dash(feed.map(|feed| feed.storage_mode.keyword().to_owned())),
+        held(metadata.map(|metadata| size(metadata.total_bytes))),
+        held(metadata.map(|metadata| count(metadata.total_records))),
+        held(metadata.and_then(|m| m.last_export).map(|last| ago(last, app.now))),
         or_dash(app.schedules.get(key).map(|next| until(*next, app.now))),
     ]
 }
@@ -364,8 +379,14 @@ fn about(app: &App) -> Vec<Cell> {
         sign: Some(state.sign()),
         ..Cell::toned(format!("{} {}", escaped(key), state.sentence(app.now)), state.tone())
     }];
+    // A state that is more pressing does not hide it.
+    let unreadable = app.unreadable(key).filter(|_| !matches!(state, FeedState::Unreadable { .. }));
+    if let Some(reason) = unreadable {
+        let state = FeedState::Unreadable { reason: reason.clone() };
+        about.push(Cell { sign: Some(state.sign()), ..Cell::toned(state.sentence(app.now), state.tone()) });
+    }
     if let Some(feed) = app.feeds.feed(key) {
-        let source = format!("{} {}", feed.kind.word(), escaped(&feed.source));
+        let source = format!("{} {}", feed.kind.keyword(), escaped(&feed.source));
         let text = match feed.description.as_str() {
             "" => source,
             description => format!("{source} · {}", one_line(description)),

@@ -13,7 +13,7 @@ pub struct TabView {
     pub tab: Tab,
     /// `Feeds 8`, `Exports 2`
     pub title: String,
-    /// It is in front.
+    /// The tab is in front.
     pub active: bool,
 }
 
@@ -23,11 +23,11 @@ pub enum HealthState {
     /// Nobody asked yet.
     #[default]
     Unknown,
-    /// It answered.
+    /// The server answered.
     Good,
-    /// It answered, and that is longer ago than two intervals.
+    /// The server answered, and that is longer ago than two intervals.
     Stale,
-    /// It did not answer, or is not well.
+    /// The server did not answer, or is not well.
     Bad,
 }
 
@@ -36,7 +36,7 @@ pub enum HealthState {
 pub struct HealthView {
     /// How it is.
     pub state: HealthState,
-    /// Its address.
+    /// The server's address.
     pub url: String,
     /// `ksqlDB 7.6.1, RUNNING`, or why it does not answer.
     pub text: String,
@@ -175,8 +175,8 @@ fn tabs(app: &App) -> Vec<TabView> {
     };
     let tab = |tab: Tab| {
         let title = match number(tab) {
-            0 => tab.word().to_owned(),
-            n => format!("{} {}", tab.word(), count(n as u64)),
+            0 => tab.name().to_owned(),
+            n => format!("{} {}", tab.name(), count(n as u64)),
         };
         TabView { tab, title, active: tab == app.tab }
     };
@@ -207,6 +207,9 @@ fn hints(app: &App) -> Vec<Hint> {
         }
         Some(Overlay::Sheet(Sheet::Check { feeds, .. })) => {
             let mut hints = Vec::new();
+            if feeds.iter().any(|feed| app.is_checking(feed)) {
+                hints.push(own("x", "cancel", Action::Cancel));
+            }
             if !app.setup.read_only && feeds.iter().any(|feed| app.can_repair(feed)) {
                 hints.push(own("r", "repair", Action::Open));
             }

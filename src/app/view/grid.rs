@@ -6,13 +6,13 @@ use crate::app::App;
 /// The head of a column of the grid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GridHead {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its Arrow type.
+    /// The column's Arrow type.
     pub arrow_type: String,
-    /// Its values stand at the right.
+    /// The column's values stand at the right.
     pub numeric: bool,
-    /// Its width in cells, by its name and the values shown.
+    /// The column's width in cells, by its name and the values shown.
     pub width: u16,
 }
 

@@ -34,7 +34,7 @@ pub struct LogsView {
     pub first: usize,
     /// Records that pass level and feed.
     pub shown: usize,
-    /// It follows.
+    /// The view follows.
     pub following: bool,
     /// Records that came below since it does not.
     pub below: usize,
@@ -105,7 +105,7 @@ fn title(app: &App) -> String {
     let logs = &app.logs;
     let mut parts = vec![
         logs.month.map_or_else(|| "log".to_owned(), |month| month.to_string()),
-        format!("{} and above", logs.level.word().to_lowercase()),
+        format!("{} and above", logs.level.name().to_lowercase()),
     ];
     if let Some(feed) = &logs.feed {
         parts.push(format!("only {}", escaped(feed)));

@@ -75,7 +75,7 @@ pub enum Sign {
     Off,
     /// Archived.
     Archived,
-    /// Its file is invalid.
+    /// The feed's file is invalid.
     Invalid,
     /// Held by another process.
     Locked,
@@ -105,13 +105,13 @@ pub enum Order {
 /// The head of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// Its title.
+    /// The column's title.
     pub title: &'static str,
-    /// Its values stand at the right.
+    /// The column's values stand at the right.
     pub right: bool,
-    /// Its width in cells; for a column that fills, the least.
+    /// The column's width in cells; for a column that fills, the least.
     pub width: u16,
-    /// It takes what is left.
+    /// The column takes what is left.
     pub fill: bool,
     /// 0 is always shown; of the others the highest goes first where the screen is narrow.
     pub rank: u8,
@@ -153,7 +153,7 @@ pub struct Row {
     pub cells: Vec<Cell>,
     /// The cursor is here.
     pub cursor: bool,
-    /// It is marked, or within the range that is being drawn.
+    /// The row is marked, or within the range that is being drawn.
     pub marked: bool,
 }
 

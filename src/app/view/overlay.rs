@@ -13,9 +13,9 @@ use crate::ksql::describe::SourceKind;
 pub struct KeyRow {
     /// Which.
     pub action: Action,
-    /// Its keys, `e` or `ctrl-b, pageup`; empty when it has none.
+    /// The action's keys, `e` or `ctrl-b, pageup`; empty when it has none.
     pub keys: String,
-    /// Its name, `export-now`.
+    /// The action's name, `export-now`.
     pub name: &'static str,
     /// What it does.
     pub text: &'static str,
@@ -23,7 +23,7 @@ pub struct KeyRow {
     pub context: &'static str,
     /// The cursor is here.
     pub cursor: bool,
-    /// It cannot be done here and now.
+    /// The action cannot be done here and now.
     pub off: bool,
 }
 
@@ -45,9 +45,9 @@ pub struct SearchView {
 /// One field of the form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldView {
-    /// Its name.
+    /// The field's name.
     pub label: &'static str,
-    /// Its text.
+    /// The field's text.
     pub text: String,
     /// The cursor in it, in characters, when it is in front.
     pub cursor: Option<usize>,
@@ -64,7 +64,7 @@ pub struct FormView {
     pub offers: Vec<(String, bool)>,
     /// Where the offers come from, or why there are none.
     pub note: String,
-    /// It can be written.
+    /// The feed can be written.
     pub ready: bool,
 }
 
@@ -86,7 +86,7 @@ fn window(app: &App, search: &Input, at: usize, actions: &[Action], height: usiz
             keys: app.setup.keymap.keys_text(&place, *action),
             name: info.name,
             text: info.text,
-            context: context.map_or("", |context| context.word()),
+            context: context.map_or("", |context| context.name()),
             cursor: index == at,
             off,
         }
@@ -120,11 +120,11 @@ pub fn form(app: &App, offers: usize) -> Option<FormView> {
         let (text, cursor) = match field {
             Field::Source => (form.source.text(), form.source.cursor()),
             Field::Name => (form.name.text(), form.name.cursor()),
-            Field::Kind => (form.kind.word(), 0),
+            Field::Kind => (form.kind.keyword(), 0),
             Field::Description => (form.description.text(), form.description.cursor()),
         };
         FieldView {
-            label: field.word(),
+            label: field.name(),
             text: escaped(text),
             cursor: (form.field == field).then_some(cursor),
             problem: problems.iter().find(|(f, _)| *f == field).map(|(_, p)| escaped(p)).unwrap_or_default(),

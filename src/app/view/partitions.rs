@@ -27,11 +27,10 @@ pub fn datasets(app: &App, height: usize) -> TableView {
             let key = state.dataset_keys.get(at)?;
             let cells = match app.metadata(key) {
                 None => {
-                    let error =
-                        app.held.get(key).and_then(|held| held.error.as_deref()).unwrap_or("no metadata");
-                    let damaged =
-                        Cell { sign: Some(Sign::Failed), ..Cell::toned(one_line(error), Tone::Bad) };
-                    vec![Cell::new(escaped(key)), damaged]
+                    let error = app.unreadable(key).map_or("no metadata", String::as_str);
+                    let text = format!("unreadable: {}", one_line(error));
+                    let why = Cell { sign: Some(Sign::Failed), ..Cell::toned(text, Tone::Bad) };
+                    vec![Cell::new(escaped(key)), why]
                 }
                 Some(metadata) => {
                     let value = if state.bytes { metadata.total_bytes } else { metadata.total_records };
@@ -88,7 +87,7 @@ pub fn datasets(app: &App, height: usize) -> TableView {
         } else {
             "no dataset matches the filter: esc takes it away".to_owned()
         },
-        about: Vec::new(),
+        about: unread(state.datasets.key().and_then(|key| app.unreadable(key))),
     }
 }
 
@@ -221,6 +220,10 @@ pub(crate) fn dataset_title(app: &App) -> String {
 
 fn partition_about(app: &App) -> Vec<Cell> {
     let state = &app.partitions;
+    let why = unread(state.feed.as_deref().and_then(|feed| app.unreadable(feed)));
+    if !why.is_empty() {
+        return why;
+    }
     let Some(item) = state.order.get(state.cursor.at()).and_then(|at| state.items.get(*at)) else {
         return Vec::new();
     };
@@ -251,6 +254,15 @@ fn partition_about(app: &App) -> Vec<Cell> {
     about
 }
 
+/// Why something cannot be read, in a line.
+fn unread(why: Option<&String>) -> Vec<Cell> {
+    let line = |why: &String| Cell {
+        sign: Some(Sign::Failed),
+        ..Cell::toned(format!("cannot be read: {}", one_line(why)), Tone::Bad)
+    };
+    why.map(line).into_iter().collect()
+}
+
 /// The files of the open partition: the window of `height` rows.
 pub fn files(app: &App, height: usize) -> TableView {
     let state = &app.partitions.files;
@@ -267,9 +279,9 @@ pub fn files(app: &App, height: usize) -> TableView {
             };
             let cells = vec![
                 Cell::new(escaped(&file.name)),
-                match file.rows {
-                    Some(rows) => Cell::new(count(rows)),
-                    None => Cell::toned("unreadable", Tone::Bad),
+                match &file.rows {
+                    Ok(rows) => Cell::new(count(*rows)),
+                    Err(_) => Cell::toned("unreadable", Tone::Bad),
                 },
                 bytes,
                 Cell::new(file.modified.map_or("-".to_owned(), |time| ago(time, app.now))),
@@ -305,6 +317,6 @@ pub fn files(app: &App, height: usize) -> TableView {
             Some(Err(error)) => one_line(error),
             Some(Ok(_)) => "the partition has no files".to_owned(),
         },
-        about: Vec::new(),
+        about: unread(state.under_cursor().and_then(|file| file.rows.as_ref().err())),
     }
 }

@@ -4,7 +4,7 @@ use super::text::{self, ago, count, escaped, one_line};
 use super::{Tone, days};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
-use crate::app::tabs::maintenance::Checked;
+use crate::app::tabs::checks::Checked;
 use crate::lake::verify::{Finding, Severity};
 
 /// A window over the lines.
@@ -122,6 +122,10 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
         notes => format!(", {notes} notes"),
     };
     lines.push((0, format!("{feed}: {word}{notes}"), tone));
+    if let Some(refused) = &checked.refused {
+        lines.push((2, format!("not repaired: {}", one_line(&refused.what)), Tone::Warn));
+        lines.push((4, "r asks for your consent".to_owned(), Tone::Live));
+    }
     let text = format!("{} rows in {}, {at}{deep}", count(report.rows), text::files(report.files));
     lines.push((2, text, Tone::Dim));
     if let Some(why) = &report.unlocked {
@@ -141,7 +145,7 @@ fn one(app: &App, feed: &str, checked: &Checked, lines: &mut Vec<(u16, String, T
             Severity::Leftover => Tone::Warn,
             Severity::Note => Tone::Plain,
         };
-        lines.push((2, format!("{}: {}", finding.severity.word(), head(finding)), tone));
+        lines.push((2, format!("{}: {}", finding.severity.name(), head(finding)), tone));
         lines.push((4, one_line(&finding.what), Tone::Plain));
         if let Some(repair) = &finding.repair {
             lines.push((4, format!("r would {}", one_line(&repair.to_string())), Tone::Live));
@@ -172,9 +176,9 @@ pub(crate) fn checked_text(app: &App, feed: &str) -> Option<(String, Tone)> {
 /// `unreadable in year=2025/…`
 fn head(finding: &Finding) -> String {
     if finding.path.is_empty() {
-        return finding.kind.word().to_owned();
+        return finding.kind.name().to_owned();
     }
-    format!("{} in {}", finding.kind.word(), escaped(&finding.path))
+    format!("{} in {}", finding.kind.name(), escaped(&finding.path))
 }
 
 /// Lines of at most `width` characters, broken at spaces where there are any.

@@ -76,7 +76,7 @@ impl Answer {
         }
     }
 
-    /// How long this answer may stay silent, for the caller to judge.
+    /// How long this answer may stay silent, which the caller enforces.
     pub fn inactivity_limit(&self) -> Duration {
         self.inactivity_limit
     }

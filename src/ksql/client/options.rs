@@ -67,7 +67,7 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// Limit from the request to the head of the answer.
     pub first_byte_timeout: Duration,
-    /// How long an answer may stay silent; for streamed answers judged by the caller from [`super::Chunk::Idle`].
+    /// How long an answer may stay silent; for streamed answers the caller enforces it, by [`super::Chunk::Idle`].
     pub inactivity_timeout: Duration,
     /// Longest line of an answer, for [`crate::ksql::response::Frames`].
     pub max_row_bytes: usize,

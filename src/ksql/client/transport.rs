@@ -6,6 +6,7 @@ use reqwest::{Certificate, Identity, Url};
 
 use super::ClientOptions;
 use crate::error::{Error, Kind, Result};
+use crate::ksql::inactivity::Inactivity;
 
 /// For small requests: connections are kept for a moment.
 pub(super) fn plain(options: &ClientOptions, base: &Url) -> Result<reqwest::Client> {
@@ -98,7 +99,7 @@ pub(super) fn cut(error: reqwest::Error, after: u64) -> Error {
         .next("it is read again")
 }
 
-/// A whole body of at most `max` bytes, silent for no longer than the limit.
+/// A whole body of at most `max` bytes. Silence and white space are no progress, and end it after the limit.
 pub(super) async fn body(
     mut response: reqwest::Response,
     options: &ClientOptions,
@@ -106,19 +107,28 @@ pub(super) async fn body(
     endpoint: &str,
 ) -> Result<Vec<u8>> {
     let mut body = Vec::new();
+    let limit = options.inactivity_timeout;
+    let mut inactivity = Inactivity::new(limit);
+    let mut said = 0;
+    let silent = || {
+        let what = format!("the server said nothing for {limit:?} within an answer");
+        Error::new(Kind::Incomplete, what).at("endpoint", endpoint)
+    };
     loop {
-        let limit = options.inactivity_timeout;
-        let chunk = tokio::time::timeout(limit, response.chunk()).await.map_err(|_| {
-            Error::new(Kind::Incomplete, format!("the server fell silent for {limit:?} within an answer"))
-                .at("endpoint", endpoint)
-        })?;
+        let chunk = tokio::time::timeout(inactivity.left(), response.chunk()).await.map_err(|_| silent())?;
         match chunk.map_err(|error| cut(error, body.len() as u64).at("endpoint", endpoint))? {
             None => return Ok(body),
             Some(bytes) if body.len() + bytes.len() > max => {
                 return Err(Error::new(Kind::Garbled, format!("an answer is longer than {max} bytes"))
                     .at("endpoint", endpoint));
             }
-            Some(bytes) => body.extend_from_slice(&bytes),
+            Some(bytes) => {
+                said += bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count() as u64;
+                if !inactivity.note(said) && inactivity.is_over() {
+                    return Err(silent());
+                }
+                body.extend_from_slice(&bytes);
+            }
         }
     }
 }

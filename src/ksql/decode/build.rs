@@ -21,7 +21,7 @@ const DOUBLE_DIGITS: u32 = 15;
 pub(super) struct OverlayPath<'a> {
     /// Names of the members that are still to be passed.
     path: &'a [String],
-    /// Its place among the overlays.
+    /// The column's place among the overlays.
     index: usize,
     sql_type: &'a SqlType,
 }

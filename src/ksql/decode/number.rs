@@ -110,7 +110,7 @@ pub(super) fn double_word(word: &[u8]) -> Result<f64, Reason> {
 pub(super) struct Shape {
     pub(super) precision: u8,
     pub(super) scale: u8,
-    /// It has passed through a double, as inside a STRUCT; the precision is at most 15 then.
+    /// The number has passed through a double, as inside a STRUCT; the precision is at most 15 then.
     pub(super) through_double: bool,
 }
 

@@ -6,12 +6,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::fields::columns;
 use super::{
     CommandState, Description, PartitionOffsets, QueryProgress, QueryRef, SourceKind, SourceName,
     StatementOutcome, TopicOffsets, WindowKind,
 };
 use crate::error::{Error, Kind, Result};
-use crate::ksql::schema::{Column, Field, Role, SqlType};
 
 /// The sources of a LIST STREAMS or LIST TABLES reply, sorted by name (the server's order is that of a hash map).
 pub fn source_names(body: &[u8]) -> Result<Vec<SourceName>> {
@@ -66,7 +66,7 @@ pub fn description(body: &[u8]) -> Result<Description> {
         #[serde(rename = "type")]
         kind: WireKind,
         window_type: Option<String>,
-        fields: Fields<WireColumn>,
+        fields: Box<RawValue>,
         #[serde(default)]
         topic: String,
         #[serde(default)]
@@ -100,13 +100,7 @@ pub fn description(body: &[u8]) -> Result<Description> {
     Ok(Description {
         kind: source.kind.into(),
         window,
-        columns: source
-            .fields
-            .0
-            .into_iter()
-            .map(WireColumn::into_column)
-            .collect::<Result<_>>()
-            .map_err(|error| error.at("source", &source.name))?,
+        columns: columns(&source.fields).map_err(|error| error.at("source", &source.name))?,
         name: source.name,
         topic: source.topic,
         key_format: source.key_format,
@@ -294,119 +288,6 @@ impl TopicSummary {
     }
 }
 
-/// Columns of a source, or members of a STRUCT, that are taken: a file of so many takes more memory than any budget has,
-/// and what is read of them takes a multiple of the answer.
-const MAX_FIELDS: usize = 10_000;
-
-/// A list of at most [`MAX_FIELDS`]: the rest of a longer one is not even read.
-struct Fields<T>(Vec<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Fields<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
-        struct Visitor<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Visitor<T> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "at most {MAX_FIELDS} columns")
-            }
-
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                mut list: A,
-            ) -> std::result::Result<Vec<T>, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = list.next_element()? {
-                    if fields.len() == MAX_FIELDS {
-                        let what = format!("more than {MAX_FIELDS} columns are more than lakehand exports");
-                        return Err(serde::de::Error::custom(what));
-                    }
-                    fields.push(field);
-                }
-                Ok(fields)
-            }
-        }
-        from.deserialize_seq(Visitor(std::marker::PhantomData)).map(Self)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireColumn {
-    name: String,
-    schema: WireSchema,
-    #[serde(rename = "type")]
-    role: Option<String>,
-    header_key: Option<String>,
-}
-
-impl WireColumn {
-    fn into_column(self) -> Result<Column> {
-        let role = match (self.role.as_deref(), self.header_key) {
-            (None, _) => Role::Value,
-            (Some("KEY"), _) => Role::Key,
-            (Some("HEADER"), Some(key)) => Role::Header(key),
-            (Some("HEADER"), None) => Role::Headers,
-            (Some(other), _) => {
-                let what = format!("a column is of a kind not known here: {other}");
-                return Err(Error::new(Kind::Schema, what).at("column", self.name));
-            }
-        };
-        let sql_type = self.schema.into_type().map_err(|error| error.at("column", &self.name))?;
-        Ok(Column { name: self.name, sql_type, role })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireSchema {
-    #[serde(rename = "type")]
-    name: String,
-    fields: Option<Fields<WireField>>,
-    member_schema: Option<Box<WireSchema>>,
-    parameters: Option<Parameters>,
-}
-
-#[derive(Deserialize)]
-struct WireField {
-    name: String,
-    schema: WireSchema,
-}
-
-#[derive(Deserialize)]
-struct Parameters {
-    precision: u32,
-    scale: u32,
-}
-
-impl WireSchema {
-    fn into_type(self) -> Result<SqlType> {
-        let incomplete =
-            || Error::new(Kind::Garbled, "DESCRIBE shows an ARRAY, MAP, STRUCT or DECIMAL without its parts");
-        Ok(match self.name.as_str() {
-            "ARRAY" => SqlType::Array(Box::new(self.member_schema.ok_or_else(incomplete)?.into_type()?)),
-            // The key's type is not reported. Only STRING keys can be stored in a topic (JSON, AVRO and PROTOBUF).
-            "MAP" => {
-                let value = self.member_schema.ok_or_else(incomplete)?.into_type()?;
-                SqlType::Map(Box::new(SqlType::String), Box::new(value))
-            }
-            "STRUCT" => SqlType::Struct(
-                self.fields
-                    .ok_or_else(incomplete)?
-                    .0
-                    .into_iter()
-                    .map(|field| Ok(Field { name: field.name, sql_type: field.schema.into_type()? }))
-                    .collect::<Result<_>>()?,
-            ),
-            "DECIMAL" => {
-                let Parameters { precision, scale } = self.parameters.ok_or_else(incomplete)?;
-                SqlType::Decimal { precision, scale }
-            }
-            other => crate::ksql::schema::parse_type(other)?,
-        })
-    }
-}
-
 /// The one entity of a reply that has one of the `wanted` types.
 fn entity<T: serde::de::DeserializeOwned>(body: &[u8], wanted: &[&str]) -> Result<T> {
     #[derive(Deserialize)]
@@ -437,7 +318,7 @@ fn read<T: serde::de::DeserializeOwned>(entity: Value) -> Result<T> {
     serde_json::from_value(entity).map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: &serde_json::Error) -> Error {
+pub(super) fn unreadable(error: &serde_json::Error) -> Error {
     Error::new(Kind::Garbled, format!("the server's reply cannot be read: {error}"))
         .next("check that server.url is that of a ksqlDB server")
 }
@@ -445,6 +326,7 @@ fn unreadable(error: &serde_json::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ksql::schema::Role;
 
     fn source(fields: &str, rest: &str) -> Result<Description> {
         let text = format!(
@@ -454,33 +336,10 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_more_columns_than_can_be_exported_is_refused_with_the_number() {
-        let columns = |count: usize| {
-            let one = |n| format!(r#"{{"name":"C{n}","schema":{{"type":"STRING"}}}}"#);
-            (0..count).map(one).collect::<Vec<_>>().join(",")
-        };
-        assert_eq!(source(&columns(MAX_FIELDS), "").unwrap().columns.len(), MAX_FIELDS);
-        let error = source(&columns(MAX_FIELDS + 1), "").unwrap_err();
-        assert!(error.to_string().contains("more than 10000 columns"), "{error}");
-        let nested =
-            format!(r#"{{"name":"S","schema":{{"type":"STRUCT","fields":[{}]}}}}"#, columns(MAX_FIELDS + 1));
-        assert!(source(&nested, "").unwrap_err().to_string().contains("more than 10000 columns"));
-    }
-
-    #[test]
     fn what_an_old_server_does_not_tell_is_left_empty() {
         let source = source(r#"{"name":"K","schema":{"type":"STRING"},"type":"KEY"}"#, "").unwrap();
         assert_eq!((source.partitions, source.statement.as_str(), source.window), (0, "", None));
         assert_eq!(source.columns[0].role, Role::Key);
-    }
-
-    #[test]
-    fn header_columns_are_told_from_each_other() {
-        let bytes = r#"{"name":"H","schema":{"type":"BYTES"},"type":"HEADER","headerKey":"abc"}"#;
-        let all = r#"{"name":"A","schema":{"type":"ARRAY","memberSchema":{"type":"BYTES"}},"type":"HEADER"}"#;
-        let source = source(&format!("{bytes},{all}"), "").unwrap();
-        let roles: Vec<_> = source.columns.into_iter().map(|column| column.role).collect();
-        assert_eq!(roles, [Role::Header("abc".into()), Role::Headers]);
     }
 
     #[test]
@@ -496,13 +355,6 @@ mod tests {
         for body in ["", "{}", "[]", r#"[{"@type":"streams"}]"#, "<html>"] {
             assert_eq!(description(body.as_bytes()).unwrap_err().kind(), Kind::Garbled, "{body}");
         }
-    }
-
-    #[test]
-    fn a_map_is_taken_to_have_keys_of_strings() {
-        let source =
-            source(r#"{"name":"M","schema":{"type":"MAP","memberSchema":{"type":"DATE"}}}"#, "").unwrap();
-        assert_eq!(source.columns[0].sql_type.to_string(), "MAP<STRING, DATE>");
     }
 
     #[test]

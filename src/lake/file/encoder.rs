@@ -38,7 +38,7 @@ pub(crate) struct RowGroup {
 pub(crate) struct BufferedBytes {
     /// Memory of what is encoded.
     pub(crate) memory: usize,
-    /// Its size in the file.
+    /// The column chunk's size in the file.
     pub(crate) size: usize,
     /// A thread is at work on it: this was a moment ago.
     pub(crate) busy: bool,
@@ -53,7 +53,7 @@ struct Column {
 
 struct State {
     work: VecDeque<Work>,
-    /// It is in the pool's queue or with one of its threads.
+    /// The column is in the pool's queue or with one of its threads.
     busy: bool,
     writers: Vec<ArrowColumnWriter>,
     memory: usize,

@@ -55,7 +55,7 @@ pub(crate) enum Choice {
 
 impl Choice {
     /// As the footer records it.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dictionary => "dictionary",
             Self::Plain => "plain",

@@ -118,7 +118,7 @@ impl Footer {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most are sound: a box would be one more allocation a file")]
 pub enum FooterRead {
-    /// It was read.
+    /// The footer was read.
     Sound(Footer),
     /// The file's bytes are no Parquet file, or no regular file is there: why.
     Damaged(String),

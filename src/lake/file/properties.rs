@@ -87,7 +87,7 @@ pub(crate) fn properties(
         properties = properties.set_column_statistics_enabled(path.path().clone(), EnabledStatistics::None);
     }
     for (path, choice) in leaves.iter().map(|leaf| leaf.path()).zip(choices) {
-        words.insert(path.string(), choice.word().into());
+        words.insert(path.string(), choice.name().into());
         let encoding = match choice {
             Choice::Dictionary => continue,
             Choice::Plain => Encoding::PLAIN,

@@ -48,7 +48,7 @@ pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
 /// The names of the folder columns, outermost first.
 pub(crate) fn partition_columns(partitioning: &Partitioning) -> Vec<String> {
     match partitioning {
-        Partitioning::Date { columns, .. } => columns.iter().map(|c| c.word().to_owned()).collect(),
+        Partitioning::Date { columns, .. } => columns.iter().map(|c| c.keyword().to_owned()).collect(),
         Partitioning::Version => vec!["version".to_owned()],
     }
 }

@@ -62,7 +62,7 @@ impl Room {
     const ALL: [Self; 7] =
         [Self::Data, Self::Books, Self::Staging, Self::Quarantine, Self::Bin, Self::Damaged, Self::Seals];
 
-    /// Its name in an intent; in the books that of its folder.
+    /// The room's name in an intent; in the books that of its folder.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Data => "data",

@@ -58,7 +58,8 @@ pub struct Metadata {
     pub current_version: Option<u32>,
     /// The way by which the source was read last: `kafka`, `offsets`, `mirror`, `idle`, `table`.
     #[serde(default)]
-    pub read_way: Option<String>,
+    #[serde(rename = "read_way")]
+    pub read_mode: Option<String>,
     /// The instant through which the lake is known to be complete.
     #[serde(default)]
     pub complete_through: Option<DateTime<Utc>>,
@@ -172,11 +173,11 @@ pub struct PartitionInfo {
 /// A column of the dataset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnInfo {
-    /// Its name in the files.
+    /// The column's name in the files.
     pub name: String,
-    /// Its type as ksqlDB spells it.
+    /// The column's type as ksqlDB spells it.
     pub ksql_type: String,
-    /// Its Arrow type.
+    /// The column's Arrow type.
     pub arrow_type: String,
     /// The `schema_version` that brought it.
     pub since: String,
@@ -194,7 +195,7 @@ pub struct ColumnInfo {
 /// One run, summed over its commits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Its id.
+    /// The run's id.
     pub id: String,
     /// When it began.
     pub started: DateTime<Utc>,
@@ -272,7 +273,7 @@ impl Metadata {
             total_files: 0,
             positions: BTreeMap::new(),
             current_version: None,
-            read_way: None,
+            read_mode: None,
             complete_through: None,
             caught_up: false,
             checked_at: None,

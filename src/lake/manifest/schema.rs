@@ -34,12 +34,12 @@ pub struct TableSchema {
 /// The run that writes.
 #[derive(Debug, Clone)]
 pub struct RunInfo {
-    /// Its id, unique: eight letters and digits of it go into the names of its files.
+    /// The run's id, unique: eight letters and digits of it go into the names of its files.
     pub id: String,
     /// When it began.
     pub started: DateTime<Utc>,
     /// How the source is read: `offsets`, `mirror`, `idle` or `table`.
-    pub way: String,
+    pub read_mode: String,
     /// The source as ksqlDB names it.
     pub source: String,
     /// The server, without credentials.
@@ -49,9 +49,9 @@ pub struct RunInfo {
 /// A column that came, went or came back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnChange {
-    /// Its name in the files.
+    /// The column's name in the files.
     pub name: String,
-    /// Its type as ksqlDB spells it.
+    /// The column's type as ksqlDB spells it.
     pub ksql_type: String,
     /// What became of it.
     pub what: Change,

@@ -233,7 +233,7 @@ impl<'a> Appender<'a> {
     }
 
     fn finish(&mut self, at: Commit) -> Result<Committed> {
-        if let Err(error) = self.times.judge(&self.run.dataset.feed) {
+        if let Err(error) = self.times.check(&self.run.dataset.feed) {
             // The hold is a state too: it is seen without the log.
             let mut note = self.run.dataset.note(at.now);
             let held = note.metadata();
@@ -274,7 +274,7 @@ impl<'a> Appender<'a> {
         }
         done.quarantined = transaction.quarantine(quarantine.finish()?)?;
         let next = transaction.metadata();
-        next.read_way = Some(self.run.info.way.clone());
+        next.read_mode = Some(self.run.info.read_mode.clone());
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.caught_up = at.complete;

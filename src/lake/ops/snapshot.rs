@@ -166,7 +166,7 @@ impl<'a> Snapshot<'a> {
         next.pending_decision = None;
         next.doubled_keys = self.doubled_keys;
         next.current_version = Some(self.version);
-        next.read_way = Some(self.run.info.way.clone());
+        next.read_mode = Some(self.run.info.read_mode.clone());
         next.claim(Some(self.run.info.started), now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));

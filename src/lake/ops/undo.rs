@@ -64,7 +64,7 @@ pub struct Undone {
 }
 
 impl Undone {
-    /// It takes back what retention did: by the same rule the next export would do it again.
+    /// The undo takes back what retention did: by the same rule the next export would do it again.
     pub fn is_of_retention(&self) -> bool {
         layout::retained_at(&self.commit).is_some()
     }
@@ -100,7 +100,7 @@ impl Undone {
 
 /// A file of the day.
 struct File {
-    /// Its partition.
+    /// The file's partition.
     leaf: String,
     /// Where it is.
     from: Place,
@@ -178,7 +178,7 @@ impl Dataset {
 
 impl Plan {
     fn new(places: &Places, metadata: &Metadata, day: NaiveDate, commit: Option<&str>) -> Result<Self> {
-        if metadata.kind == FeedKind::Table.word() {
+        if metadata.kind == FeedKind::Table.keyword() {
             return Err(Error::new(
                 Kind::Usage,
                 "a table has versions and no days: there is nothing to undo",
@@ -326,7 +326,7 @@ impl File {
         format!("{}/{}", self.leaf, self.name)
     }
 
-    /// Its record. What another program wrote is not counted, as ever.
+    /// The record of the file. What another program wrote is not counted, as ever.
     fn record(&self) -> Option<DataFile> {
         let footer = self.footer.as_ref().filter(|footer| footer.commit.is_some())?;
         Some(footer.listed(self.path(), self.bytes))

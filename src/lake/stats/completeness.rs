@@ -29,7 +29,7 @@ pub struct DayState {
     pub partition: String,
     /// Rows in its files.
     pub rows: u64,
-    /// Its files.
+    /// The partition's files.
     pub files: u64,
     /// Per Kafka partition the first and the last offset held.
     pub offsets: BTreeMap<i32, [i64; 2]>,
@@ -79,15 +79,15 @@ pub enum Why {
 pub enum PartitionState {
     /// Rows may still come.
     Open,
-    /// It bears `_SUCCESS`.
+    /// The partition bears `_SUCCESS`.
     Sealed,
-    /// It was sealed, and then rows came.
+    /// The partition was sealed, and then rows came.
     Reopened,
 }
 
 impl Why {
     /// `quarantined`, `lost`, `unexplained` or `unknown`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Quarantined => "quarantined",
             Self::Lost => "lost",
@@ -99,7 +99,7 @@ impl Why {
 
 impl PartitionState {
     /// `open`, `sealed` or `reopened`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Sealed => "sealed",

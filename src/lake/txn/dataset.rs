@@ -148,7 +148,7 @@ impl Dataset {
         &self.metadata
     }
 
-    /// Its folder.
+    /// The dataset's folder.
     pub fn dir(&self) -> &Path {
         self.committer.dir()
     }
@@ -164,14 +164,14 @@ impl Dataset {
         &mut self,
         positions: &BTreeMap<i32, i64>,
         through: Option<DateTime<Utc>>,
-        way: &str,
+        read_mode: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
         self.recover_if_needed()?;
         let mut note = self.note(now);
         note.advance(positions.clone())?;
         let next = note.metadata();
-        next.read_way = Some(way.to_owned());
+        next.read_mode = Some(read_mode.to_owned());
         next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));

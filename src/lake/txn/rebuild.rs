@@ -268,7 +268,7 @@ impl Present {
         layout::join(&self.folder, &self.name)
     }
 
-    /// Its record: hash and statistics are those of the journal, where the journal knows the file.
+    /// The record of the file: hash and statistics are those of the journal, where the journal knows the file.
     pub(crate) fn record(&self, index: &HashMap<(&str, &str), &DataFile>) -> DataFile {
         let read = self.footer.listed(self.relative(), self.bytes);
         match index.get(&(self.name.as_str(), read.commit.as_str())).filter(|known| known.bytes == self.bytes)

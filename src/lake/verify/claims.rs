@@ -13,54 +13,54 @@ use crate::lake::ops::seal;
 const SKEW: TimeDelta = TimeDelta::minutes(10);
 
 /// Compares claims with the time of the check and with the files.
-pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
-    times(judge, metadata);
-    seals(judge, metadata);
-    if judge.feed.kind == FeedKind::Stream {
-        positions(judge, metadata);
+pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
+    times(verdict, metadata);
+    seals(verdict, metadata);
+    if verdict.feed.kind == FeedKind::Stream {
+        positions(verdict, metadata);
     }
     for loss in metadata.lost_records.iter().filter(|loss| loss.folder.is_none()) {
-        judge.find(K::Lost, Severity::Note, "", loss.sentence(), None);
+        verdict.find(K::Lost, Severity::Note, "", loss.sentence(), None);
     }
     if metadata.doubled_keys > 0 {
         let what = format!(
             "{} rows of the current version have a primary key that came twice",
             metadata.doubled_keys
         );
-        judge.find(K::DoubledKeys, Severity::Note, "", what, None);
+        verdict.find(K::DoubledKeys, Severity::Note, "", what, None);
     }
     if let Some(decision) = metadata.pending_decision.as_ref().filter(|decision| !decision.accepted) {
         let accept = match decision.about.as_str() {
-            "snapshot" => format!("; `lakehand feeds accept-snapshot {}` accepts it", judge.feed.name),
-            "retention" => format!("; `lakehand feeds accept-retention {}` accepts it", judge.feed.name),
+            "snapshot" => format!("; `lakehand feeds accept-snapshot {}` accepts it", verdict.feed.name),
+            "retention" => format!("; `lakehand feeds accept-retention {}` accepts it", verdict.feed.name),
             _ => "; the feed has to change".to_owned(),
         };
         let what = format!("{}{accept}", decision.what);
-        judge.find(K::Pending, Severity::Note, "", what, None);
+        verdict.find(K::Pending, Severity::Note, "", what, None);
     }
 }
 
-fn times(judge: &mut Verdict<'_>, metadata: &Metadata) {
-    let limit = judge.now + SKEW;
+fn times(verdict: &mut Verdict<'_>, metadata: &Metadata) {
+    let limit = verdict.now + SKEW;
     if let Some(through) = metadata.complete_through.filter(|through| *through > limit) {
         let what = format!("it says that the lake is complete through {through}, which is still to come");
-        judge.damage(K::FutureWatermark, layout::METADATA, what, Some(Repair::Recount));
+        verdict.damage(K::FutureWatermark, layout::METADATA, what, Some(Repair::Recount));
     }
     let newest = metadata.last_export.max(metadata.checked_at);
     if let Some(at) = newest.filter(|at| *at > limit) {
         let what =
             format!("it names an export at {at}, which is still to come: a clock was wrong, then or now");
-        judge.damage(K::FutureExport, layout::METADATA, what, Some(Repair::Recount));
+        verdict.damage(K::FutureExport, layout::METADATA, what, Some(Repair::Recount));
     }
 }
 
-fn seals(judge: &mut Verdict<'_>, metadata: &Metadata) {
+fn seals(verdict: &mut Verdict<'_>, metadata: &Metadata) {
     let zone = seal::zone_of(metadata);
-    let limit = judge.now + SKEW;
+    let limit = verdict.now + SKEW;
     let mut found = Vec::new();
     for partition in metadata.partitions.iter().filter(|p| p.sealed_at.is_some()) {
         let path = &partition.path;
-        if !judge.scan.sealed.contains(path) {
+        if !verdict.scan.sealed.contains(path) {
             continue;
         }
         let end = seal::end_of(path, zone);
@@ -76,15 +76,15 @@ fn seals(judge: &mut Verdict<'_>, metadata: &Metadata) {
         found.push((format!("{path}/{}", layout::SUCCESS), what));
     }
     for (path, what) in found {
-        judge.damage(K::GroundlessSeal, &path, what.to_owned(), Some(Repair::Unseal));
+        verdict.damage(K::GroundlessSeal, &path, what.to_owned(), Some(Repair::Unseal));
     }
 }
 
 /// A position may lie beyond the last row: a filter, markers of transactions, records that Kafka has removed. What no file
 /// proves is told, and nothing is repaired on that ground.
-fn positions(judge: &mut Verdict<'_>, metadata: &Metadata) {
+fn positions(verdict: &mut Verdict<'_>, metadata: &Metadata) {
     let mut held = std::collections::BTreeMap::new();
-    for (_, _, footer) in judge.good() {
+    for (_, _, footer) in verdict.good() {
         let told = footer.offsets.hulls().map(|(partition, [_, last])| (partition, last.saturating_add(1)));
         for (partition, next) in told.chain(footer.positions.iter().map(|(p, next)| (*p, *next))) {
             let known = held.entry(partition).or_insert(next);
@@ -105,7 +105,7 @@ fn positions(judge: &mut Verdict<'_>, metadata: &Metadata) {
                 "Kafka partition {partition} is read on from {next}, and files prove no more than {proved}: the offsets between \
                  held no rows, or a record of the position is wrong"
             );
-            judge.find(K::PositionAhead, Severity::Note, layout::METADATA, what, None);
+            verdict.find(K::PositionAhead, Severity::Note, layout::METADATA, what, None);
         }
     }
 }

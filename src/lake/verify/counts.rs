@@ -9,26 +9,30 @@ use crate::lake::manifest::metadata::Metadata;
 
 /// Compares each partition, then the sums. A partition with a file that is spoken against is left out: it is counted
 /// anew with the repair of that.
-pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
+pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
     let mut found: BTreeMap<String, (u64, Amount)> = BTreeMap::new();
-    for (_, file, footer) in judge.good() {
+    for (_, file, footer) in verdict.good() {
         let (rows, amount) = found.entry(file.folder.clone()).or_default();
         *rows += footer.rows;
         amount.files += 1;
         amount.bytes += file.bytes;
     }
-    let mut touched: BTreeSet<String> =
-        judge.condemned.iter().chain(&judge.changed).map(|at| judge.scan.files[*at].folder.clone()).collect();
+    let mut touched: BTreeSet<String> = verdict
+        .condemned
+        .iter()
+        .chain(&verdict.changed)
+        .map(|at| verdict.scan.files[*at].folder.clone())
+        .collect();
     // A file in the wrong folder is missing in the right one.
-    let moved = judge.found.iter().filter_map(|finding| match &finding.repair {
+    let moved = verdict.found.iter().filter_map(|finding| match &finding.repair {
         Some(Repair::MoveTo(to)) => to.rsplit_once('/').map(|(folder, _)| folder.to_owned()),
         _ => None,
     });
     touched.extend(moved.collect::<Vec<_>>());
-    let before = judge.found.len();
+    let before = verdict.found.len();
     for partition in &metadata.partitions {
         let (rows, amount) = found.remove(&partition.path).unwrap_or_default();
-        if touched.contains(&partition.path) || judge.scan.is_out_of_reach(&partition.path) {
+        if touched.contains(&partition.path) || verdict.scan.is_out_of_reach(&partition.path) {
             continue;
         }
         let recorded = Amount { files: partition.files, bytes: partition.bytes };
@@ -53,14 +57,14 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
         } else {
             continue;
         };
-        judge.damage(kind, &partition.path, what, Some(Repair::Recount));
+        verdict.damage(kind, &partition.path, what, Some(Repair::Recount));
     }
     for (folder, (rows, amount)) in found.into_iter().filter(|(folder, _)| !touched.contains(folder)) {
         let what =
             format!("{rows} rows in {} files are there, and the metadata does not name it", amount.files);
-        judge.damage(K::WrongCounts, &folder, what, Some(Repair::Recount));
+        verdict.damage(K::WrongCounts, &folder, what, Some(Repair::Recount));
     }
-    if judge.found.len() > before {
+    if verdict.found.len() > before {
         return;
     }
     let mut sums = metadata.clone();
@@ -77,6 +81,6 @@ pub(super) fn compare(judge: &mut Verdict<'_>, metadata: &Metadata) {
             sums.total_bytes,
             sums.total_files
         );
-        judge.damage(K::WrongCounts, &judge.scan.metadata_path(), what, Some(Repair::Recount));
+        verdict.damage(K::WrongCounts, &verdict.scan.metadata_path(), what, Some(Repair::Recount));
     }
 }

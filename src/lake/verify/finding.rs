@@ -41,7 +41,7 @@ macro_rules! kinds {
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
             /// The word used in `--json`.
-            pub fn word(self) -> &'static str {
+            pub fn name(self) -> &'static str {
                 match self { $(Self::$name => $word),+ }
             }
 
@@ -183,7 +183,7 @@ pub enum Repair {
 
 impl Severity {
     /// The word used in `--json`.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Note => "note",
             Self::Leftover => "leftover",

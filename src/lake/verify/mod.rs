@@ -33,7 +33,7 @@ use crate::feed::Feed;
 use crate::lake::layout::{self, Places};
 use crate::lake::txn::lock::Lock;
 use crate::lake::{Lake, Owner};
-use crate::{Kind, Result};
+use crate::{Error, Kind, Result};
 use scan::Scan;
 
 /// How thoroughly is looked.
@@ -43,6 +43,15 @@ pub struct Options {
     pub deep: bool,
     /// A repair may take more than a tenth of the rows from readers.
     pub accept_loss: bool,
+}
+
+/// The option of the command line that a refused repair names.
+const CONSENT: &str = "--accept-loss";
+
+/// True when a repair was refused only because of the share of the rows that it would take from readers: with
+/// [`Options::accept_loss`] it is done. A repair has other reasons to refuse, and no consent helps against those.
+pub fn waits_for_consent(error: &Error) -> bool {
+    error.kind() == Kind::Refused && error.advice().is_some_and(|advice| advice.contains(CONSENT))
 }
 
 /// What a check of one dataset found.
@@ -103,7 +112,7 @@ fn look(lake: &Lake, feed: &Feed, options: Options) -> Result<Scan> {
 }
 
 fn report(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Report {
-    let mut findings = verdict::judge(feed, scan, now);
+    let mut findings = verdict::findings(feed, scan, now);
     findings.sort_by(|a, b| (b.severity, &a.path, a.kind).cmp(&(a.severity, &b.path, b.kind)));
     let footers = scan.files.iter().filter_map(scan::DataFile::sound);
     Report {

@@ -16,7 +16,7 @@ pub(crate) struct HeldOffsets {
 
 /// A file that holds rows of others.
 pub(crate) struct Overlap {
-    /// Its place in the scan.
+    /// The file's place in the scan.
     pub(crate) file: usize,
     /// How many of its rows others hold.
     pub(crate) doubled: u64,

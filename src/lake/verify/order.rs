@@ -49,28 +49,28 @@ impl Calendar {
 
     /// The layout by which files may be called misplaced. Where most files are, the layout is wrong and not they: then the
     /// feed's is taken, and the metadata is told; where that is wrong too, there is none and nothing is moved.
-    pub(super) fn agreed(judge: &mut Verdict<'_>) -> Option<Self> {
-        let recorded = Self::of(judge.feed, judge.scan);
-        let (wrong, all) = recorded.misplaced(judge);
+    pub(super) fn agreed(verdict: &mut Verdict<'_>) -> Option<Self> {
+        let recorded = Self::of(verdict.feed, verdict.scan);
+        let (wrong, all) = recorded.misplaced(verdict);
         if wrong * 2 <= all {
             return Some(recorded);
         }
-        let wanted = Self::of_feed(judge.feed);
-        let (still, _) = wanted.misplaced(judge);
+        let wanted = Self::of_feed(verdict.feed);
+        let (still, _) = wanted.misplaced(verdict);
         let what = format!("by its partitioning {wrong} of {all} files lie in the wrong folder");
         if still * 2 <= all {
             let repair = Some(Repair::Relayout);
-            judge.damage(K::BadMetadata, &judge.scan.metadata_path(), what, repair);
+            verdict.damage(K::BadMetadata, &verdict.scan.metadata_path(), what, repair);
             return Some(wanted);
         }
         let what = format!("{what}, and by the feed's {still}: none is moved");
-        judge.damage(K::WrongDay, "", what, None);
+        verdict.damage(K::WrongDay, "", what, None);
         None
     }
 
     /// Files that lie in another folder than this layout says, and all of which it says something.
-    fn misplaced(&self, judge: &Verdict<'_>) -> (usize, usize) {
-        let told = judge.good().filter_map(|(_, file, _)| Some((file, self.folders(file)?)));
+    fn misplaced(&self, verdict: &Verdict<'_>) -> (usize, usize) {
+        let told = verdict.good().filter_map(|(_, file, _)| Some((file, self.folders(file)?)));
         told.fold((0, 0), |(wrong, all), (file, folders)| {
             (wrong + usize::from(folders.iter().any(|folder| *folder != file.folder)), all + 1)
         })
@@ -93,9 +93,9 @@ impl Calendar {
 }
 
 /// Everything has the mode that the feed's visibility says.
-pub(super) fn modes(judge: &mut Verdict<'_>) {
-    let visibility = judge.feed.visibility;
-    let scan = judge.scan;
+pub(super) fn modes(verdict: &mut Verdict<'_>) {
+    let visibility = verdict.feed.visibility;
+    let scan = verdict.scan;
     for entry in scan.entries.iter().filter(|entry| !entry.is_link) {
         let name = entry.path.rsplit('/').next().unwrap_or_default();
         if name.starts_with('.') {
@@ -111,19 +111,19 @@ pub(super) fn modes(judge: &mut Verdict<'_>) {
         }
         let wide = if entry.mode & !expected == 0 { "" } else { ": more people reach it than should" };
         let what = format!("its mode is {:04o} and should be {expected:04o}{wide}", entry.mode);
-        judge.damage(K::WrongMode, &entry.path, what, Some(Repair::SetMode(expected)));
+        verdict.damage(K::WrongMode, &entry.path, what, Some(Repair::SetMode(expected)));
     }
 }
 
 /// One current version, and no more versions than the feed keeps.
-pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
+pub(super) fn versions(verdict: &mut Verdict<'_>, metadata: &Metadata) {
     let named: Vec<u32> = metadata.partitions.iter().filter_map(|p| layout::version_of(&p.path)).collect();
-    let scan = judge.scan;
+    let scan = verdict.scan;
     let said = |file: &DataFile| file.sound()?.version.as_deref()?.strip_prefix('v')?.parse::<u32>().ok();
     for version in scan.versions.iter().filter(|version| !named.contains(version)) {
         let folder = PartitionPath::Version(*version).to_string();
         let inside: Vec<usize> =
-            judge.good().filter(|(_, file, _)| file.folder == folder).map(|(at, _, _)| at).collect();
+            verdict.good().filter(|(_, file, _)| file.folder == folder).map(|(at, _, _)| at).collect();
         if inside.is_empty() {
             continue;
         }
@@ -131,13 +131,13 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
         if inside.iter().all(|at| said(&scan.files[*at]) == Some(*version)) {
             continue;
         }
-        judge.condemned.extend(inside);
+        verdict.condemned.extend(inside);
         let what = "the metadata does not name this version".into();
-        judge.damage(K::UnnamedVersion, &folder, what, Some(Repair::MoveAside));
+        verdict.damage(K::UnnamedVersion, &folder, what, Some(Repair::MoveAside));
     }
     for at in 0..scan.files.len() {
         let file = &scan.files[at];
-        let Some(version) = said(file).filter(|_| !judge.condemned.contains(&at)) else { continue };
+        let Some(version) = said(file).filter(|_| !verdict.condemned.contains(&at)) else { continue };
         let folder = PartitionPath::Version(version).to_string();
         if folder == file.folder {
             continue;
@@ -145,8 +145,8 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
         let to = layout::join(&folder, &file.name);
         let taken = scan.files.iter().any(|other| other.relative() == to);
         let repair = (!taken && !file.is_linked).then_some(Repair::MoveTo(to));
-        judge.condemned.insert(at);
-        judge.damage(
+        verdict.condemned.insert(at);
+        verdict.damage(
             K::WrongVersion,
             &file.relative(),
             format!("it was written as part of {folder}"),
@@ -161,16 +161,16 @@ pub(super) fn versions(judge: &mut Verdict<'_>, metadata: &Metadata) {
             shown(metadata.current_version),
             shown(newest)
         );
-        judge.damage(K::TwoVersions, &scan.metadata_path(), what, Some(Repair::Recount));
-    } else if named.len() as u64 > u64::from(judge.feed.keep_versions.max(1)) {
-        let what = format!("{} versions are there, and {} are kept", named.len(), judge.feed.keep_versions);
-        judge.find(K::OldVersion, Severity::Leftover, "", what, Some(Repair::Retain));
+        verdict.damage(K::TwoVersions, &scan.metadata_path(), what, Some(Repair::Recount));
+    } else if named.len() as u64 > u64::from(verdict.feed.keep_versions.max(1)) {
+        let what = format!("{} versions are there, and {} are kept", named.len(), verdict.feed.keep_versions);
+        verdict.find(K::OldVersion, Severity::Leftover, "", what, Some(Repair::Retain));
     }
 }
 
 /// Marks on disk and seals in the metadata are the same.
-pub(super) fn seals(judge: &mut Verdict<'_>) {
-    let scan = judge.scan;
+pub(super) fn seals(verdict: &mut Verdict<'_>) {
+    let scan = verdict.scan;
     let Some(Ok(metadata)) = &scan.metadata else { return };
     let recorded =
         |folder: &str| metadata.partitions.iter().any(|p| p.path == folder && p.sealed_at.is_some());
@@ -178,40 +178,40 @@ pub(super) fn seals(judge: &mut Verdict<'_>) {
         let what = "the partition bears the mark of a sealed one, and the metadata does not say so".into();
         let mark = Places::seals(folder).into_iter().find_map(|mark| scan.seen_at(&mark));
         let path = mark.map_or_else(|| format!("{folder}/{}", layout::SUCCESS), |mark| mark.path.clone());
-        judge.damage(K::WrongSeal, &path, what, Some(Repair::Unseal));
+        verdict.damage(K::WrongSeal, &path, what, Some(Repair::Unseal));
     }
     for partition in metadata.partitions.iter().filter(|p| p.sealed_at.is_some()) {
         if !scan.sealed.contains(&partition.path) && scan.files.iter().any(|f| f.folder == partition.path) {
             let what = "the metadata says that it is sealed, and the mark is not there".into();
-            judge.damage(K::WrongSeal, &partition.path, what, Some(Repair::Recount));
+            verdict.damage(K::WrongSeal, &partition.path, what, Some(Repair::Recount));
         }
     }
 }
 
 /// Rows in quarantine are counted, and those lost are told.
-pub(super) fn quarantine(judge: &mut Verdict<'_>, metadata: &Metadata) {
-    let there = judge.scan.quarantined;
+pub(super) fn quarantine(verdict: &mut Verdict<'_>, metadata: &Metadata) {
+    let there = verdict.scan.quarantined;
     if there != metadata.quarantined_records {
         let what = format!(
             "{there} rows are in quarantine, and the metadata counts {}",
             metadata.quarantined_records
         );
-        judge.damage(K::QuarantineCount, &judge.scan.room(Room::Quarantine), what, Some(Repair::Recount));
+        verdict.damage(K::QuarantineCount, &verdict.scan.room(Room::Quarantine), what, Some(Repair::Recount));
     } else if there > 0 {
         let what = format!("{there} rows could not be decoded");
-        judge.find(K::Quarantined, Severity::Note, &judge.scan.room(Room::Quarantine), what, None);
+        verdict.find(K::Quarantined, Severity::Note, &verdict.scan.room(Room::Quarantine), what, None);
     }
     for partition in metadata.partitions.iter().filter(|p| p.lost_records > 0) {
         let what = format!(
             "{} rows were lost to damage or left out by an undo; `lakehand export --feed {} --day …` reads them again",
-            partition.lost_records, judge.feed.name
+            partition.lost_records, verdict.feed.name
         );
-        judge.find(K::Lost, Severity::Note, &partition.path, what, None);
+        verdict.find(K::Lost, Severity::Note, &partition.path, what, None);
     }
 }
 
 /// What repairs and new exports of a day have put aside.
-pub(super) fn asides(judge: &mut Verdict<'_>) {
+pub(super) fn asides(verdict: &mut Verdict<'_>) {
     for (room, kind, words) in [
         (Room::Damaged, K::Aside, "put aside by repairs; remove them when nobody needs them"),
         (
@@ -220,7 +220,7 @@ pub(super) fn asides(judge: &mut Verdict<'_>) {
             "replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
-        let entries = judge.scan.entries.iter().filter(|e| !e.is_dir && e.place.room == room);
+        let entries = verdict.scan.entries.iter().filter(|e| !e.is_dir && e.place.room == room);
         let files = entries.clone().count();
         if files == 0 {
             continue;
@@ -234,10 +234,10 @@ pub(super) fn asides(judge: &mut Verdict<'_>) {
         let listed: Vec<&str> = of.iter().take(3).map(String::as_str).collect();
         let more = if of.len() > 3 { ", …" } else { "" };
         let of = if of.is_empty() { String::new() } else { format!(" of {}{more}", listed.join(", ")) };
-        judge.find(
+        verdict.find(
             kind,
             Severity::Note,
-            &judge.scan.room(room),
+            &verdict.scan.room(room),
             format!("{files} {}{of} {words}", if files == 1 { "file" } else { "files" }),
             None,
         );
@@ -245,30 +245,30 @@ pub(super) fn asides(judge: &mut Verdict<'_>) {
 }
 
 /// What is in the dataset's folder and does not belong there.
-pub(super) fn strangers(judge: &mut Verdict<'_>) {
-    let scan = judge.scan;
+pub(super) fn strangers(verdict: &mut Verdict<'_>) {
+    let scan = verdict.scan;
     for (path, holds_parquet) in &scan.strangers {
         if *holds_parquet {
             let what = "readers that look into every folder (`**`) find Parquet files of others in it".into();
-            judge.damage(K::Stranger, path, what, Some(Repair::MoveAside));
+            verdict.damage(K::Stranger, path, what, Some(Repair::MoveAside));
         } else {
             let what = "it is no data, and some readers stumble over it".into();
-            judge.find(K::Stranger, Severity::Note, path, what, None);
+            verdict.find(K::Stranger, Severity::Note, path, what, None);
         }
     }
 }
 
 /// Books that are where they were before, and metadata at two places.
-pub(super) fn books(judge: &mut Verdict<'_>) {
-    let Some(places) = &judge.scan.places else { return };
+pub(super) fn books(verdict: &mut Verdict<'_>) {
+    let Some(places) = &verdict.scan.places else { return };
     if places.is_old() {
         let what = "lock, staging, quarantine or replaced files are in the dataset's folder, as before version 0.2: the next \
                     command that writes moves them to _lakehand/";
-        judge.find(K::OldLayout, Severity::Leftover, "", what.into(), Some(Repair::Migrate));
+        verdict.find(K::OldLayout, Severity::Leftover, "", what.into(), Some(Repair::Migrate));
     }
     if let Some(stale) = &places.stale_metadata {
         let what =
             format!("the metadata in {} is newer and is the one that counts", places.metadata.display());
-        judge.damage(K::TwoMetadata, &places.shown(stale), what, Some(Repair::Migrate));
+        verdict.damage(K::TwoMetadata, &places.shown(stale), what, Some(Repair::Migrate));
     }
 }

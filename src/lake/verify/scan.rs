@@ -1,4 +1,4 @@
-//! What is there. Reads, and judges nothing.
+//! What is there. Reads, and decides nothing.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -63,9 +63,9 @@ pub(crate) struct Scan {
 pub(crate) enum Intent {
     #[default]
     None,
-    /// It can be finished.
+    /// The commit can be finished.
     Whole(String),
-    /// It cannot: why.
+    /// The commit cannot: why.
     Broken(String),
 }
 

@@ -27,8 +27,8 @@ use crate::lake::manifest::offsets::length;
 use crate::lake::txn::rebuild::{columns_agree, has_columns, is_of_major};
 
 /// All findings, unsorted.
-pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
-    let mut judge = Verdict {
+pub(super) fn findings(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut verdict = Verdict {
         feed,
         scan,
         now,
@@ -37,8 +37,8 @@ pub(super) fn judge(feed: &Feed, scan: &Scan, now: DateTime<Utc>) -> Vec<Finding
         changed: BTreeSet::new(),
         held: HeldOffsets::default(),
     };
-    judge.all();
-    judge.found
+    verdict.all();
+    verdict.found
 }
 
 pub(super) struct Verdict<'a> {

@@ -10,11 +10,11 @@ use crate::lake::write::present::{self, View};
 /// A column of the files that a run would write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileColumn {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Its type as ksqlDB spells it.
+    /// The column's type as ksqlDB spells it.
     pub ksql_type: String,
-    /// Its type in the files.
+    /// The column's type in the files.
     pub data_type: DataType,
 }
 

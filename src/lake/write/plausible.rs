@@ -51,7 +51,7 @@ impl TimeRange {
     }
 
     /// `Kind::Feed` when more than half of the times are outside of the range.
-    pub(crate) fn judge(&self, feed: &Feed) -> Result<()> {
+    pub(crate) fn check(&self, feed: &Feed) -> Result<()> {
         if self.outside * 2 <= self.rows {
             return Ok(());
         }

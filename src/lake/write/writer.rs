@@ -42,7 +42,7 @@ const SMALL_BYTES: usize = 1 << 20;
 /// Partitions of one batch from which on rows count as scattered over files.
 const SCATTERED: usize = 5;
 /// Memory for scattered rows until they are handed to their files, where all of these can be open.
-const GATHER: usize = 8 << 20;
+const SCATTER_BUFFER: usize = 8 << 20;
 /// Where a row group ends, in rows and in bytes.
 const GROUP_ROWS: usize = 1 << 20;
 const GROUP_BYTES: usize = 64 << 20;
@@ -53,6 +53,11 @@ const WAITING: usize = 16 << 20;
 /// What a leaf column costs before it has rows: its buffers, and the part of a zstd context for reading, which the
 /// Parquet crate makes with it and never uses.
 const LEAF_EMPTY: usize = LEAF_BASE + (96 << 10);
+
+/// What a column costs before its rows are here: up to four decoders with their buffers, and the arrays of the batches that
+/// they fill. Measured beyond the bytes of the rows, with batches of 2 MB: 3.5 KiB a decoder at 1,500 columns of text,
+/// 1.5 KiB at 5,000 (`docs/performance.md`).
+const LEAF_READ: usize = 12 << 10;
 
 /// What encoded rows of one file must have beside the fixed cost of its columns, and what they get where there is room.
 const GROUP_LEAST: usize = 8 << 20;
@@ -123,9 +128,12 @@ impl Writer {
         // `budget` is two fifths of what the export may use: the rest is for what encoders really take beyond what they
         // report, which this cost per column was measured with.
         let whole = (config.budget / 2 * 5).max(LEAST);
-        if fixed + GROUP_LEAST > whole {
-            return Err(too_wide(leaves, fixed + GROUP_LEAST, whole));
+        let read = leaves.saturating_mul(LEAF_READ);
+        let least = fixed.saturating_add(read).saturating_add(GROUP_LEAST);
+        if least > whole {
+            return Err(too_wide(leaves, least, whole));
         }
+        let whole = whole - read;
         let wide = fixed > config.budget / 2;
         let mut config = config;
         if wide {
@@ -198,7 +206,7 @@ impl Writer {
     /// Memory for rows of so many partitions until they are written.
     pub(crate) fn scatter_budget(&self, partitions: usize) -> usize {
         let most = self.config.budget / 2;
-        if self.is_too_wide(partitions) { most } else { most.min(GATHER) }
+        if self.is_too_wide(partitions) { most } else { most.min(SCATTER_BUFFER) }
     }
 
     /// Ends the row group of a partition's file, which keeps no encoders then.
@@ -380,8 +388,8 @@ fn too_wide(leaves: usize, need: usize, whole: usize) -> Error {
     Error::new(
         Kind::Feed,
         format!(
-            "the source has {leaves} columns, members of STRUCTs included: one file of them takes {} MiB of memory whatever its \
-             rows, and this export may use {} MiB",
+            "the source has {leaves} columns, members of STRUCTs included: to decode them and to write one file takes {} MiB of memory \
+             whatever their rows, and this export may use {} MiB",
             mib(need),
             mib(whole)
         ),

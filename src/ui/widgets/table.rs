@@ -17,7 +17,7 @@ use crate::ui::theme::Role;
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// Its head.
+    /// The column's head.
     pub head: &'static str,
     /// Columns of the terminal that it needs.
     pub min: u16,
@@ -47,11 +47,11 @@ impl Column {
 /// A column that has room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
-    /// Its index among all columns.
+    /// The column's index among all columns.
     pub index: usize,
     /// Columns of the terminal from the left of the table.
     pub x: u16,
-    /// Its width.
+    /// The column's width.
     pub width: u16,
 }
 

@@ -56,7 +56,7 @@ impl Name {
         Self::Prompt,
     ];
 
-    pub(crate) fn word(self) -> String {
+    pub(crate) fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
 
@@ -106,7 +106,7 @@ pub(crate) fn scene(name: Name, layout: &Layout) -> Scene {
 fn around(name: Name) -> FrameView {
     let tab = |tab: Tab, count: &str| TabView {
         tab,
-        title: format!("{}{count}", tab.word()),
+        title: format!("{}{count}", tab.name()),
         active: tab == name.tab(),
     };
     let context = match name.tab() {

@@ -13,7 +13,7 @@ pub(super) fn search(height: usize, typed: &str) -> SearchView {
             keys: info.keys.join(", "),
             name: info.name,
             text: info.text,
-            context: info.contexts[0].word(),
+            context: info.contexts[0].name(),
             cursor: n == 1,
             off: info.action == Action::Cancel || info.action == Action::Undo,
         })
@@ -38,6 +38,7 @@ pub(super) fn question() -> Confirm {
         targets: (1..=12).map(|n| format!("transaction_stream_{n:02}")).collect(),
         yes: false,
         effects: vec![],
+        behind: None,
     }
 }
 

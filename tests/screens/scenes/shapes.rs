@@ -131,7 +131,7 @@ pub(super) fn log(height: usize) -> LogsView {
             "transaction_stream_blacklisted",
             "failed kind=refused error=\"line 1:15: Column `AMOUNT_USD` cannot be resolved\" next=\"look at its columns with DESCRIBE\"",
         ),
-        (Level::Debug, "-", "watcher settled file=feeds/active/transaction_stream.json after=200ms"),
+        (Level::Debug, "-", "watcher debounced file=feeds/active/transaction_stream.json after=200ms"),
     ];
     let line = |n: usize| {
         let (level, feed, text) = texts[n % 4];

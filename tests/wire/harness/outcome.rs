@@ -129,7 +129,7 @@ async fn queried(recording: &Recording) -> String {
         Read::Complete(done) => format!("complete: {} rows, {:?}", done.rows, done.mark),
         Read::Failed(error) => told(&error),
         Read::Silent { rows } => {
-            format!("no end: {rows} rows, then silence, which the reader's inactivity limit judges")
+            format!("no end: {rows} rows, then silence, which the reader's inactivity limit ends")
         }
     };
     if notes.is_empty() { text } else { format!("{text} ({})", notes.join("; ")) }
@@ -239,5 +239,5 @@ pub(crate) fn told(error: &Error) -> String {
         }
         _ => text,
     };
-    format!("**{}**: {plain}", error.kind().word())
+    format!("**{}**: {plain}", error.kind().name())
 }

@@ -38,7 +38,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Clean => "clean end",
             Self::Cut => "cut",

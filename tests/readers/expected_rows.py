@@ -20,7 +20,7 @@ SUM_DIGITS = {"INTEGER": 18, "BIGINT": 18, "DECIMAL": 36}
 
 
 @dataclass
-class Truth:
+class ExpectedRows:
     """The rows of a source: by their key the texts of their values, in the order of `columns`."""
 
     source: str
