@@ -184,7 +184,7 @@ impl Bench<'_> {
                 None => Ok(()),
             },
             Some(Repair::GiveUp) => self.give_up(),
-            Some(Repair::Migrate) => self.dataset.settle_places(),
+            Some(Repair::Migrate) => self.dataset.bring_to_places(),
             _ => committer.clear_staging().map(|_| ()),
         }
     }
