@@ -9,7 +9,7 @@ use crate::config::{FILE_NAME, Origin, write_key};
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
 use crate::headless::Exit;
-use crate::lake::{Lake, Settled, settle};
+use crate::lake::{Lake, MetadataMoved, move_metadata};
 use crate::log::{Level, LogFile, Record};
 
 #[derive(Debug, Subcommand)]
@@ -64,7 +64,7 @@ pub(super) fn run(start: &Start, command: &LakeCommand) -> Result<Exit> {
     let mut failures = Vec::new();
     for kind in ["streams", "tables"] {
         for dataset in datasets(&config.paths.lake.join(kind))? {
-            match settle(&lake, &dataset, *place == Wanted::Apart, &owner) {
+            match move_metadata(&lake, &dataset, *place == Wanted::Apart, &owner) {
                 Ok(done) => tell(&done, *json, &config.paths.logs),
                 Err(error) => {
                     failures.push(error.kind());
@@ -101,8 +101,8 @@ fn datasets(kind: &std::path::Path) -> Result<Vec<std::path::PathBuf>> {
     Ok(found)
 }
 
-fn tell(done: &Settled, json: bool, logs: &std::path::Path) {
-    let Settled { dataset, migrated, moved, metadata } = done;
+fn tell(done: &MetadataMoved, json: bool, logs: &std::path::Path) {
+    let MetadataMoved { dataset, migrated, moved, metadata } = done;
     let place = metadata.display().to_string();
     if json {
         say_json(&json!({

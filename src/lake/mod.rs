@@ -70,7 +70,7 @@ pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
-pub use txn::migrate::{Settled, settle};
+pub use txn::migrate::{MetadataMoved, move_metadata};
 pub use write::columns::{FileColumn, columns_of_files};
 pub use write::present::KSQL_TYPE;
 

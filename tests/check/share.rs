@@ -72,7 +72,7 @@ fn a_repair_that_takes_more_than_a_tenth_of_the_rows_asks_with_the_number() {
         repair(&Lake::new(root.path()), &built.feed, limits(), Options { deep: true, accept_loss }, owner())
     };
     let refused = mend(false).unwrap_err();
-    assert_eq!(refused.kind(), Kind::Refused, "{refused}");
+    assert_eq!(refused.kind(), Kind::Held, "{refused}");
     assert!(waits_for_consent(&refused), "the screen and the terminal ask");
     assert!(refused.to_string().contains("4 of 23 rows, in 1 files"), "{refused}");
     assert!(refused.to_string().contains("--accept-loss"), "{refused}");

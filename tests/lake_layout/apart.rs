@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use lakehand::lake::verify::{FindingKind, Options, check, repair};
-use lakehand::lake::{Dataset, Lake, completeness, read_metadata, settle};
+use lakehand::lake::{Dataset, Lake, completeness, move_metadata, read_metadata};
 
 use crate::before::rich;
 use crate::lake_support::*;
@@ -23,13 +23,13 @@ fn metadata_and_seals_go_apart_and_come_back_whatever_stops_it() {
     let seals = count(&dir, "_SUCCESS");
     assert!(seals >= 2, "{seals}");
     for (to, from) in [(true, false), (false, true)] {
-        settle(&Lake::new(base.path()), &dir, from, &owner()).unwrap();
+        move_metadata(&Lake::new(base.path()), &dir, from, &owner()).unwrap();
         for n in 0.. {
             let root = tempfile::tempdir().unwrap();
             copy_tree(base.path(), root.path());
             let dir = root.path().join("streams/events");
             let stop = StopAt::operation(n);
-            let done = settle(&Lake::with_faults(root.path(), stop.clone()), &dir, to, &owner());
+            let done = move_metadata(&Lake::with_faults(root.path(), stop.clone()), &dir, to, &owner());
             let when = format!("to {to}, stop before operation {n}");
             // Every reader finds metadata and seals meanwhile.
             assert_eq!(read_metadata(&dir).unwrap().unwrap().total_records, 20, "{when}");
@@ -37,7 +37,7 @@ fn metadata_and_seals_go_apart_and_come_back_whatever_stops_it() {
             assert_eq!(sealed, seals, "{when}");
             let report = check(&Lake::new(root.path()), &feed, Options::default(), &owner()).unwrap();
             assert!(report.is_sound(), "{when}: {:?}", report.findings);
-            let settled = settle(&Lake::new(root.path()), &dir, to, &owner()).unwrap();
+            let again = move_metadata(&Lake::new(root.path()), &dir, to, &owner()).unwrap();
             let (data, apart) = (names(&dir), names(&books(&dir)));
             let marks = |names: &BTreeSet<String>| names.iter().filter(|n| n.ends_with("_SUCCESS")).count();
             if to {
@@ -49,7 +49,7 @@ fn metadata_and_seals_go_apart_and_come_back_whatever_stops_it() {
             }
             assert_eq!(rows(&dir), expected(&all));
             if !stop.fired() {
-                assert!(done.unwrap().moved && !settled.moved, "done once, and no more");
+                assert!(done.unwrap().moved && !again.moved, "done once, and no more");
                 break;
             }
         }

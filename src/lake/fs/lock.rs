@@ -71,10 +71,37 @@ impl LockFile {
     }
 }
 
+impl Drop for LockFile {
+    /// Closing the file would not do: a process that is being started may still have it open for an instant.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 fn told(tried: Result<(), TryLockError>) -> TryLock {
     match tried {
         Ok(()) => TryLock::Ours,
         Err(TryLockError::WouldBlock) => TryLock::Held,
         Err(TryLockError::Error(e)) => TryLock::Unusable(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_ends_with_its_value_though_a_new_process_has_the_file_open_still() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = LockFile::open(&path, Some(0o600)).unwrap();
+        assert!(matches!(held.try_exclusive(), TryLock::Ours));
+        // What a process has for an instant between fork and exec.
+        let inherited = held.0.try_clone().unwrap();
+        let next = LockFile::open(&path, None).unwrap();
+        assert!(matches!(next.try_exclusive(), TryLock::Held));
+        drop(held);
+        assert!(matches!(next.try_exclusive(), TryLock::Ours));
+        drop(inherited);
     }
 }

@@ -63,7 +63,7 @@ impl Room {
         [Self::Data, Self::Books, Self::Staging, Self::Quarantine, Self::Bin, Self::Damaged, Self::Seals];
 
     /// The room's name in an intent; in the books that of its folder.
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Data => "data",
             Self::Books => "books",
@@ -141,14 +141,14 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.room {
             Room::Data => f.write_str(&self.path),
-            room => write!(f, "{}/{}", room.word(), self.path),
+            room => write!(f, "{}/{}", room.name(), self.path),
         }
     }
 }
 
 impl From<Place> for String {
     fn from(place: Place) -> Self {
-        format!("{}/{}", place.room.word(), place.path)
+        format!("{}/{}", place.room.name(), place.path)
     }
 }
 
@@ -157,7 +157,7 @@ impl TryFrom<String> for Place {
 
     fn try_from(text: String) -> std::result::Result<Self, String> {
         let known = text.split_once('/').and_then(|(word, path)| {
-            let room = Room::ALL.into_iter().find(|room| room.word() == word)?;
+            let room = Room::ALL.into_iter().find(|room| room.name() == word)?;
             Some(Self::new(room, path))
         });
         known.ok_or_else(|| format!("{text:?} names no part of the dataset"))
@@ -207,7 +207,7 @@ impl Places {
             let old = data.join(old);
             let found = there(&old)?;
             is_old |= found;
-            Ok(if found { old } else { books.join(room.word()) })
+            Ok(if found { old } else { books.join(room.name()) })
         };
         let (staging, quarantine) =
             (lies(OLD_STAGING, Room::Staging)?, lies(OLD_QUARANTINE, Room::Quarantine)?);
@@ -249,7 +249,7 @@ impl Places {
             Room::Quarantine => self.quarantine.clone(),
             Room::Bin => self.bin.clone(),
             Room::Damaged => self.damaged.clone(),
-            Room::Seals => self.books.join(Room::Seals.word()),
+            Room::Seals => self.books.join(Room::Seals.name()),
         }
     }
 

@@ -53,7 +53,7 @@ pub enum LossCause {
 
 impl LossCause {
     /// `log-start`, `undo` or `repair`
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::LogStart => "log-start",
             Self::Undo => "undo",

@@ -38,7 +38,7 @@ pub(crate) struct Run<'a> {
     pub(crate) commit_id: String,
     /// An error came: nothing more is taken.
     failed: bool,
-    is_settled: bool,
+    is_recovered: bool,
 }
 
 impl<'a> Run<'a> {
@@ -87,8 +87,8 @@ impl<'a> Run<'a> {
         // Whatever ends this value, the next use of the dataset first looks at what was left.
         dataset.needs_recovery = true;
         let schema = schema.clone();
-        let (failed, is_settled) = (false, false);
-        Ok(Self { dataset, info, schema, columns, view, writer, quarantine, commit_id, failed, is_settled })
+        let (failed, is_recovered) = (false, false);
+        Ok(Self { dataset, info, schema, columns, view, writer, quarantine, commit_id, failed, is_recovered })
     }
 
     /// `Kind::Bug` after an error: only abandoning is left.
@@ -122,11 +122,11 @@ impl<'a> Run<'a> {
 
     /// Throws away what was not committed.
     pub(crate) fn abandon(mut self) -> Result<()> {
-        self.settle()
+        self.recover()
     }
 
-    fn settle(&mut self) -> Result<()> {
-        self.is_settled = true;
+    fn recover(&mut self) -> Result<()> {
+        self.is_recovered = true;
         self.dataset.needs_recovery = true;
         self.dataset.recover_if_needed()
     }
@@ -134,9 +134,9 @@ impl<'a> Run<'a> {
 
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        if !self.is_settled {
+        if !self.is_recovered {
             // At worst the next start does the same.
-            let _ = self.settle();
+            let _ = self.recover();
         }
     }
 }

@@ -165,7 +165,7 @@ impl Committer {
 
     /// Steps 3 to 6, as often as needed.
     pub(crate) fn finish(&self, intent: &Intent) -> Result<()> {
-        self.settle_exchanges(intent)?;
+        self.undo_stopped_exchanges(intent)?;
         self.check(intent)?;
         self.exchange_folders(intent)?;
         let mut touched = BTreeSet::new();
@@ -267,7 +267,7 @@ impl Committer {
         let mut places = Vec::new();
         for step in &intent.moves {
             let (mut from, to) = (self.places.path(&step.from)?, self.places.path(&step.to)?);
-            // A stop in the middle of an exchange: recovery settles that first.
+            // A stop in the middle of an exchange: recovery puts its files back first.
             if let Some(held) = self.exchanged(step)
                 && fs::size_of(&held)?.is_some()
             {

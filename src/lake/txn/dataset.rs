@@ -42,7 +42,7 @@ pub struct Dataset {
     recovery: Recovery,
     lock: Lock,
     owner: Owner,
-    /// Something failed half way: what is on disk is to be settled before anything else.
+    /// Something failed half way: what is on disk is to be recovered before anything else.
     pub(crate) needs_recovery: bool,
     /// How long after its end a partition is sealed; `None`: never.
     pub(crate) seal_after: Option<std::time::Duration>,
@@ -108,7 +108,7 @@ impl Dataset {
         Ok(dataset)
     }
 
-    /// Makes the folders and takes the lock; what is on disk is still to be settled.
+    /// Makes the folders and takes the lock; what is on disk is still to be recovered.
     pub(crate) fn hold(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
         let fs = lake.fs().clone();
         let (kind, name) = layout::dataset_parts(feed)?;
@@ -224,7 +224,7 @@ impl Dataset {
     }
 
     /// Brings books and metadata to their places, as `recover` would.
-    pub(crate) fn settle_places(&mut self) -> Result<()> {
+    pub(crate) fn bring_to_places(&mut self) -> Result<()> {
         self.migrate()?;
         migrate::place_metadata(&mut self.committer, self.metadata_apart)?;
         Ok(())

@@ -7,7 +7,7 @@
 //!
 //! Renamed one by one, a reader who lists the folder in between finds too few rows. The exchange needs no record of its
 //! own: a file that lies in `staging/exchange/` comes, when the folders were not exchanged yet, or leaves, when they were.
-//! [`Committer::settle_exchanges`] puts each back to one of the two places that the intent names, so that recovery goes on as ever.
+//! [`Committer::undo_stopped_exchanges`] puts each back to one of the two places that the intent names, so that recovery goes on as ever.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl Committer {
     }
 
     /// Files that a stopped exchange has left go to one of the places that the intent names.
-    pub(super) fn settle_exchanges(&self, intent: &Intent) -> Result<()> {
+    pub(super) fn undo_stopped_exchanges(&self, intent: &Intent) -> Result<()> {
         let root = self.exchanges();
         if !fs::is_real_dir(&root)? {
             return Ok(());
@@ -102,7 +102,7 @@ impl Committer {
                 self.fs.sync_dir(fs::parent(&data))?;
                 self.fs.sync_dir(fs::parent(&prepared))?;
             }
-            self.settle_exchanges(intent)?;
+            self.undo_stopped_exchanges(intent)?;
         }
         Ok(())
     }

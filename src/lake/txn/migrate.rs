@@ -23,7 +23,7 @@ pub(super) fn migrate(committer: &mut Committer) -> Result<()> {
     for (name, room) in places::old_rooms() {
         let old = data.join(name);
         if fs::is_real_dir(&old)? {
-            let new = places.books.join(room.word());
+            let new = places.books.join(room.name());
             rename_inside(fs, &old, room)?;
             // At once, so that whoever reads meanwhile finds all of it at one place.
             if fs.remove_empty_dir(&new)? {
@@ -40,7 +40,7 @@ pub(super) fn migrate(committer: &mut Committer) -> Result<()> {
     if fs::is_real_dir(&staging)? {
         fs.remove_tree(&staging)?;
     }
-    let damaged = places.books.join(Room::Damaged.word());
+    let damaged = places.books.join(Room::Damaged.name());
     let rebuilt = format!("{}.damaged-", layout::METADATA);
     for entry in fs::list(&data)?.into_iter().filter(|entry| entry.name.starts_with(&rebuilt)) {
         fs.make_dir(&damaged, mode)?;
@@ -176,7 +176,7 @@ pub(crate) fn sealed(top: &Path) -> Result<Vec<PathBuf>> {
 
 /// What was done to bring a dataset to the layout that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct MetadataMoved {
     /// `streams/payments`
     pub dataset: String,
     /// The books were in the dataset's folder and are now in `_lakehand/`.
@@ -189,7 +189,7 @@ pub struct Settled {
 
 /// Brings the dataset in `dataset_dir` to the present layout, with its metadata apart or in its folder. It takes the
 /// dataset's lock, needs no feed, and may be repeated. `Kind::Locked` says who holds the dataset.
-pub fn settle(lake: &Lake, dataset_dir: &Path, apart: bool, owner: &Owner) -> Result<Settled> {
+pub fn move_metadata(lake: &Lake, dataset_dir: &Path, apart: bool, owner: &Owner) -> Result<MetadataMoved> {
     if !fs::is_real_dir(dataset_dir)? {
         return Err(Error::new(Kind::Usage, "there is no such dataset").at("dataset", dataset_dir.display()));
     }
@@ -212,5 +212,5 @@ pub fn settle(lake: &Lake, dataset_dir: &Path, apart: bool, owner: &Owner) -> Re
     let moved = place_metadata(&mut committer, Some(apart))?;
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let dataset = format!("{}/{}", name(fs::parent(dataset_dir)), name(dataset_dir));
-    Ok(Settled { dataset, migrated, moved, metadata: committer.places.metadata })
+    Ok(MetadataMoved { dataset, migrated, moved, metadata: committer.places.metadata })
 }

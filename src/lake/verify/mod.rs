@@ -45,13 +45,10 @@ pub struct Options {
     pub accept_loss: bool,
 }
 
-/// The option of the command line that a refused repair names.
-const CONSENT: &str = "--accept-loss";
-
-/// True when a repair was refused only because of the share of the rows that it would take from readers: with
-/// [`Options::accept_loss`] it is done. A repair has other reasons to refuse, and no consent helps against those.
+/// True when a repair is held only because of the share of the rows that it would take from readers: with
+/// [`Options::accept_loss`] it is done. No consent helps against the other reasons for which a repair is refused.
 pub fn waits_for_consent(error: &Error) -> bool {
-    error.kind() == Kind::Refused && error.advice().is_some_and(|advice| advice.contains(CONSENT))
+    error.kind() == Kind::Held
 }
 
 /// What a check of one dataset found.

@@ -87,7 +87,7 @@ pub fn repair(lake: &Lake, feed: &Feed, limits: Limits, options: Options, owner:
 /// A repair that takes more than this part of the rows from readers asks first.
 const LOSS_SHARE: u64 = 10;
 
-/// `Kind::Refused` when the repairs would take more than a tenth of the rows from readers that they can read now.
+/// `Kind::Held` when the repairs would take more than a tenth of the rows from readers that they can read now.
 fn refuse_loss(feed: &Feed, scan: &Scan, todo: &[Finding]) -> Result<()> {
     let aside: BTreeSet<&str> =
         todo.iter().filter(|f| f.repair == Some(Repair::MoveAside)).map(|f| f.path.as_str()).collect();
@@ -113,7 +113,7 @@ fn refuse_loss(feed: &Feed, scan: &Scan, todo: &[Finding]) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(
-        Kind::Refused,
+        Kind::Held,
         format!("the repair would take {gone} of {all} rows, in {files} files, from readers"),
     )
     .at("feed", &feed.name)
@@ -184,7 +184,7 @@ impl Bench<'_> {
                 None => Ok(()),
             },
             Some(Repair::GiveUp) => self.give_up(),
-            Some(Repair::Migrate) => self.dataset.settle_places(),
+            Some(Repair::Migrate) => self.dataset.bring_to_places(),
             _ => committer.clear_staging().map(|_| ()),
         }
     }
