@@ -7,7 +7,7 @@ mod support;
 use std::os::unix::fs::PermissionsExt;
 
 use engine::setup;
-use lakehand::demo::DemoOptions;
+use lakehand::demo::{DemoOptions, Fault};
 use lakehand::export::event::What;
 use lakehand::export::{Engine, Event, Outcome, Request, Setup, Trigger, Work};
 use lakehand::feed::{Feed, parse_feed};
@@ -414,4 +414,29 @@ fn a_feed_whose_export_panics_or_never_reports_has_failed() {
     let log = std::fs::read_dir(root.path().join("logs")).unwrap().next().unwrap().unwrap();
     let log = std::fs::read_to_string(log.path()).unwrap();
     assert_eq!(log.matches("ended without telling its outcome").count(), 2, "{log}");
+}
+
+/// A restart does not make a failed feed look healthy: what failed is kept until an export does not.
+#[test]
+fn how_the_last_export_failed_is_kept_until_one_does_not() {
+    let server = Server::with_rows(100);
+    let project = Project::on(&server.url()).set("export.retries=0");
+    project.feed("raw", "stream", "transaction_stream", "");
+    let told = |project: &Project| {
+        let listed = project.run(&["feeds", "list", "--json"]);
+        serde_json::from_str::<serde_json::Value>(listed.out.lines().next().unwrap()).unwrap()
+    };
+    assert_eq!(project.run(&["export", "--all"]).code, 0);
+    assert!(told(&project)["last_failure"].is_null());
+
+    server.faults().all_with("DESCRIBE", Fault::Status { code: 503, retry_after: None });
+    assert_eq!(project.run(&["export", "--all"]).code, 1);
+    let failure = told(&project)["last_failure"].clone();
+    assert_eq!(failure["kind"], "busy", "{failure}");
+    assert!(project.run(&["feeds", "list"]).out.contains("failed: "));
+    assert!(project.run(&["feeds", "show", "raw"]).out.contains("the last export failed at "));
+
+    server.faults().clear();
+    assert_eq!(project.run(&["export", "--all"]).code, 0);
+    assert!(told(&project)["last_failure"].is_null(), "nothing new is a success too");
 }

@@ -115,6 +115,9 @@ fn listed(entry: &Entry, held: &Held, last: &str) -> String {
         entry.name,
         state(entry)
     );
+    if let Some(failure) = held.metadata().and_then(|m| m.last_failure.as_ref()) {
+        line += &format!("  failed: {}", failure.what);
+    }
     if let Some(problem) = entry.problems().first() {
         line += &format!("  {problem}");
     }
@@ -136,6 +139,7 @@ pub(super) fn listed_json(entry: &Entry, held: &Held) -> serde_json::Value {
         "complete_through": metadata.and_then(|m| m.complete_through),
         "lost": metadata.map(Metadata::open_lost_records),
         "pending": metadata.and_then(|m| m.pending_decision.as_ref()).map(|decision| &decision.what),
+        "last_failure": metadata.and_then(|m| m.last_failure.as_ref()),
         "error": held.error().map(ToString::to_string),
         "problems": entry.problems().iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -87,6 +87,10 @@ fn show_metadata(m: &Metadata) {
     if let Some(log) = &m.log {
         say(&format!("  offsets are those of {log}"));
     }
+    if let Some(failure) = &m.last_failure {
+        let at = failure.at.format("%Y-%m-%d %H:%M:%SZ");
+        say(&format!("  the last export failed at {at}: {}", failure.what));
+    }
     for loss in &m.lost_records {
         say(&format!("  {}", loss.sentence()));
     }

@@ -12,7 +12,7 @@ use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
 use super::{scan, stream, table};
-use crate::error::{Class, Kind, Result};
+use crate::error::{Class, Error, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
 use crate::lake::{BeforeRun, Clock, Dataset, Owner, RunInfo};
@@ -25,12 +25,23 @@ pub(super) fn run(context: &Context) -> Finished {
         Err(error) if error.kind() == Kind::Interrupted => Outcome::Cancelled,
         // What an error quotes of a row is told only where everybody may read the data.
         Err(error) => {
-            let error = error.reveal(context.feed.visibility.shows_values());
-            Outcome::Failed(Arc::new(error.at("feed", &context.feed.name)))
+            let error = error.reveal(context.feed.visibility.shows_values()).at("feed", &context.feed.name);
+            keep_failure(context, &error);
+            Outcome::Failed(Arc::new(error))
         }
     };
     context.progress.enter(Stage::Ended);
     Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() }
+}
+
+/// Keeps the failure with the dataset. Where that fails too, or another process is at work, the event alone tells it.
+fn keep_failure(context: &Context, error: &Error) {
+    if error.kind() == Kind::Locked {
+        return;
+    }
+    let owner = this_process(context.program.clone(), context.now());
+    let dataset = Dataset::open(&context.lake, &context.feed, context.limits.clone(), owner);
+    let _ = dataset.and_then(|mut dataset| dataset.note_failure(error, context.now()));
 }
 
 fn attempts(context: &Context) -> Result<Outcome> {

@@ -55,7 +55,7 @@ pub use manifest::facts::nothing_yet;
 pub use manifest::log::LogIdentity;
 pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{
-    ColumnInfo, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
+    ColumnInfo, LastFailure, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};

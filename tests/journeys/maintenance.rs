@@ -4,7 +4,7 @@ use lakehand::app::{Days, Effect, Message, Overlay, Setup, view};
 use lakehand::export::Trigger;
 use lakehand::feed::{FeedKind, Place};
 use lakehand::lake::verify::{Finding, FindingKind, Repair, Report, Severity};
-use lakehand::lake::{DayState, Gap, Metadata, PartitionState, ReplacedSet, Why};
+use lakehand::lake::{DayState, Gap, LastFailure, Metadata, PartitionState, ReplacedSet, Why};
 use lakehand::{Error, Kind};
 
 use crate::support::{Journey, entry, metadata, queued, start, started, stream};
@@ -184,6 +184,19 @@ fn what_cannot_be_exported_again_is_refused_with_words() {
         Journey::with(Setup { read_only: true, ..Setup::new(start()) }, vec![stream("payments")]);
     journey.tell(dataset(held(&[TENTH]))).press("P e").sees("read-only: export-day is refused");
     journey.press("u").sees("read-only: undo-day is refused");
+}
+
+#[test]
+fn a_feed_that_failed_before_the_screen_began_is_shown_as_failed() {
+    let mut journey = Journey::new(vec![stream("payments")]);
+    let mut known = held(&[TENTH]);
+    known.last_failure = Some(LastFailure {
+        at: start(),
+        kind: "schema".into(),
+        what: "column AMOUNT is now a STRING".into(),
+    });
+    journey.tell(dataset(known)).sees("failed: column AMOUNT is now a STRING");
+    journey.tell(dataset(held(&[TENTH]))).sees_no("failed").sees("caught up");
 }
 
 #[test]

@@ -245,6 +245,12 @@ pub(crate) fn state_of(app: &App, key: &str, entry: &Entry) -> FeedState {
     if let Some(reason) = app.unreadable(key) {
         return FeedState::Unreadable { reason: reason.clone() };
     }
+    // An earlier run of the program, or another one, has told it to nobody here.
+    if let Some(failure) = app.metadata(key).and_then(|metadata| metadata.last_failure.as_ref())
+        && !matches!(run.map(|run| &run.state), Some(RunState::Ended(Outcome::Done { .. })))
+    {
+        return FeedState::Failed { reason: format!("{} ({})", failure.what, instant(failure.at)) };
+    }
     match app.checks.get(key).map(Checked::damage) {
         None | Some(0) => {}
         Some(findings) => return FeedState::Damaged { findings },

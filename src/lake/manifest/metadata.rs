@@ -109,12 +109,26 @@ pub struct Metadata {
     /// Tables: primary keys that came more than once in the current snapshot; at least so many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubled_keys: u64,
+    /// How the last export failed; gone with the next one that does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<LastFailure>,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
     /// Fields that this version does not know; kept as they are.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+/// How an export failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastFailure {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The name of its kind: `schema`, `unreachable`, … (see [`crate::Kind::name`]).
+    pub kind: String,
+    /// What happened, where, and what to do next. Values of restricted feeds are not in it.
+    pub what: String,
 }
 
 /// What waits for a decision of the operator.
@@ -290,6 +304,7 @@ impl Metadata {
             other_log: None,
             pending_decision: None,
             doubled_keys: 0,
+            last_failure: None,
             runs: Vec::new(),
             other: Map::new(),
         };

@@ -14,7 +14,7 @@ use crate::feed::{Feed, FeedKind};
 use crate::lake::fs::{self, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Standing};
-use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
+use crate::lake::manifest::metadata::{LastFailure, Metadata, read_metadata_at};
 use crate::lake::manifest::schema::{self, TableSchema};
 use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
@@ -175,6 +175,20 @@ impl Dataset {
         next.claim(through, now);
         next.caught_up = true;
         next.checked_at = next.checked_at.max(Some(now));
+        next.last_failure = None;
+        note.commit()
+    }
+
+    /// Keeps how an export failed, so that a restart does not make it look healthy. A dataset of which nothing was read yet
+    /// keeps nothing: it claims nothing either.
+    pub fn note_failure(&mut self, error: &Error, now: DateTime<Utc>) -> Result<()> {
+        self.recover_if_needed()?;
+        if self.metadata.checked_at.is_none() {
+            return Ok(());
+        }
+        let mut note = self.note(now);
+        let (kind, what) = (error.kind().name().to_owned(), error.to_string());
+        note.metadata().last_failure = Some(LastFailure { at: now, kind, what });
         note.commit()
     }
 
