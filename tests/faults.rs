@@ -144,6 +144,28 @@ fn a_bad_row_goes_to_quarantine_with_its_position_and_is_counted() {
 }
 
 #[test]
+fn a_few_bad_rows_of_a_small_stream_do_not_fail_it_for_good() {
+    for (set, code) in
+        [("export.quarantine_rows=10", 0), ("export.quarantine_rows=0", 1), ("export.quarantine_limit=0", 1)]
+    {
+        let server = Server::with_rows(16);
+        let project = stream_project(&server).set(set);
+        server.faults().all_with("EMIT CHANGES", Fault::InvalidUtf8(3));
+        let ran = project.run(&["export", "--feed", "raw", "--json"]);
+        assert_eq!(ran.code, code, "{set}: {}", ran.out);
+        if code == 0 {
+            assert_eq!(
+                (
+                    ran.finished("raw")["quarantined"].as_u64(),
+                    row_count(&project.stream("transaction_stream"))
+                ),
+                (Some(1), 15)
+            );
+        }
+    }
+}
+
+#[test]
 fn a_table_is_published_whole_or_not_at_all() {
     for fault in [
         Fault::CutAfterRows(2),
@@ -167,7 +189,10 @@ fn a_table_is_published_whole_or_not_at_all() {
         server.faults().all_with("SELECT", fault.clone());
         let ran = project.run(&["export", "--feed", "totals"]);
         assert_eq!(ran.code, 1, "{fault:?}: {}", ran.out);
-        assert_eq!((data_files(&dir), metadata(&dir)), before, "{fault:?}");
+        // That it failed is kept; nothing else has changed.
+        let mut after = metadata(&dir);
+        assert!(after.as_object_mut().unwrap().remove("last_failure").is_some(), "{fault:?}");
+        assert_eq!((data_files(&dir), after), before, "{fault:?}");
         server.faults().clear();
         project.ok(&["export", "--feed", "totals"]);
         assert_eq!(metadata(&dir)["current_version"], 2, "{fault:?}");

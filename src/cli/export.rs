@@ -111,6 +111,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             quiet: export.quiet,
             inactivity: config.server.inactivity_timeout,
             quarantine_limit: export.quarantine_limit,
+            quarantine_rows: export.quarantine_rows,
             max_row_bytes: export.max_row_bytes,
             wait_for_lock,
         },

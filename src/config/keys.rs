@@ -167,6 +167,7 @@ pub(super) const KEYS: &[Key] = &[
         &mut c.export.quarantine_limit,
         decimal(v, 0.0, 100.0)
     )),
+    key!("export.quarantine_rows", count quarantine_rows, 0..=1_000_000),
     key!("export.max_row_mb", mib max_row_bytes, 1..=2047),
     key!("export.zstd_level", count zstd_level, 1..=22),
     key!("export.encodings", Text, |c| c.export.encodings.to_string(), |c, v| put(

@@ -107,6 +107,8 @@ pub struct ExportConfig {
     pub quiet: Duration,
     /// Share of rows that may go to quarantine, in percent.
     pub quarantine_limit: f64,
+    /// Rows of a stream that may go to quarantine whatever their share, unless `quarantine_limit` is 0.
+    pub quarantine_rows: u64,
     /// The longest row that is read, in bytes.
     pub max_row_bytes: usize,
     /// The level of `zstd` without a level.
@@ -133,6 +135,7 @@ impl Default for ExportConfig {
             retry_max: Duration::from_secs(60),
             quiet: Duration::from_secs(5),
             quarantine_limit: 1.0,
+            quarantine_rows: 10,
             max_row_bytes: 128 << 20,
             zstd_level: 1,
             encodings: Encodings::Portable,

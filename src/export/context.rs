@@ -13,7 +13,7 @@ use super::progress::Progress;
 use super::scheduler::Work;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
-use crate::feed::Feed;
+use crate::feed::{Feed, FeedKind};
 use crate::ksql::client::Client;
 use crate::lake::{Committed, Lake, Limits};
 
@@ -34,6 +34,8 @@ pub struct Options {
     pub inactivity: Duration,
     /// Share of rows that may go to quarantine, in percent.
     pub quarantine_limit: f64,
+    /// Rows of a stream that may go to quarantine whatever their share, unless the limit is 0.
+    pub quarantine_rows: u64,
     /// Longest row.
     pub max_row_bytes: usize,
     /// Wait for a dataset that another process holds.
@@ -169,7 +171,9 @@ impl Context {
     pub(super) fn check_quarantine(&self, good: u64, bad: u64, first: Option<&str>) -> Result<()> {
         let limit = self.options.quarantine_limit;
         let share = 100.0 * bad as f64 / (good + bad).max(1) as f64;
-        if bad == 0 || share <= limit {
+        // A snapshot replaces the version before it, in which the row may be whole: there the share alone counts.
+        let few = self.feed.kind == FeedKind::Stream && limit > 0.0 && bad <= self.options.quarantine_rows;
+        if bad == 0 || share <= limit || few {
             return Ok(());
         }
         let first = first.unwrap_or("no reason kept");
@@ -180,7 +184,7 @@ impl Context {
                 good + bad
             ),
         )
-        .next("mend the source or exclude the column (exclude_columns), or raise export.quarantine_limit"))
+        .next("mend the source or exclude the column (exclude_columns), or raise export.quarantine_limit or export.quarantine_rows"))
     }
 }
 

@@ -25,6 +25,7 @@ pub fn setup(url: &str, lake: Lake) -> Setup {
             quiet: Duration::from_millis(500),
             inactivity: Duration::from_secs(10),
             quarantine_limit: 1.0,
+            quarantine_rows: 0,
             max_row_bytes: 1 << 20,
             wait_for_lock: false,
         },
