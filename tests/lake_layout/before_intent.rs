@@ -174,6 +174,13 @@ fn one_that_was_changed_or_lost_a_file_is_not_finished() {
         refused(&format!("bit at byte {at}"));
     }
     let place = [path, books(&dir).join("staging/intent.json")].into_iter().find(|p| p.exists()).unwrap();
+    // A checksum can be right, and the body no intent all the same.
+    for body in
+        [json!("da"), json!(5), json!([]), json!(null), json!({}), json!({ "metadata": 5, "moves": [] })]
+    {
+        std::fs::write(&place, intent(&body)).unwrap();
+        refused(&body.to_string());
+    }
     std::fs::write(&place, &whole).unwrap();
     let staged = data_files_in(place.parent().unwrap());
     std::fs::remove_file(&staged[0]).unwrap();

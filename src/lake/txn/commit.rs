@@ -371,12 +371,14 @@ impl Committer {
         let is_whole = bytes.ends_with(b"\n")
             && bytes.get(..17) == Some(format!("{:016x}\n", checksum_of_old(body)).as_bytes());
         let text = serde_json::from_slice::<serde_json::Value>(body).ok().filter(|_| is_whole);
-        let Some(mut written) = text else { return Ok(None) };
-        let metadata = written["metadata"].as_str().unwrap_or_default().to_owned();
+        let Some(serde_json::Value::Object(mut written)) = text else { return Ok(None) };
+        let Some(metadata) = written.get("metadata").and_then(|text| text.as_str()).map(str::to_owned) else {
+            return Ok(None);
+        };
         let hash = ContentHash::of(metadata.as_bytes());
-        written["metadata"] = serde_json::json!({ "bytes": metadata.len(), "hash": hash });
-        written["journal"] = serde_json::json!({ "from": 0, "text": "" });
-        let intent = self.understood(written.to_string().as_bytes())?;
+        written.insert("metadata".to_owned(), serde_json::json!({ "bytes": metadata.len(), "hash": hash }));
+        written.insert("journal".to_owned(), serde_json::json!({ "from": 0, "text": "" }));
+        let intent = self.understood(serde_json::Value::Object(written).to_string().as_bytes())?;
         Ok(Some(Intent { whole_metadata: Some(metadata), ..intent }))
     }
 
