@@ -80,6 +80,18 @@ pub(super) const CASES: &[Case] = &[
         flip_unseen(&b.file(0), 4, true);
         b.same()
     }),
+    case!("a footer tells a lower greatest ROWTIME than was written", Changed, told, |b| {
+        let mut bytes = fs::read(b.file(0)).unwrap();
+        let [_, greatest] = lakehand::lake::read_footer(&b.file(0)).unwrap().rowtime.unwrap();
+        let end = bytes.len() - 8;
+        let length = u32::from_le_bytes(bytes[end..end + 4].try_into().unwrap()) as usize;
+        let (written, lower) = (greatest.to_le_bytes(), (greatest - 1).to_le_bytes());
+        let found: Vec<_> = (end - length..end - 8).filter(|at| bytes[*at..*at + 8] == written).collect();
+        assert!(!found.is_empty(), "the statistics hold it");
+        found.into_iter().for_each(|at| bytes[at..at + 8].copy_from_slice(&lower));
+        fs::write(b.file(0), bytes).unwrap();
+        b.same()
+    }),
     case!("a file is written anew by another program", Changed, told, |b| {
         rewrite(&b.file(0), Clone::clone);
         b.same()
