@@ -88,7 +88,9 @@ pub(super) const CASES: &[Case] = &[
         let (written, lower) = (greatest.to_le_bytes(), (greatest - 1).to_le_bytes());
         let found: Vec<_> = (end - length..end - 8).filter(|at| bytes[*at..*at + 8] == written).collect();
         assert!(!found.is_empty(), "the statistics hold it");
-        found.into_iter().for_each(|at| bytes[at..at + 8].copy_from_slice(&lower));
+        for at in found {
+            bytes[at..at + 8].copy_from_slice(&lower);
+        }
         fs::write(b.file(0), bytes).unwrap();
         b.same()
     }),
