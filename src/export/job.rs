@@ -34,9 +34,10 @@ pub(super) fn run(context: &Context) -> Finished {
     Finished { outcome, counters: context.progress.snapshot(), elapsed: begun.elapsed() }
 }
 
-/// Keeps the failure with the dataset. Where that fails too, or another process is at work, the event alone tells it.
+/// Keeps with the dataset that it could not catch up. Where that fails too, or another process is at work, the event alone
+/// tells it, and so it does of a day that was to be exported again.
 fn keep_failure(context: &Context, error: &Error) {
-    if error.kind() == Kind::Locked {
+    if error.kind() == Kind::Locked || context.work != Work::CatchUp {
         return;
     }
     let owner = this_process(context.program.clone(), context.now());

@@ -13,7 +13,6 @@ use super::stream_sink::StreamSink;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::Layout;
-use crate::lake::Commit;
 use crate::source::{Scan, Source, Step};
 
 /// How long the job sleeps at most before it looks whether it shall stop.
@@ -32,13 +31,13 @@ pub(super) fn read(
     let scan = source.open(topic, &spans.by_partition, layout, context.lake.pool())?;
     // Without a bound partitions may be added while the read goes on; it then begins anew and finds them.
     let positions = Positions::new(spans.by_partition.clone(), false);
-    let sink = StreamSink::new(context, target, positions);
-    let mut read = Read { context, spans, scan, sink, came: 0, last_commit: Instant::now() };
+    let sink = StreamSink::new(context, target, positions, "kafka", spans.asked);
+    let mut read = Read { context, spans, scan, sink, came: 0 };
     match read.pump() {
-        Ok(Stop::Complete) => read.commit(true).map(|()| Stop::Complete),
-        Ok(stop) => read.commit_rows().map(|()| stop),
+        Ok(Stop::Complete) => read.sink.commit(true).map(|()| Stop::Complete),
+        Ok(stop) => read.sink.commit_rows().map(|()| stop),
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
-            read.commit_rows()?;
+            read.sink.commit_rows()?;
             Err(error)
         }
         Err(error) => {
@@ -55,7 +54,6 @@ struct Read<'a> {
     sink: StreamSink<'a>,
     /// Bytes that the progress was told of.
     came: u64,
-    last_commit: Instant,
 }
 
 impl Read<'_> {
@@ -77,8 +75,8 @@ impl Read<'_> {
                 Step::Idle => self.check_alive(alive.elapsed())?,
                 Step::End => return Ok(Stop::Complete),
             }
-            if self.last_commit.elapsed() >= self.context.options.commit_every {
-                self.commit_rows()?;
+            if self.sink.is_due() {
+                self.sink.commit_rows()?;
             }
         }
     }
@@ -107,31 +105,5 @@ impl Read<'_> {
         Err(Error::new(kind, format!("no record came for {} s{missing}{trouble}", silent.as_secs())).next(
             "the read goes on from the last offset; look at the brokers, or raise server.inactivity_timeout",
         ))
-    }
-
-    /// Commits what came since the last time, if anything did.
-    fn commit_rows(&mut self) -> Result<()> {
-        let staged = self.sink.target.stats();
-        if staged.rows == 0 && staged.quarantined == 0 {
-            self.last_commit = Instant::now();
-            return Ok(());
-        }
-        self.commit(false)
-    }
-
-    fn commit(&mut self, complete: bool) -> Result<()> {
-        self.sink.check_bad_share(true)?;
-        let now = self.context.now();
-        let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
-        let asked = if complete { self.spans.asked } else { None };
-        let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.sink.newest));
-        self.context.progress.enter(Stage::Committing);
-        let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
-        self.context.progress.enter(Stage::Reading);
-        if let Some(committed) = committed {
-            self.context.committed(&committed, "kafka", complete);
-        }
-        self.last_commit = Instant::now();
-        Ok(())
     }
 }

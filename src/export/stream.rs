@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::end_probe::EndProbe;
-use super::plan::{Plan, PushEnd, Reading, Spans};
+use super::plan::{Plan, PushEnd, Reading};
 use super::position::Positions;
 use super::progress::Stage;
 use super::rows::Rows;
@@ -27,7 +27,6 @@ use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::inactivity::Inactivity;
 use crate::ksql::response::{Framing, Mark};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
-use crate::lake::Commit;
 
 /// How long rows may wait in the decoder before they are looked at.
 const LINGER: Duration = Duration::from_millis(25);
@@ -46,15 +45,15 @@ pub(super) fn read(context: &Context, plan: &Plan, target: Target<'_>) -> Result
         Ok(stop) => {
             read.rows.flush(&mut read.sink)?;
             match stop {
-                Stop::Complete => read.commit(true)?,
-                Stop::Cancelled | Stop::Disconnected => read.commit_rows()?,
+                Stop::Complete => read.sink.commit(true)?,
+                Stop::Cancelled | Stop::Disconnected => read.sink.commit_rows()?,
             }
             Ok(stop)
         }
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
             read.rows.flush(&mut read.sink)?;
             let was_quiet = error.kind() == Kind::Incomplete && read.is_quiet();
-            read.commit_rows()?;
+            read.sink.commit_rows()?;
             if was_quiet { Ok(Stop::Disconnected) } else { Err(error) }
         }
         Err(error) => {
@@ -68,7 +67,6 @@ struct Read<'a> {
     context: &'a Context,
     plan: &'a Plan,
     selection: &'a Selection,
-    spans: &'a Spans,
     /// `None` for the mirror, which ends by itself.
     end: Option<PushEnd>,
     chunk_reader: ChunkReader,
@@ -78,7 +76,6 @@ struct Read<'a> {
     inactivity: Inactivity,
     opened: Instant,
     last_byte: Instant,
-    last_commit: Instant,
     last_asked: Option<Instant>,
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
@@ -104,13 +101,18 @@ impl<'a> Read<'a> {
         let answer = context.wait_for(context.client.open(query))?;
         let rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
         let open = end != Some(PushEnd::Offsets);
-        let sink = StreamSink::new(context, target, Positions::new(spans.by_partition.clone(), open));
+        let sink = StreamSink::new(
+            context,
+            target,
+            Positions::new(spans.by_partition.clone(), open),
+            plan.reading.read_mode(),
+            spans.asked,
+        );
         let now = Instant::now();
         Ok(Self {
             context,
             plan,
             selection,
-            spans,
             end,
             chunk_reader: ChunkReader::start(&context.handle, answer),
             rows,
@@ -118,7 +120,6 @@ impl<'a> Read<'a> {
             inactivity: Inactivity::new(context.options.inactivity),
             opened: now,
             last_byte: now,
-            last_commit: now,
             last_asked: None,
             processed: None,
             processed_below: 0,
@@ -193,9 +194,9 @@ impl<'a> Read<'a> {
                 }
                 Piece::End => return self.check_end(),
             }
-            if self.last_commit.elapsed() >= self.context.options.commit_every {
+            if self.sink.is_due() {
                 self.rows.flush(&mut self.sink)?;
-                self.commit_rows()?;
+                self.sink.commit_rows()?;
             }
         }
     }
@@ -340,38 +341,7 @@ impl<'a> Read<'a> {
 
     /// A followed stream whose answer had begun, and of which no row waits to be committed.
     fn is_quiet(&self) -> bool {
-        let staged = self.sink.target.stats();
-        self.end == Some(PushEnd::Follow)
-            && self.last_byte > self.opened
-            && staged.rows == 0
-            && staged.quarantined == 0
-    }
-
-    /// Commits what came since the last time, if anything did.
-    fn commit_rows(&mut self) -> Result<()> {
-        let staged = self.sink.target.stats();
-        if staged.rows == 0 && staged.quarantined == 0 {
-            self.last_commit = Instant::now();
-            return Ok(());
-        }
-        self.commit(false)
-    }
-
-    fn commit(&mut self, complete: bool) -> Result<()> {
-        self.sink.check_bad_share(true)?;
-        let now = self.context.now();
-        let positions = if complete { self.sink.positions.ends() } else { self.sink.positions.next() };
-        // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
-        let asked = if complete { self.spans.asked } else { None };
-        let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.sink.newest));
-        self.context.progress.enter(Stage::Committing);
-        let committed = self.sink.target.commit(Commit { positions, complete_through, complete, now })?;
-        self.context.progress.enter(Stage::Reading);
-        if let Some(committed) = committed {
-            self.context.committed(&committed, self.plan.reading.read_mode(), complete);
-        }
-        self.last_commit = Instant::now();
-        Ok(())
+        self.end == Some(PushEnd::Follow) && self.last_byte > self.opened && self.sink.is_empty()
     }
 
     fn close_query(&self) {

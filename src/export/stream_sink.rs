@@ -1,5 +1,7 @@
 //! Rows of a stream on their way into the lake, whatever way they came: seen before or not, good or bad.
 
+use std::time::Instant;
+
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;
 use arrow::compute::{filter_record_batch, max};
@@ -9,11 +11,12 @@ use chrono::{DateTime, Utc};
 use super::context::Context;
 use super::event::What;
 use super::position::{Positions, Seen};
+use super::progress::Stage;
 use super::rows::Sink;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::{BadRow, leading_integers};
-use crate::lake::Quarantined;
+use crate::lake::{Commit, Quarantined};
 
 /// Rows before the share of bad ones is checked while reading; it is always checked before a commit.
 const CHECK_BAD_FROM: u64 = 10_000;
@@ -30,6 +33,10 @@ pub(super) struct StreamSink<'a> {
     pub(super) bad: u64,
     /// The greatest ROWTIME that came.
     pub(super) newest: Option<DateTime<Utc>>,
+    read_mode: &'static str,
+    /// When the ends were asked for; `None` where they were not.
+    asked: Option<DateTime<Utc>>,
+    last_commit: Instant,
 }
 
 impl Sink for StreamSink<'_> {
@@ -82,8 +89,55 @@ impl Sink for StreamSink<'_> {
 }
 
 impl<'a> StreamSink<'a> {
-    pub(super) fn new(context: &'a Context, target: Target<'a>, positions: Positions) -> Self {
-        Self { context, target, positions, first_bad: None, rows: 0, bad: 0, newest: None }
+    /// A sink that commits what comes as read by `read_mode`; `asked` is the instant at which the ends were asked for.
+    pub(super) fn new(
+        context: &'a Context,
+        target: Target<'a>,
+        positions: Positions,
+        read_mode: &'static str,
+        asked: Option<DateTime<Utc>>,
+    ) -> Self {
+        let last_commit = Instant::now();
+        let (first_bad, newest) = (None, None);
+        Self { context, target, positions, first_bad, rows: 0, bad: 0, newest, read_mode, asked, last_commit }
+    }
+
+    /// No row waits to be committed.
+    pub(super) fn is_empty(&self) -> bool {
+        let staged = self.target.stats();
+        staged.rows == 0 && staged.quarantined == 0
+    }
+
+    /// The last commit is as long ago as the configuration allows.
+    pub(super) fn is_due(&self) -> bool {
+        self.last_commit.elapsed() >= self.context.options.commit_every
+    }
+
+    /// Commits what came since the last time, if anything did.
+    pub(super) fn commit_rows(&mut self) -> Result<()> {
+        if self.is_empty() {
+            self.last_commit = Instant::now();
+            return Ok(());
+        }
+        self.commit(false)
+    }
+
+    /// Commits rows and positions; `complete` when the end that was set is reached.
+    pub(super) fn commit(&mut self, complete: bool) -> Result<()> {
+        self.check_bad_share(true)?;
+        let now = self.context.now();
+        let positions = if complete { self.positions.ends() } else { self.positions.next() };
+        // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
+        let asked = if complete { self.asked } else { None };
+        let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.newest));
+        self.context.progress.enter(Stage::Committing);
+        let committed = self.target.commit(Commit { positions, complete_through, complete, now })?;
+        self.context.progress.enter(Stage::Reading);
+        if let Some(committed) = committed {
+            self.context.committed(&committed, self.read_mode, complete);
+        }
+        self.last_commit = Instant::now();
+        Ok(())
     }
 
     /// Puts a row aside whose position is known.
@@ -116,7 +170,7 @@ impl<'a> StreamSink<'a> {
     }
 
     /// Fails when too many rows are bad; before the `last` of them only once there are enough to tell.
-    pub(super) fn check_bad_share(&self, last: bool) -> Result<()> {
+    fn check_bad_share(&self, last: bool) -> Result<()> {
         if !last && self.rows + self.bad < CHECK_BAD_FROM {
             return Ok(());
         }

@@ -278,6 +278,7 @@ impl<'a> Appender<'a> {
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.caught_up = at.complete;
+        next.last_failure = None;
         next.checked_at = next.checked_at.max(Some(at.now));
         let facts = self.run.writer.facts();
         transaction.note_export(&self.run.info, &self.run.columns, facts, &mut done, (at.now, at.complete));

@@ -222,7 +222,6 @@ impl Transaction<'_> {
         next.schema_version.clone_from(&facts.schema_version);
         // A clock that was put back does not take these back.
         next.last_export = next.last_export.max(Some(now));
-        next.last_failure = None;
         done.positions.clone_from(&next.positions);
         done.duration_ms = u64::try_from((now - run.started).num_milliseconds()).unwrap_or(0);
         next.note_run(RunRecord {

@@ -169,6 +169,7 @@ impl<'a> Snapshot<'a> {
         next.read_mode = Some(self.run.info.read_mode.clone());
         next.claim(Some(self.run.info.started), now);
         next.caught_up = true;
+        next.last_failure = None;
         next.checked_at = next.checked_at.max(Some(now));
         transaction.note_export(
             &self.run.info,
