@@ -192,3 +192,37 @@ fn what_a_start_has_read_survives_a_power_loss() {
         }
     }
 }
+
+/// A process is killed, the next one is killed while it finishes the commit, then the power goes: the commit is made or not.
+#[test]
+fn a_commit_that_a_start_has_begun_to_finish_survives_a_power_loss() {
+    let base = scratch();
+    let all = three_files_a_day(&mut open(base.path(), &feed()));
+    let kept: Vec<Row> = all.iter().copied().filter(|row| row.2 >= T0 + 2 * DAY).collect();
+    for n in 0.. {
+        for m in (16..40).step_by(2) {
+            let root = scratch();
+            copy_tree(base.path(), root.path());
+            let disk = Disk::new(root.path());
+            let lake = Lake::with_faults(root.path(), disk.clone());
+            disk.kill_before(n);
+            let first = Dataset::open(&lake, &feed(), limits(), owner())
+                .and_then(|mut dataset| dataset.retain(at(T0 + 4 * DAY).date_naive()));
+            if first.is_ok() {
+                return;
+            }
+            disk.start_again();
+            disk.kill_before(m);
+            // Another process: it knows nothing of what was synced before.
+            let lake = Lake::with_faults(root.path(), disk.clone());
+            drop(Dataset::open(&lake, &feed(), limits(), owner()));
+            let after = scratch();
+            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * 32 + m));
+            let dataset = open(after.path(), &feed());
+            let held = rows(dataset.dir());
+            let when = format!("killed before operation {n}, then before {m}");
+            assert!(held == expected(&all) || held == expected(&kept), "{when}: {} rows", held.len());
+            assert_eq!(dataset.metadata().total_records, held.len() as u64, "{when}");
+        }
+    }
+}

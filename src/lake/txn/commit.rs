@@ -324,6 +324,15 @@ impl Committer {
         self.fs.replace(&self.places.metadata, &scratch, text.as_bytes(), mode)
     }
 
+    /// Finishes the commit that a run before has decided, and gives it. The intent's name may not have reached the disk: it is
+    /// synced first, so that a power loss finds either the intent or none of its moves.
+    pub(crate) fn finish_left_behind(&self) -> Result<Option<Intent>> {
+        let Some(intent) = self.left_behind()? else { return Ok(None) };
+        self.fs.sync_dir(&self.staging())?;
+        self.finish(&intent)?;
+        Ok(Some(intent))
+    }
+
     /// The intent that a run before has left. `Kind::Damaged` when it is not as it was written.
     pub(crate) fn left_behind(&self) -> Result<Option<Intent>> {
         let path = self.intent_path();

@@ -209,8 +209,7 @@ impl Dataset {
         let mut found = Recovery::default();
         self.lock.check()?;
         self.make_staging()?;
-        if let Some(intent) = self.committer.left_behind()? {
-            self.committer.finish(&intent)?;
+        if let Some(intent) = self.committer.finish_left_behind()? {
             found.finished_commit = Some(intent.commit);
         }
         (found.thrown_files, found.thrown_bytes) = self.committer.clear_staging()?;

@@ -201,9 +201,7 @@ pub fn move_metadata(lake: &Lake, dataset_dir: &Path, apart: bool, owner: &Owner
     let _lock = Lock::take(&fs, &places, owner, visibility.file_mode())?;
     let mut committer = Committer { fs, places: Places::find(dataset_dir)?, visibility };
     committer.fs.make_dir(&committer.places.room(Room::Staging), 0o700)?;
-    if let Some(intent) = committer.left_behind()? {
-        committer.finish(&intent)?;
-    }
+    committer.finish_left_behind()?;
     committer.clear_staging()?;
     let migrated = committer.places.is_old();
     if migrated {

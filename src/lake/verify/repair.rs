@@ -179,10 +179,7 @@ impl Bench<'_> {
     fn unfinished(&mut self, finding: &Finding) -> Result<()> {
         let committer = &self.dataset.committer;
         match finding.repair {
-            Some(Repair::Finish) => match committer.left_behind()? {
-                Some(intent) => committer.finish(&intent),
-                None => Ok(()),
-            },
+            Some(Repair::Finish) => committer.finish_left_behind().map(|_| ()),
             Some(Repair::GiveUp) => self.give_up(),
             Some(Repair::Migrate) => self.dataset.bring_to_places(),
             _ => committer.clear_staging().map(|_| ()),
