@@ -169,25 +169,6 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
 }
 
 #[test]
-fn a_mirror_is_read_by_the_offsets_of_its_source() {
-    let server = Server::with_rows(1_000);
-    let project = Project::on(&server.url());
-    project.feed("flat", "stream", "transaction_flattened", r#""read": "mirror""#);
-    let refused = project.run(&["export", "--feed", "flat", "--json"]);
-    assert_eq!(refused.code, 1);
-    assert!(refused.finished("flat")["error"].as_str().unwrap().contains("feeds prepare flat --mirror"));
-
-    project.ok(&["feeds", "prepare", "flat", "--mirror", "--yes"]);
-    project.ok(&["export", "--feed", "flat"]);
-    let dir = project.stream("transaction_flattened");
-    assert_each_offset_once(&dir, 1_000);
-    assert_eq!(metadata(&dir)["read_way"], "mirror");
-    server.get().append(500);
-    project.ok(&["export", "--feed", "flat"]);
-    assert_each_offset_once(&dir, 1_500);
-}
-
-#[test]
 fn ignore_exports_once() {
     let server = Server::with_rows(200);
     let project = Project::on(&server.url());

@@ -68,9 +68,6 @@ pub(super) enum FeedsCommand {
     Prepare {
         /// The feed
         name: String,
-        /// Make a mirror stream instead, which carries partition and offset as columns
-        #[arg(long)]
-        mirror: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -150,9 +147,9 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
             Ok(format!("{name} is active again"))
         }),
         FeedsCommand::Validate { names } => validate(&paths, &names),
-        FeedsCommand::Prepare { name, mirror, yes } => {
+        FeedsCommand::Prepare { name, yes } => {
             let feed = valid(&Catalog::load(&paths)?, &name)?;
-            super::prepare::prepare(&config, &feed, mirror, yes)
+            super::prepare::prepare(&config, &feed, yes)
         }
         FeedsCommand::Undo(args) => {
             let feed = valid(&Catalog::load(&paths)?, &args.name)?;

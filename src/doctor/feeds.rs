@@ -5,7 +5,6 @@ use crate::config::Config;
 use crate::export::plan::find_source;
 use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
 use crate::ksql::client::Client;
-use crate::ksql::statement;
 
 pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut Vec<Line>) {
     let catalog = match Catalog::load(&FeedPaths::below(&config.paths.feeds)) {
@@ -36,18 +35,13 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
         Ok(source) => source,
         Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
     };
-    if feed.kind == FeedKind::Table
-        || matches!(feed.read, ReadMode::Idle | ReadMode::Mirror | ReadMode::Kafka)
-    {
+    if feed.kind == FeedKind::Table || matches!(feed.read, ReadMode::Idle | ReadMode::Kafka) {
         return None;
     }
     match client.end_offsets(&source).await {
         Ok(Some(_)) => return None,
         Ok(None) => {}
         Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
-    }
-    if feed.read == ReadMode::Auto && client.describe(&statement::mirror_name(&source.name)).await.is_ok() {
-        return None;
     }
     let what = format!(
         "feed {}: no query reads {}, so the server cannot tell where its log ends",

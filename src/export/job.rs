@@ -149,7 +149,7 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
             let target = Target::Append(dataset.appender(&plan.schema, run)?);
             scan::read(context, &**source, &plan.source.topic, layout, spans, target)?
         }
-        Reading::Push { .. } | Reading::Mirror { .. } => {
+        Reading::Push { .. } => {
             stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?
         }
     };

@@ -44,15 +44,6 @@ pub enum Reading {
         /// How the end of the answer is known.
         end: PushEnd,
     },
-    /// A pull over the mirror stream, by offset of the source.
-    Mirror {
-        /// The query.
-        query: Query,
-        /// What is selected and how it arrives.
-        selection: Selection,
-        /// Where each partition begins.
-        spans: Spans,
-    },
     /// A scan of a table.
     Table {
         /// The queries that can do it, best first.
@@ -103,10 +94,7 @@ impl Reading {
     /// Offsets that the log no longer holds and that the lake never held.
     pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
         match self {
-            Self::Push { spans, .. }
-            | Self::Mirror { spans, .. }
-            | Self::Log { spans, .. }
-            | Self::Nothing { spans, .. } => &spans.lost,
+            Self::Push { spans, .. } | Self::Log { spans, .. } | Self::Nothing { spans, .. } => &spans.lost,
             Self::Table { .. } => &[],
         }
     }
@@ -117,7 +105,6 @@ impl Reading {
             Self::Push { end: PushEnd::Offsets, .. } => "offsets",
             Self::Push { end: PushEnd::Idle, .. } => "idle",
             Self::Push { end: PushEnd::Follow, .. } => "follow",
-            Self::Mirror { .. } => "mirror",
             Self::Table { .. } => "table",
             Self::Log { .. } => "kafka",
             Self::Nothing { read_mode, .. } => read_mode,
@@ -132,7 +119,6 @@ impl Reading {
                 format!("until it is quiet, as no query tells where the log ends, {}", spans.text())
             }
             Self::Push { spans, end: PushEnd::Follow, .. } => format!("following, {}", spans.text()),
-            Self::Mirror { spans, .. } => format!("from the mirror stream, {}", spans.text()),
             Self::Table { .. } => "the whole table".to_owned(),
             Self::Log { spans, .. } => format!("from the topic itself, {}", spans.text()),
             Self::Nothing { spans, .. } => format!("nothing new, {}", spans.text()),
@@ -142,9 +128,7 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => {
-                spans.expected()
-            }
+            Self::Push { spans, .. } | Self::Log { spans, .. } => spans.expected(),
             Self::Table { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
@@ -219,56 +203,35 @@ async fn plan_stream(
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
     let log = log::identity(client, &source, ends.as_ref()).await?;
-    let mirror = match (feed.read, feed.mode, &ends) {
-        (ReadMode::Mirror, _, _) => Some(find_mirror(client, &source).await?.ok_or_else(|| {
-            Error::new(
-                Kind::Feed,
-                format!("there is no mirror stream {}", statement::mirror_name(&source.name)),
-            )
-            .next(format!("make it with `lakehand feeds prepare {} --mirror`", feed.name))
-        })?),
-        (ReadMode::Auto, ExportMode::Batch, None) => find_mirror(client, &source).await?,
-        _ => None,
-    };
-    let selection = match &mirror {
-        Some(_) => statement::select_mirror(&source, &feed.exclude_columns, &feed.rename)?,
-        None => statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?,
-    };
+    let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
     let schema = table_schema(&selection)?;
-    let reading = if mirror.is_some() {
-        let spans = open_spans(positions);
-        let sql = statement::mirror_pull_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-        Reading::Mirror { query: Query { sql, kind: QueryKind::StreamPull }, selection, spans }
-    } else {
-        match (feed.mode, feed.read, ends) {
-            (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(ends)) => {
-                by_offset(&source, selection, positions, &ends, now)?
-            }
-            (ExportMode::Batch, ReadMode::Offsets, None) => {
-                return Err(Error::new(
-                    Kind::Feed,
-                    format!("no query reads {}, so the server cannot tell where its log ends", source.name),
-                )
-                .next(format!(
-                    "make a helper with `lakehand feeds prepare {}`, or set \"read\": \"idle\"",
-                    feed.name
-                )));
-            }
-            (mode, _, ends) => {
-                let mut spans = open_spans(positions);
-                if let Some(ends) = &ends {
-                    // The end is not asked for in these ways; a log that begins beyond the position is a loss all the same.
-                    let known =
-                        self::spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
-                    for (partition, [_, last]) in &known.lost {
-                        spans.by_partition.insert(*partition, Span { next: last + 1, until: None });
-                    }
-                    spans.lost = known.lost;
+    let reading = match (feed.mode, feed.read, ends) {
+        (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(ends)) => {
+            by_offset(&source, selection, positions, &ends, now)?
+        }
+        (ExportMode::Batch, ReadMode::Offsets, None) => {
+            return Err(Error::new(
+                Kind::Feed,
+                format!("no query reads {}, so the server cannot tell where its log ends", source.name),
+            )
+            .next(format!(
+                "make a helper with `lakehand feeds prepare {}`, or set \"read\": \"idle\"",
+                feed.name
+            )));
+        }
+        (mode, _, ends) => {
+            let mut spans = open_spans(positions);
+            if let Some(ends) = &ends {
+                // The end is not asked for in these ways; a log that begins beyond the position is a loss all the same.
+                let known = self::spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
+                for (partition, [_, last]) in &known.lost {
+                    spans.by_partition.insert(*partition, Span { next: last + 1, until: None });
                 }
-                let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-                let end = if mode == ExportMode::Follow { PushEnd::Follow } else { PushEnd::Idle };
-                Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end }
+                spans.lost = known.lost;
             }
+            let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
+            let end = if mode == ExportMode::Follow { PushEnd::Follow } else { PushEnd::Idle };
+            Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end }
         }
     };
     Ok(Plan { source, schema, reading, log: Some(log) })
@@ -379,14 +342,6 @@ fn check_kind(feed: &Feed, source: Description) -> Result<Description> {
     let other = if feed.kind == FeedKind::Stream { FeedKind::Table } else { FeedKind::Stream };
     Err(Error::new(Kind::Feed, format!("{} is a {} on the server", source.name, kind_name(other)))
         .next(format!("set \"feed_type\": \"{}\"", kind_name(other))))
-}
-
-async fn find_mirror(client: &Client, source: &Description) -> Result<Option<Description>> {
-    match client.describe(&statement::mirror_name(&source.name)).await {
-        Ok(mirror) => Ok(Some(mirror)),
-        Err(error) if error.kind() == Kind::Refused => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 pub(super) fn table_schema(selection: &Selection) -> Result<TableSchema> {

@@ -24,27 +24,10 @@ pub enum Preparation {
 }
 
 /// Looks at the server and says what a feed needs.
-pub async fn examine(client: &Client, feed: &Feed, mirror: bool) -> Result<Preparation> {
+pub async fn examine(client: &Client, feed: &Feed) -> Result<Preparation> {
     let source = find_source(client, feed).await?;
     if feed.kind == FeedKind::Table {
-        let why = if mirror {
-            "a table has no mirror: its scan is whole"
-        } else {
-            "tables are scanned as they are"
-        };
-        return Ok(Preparation::NotNeeded(why.into()));
-    }
-    if mirror {
-        let name = statement::mirror_name(&source.name);
-        return Ok(match client.describe(&name).await {
-            Ok(_) => Preparation::NotNeeded(format!("the mirror {name} is there already")),
-            Err(error) if error.kind() == Kind::Refused => Preparation::Needed {
-                sql: statement::mirror_ddl(&source)?,
-                purpose: "a copy of the stream that carries partition and offset as columns; it doubles the topic's size"
-                    .into(),
-            },
-            Err(error) => return Err(error),
-        });
+        return Ok(Preparation::NotNeeded("tables are scanned as they are".into()));
     }
     Ok(match client.end_offsets(&source).await? {
         Some(ends) => Preparation::NotNeeded(format!("{} tells where the log ends", ends.via)),

@@ -3,7 +3,6 @@
 //! ```text
 //! offsets  done when every partition has delivered its last offset, or the server has processed up to there and the
 //!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers), twice
-//! mirror   done when the pull over the mirror ends with its mark
 //! idle     done when a pull over the same stream has come to its end and no row came for a while
 //! follow   not done before somebody stops it
 //! ```
@@ -25,7 +24,7 @@ use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::inactivity::Inactivity;
-use crate::ksql::response::{Framing, Mark};
+use crate::ksql::response::Framing;
 use crate::ksql::statement::{self, Bound, Rest, Selection};
 
 /// How long rows may wait in the decoder before they are looked at.
@@ -67,8 +66,7 @@ struct Read<'a> {
     context: &'a Context,
     plan: &'a Plan,
     selection: &'a Selection,
-    /// `None` for the mirror, which ends by itself.
-    end: Option<PushEnd>,
+    end: PushEnd,
     chunk_reader: ChunkReader,
     rows: Rows<'a>,
     sink: StreamSink<'a>,
@@ -91,8 +89,7 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn open(context: &'a Context, plan: &'a Plan, target: Target<'a>) -> Result<Self> {
         let (query, selection, spans, end) = match &plan.reading {
-            Reading::Push { query, selection, spans, end } => (query, selection, spans, Some(*end)),
-            Reading::Mirror { query, selection, spans } => (query, selection, spans, None),
+            Reading::Push { query, selection, spans, end } => (query, selection, spans, *end),
             Reading::Log { .. } | Reading::Table { .. } | Reading::Nothing { .. } => {
                 return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
             }
@@ -100,7 +97,7 @@ impl<'a> Read<'a> {
         context.progress.enter(Stage::Reading);
         let answer = context.wait_for(context.client.open(query))?;
         let rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
-        let open = end != Some(PushEnd::Offsets);
+        let open = end != PushEnd::Offsets;
         let sink = StreamSink::new(
             context,
             target,
@@ -123,7 +120,7 @@ impl<'a> Read<'a> {
             last_asked: None,
             processed: None,
             processed_below: 0,
-            end_probe: (end == Some(PushEnd::Idle)).then(|| EndProbe::start(context, &plan.source.name)),
+            end_probe: (end == PushEnd::Idle).then(|| EndProbe::start(context, &plan.source.name)),
             looks: 0,
             fresh: false,
         })
@@ -137,7 +134,7 @@ impl<'a> Read<'a> {
             let stop = self.pump()?;
             let bounds = self.sink.positions.missing_bounds();
             let came = self.sink.positions.fresh > before;
-            if stop != Stop::Complete || self.end != Some(PushEnd::Offsets) || bounds.is_empty() {
+            if stop != Stop::Complete || self.end != PushEnd::Offsets || bounds.is_empty() {
                 return Ok(stop);
             }
             if self.looks > 0 && !came {
@@ -203,13 +200,13 @@ impl<'a> Read<'a> {
 
     fn is_done(&mut self) -> Result<bool> {
         match self.end {
-            Some(PushEnd::Offsets) => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
-            Some(PushEnd::Idle) => match self.end_probe.as_mut().map(EndProbe::outcome) {
+            PushEnd::Offsets => Ok(self.sink.positions.reached() || self.tail_is_empty()?),
+            PushEnd::Idle => match self.end_probe.as_mut().map(EndProbe::outcome) {
                 Some(Some(Ok(()))) => Ok(self.last_byte.elapsed() >= self.context.options.quiet),
                 Some(Some(Err(error))) => Err(error),
                 _ => Ok(false),
             },
-            Some(PushEnd::Follow) | None => Ok(false),
+            PushEnd::Follow => Ok(false),
         }
     }
 
@@ -280,7 +277,7 @@ impl<'a> Read<'a> {
         if self.note_progress() {
             return Ok(false);
         }
-        if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
+        if self.end == PushEnd::Offsets && self.sink.positions.reached() {
             return Ok(true);
         }
         self.check_alive()?;
@@ -296,7 +293,7 @@ impl<'a> Read<'a> {
     }
 
     fn check_alive(&self) -> Result<()> {
-        if self.end == Some(PushEnd::Follow) || !self.inactivity.is_over() {
+        if self.end == PushEnd::Follow || !self.inactivity.is_over() {
             return Ok(());
         }
         let silent = self.inactivity.elapsed();
@@ -318,7 +315,7 @@ impl<'a> Read<'a> {
     /// The transport ended although we did not close.
     fn check_end(&mut self) -> Result<Stop> {
         self.rows.flush(&mut self.sink)?;
-        if self.end == Some(PushEnd::Offsets) && self.sink.positions.reached() {
+        if self.end == PushEnd::Offsets && self.sink.positions.reached() {
             return Ok(Stop::Complete);
         }
         let fresh = Rows::new(
@@ -327,21 +324,17 @@ impl<'a> Read<'a> {
             self.selection,
             self.context.lake.pool(),
         )?;
-        let completion = std::mem::replace(&mut self.rows, fresh).end()?;
-        match (self.end, completion.mark) {
-            (None, Mark::QueryCompleted) => Ok(Stop::Complete),
-            (None, mark) => Err(Error::new(Kind::Garbled, format!("the pull over the mirror ended with {mark:?}"))),
-            (Some(_), _) => Err(Error::new(
-                Kind::Incomplete,
-                "somebody else ended the query (TERMINATE, /close-query or a server going down) before its end",
-            )
-            .next("the read goes on from the last offset")),
-        }
+        std::mem::replace(&mut self.rows, fresh).end()?;
+        Err(Error::new(
+            Kind::Incomplete,
+            "somebody else ended the query (TERMINATE, /close-query or a server going down) before its end",
+        )
+        .next("the read goes on from the last offset"))
     }
 
     /// A followed stream whose answer had begun, and of which no row waits to be committed.
     fn is_quiet(&self) -> bool {
-        self.end == Some(PushEnd::Follow) && self.last_byte > self.opened && self.sink.is_empty()
+        self.end == PushEnd::Follow && self.last_byte > self.opened && self.sink.is_empty()
     }
 
     fn close_query(&self) {

@@ -130,7 +130,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
         fields.get("keep_versions").map_or(Some(1), |node| page.count(&node, MAX_KEEP_VERSIONS));
     let shrink_limit = fields.set("shrink_limit").map_or(Some(None), |node| page.count(&node, 100).map(Some));
     let visibility = fields.get("visibility").map(|node| page.one_of(&node, Visibility::KEYWORDS));
-    let read = fields.get("read").map_or(Some(ReadMode::Auto), |node| page.one_of(&node, ReadMode::KEYWORDS));
+    let read = fields.get("read").map_or(Some(ReadMode::Auto), |node| read_mode(page, &node));
     let mode =
         fields.get("mode").map_or(Some(ExportMode::Batch), |node| page.one_of(&node, ExportMode::KEYWORDS));
     let storage = fields.get("storage_mode").map(|node| page.one_of(&node, StorageMode::KEYWORDS));
@@ -230,6 +230,15 @@ fn read_compression(page: &mut Page<'_>, node: &Node<'_>) -> Option<Compression>
     let near = nearest(text, Compression::KEYWORDS.iter().map(|(word, _)| *word));
     page.wrong(node, "is not one of zstd, zstd(N), snappy, lz4, none", near);
     None
+}
+
+fn read_mode(page: &mut Page<'_>, node: &Node<'_>) -> Option<ReadMode> {
+    if page.text(node)? == "mirror" {
+        let gone = "is a way of reading that is gone: its copy of the topic could mix up the order of rows";
+        page.wrong(node, gone, Some("auto".to_owned()));
+        return None;
+    }
+    page.one_of(node, ReadMode::KEYWORDS)
 }
 
 fn read_schedule(page: &mut Page<'_>, node: &Node<'_>) -> Option<Schedule> {

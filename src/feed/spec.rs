@@ -168,8 +168,6 @@ pub enum ReadMode {
     Kafka,
     /// A push query bounded by the log's end offsets.
     Offsets,
-    /// A pull over a derived stream that carries partition and offset.
-    Mirror,
     /// A push query without a known end: caught up after a quiet time.
     Idle,
 }
@@ -228,9 +226,6 @@ impl Feed {
             (_, ReadMode::Kafka) => "read from its topic itself, as \"read\": \"kafka\" says",
             (_, ReadMode::Auto) => "read through ksqlDB in the best way that it offers (\"read\": \"auto\")",
             (_, ReadMode::Offsets) => "read through ksqlDB by offset, as \"read\": \"offsets\" says",
-            (_, ReadMode::Mirror) => {
-                "read through ksqlDB from the mirror stream, as \"read\": \"mirror\" says"
-            }
             (_, ReadMode::Idle) => "read through ksqlDB until it is quiet, as \"read\": \"idle\" says",
         }
     }

@@ -1,7 +1,7 @@
 //! SQL text: every name quoted, every value kept.
 //!
 //! ```text
-//! DESCRIBE ──select_stream, select_table, select_mirror──▶ Selection ──push_sql, table_pull_sql …──▶ one statement
+//! DESCRIBE ──select_stream, select_table──▶ Selection ──push_sql, table_pull_sql …──▶ one statement
 //!            (or a refusal before any query)                   └──check_header: does the answer hold just this?
 //! ```
 //!
@@ -17,10 +17,8 @@ mod select;
 
 use std::fmt::Write as _;
 
-pub use helper::{
-    ddl_properties, end_helper_ddl, helper_name, mirror_ddl, mirror_name, queryable_ddl, session_stream_ddl,
-};
-pub use select::{select_mirror, select_stream, select_table};
+pub use helper::{ddl_properties, end_helper_ddl, helper_name, queryable_ddl, session_stream_ddl};
+pub use select::{select_stream, select_table};
 
 use super::column::ReadColumn;
 use super::schema::Column;
@@ -109,7 +107,7 @@ pub enum Rest {
 ///
 /// Empty bounds are left out. When nothing at all is wanted, no query should be started; the text then selects nothing.
 pub fn push_sql(source: &str, selection: &Selection, bounds: &[Bound], rest: Rest) -> String {
-    let filter = filter("ROWPARTITION", "ROWOFFSET", bounds, rest);
+    let filter = filter(bounds, rest);
     format!("SELECT {} FROM {}{filter} EMIT CHANGES;", selection.items(), quote(source))
 }
 
@@ -120,18 +118,13 @@ pub fn push_between_sql(
     bounds: &[Bound],
     [from, until]: [i64; 2],
 ) -> String {
-    let filter = filter("ROWPARTITION", "ROWOFFSET", bounds, Rest::Exclude);
+    let filter = filter(bounds, Rest::Exclude);
     let filter = filter.trim_start_matches(" WHERE ");
     format!(
         "SELECT {} FROM {} WHERE ({filter}) AND ROWTIME>={from} AND ROWTIME<{until} EMIT CHANGES;",
         selection.items(),
         quote(source)
     )
-}
-
-/// A pull over a whole stream. Pulls know no ROWPARTITION and ROWOFFSET: they must not be in the selection.
-pub fn stream_pull_sql(source: &str, selection: &Selection) -> String {
-    format!("SELECT {} FROM {};", selection.items(), quote(source))
 }
 
 /// A pull of a constant over a whole stream: one row per record.
@@ -142,12 +135,6 @@ pub fn count_pull_sql(source: &str) -> String {
 /// A scan of a whole table.
 pub fn table_pull_sql(source: &str, selection: &Selection) -> String {
     format!("SELECT {} FROM {};", selection.items(), quote(source))
-}
-
-/// A pull over the mirror of `source`, bounded per partition of the source.
-pub fn mirror_pull_sql(source: &str, selection: &Selection, bounds: &[Bound], rest: Rest) -> String {
-    let filter = filter(helper::MIRROR_PARTITION, helper::MIRROR_OFFSET, bounds, rest);
-    format!("SELECT {} FROM {}{filter};", selection.items(), quote(&mirror_name(source)))
 }
 
 /// `` `name` ``, with backticks doubled.
@@ -161,14 +148,14 @@ fn literal(text: &str) -> String {
 }
 
 /// ` WHERE …`, or nothing when nothing is to be left out.
-fn filter(partition: &str, offset: &str, bounds: &[Bound], rest: Rest) -> String {
+fn filter(bounds: &[Bound], rest: Rest) -> String {
     let mut terms: Vec<String> = bounds
         .iter()
         .filter(|bound| !bound.is_empty())
         .map(|bound| {
-            let mut term = format!("({partition}={} AND {offset}>={}", bound.partition, bound.from.max(0));
+            let mut term = format!("(ROWPARTITION={} AND ROWOFFSET>={}", bound.partition, bound.from.max(0));
             if let Some(until) = bound.until {
-                let _ = write!(term, " AND {offset}<{until}");
+                let _ = write!(term, " AND ROWOFFSET<{until}");
             }
             term.push(')');
             term
@@ -177,11 +164,11 @@ fn filter(partition: &str, offset: &str, bounds: &[Bound], rest: Rest) -> String
     if rest == Rest::Include {
         let Some(highest) = bounds.iter().map(|bound| bound.partition).max() else { return String::new() };
         let missing = (0..highest).filter(|p| bounds.iter().all(|bound| bound.partition != *p));
-        terms.extend(missing.map(|p| format!("({partition}={p})")));
-        terms.push(format!("({partition}>{highest})"));
+        terms.extend(missing.map(|p| format!("(ROWPARTITION={p})")));
+        terms.push(format!("(ROWPARTITION>{highest})"));
     }
     if terms.is_empty() {
-        terms.push(format!("({partition}<0)"));
+        terms.push("(ROWPARTITION<0)".to_owned());
     }
     format!(" WHERE {}", terms.join(" OR "))
 }

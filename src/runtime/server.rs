@@ -53,7 +53,7 @@ pub(super) async fn plan_text(client: Client, logs: Option<LogSource>, lake: Lak
 
 fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let mut queries = match &plan.reading {
-        Reading::Push { query, .. } | Reading::Mirror { query, .. } => vec![query.sql.clone()],
+        Reading::Push { query, .. } => vec![query.sql.clone()],
         Reading::Table { queries, .. } => queries.iter().map(|query| query.sql.clone()).collect(),
         Reading::Log { .. } | Reading::Nothing { .. } => Vec::new(),
     };

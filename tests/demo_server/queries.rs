@@ -140,7 +140,7 @@ async fn terminate_ends_a_push_and_the_legacy_framing_ends_in_its_own_way() {
 }
 
 #[tokio::test]
-async fn helpers_and_mirrors_can_be_made_and_dropped() {
+async fn derived_streams_can_be_made_and_dropped() {
     let server = server(100).await;
     let expected = server.expected_rows();
     let blacklisted = &expected.datasets["TRANSACTION_STREAM_BLACKLISTED"].end_offsets;
@@ -148,10 +148,10 @@ async fn helpers_and_mirrors_can_be_made_and_dropped() {
     assert_eq!(&ends(&server, helper, "transaction_stream_blacklisted").await, blacklisted);
     assert_eq!(query(&server, &format!("SELECT * FROM {helper};")).await.rows().len(), 0);
 
-    let mirror = "CREATE STREAM `X_export` WITH (KAFKA_TOPIC='x', RETENTION_MS=-1) AS SELECT ROWPARTITION AS P, \
+    let copy = "CREATE STREAM `X_export` WITH (KAFKA_TOPIC='x', RETENTION_MS=-1) AS SELECT ROWPARTITION AS P, \
                   ROWOFFSET AS O, ROWTIME AS T, * FROM transaction_items EMIT CHANGES;";
-    assert_eq!(ksql(&server, mirror).await.0, 200);
-    assert_eq!(ksql(&server, mirror).await.0, 400, "the name is taken");
+    assert_eq!(ksql(&server, copy).await.0, 200);
+    assert_eq!(ksql(&server, copy).await.0, 400, "the name is taken");
     let sql = "SELECT P, O, `ITEM` FROM `X_export` WHERE (P=1 AND O>=10) OR (P=2 AND O<3);";
     let answer = query(&server, sql).await;
     assert!(answer.text().ends_with("{\"finalMessage\":\"Query Completed\"}]"));

@@ -75,7 +75,7 @@ fn every_field_is_read() {
     let feed = parse(
         "stream",
         r#", "partitioning": {"type": "date", "columns": ["year"], "timestamp_column": "AT", "timezone": "Europe/Zurich"},
-           "compression": "zstd(22)", "visibility": "shared", "read": "mirror", "mode": "follow", "schedule": "every 2h",
+           "compression": "zstd(22)", "visibility": "shared", "read": "offsets", "mode": "follow", "schedule": "every 2h",
            "rename": {"YEAR": "CAL_YEAR"}, "exclude_columns": ["SECRET"], "row_metadata": false, "enabled": false,
            "types": {"time": "time", "decimal": "decimal256"}"#,
     );
@@ -90,7 +90,7 @@ fn every_field_is_read() {
     assert_eq!(feed.compression, Compression::Zstd(Some(22)));
     assert_eq!(
         (feed.visibility, feed.read, feed.mode),
-        (Visibility::Shared, ReadMode::Mirror, ExportMode::Follow)
+        (Visibility::Shared, ReadMode::Offsets, ExportMode::Follow)
     );
     assert_eq!(feed.schedule, Some(Schedule::Every(Duration::from_secs(7200))));
     assert_eq!(feed.rename.get("YEAR").map(String::as_str), Some("CAL_YEAR"));
@@ -144,6 +144,11 @@ fn wrong_types_and_values_name_the_right_ones() {
         "retention_days: 1.5 is not a whole number from 1 to 365000",
     );
     refused("table", r#", "keep_versions": -1"#, "keep_versions: -1 is not a whole number from 1 to 10000");
+    refused(
+        "stream",
+        r#", "read": "mirror""#,
+        "read: \"mirror\" is a way of reading that is gone: its copy of the topic could mix up the order of rows; did you mean \"auto\"?",
+    );
     refused("stream", r#", "format": "orc""#, "format: \"orc\" is not one of parquet");
     refused(
         "stream",

@@ -3,7 +3,6 @@
 //! | helper | why | price |
 //! |---|---|---|
 //! | `X_LAKEHAND_END` | never holds a row; its DESCRIBE EXTENDED tells the ends of X's log | one idle consumer |
-//! | `X_LAKEHAND_MIRROR` | X with partition, offset and time as columns; a pull over it ends by itself | a copy of the topic |
 //! | `QUERYABLE_X` | a plain table as state that can be scanned | a state store |
 
 use std::collections::BTreeMap;
@@ -13,19 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::describe::Description;
 use crate::ksql::schema::{Column, Role, SqlType};
 
-/// The mirror's columns for the coordinates in the source.
-pub(super) const MIRROR_TIME: &str = "LAKEHAND_TIME";
-pub(super) const MIRROR_PARTITION: &str = "LAKEHAND_PARTITION";
-pub(super) const MIRROR_OFFSET: &str = "LAKEHAND_OFFSET";
-
 /// The name of the helper stream that never holds a row.
 pub fn helper_name(source: &str) -> String {
     format!("{source}_LAKEHAND_END")
-}
-
-/// The name of the mirror stream.
-pub fn mirror_name(source: &str) -> String {
-    format!("{source}_LAKEHAND_MIRROR")
 }
 
 /// The properties with which helpers are made: they read their source from its first record.
@@ -57,29 +46,6 @@ pub fn end_helper_ddl(source: &Description) -> Result<String> {
         quote(&name),
         literal(&name),
         items.join(", "),
-        quote(&source.name)
-    ))
-}
-
-/// The statement that makes the mirror stream, with partition, offset and time as columns. Its topic keeps records for
-/// ever, as they carry the time of their events.
-///
-/// # Errors
-/// [`Kind::Feed`] when the source has columns of these names.
-pub fn mirror_ddl(source: &Description) -> Result<String> {
-    let own = [MIRROR_TIME, MIRROR_PARTITION, MIRROR_OFFSET];
-    if let Some(column) = source.columns.iter().find(|column| own.contains(&column.name.as_str())) {
-        let what = format!("the source has a column {} of its own, so it cannot be mirrored", column.name);
-        return Err(Error::new(Kind::Feed, what)
-            .at("source", &source.name)
-            .next("set \"read\": \"offsets\" in the feed"));
-    }
-    let name = mirror_name(&source.name);
-    Ok(format!(
-        "CREATE STREAM IF NOT EXISTS {} WITH (KAFKA_TOPIC={}, RETENTION_MS=-1) AS SELECT ROWTIME AS {MIRROR_TIME}, \
-         ROWPARTITION AS {MIRROR_PARTITION}, ROWOFFSET AS {MIRROR_OFFSET}, * FROM {} EMIT CHANGES;",
-        quote(&name),
-        literal(&name),
         quote(&source.name)
     ))
 }

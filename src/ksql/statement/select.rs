@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::helper::{MIRROR_OFFSET, MIRROR_PARTITION, MIRROR_TIME, queryable_ddl, session_stream_ddl};
+use super::helper::{queryable_ddl, session_stream_ddl};
 use super::{Selection, names, quote};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::column::{ReadColumn, Wire};
@@ -32,34 +32,12 @@ pub fn select_stream(
     exclude: &[String],
     rename: &BTreeMap<String, String>,
 ) -> Result<Selection> {
-    stream(source, exclude, rename, ["ROWTIME", "ROWPARTITION", "ROWOFFSET"])
-}
-
-/// The same columns, read from the mirror of `source` (see [`super::mirror_ddl`]).
-///
-/// # Errors
-/// As [`select_stream`].
-pub fn select_mirror(
-    source: &Description,
-    exclude: &[String],
-    rename: &BTreeMap<String, String>,
-) -> Result<Selection> {
-    stream(source, exclude, rename, [MIRROR_TIME, MIRROR_PARTITION, MIRROR_OFFSET])
-}
-
-fn stream(
-    source: &Description,
-    exclude: &[String],
-    rename: &BTreeMap<String, String>,
-    row: [&str; 3],
-) -> Result<Selection> {
     of_kind(source, SourceKind::Stream)?;
     names::check_feed(source, exclude, rename)?;
     let mut list = List::default();
-    for ((label, name), sql_type) in
-        row.iter().zip(names::ROW_NAMES).zip([SqlType::BigInt, SqlType::Integer, SqlType::BigInt])
-    {
-        list.add_raw(label, name, sql_type);
+    let row_types = [SqlType::BigInt, SqlType::Integer, SqlType::BigInt];
+    for (name, sql_type) in names::ROW_NAMES.into_iter().zip(row_types) {
+        list.add_raw(name, name, sql_type);
     }
     list.add_columns(source, exclude, rename)?;
     list.finish(source)

@@ -216,13 +216,16 @@ fn bound(partition: i32, from: i64, until: Option<i64>) -> Bound {
 #[test]
 fn bounds_become_a_predicate() {
     let bounds = [bound(0, 5, Some(9)), bound(1, 3, Some(3)), bound(3, 7, None)];
-    assert_eq!(filter("P", "O", &bounds, Rest::Exclude), " WHERE (P=0 AND O>=5 AND O<9) OR (P=3 AND O>=7)");
     assert_eq!(
-        filter("P", "O", &bounds, Rest::Include),
-        " WHERE (P=0 AND O>=5 AND O<9) OR (P=3 AND O>=7) OR (P=2) OR (P>3)"
+        filter(&bounds, Rest::Exclude),
+        " WHERE (ROWPARTITION=0 AND ROWOFFSET>=5 AND ROWOFFSET<9) OR (ROWPARTITION=3 AND ROWOFFSET>=7)"
     );
-    assert_eq!(filter("P", "O", &[bound(0, 4, Some(4))], Rest::Exclude), " WHERE (P<0)");
-    assert_eq!(filter("P", "O", &[], Rest::Include), "");
+    assert_eq!(
+        filter(&bounds, Rest::Include),
+        " WHERE (ROWPARTITION=0 AND ROWOFFSET>=5 AND ROWOFFSET<9) OR (ROWPARTITION=3 AND ROWOFFSET>=7) OR (ROWPARTITION=2) OR (ROWPARTITION>3)"
+    );
+    assert_eq!(filter(&[bound(0, 4, Some(4))], Rest::Exclude), " WHERE (ROWPARTITION<0)");
+    assert_eq!(filter(&[], Rest::Include), "");
 }
 
 #[test]
@@ -236,22 +239,6 @@ fn the_helper_that_tells_ends_holds_no_row() {
         "CREATE STREAM IF NOT EXISTS `S_LAKEHAND_END` WITH (KAFKA_TOPIC='S_LAKEHAND_END') AS SELECT `K`, `odd_v` FROM `S` WHERE ROWTIME < 0 EMIT CHANGES;"
     );
     assert!(end_helper_ddl(&source(SourceKind::Stream, "`K` STRING KEY")).is_err());
-}
-
-#[test]
-fn a_mirror_is_read_under_the_names_of_its_source() {
-    let s = source(SourceKind::Stream, "`K` STRING KEY, `V` INTEGER");
-    assert!(mirror_ddl(&s).unwrap().contains(
-        "SELECT ROWTIME AS LAKEHAND_TIME, ROWPARTITION AS LAKEHAND_PARTITION, ROWOFFSET AS LAKEHAND_OFFSET, * FROM `S` EMIT CHANGES;"
-    ));
-    let selection = select_mirror(&s, &[], &BTreeMap::new()).unwrap();
-    assert_eq!(
-        mirror_pull_sql("S", &selection, &[bound(0, 2, Some(4))], Rest::Exclude),
-        "SELECT LAKEHAND_TIME, LAKEHAND_PARTITION, LAKEHAND_OFFSET, `K`, `V` FROM `S_LAKEHAND_MIRROR` WHERE (LAKEHAND_PARTITION=0 AND LAKEHAND_OFFSET>=2 AND LAKEHAND_OFFSET<4);"
-    );
-    let names: Vec<_> = selection.columns.iter().map(|c| c.name.as_str()).collect();
-    assert_eq!(names, ["ROWTIME", "ROWPARTITION", "ROWOFFSET", "K", "V"]);
-    assert!(mirror_ddl(&source(SourceKind::Stream, "`LAKEHAND_TIME` BIGINT")).is_err());
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub struct Metadata {
     /// Tables: the version that readers should take.
     #[serde(default)]
     pub current_version: Option<u32>,
-    /// The way by which the source was read last: `kafka`, `offsets`, `mirror`, `idle`, `table`.
+    /// The way by which the source was read last: `kafka`, `offsets`, `idle`, `table`.
     #[serde(default)]
     #[serde(rename = "read_way")]
     pub read_mode: Option<String>,

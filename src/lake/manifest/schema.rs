@@ -38,7 +38,7 @@ pub struct RunInfo {
     pub id: String,
     /// When it began.
     pub started: DateTime<Utc>,
-    /// How the source is read: `offsets`, `mirror`, `idle` or `table`.
+    /// How the source is read: `kafka`, `offsets`, `idle` or `table`.
     pub read_mode: String,
     /// The source as ksqlDB names it.
     pub source: String,
