@@ -62,12 +62,9 @@ fn notes(day: &DayState) -> Vec<String> {
         by_keyword.entry(gap.why.name()).or_default().push(gap);
     }
     for (word, gaps) in by_keyword {
-        let missing: u64 = gaps.iter().map(|gap| gap.missing).sum();
-        let listed: Vec<_> = gaps
-            .iter()
-            .take(LISTED)
-            .map(|gap| format!("{}:{}..={}", gap.partition, gap.first, gap.last))
-            .collect();
+        let missing = gaps.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.missing));
+        let listed: Vec<_> =
+            gaps.iter().take(LISTED).map(|gap| format!("{}:{}", gap.partition, gap.place())).collect();
         let more = if gaps.len() > LISTED { ", …" } else { "" };
         lines.push(format!("{word} gaps: {missing} offsets in no file ({}{more})", listed.join(", ")));
     }

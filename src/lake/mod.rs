@@ -66,11 +66,12 @@ pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
-pub use stats::completeness::{DayState, Gap, PartitionState, Why, completeness};
+pub use stats::completeness::{DayState, PartitionState, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
 pub use txn::migrate::{MetadataMoved, move_metadata};
+pub use verify::gaps::{Gap, Why};
 pub use write::columns::{FileColumn, columns_of_files};
 pub use write::present::KSQL_TYPE;
 

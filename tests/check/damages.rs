@@ -103,7 +103,7 @@ impl Built {
     }
 }
 
-pub(super) fn commit(dataset: &mut Dataset, id: &str, rows: &[Row], bad: Option<(i32, i64)>) {
+pub fn commit(dataset: &mut Dataset, id: &str, rows: &[Row], bad: Option<(i32, i64)>) {
     let mut appender = dataset.appender(&stream_schema(), run(id)).unwrap();
     appender.write(&batch(rows)).unwrap();
     if let Some((partition, offset)) = bad {

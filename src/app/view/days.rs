@@ -88,11 +88,8 @@ fn gaps(gaps: &[Gap]) -> Vec<(Why, String)> {
             continue;
         }
         let missing = of.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.missing));
-        let listed: Vec<_> = of
-            .iter()
-            .take(LISTED)
-            .map(|gap| format!("{}:{}..={}", gap.partition, gap.first, gap.last))
-            .collect();
+        let listed: Vec<_> =
+            of.iter().take(LISTED).map(|gap| format!("{}:{}", gap.partition, gap.place())).collect();
         let more = if of.len() > LISTED { ", …" } else { "" };
         told.push((why, format!("{} offsets {} ({}{more})", count(missing), why.name(), listed.join(", "))));
     }

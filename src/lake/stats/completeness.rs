@@ -1,26 +1,23 @@
 //! What a stream's dataset holds of each day, and what is missing in it, as the footers tell.
 //!
-//! | a hole between the offsets of a file | why |
-//! |---|---|
-//! | filled by another file | none: it is not missing |
-//! | its rows are in quarantine | [`Why::Quarantined`] |
-//! | Kafka had removed its records before they were read | [`Why::Lost`] |
-//! | anything else | [`Why::Unexplained`]: a filter, a marker of a transaction, retention of another day, or a loss |
-//! | the footer tells only a hull | [`Why::Unknown`]: too many holes to list |
-//!
-//! A missing offset does not tell its day: each day of which a file has rows on both sides of it shows the gap.
+//! Gaps are those of `verify/gaps`, over all files of a Kafka partition. A missing offset does not tell its day: the newest
+//! day with rows before it, the oldest with rows behind it, and all between show the gap.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
 use crate::Result;
 use crate::lake::layout;
-use crate::lake::manifest::offsets::{Ranges, length};
 use crate::lake::ops::seal;
+use crate::lake::verify::gaps::{Gap, Why, gaps};
 use crate::lake::verify::offsets::overlaps;
 use crate::lake::verify::scan::Scan;
+
+/// Gaps that a day lists; what comes beyond joins the last of its sort, which then tells how many offsets it lacks.
+const LISTED: usize = 1000;
 
 /// One partition folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,7 +30,7 @@ pub struct DayState {
     pub files: u64,
     /// Per Kafka partition the first and the last offset held.
     pub offsets: BTreeMap<i32, [i64; 2]>,
-    /// Holes between them that no file fills.
+    /// Offsets that no file holds, of this day or of one beside it.
     pub gaps: Vec<Gap>,
     /// Rows that a repair has noted as lost.
     pub lost: u64,
@@ -46,34 +43,6 @@ pub struct DayState {
     pub sealed_at: Option<DateTime<Utc>>,
 }
 
-/// Offsets of one Kafka partition that are missing between those held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gap {
-    /// Kafka partition.
-    pub partition: i32,
-    /// First offset missing.
-    pub first: i64,
-    /// Last offset missing.
-    pub last: i64,
-    /// How many of them are missing.
-    pub missing: u64,
-    /// What is known of it.
-    pub why: Why,
-}
-
-/// What is known of a gap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// The rows are in quarantine.
-    Quarantined,
-    /// Kafka had removed the records before they were read.
-    Lost,
-    /// Nobody knows: nothing says whether the log ever held a row there.
-    Unexplained,
-    /// The offsets in between are too many to be listed; only their number is known.
-    Unknown,
-}
-
 /// Where a partition is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartitionState {
@@ -83,18 +52,6 @@ pub enum PartitionState {
     Sealed,
     /// The partition was sealed, and then rows came.
     Reopened,
-}
-
-impl Why {
-    /// `quarantined`, `lost`, `unexplained` or `unknown`
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Quarantined => "quarantined",
-            Self::Lost => "lost",
-            Self::Unexplained => "unexplained",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 impl PartitionState {
@@ -130,28 +87,25 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
             let hull = day.offsets.entry(kafka).or_insert([first, last]);
             *hull = [hull[0].min(first), hull[1].max(last)];
         }
-        for (kafka, told) in footer.offsets.partitions() {
-            if let ([hull], true) = (&told.runs[..], told.hull) {
-                let missing = length(*hull).saturating_sub(told.rows);
-                let [first, last] = *hull;
-                day.gaps.push(Gap { partition: *kafka, first, last, missing, why: Why::Unknown });
-                continue;
-            }
-            let Some(all) = held.offsets.of(*kafka) else { continue };
-            let holes = told.runs.windows(2).flat_map(|pair| all.missing([pair[0][1] + 1, pair[1][0] - 1]));
-            day.gaps.extend(holes.flat_map(|hole| explain(&scan, *kafka, hole)));
+    }
+    let recorded = scan.metadata.iter().flatten().flat_map(|metadata| &metadata.partitions);
+    for path in recorded.map(|known| &known.path) {
+        days.entry(path.clone()).or_insert_with(|| DayState::empty(path));
+    }
+    let mut days: Vec<_> = days.into_values().collect();
+    days.sort_by(|a, b| layout::path_order(&a.partition).cmp(&layout::path_order(&b.partition)));
+    for (kafka, gaps) in gaps(&scan, &held) {
+        let around = Around::of(kafka, &days);
+        for gap in gaps {
+            days.get_mut(around.days(&gap)).into_iter().flatten().for_each(|day| day.note_gap(gap));
         }
     }
     if let Some(Ok(metadata)) = &scan.metadata {
         let through = metadata.complete_through.filter(|_| metadata.caught_up);
-        for known in &metadata.partitions {
-            let day = days.entry(known.path.clone()).or_insert_with(|| DayState::empty(&known.path));
+        let of: BTreeMap<_, _> = metadata.partitions.iter().map(|known| (&known.path, known)).collect();
+        for day in &mut days {
+            let Some(known) = of.get(&day.partition) else { continue };
             day.lost = known.lost_records;
-            for loss in metadata.lost_records.iter().filter(|loss| loss.folder.is_none()) {
-                if loss.may_touch(&known.path, &metadata.partitions) {
-                    day.note_loss(&loss.offsets);
-                }
-            }
             let end = seal::end_of(&known.path, seal::zone_of(metadata));
             let accounted = day.lost == 0 && day.gaps.iter().all(|gap| gap.why == Why::Quarantined);
             let known_whole = accounted && !unread.contains(&known.path);
@@ -164,35 +118,19 @@ pub fn completeness(dataset_dir: &Path) -> Result<Vec<DayState>> {
             };
         }
     }
-    let mut days: Vec<_> = days.into_values().collect();
-    for day in &mut days {
-        day.gaps.sort_by_key(|gap| (gap.partition, gap.first));
-        day.gaps.dedup();
-    }
-    days.sort_by(|a, b| layout::path_order(&a.partition).cmp(&layout::path_order(&b.partition)));
     Ok(days)
 }
 
 impl DayState {
-    /// Offsets that are lost and may have been of this day: gaps of their own, cut out of those without an explanation.
-    fn note_loss(&mut self, offsets: &BTreeMap<i32, [i64; 2]>) {
-        for (kafka, lost) in offsets {
-            let mut runs = Ranges::default();
-            runs.add(*lost);
-            for gap in std::mem::take(&mut self.gaps) {
-                if gap.partition != *kafka || gap.why != Why::Unexplained {
-                    self.gaps.push(gap);
-                    continue;
-                }
-                self.gaps.extend(runs.missing([gap.first, gap.last]).into_iter().map(|[first, last]| Gap {
-                    first,
-                    last,
-                    missing: length([first, last]),
-                    ..gap
-                }));
-            }
-            let [first, last] = *lost;
-            self.gaps.push(Gap { partition: *kafka, first, last, missing: length(*lost), why: Why::Lost });
+    fn note_gap(&mut self, gap: Gap) {
+        let like = |known: &&mut Gap| (known.partition, known.why) == (gap.partition, gap.why);
+        if self.gaps.len() >= LISTED
+            && let Some(last) = self.gaps.iter_mut().rev().find(like)
+        {
+            last.last = last.last.max(gap.last);
+            last.missing = last.missing.saturating_add(gap.missing);
+        } else {
+            self.gaps.push(gap);
         }
     }
 
@@ -211,18 +149,48 @@ impl DayState {
     }
 }
 
-/// A hole, cut into what is in quarantine and what nobody knows of.
-fn explain(scan: &Scan, partition: i32, hole: [i64; 2]) -> Vec<Gap> {
-    let none = Ranges::default();
-    let bad = scan.bad_rows.of(partition).unwrap_or(&none);
-    let gap =
-        |[first, last]: [i64; 2], why| Gap { partition, first, last, missing: length([first, last]), why };
-    let unknown = bad.missing(hole);
-    let mut rest = Ranges::default();
-    for part in &unknown {
-        rest.add(*part);
+/// The days with rows before and behind an offset of one Kafka partition.
+struct Around {
+    /// First offset of a day, ascending, with the newest day that begins there or before.
+    begins: Vec<(i64, usize)>,
+    /// Last offset of a day, ascending, with the oldest day that ends there or behind.
+    ends: Vec<(i64, usize)>,
+    newest: usize,
+}
+
+impl Around {
+    fn of(kafka: i32, days: &[DayState]) -> Self {
+        let hulls = || days.iter().enumerate().filter_map(|(at, day)| Some((at, day.offsets.get(&kafka)?)));
+        let mut begins: Vec<_> = hulls().map(|(at, [first, _])| (*first, at)).collect();
+        let mut ends: Vec<_> = hulls().map(|(at, [_, last])| (*last, at)).collect();
+        begins.sort_unstable();
+        ends.sort_unstable();
+        begins.iter_mut().fold(0, |newest, (_, day)| {
+            *day = newest.max(*day);
+            *day
+        });
+        ends.iter_mut().rev().fold(usize::MAX, |oldest, (_, day)| {
+            *day = oldest.min(*day);
+            *day
+        });
+        Self { begins, ends, newest: days.len().saturating_sub(1) }
     }
-    let mut gaps: Vec<Gap> = unknown.into_iter().map(|part| gap(part, Why::Unexplained)).collect();
-    gaps.extend(rest.missing(hole).into_iter().map(|part| gap(part, Why::Quarantined)));
-    gaps
+
+    /// Without a day on one side it may be of each day on the other. Where only the number is known: each day with rows there.
+    fn days(&self, gap: &Gap) -> RangeInclusive<usize> {
+        // The newest day that begins before the one, the oldest that ends behind the other.
+        let (before, behind) = match gap.why {
+            Why::Unknown => (gap.last.saturating_add(1), gap.first.saturating_sub(1)),
+            _ => (gap.first, gap.last),
+        };
+        let before = self.begins.partition_point(|(first, _)| *first < before);
+        let behind = self.ends.partition_point(|(last, _)| *last <= behind);
+        let before = before.checked_sub(1).and_then(|at| self.begins.get(at)).map(|(_, day)| *day);
+        let behind = self.ends.get(behind).map(|(_, day)| *day);
+        match (before, behind) {
+            // Late rows turn the two around.
+            (Some(before), Some(behind)) => before.min(behind)..=before.max(behind),
+            (before, behind) => before.unwrap_or(0)..=behind.unwrap_or(self.newest),
+        }
+    }
 }

@@ -16,6 +16,7 @@ mod claims;
 mod counts;
 mod deep;
 mod finding;
+pub(crate) mod gaps;
 pub(crate) mod offsets;
 mod order;
 mod repair;

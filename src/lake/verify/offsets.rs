@@ -1,17 +1,18 @@
-//! Offsets over all files of a stream: which are held twice, and which holes lie between those held.
+//! Offsets over all files of a stream: which are held, and which twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::scan::Scan;
 use crate::lake::layout;
-use crate::lake::manifest::offsets::{OffsetRanges, Ranges, length};
+use crate::lake::manifest::offsets::{OffsetRanges, length};
 
 /// The offsets that the files hold together.
 #[derive(Default)]
 pub(crate) struct HeldOffsets {
+    /// Of the files that list them.
     pub(crate) offsets: OffsetRanges,
-    /// Kafka partitions of which some file tells only the hull: not every offset is known.
-    pub(crate) inexact: BTreeSet<i32>,
+    /// By Kafka partition the bounds and the rows of each file that does not.
+    pub(crate) hulls: BTreeMap<i32, Vec<([i64; 2], u64)>>,
 }
 
 /// A file that holds rows of others.
@@ -49,7 +50,8 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
         let (mut rows, mut doubled) = (0, 0);
         for (partition, offsets) in footer.offsets.partitions() {
             if offsets.hull {
-                held.inexact.insert(*partition);
+                let hulls = offsets.hull_range().map(|hull| (hull, offsets.rows));
+                held.hulls.entry(*partition).or_default().extend(hulls);
                 continue;
             }
             let known = held.offsets.of(*partition);
@@ -64,21 +66,4 @@ pub(crate) fn overlaps(scan: &Scan, without: &BTreeSet<usize>) -> (Vec<Overlap>,
         }
     }
     (found, held)
-}
-
-impl HeldOffsets {
-    /// Holes between the offsets held, without those whose rows are in quarantine.
-    pub(crate) fn gaps(&self, scan: &Scan) -> BTreeMap<i32, Vec<[i64; 2]>> {
-        let mut gaps = BTreeMap::new();
-        let none = Ranges::default();
-        for (partition, ranges) in self.offsets.partitions().iter().filter(|(p, _)| !self.inexact.contains(p))
-        {
-            let bad = scan.bad_rows.of(*partition).unwrap_or(&none);
-            let holes: Vec<_> = ranges.holes().flat_map(|hole| bad.missing(hole)).collect();
-            if !holes.is_empty() {
-                gaps.insert(*partition, holes);
-            }
-        }
-        gaps
-    }
 }

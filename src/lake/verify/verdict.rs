@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::finding::{Finding, FindingKind as K, Repair, Severity};
+use super::gaps::{self, Why};
 use super::offsets::{HeldOffsets, overlaps};
 use super::scan::{DataFile, Intent, Scan};
 use super::{claims, counts, dataset_name, order};
@@ -259,13 +260,17 @@ impl Verdict<'_> {
                 self.condemn(overlap.file, K::Overlap, what, false);
             }
         }
-        let gaps = held.gaps(self.scan);
+        let gaps = gaps::gaps(self.scan, &held);
         self.held = held;
-        for (partition, holes) in gaps {
-            let missing: u64 = holes.iter().map(|hole| length(*hole)).sum();
-            let listed: Vec<_> =
-                holes.iter().take(3).map(|hole| format!("{}..={}", hole[0], hole[1])).collect();
-            let more = if holes.len() > 3 { ", …" } else { "" };
+        for (partition, gaps) in gaps {
+            let gaps: Vec<_> =
+                gaps.iter().filter(|gap| matches!(gap.why, Why::Unexplained | Why::Unknown)).collect();
+            if gaps.is_empty() {
+                continue;
+            }
+            let missing = gaps.iter().fold(0_u64, |sum, gap| sum.saturating_add(gap.missing));
+            let listed: Vec<_> = gaps.iter().take(3).map(|gap| gap.place()).collect();
+            let more = if gaps.len() > 3 { ", …" } else { "" };
             let what = format!(
                 "Kafka partition {partition}: {missing} offsets between those held are in no file ({}{more}): removed by \
                  retention or a filter, markers of transactions, or rows that are lost",
@@ -404,7 +409,7 @@ impl Verdict<'_> {
             );
             self.damage(K::PositionBehind, &self.scan.metadata_path(), what, Some(Repair::Recount));
         }
-        let exact = self.held.inexact.is_empty() && self.condemned.is_empty();
+        let exact = self.held.hulls.is_empty() && self.condemned.is_empty();
         let mut held = self.held.offsets.clone();
         held.unite(&self.scan.bad_rows);
         let phantom = metadata.ahead.without(&held);
