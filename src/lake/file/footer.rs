@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lakehand.dataset, .source, .server   where the rows come from      lakehand.run, .commit   who wrote them
+//! lakehand.log                         of a stream: topic, cluster and partitions of the log whose offsets these are
 //! lakehand.ksql_schema, .columns       the columns as ksqlDB has them lakehand.schema_version
 //! lakehand.offsets                     per Kafka partition the runs of offsets held
 //! lakehand.positions                   per Kafka partition the next offset, in files closed by a commit
@@ -24,6 +25,7 @@ use serde::de::DeserializeOwned;
 use crate::lake::file::stats::column_stats;
 use crate::lake::fs::{self, ContentHash};
 use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};
 
@@ -42,6 +44,8 @@ pub(crate) struct FooterFacts {
     pub(crate) schema_version: String,
     /// `v3`, for a snapshot.
     pub(crate) version: Option<String>,
+    /// JSON of the log's identity, for a stream.
+    pub(crate) log: Option<String>,
 }
 
 impl FooterFacts {
@@ -60,6 +64,7 @@ impl FooterFacts {
             entry("schema_version", &self.schema_version),
         ];
         entries.extend(self.version.as_deref().map(|version| entry("version", version)));
+        entries.extend(self.log.as_deref().map(|log| entry("log", log)));
         entries
     }
 }
@@ -93,6 +98,8 @@ pub struct Footer {
     pub commit_quarantined: u64,
     /// The version of a table to which it belongs: `v3`.
     pub version: Option<String>,
+    /// The log whose offsets it holds.
+    pub log: Option<LogIdentity>,
     /// The hash of what it says of the values of its columns.
     pub(crate) column_stats: ContentHash,
 }
@@ -215,6 +222,7 @@ fn parse(whole: &ParquetMetaData) -> Result<Footer, String> {
         commit_files: json(text("files"))?,
         commit_quarantined: json(text("quarantined"))?.unwrap_or_default(),
         version: text("version"),
+        log: json(text("log"))?,
         column_stats: column_stats(whole.row_groups().iter()).hash(),
     })
 }

@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 
 use crate::lake::Dataset;
-use crate::lake::fs;
-use crate::lake::layout::places::{BOOKS, Site};
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::metadata::PendingDecision;
+use crate::lake::txn::aside;
+use crate::lake::txn::commit::Committer;
 use crate::{Error, Kind, Result};
 
 /// What a decision about the log is called.
@@ -95,36 +95,14 @@ impl Dataset {
     }
 
     /// Gives the whole dataset another name, so that the feed begins anew; gives the folder where it is then. Its files stay
-    /// as they are, and no feed writes them any more.
+    /// as they are, and no feed writes them any more. A start finishes what a kill left half done.
     ///
     /// # Errors
     /// `Kind::Refused` when the dataset's folder is a mount point, which cannot be renamed.
     pub fn set_whole_aside(mut self, time: DateTime<Utc>) -> Result<PathBuf> {
         self.recover_if_needed()?;
-        let places = &self.committer.places;
-        let name = places.data.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let aside = format!("{name}_before_{}", time.format("%Y%m%dt%H%M%S"));
-        let books = match places.site {
-            Site::Lake => places.books.with_file_name(&aside),
-            Site::Beside => places.books.with_file_name(format!("{BOOKS}-{aside}")),
-            Site::Inside => {
-                return Err(Error::new(
-                    Kind::Refused,
-                    "the dataset's folder is a mount point, and cannot be renamed",
-                )
-                .at("path", places.data.display())
-                .next("move its files away by hand, and mount an empty disk there"));
-            }
-        };
-        let data = places.data.with_file_name(&aside);
         self.check_ready()?;
-        // The books first: without them the data is found again as it is, and this can be asked for once more.
-        let fs = &self.committer.fs;
-        let places = &self.committer.places;
-        fs.rename(&places.books, &books)?;
-        fs.rename(&places.data, &data)?;
-        fs.sync_dir(fs::parent(&books))?;
-        fs.sync_dir(fs::parent(&data))?;
-        Ok(data)
+        let Committer { fs, places, visibility } = &self.committer;
+        aside::set_aside(fs, places, visibility.file_mode(), time)
     }
 }

@@ -79,6 +79,7 @@ impl<'a> Run<'a> {
             columns: text(&file_columns)?,
             schema_version,
             version,
+            log: dataset.metadata.log.as_ref().map(text).transpose()?,
         };
         let staging = dataset.staging(&info.id)?;
         let (fs, pool) = (dataset.committer.fs.clone(), Arc::clone(&dataset.pool));

@@ -16,6 +16,7 @@ use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Standing};
 use crate::lake::manifest::metadata::{LastFailure, Metadata, read_metadata_at};
 use crate::lake::manifest::schema::{self, TableSchema};
+use crate::lake::txn::aside;
 use crate::lake::txn::commit::{Committer, Intent, Move, Swap};
 use crate::lake::txn::lock::Lock;
 use crate::lake::txn::migrate;
@@ -67,12 +68,17 @@ pub struct Recovery {
     pub migrated_to: Option<PathBuf>,
     /// The metadata is now here, as the lake wants it.
     pub moved_metadata: Option<PathBuf>,
+    /// The dataset of before, which `feeds reset --from-start` had put aside, is now here.
+    pub set_aside: Option<PathBuf>,
 }
 
 impl Recovery {
     /// What was done, a sentence each.
     pub fn told(&self) -> Vec<String> {
         let mut told = Vec::new();
+        if let Some(aside) = &self.set_aside {
+            told.push(format!("finished the reset from the start: what was there is in {}", aside.display()));
+        }
         if let Some(commit) = &self.finished_commit {
             told.push(format!("finished commit {commit}, which an earlier run had decided"));
         }
@@ -104,7 +110,7 @@ impl Dataset {
     /// `Kind::Locked` names who holds it; `Kind::Damaged` says what on disk is not as recorded.
     pub fn open(lake: &Lake, feed: &Feed, limits: Limits, owner: Owner) -> Result<Self> {
         let mut dataset = Self::hold(lake, feed, limits, owner)?;
-        dataset.recovery = dataset.recover()?;
+        dataset.recovery = Recovery { set_aside: dataset.recovery.set_aside.take(), ..dataset.recover()? };
         Ok(dataset)
     }
 
@@ -117,7 +123,13 @@ impl Dataset {
         let dir = lake.root().join(kind).join(name);
         fs.make_dir(&dir, feed.visibility.dir_mode())?;
         fs.set_mode(&dir, feed.visibility.dir_mode())?;
-        let places = Places::find(&dir)?;
+        let mut places = Places::find(&dir)?;
+        let set_aside = aside::finish(&fs, &places)?;
+        if set_aside.is_some() {
+            fs.make_dir(&dir, feed.visibility.dir_mode())?;
+            fs.set_mode(&dir, feed.visibility.dir_mode())?;
+            places = Places::find(&dir)?;
+        }
         places.make(&fs, feed.visibility.dir_mode())?;
         let lock = Lock::take(&fs, &places, &owner, feed.visibility.file_mode())?;
         // Whoever held the lock until now may have moved something.
@@ -128,7 +140,7 @@ impl Dataset {
             pool: Arc::clone(lake.pool()),
             committer: Committer { fs, places, visibility: feed.visibility },
             metadata: Metadata::fresh(feed, owner.since),
-            recovery: Recovery::default(),
+            recovery: Recovery { set_aside, ..Recovery::default() },
             lock,
             owner,
             needs_recovery: true,

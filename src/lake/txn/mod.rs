@@ -6,8 +6,10 @@
 //! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
 //! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
+//! aside      a whole dataset gets another name
 //! ```
 
+pub(crate) mod aside;
 pub(crate) mod commit;
 pub(crate) mod dataset;
 mod exchange;

@@ -157,6 +157,14 @@ pub(crate) fn count(places: &Places, mut metadata: Metadata, mut files: Vec<Pres
         metadata.add_file(&record);
         records.push(record);
     }
+    // Without it any log would be taken for the one whose offsets these are.
+    if let Some((seq, log)) = files.iter().rev().find_map(|file| {
+        let seq = file.footer.commit.as_deref().and_then(layout::commit_seq)?;
+        Some((seq, file.footer.log.clone()?))
+    }) && (metadata.log.is_none() || seq > known_seq)
+    {
+        metadata.log = Some(log);
+    }
     let quarantine = read_quarantine(places)?;
     metadata.quarantined_records = quarantine.rows;
     if metadata.kind == "stream" {
