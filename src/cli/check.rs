@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::ask::ask;
+use super::check_source::Sources;
 use super::choose::{entry, valid};
 use super::presence::require_lake;
 use super::{Start, say, say_error, say_json};
@@ -36,22 +37,31 @@ pub(super) struct CheckArgs {
     /// Read every row, and compare each file with its hash, and not only the footers
     #[arg(long)]
     deep: bool,
+    /// Read the first, the last and some other ranges of each stream from Kafka and through ksqlDB, and compare every value;
+    /// ksqlDB reads the topic once for it
+    #[arg(long)]
+    source: bool,
+    /// With --source: draw the same ranges as the comparison that told this seed
+    #[arg(long, value_name = "N", requires = "source")]
+    seed: Option<u64>,
     /// One JSON object a line on standard output, and nothing else there
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     datasets: u64,
     files: u64,
     rows: u64,
     damage: u64,
     leftovers: u64,
-    notes: u64,
+    pub(super) notes: u64,
     repaired: u64,
     lost: u64,
-    failures: Vec<Kind>,
+    /// Streams that differ between the two ways of reading them.
+    pub(super) different: u64,
+    pub(super) failures: Vec<Kind>,
     /// A signal ended the run before every dataset was looked at.
     interrupted: bool,
 }
@@ -62,13 +72,19 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
     let cancel = cancel_on_signal()?;
     let lake = Lake::new(&config.paths.lake).stopped_by(cancel.clone());
     let feeds = choose(&config, &args.feeds)?;
+    let sources = args.source.then(|| Sources::new(&config, &cancel, args.seed)).transpose()?;
     let mut totals = Totals::default();
     for feed in &feeds {
         // Between two datasets, and inside of one where nothing is left half done.
         if cancel.is_cancelled() {
             break;
         }
-        if let Err(error) = dataset(&config, &lake, feed, args, &mut totals) {
+        let mut checked = dataset(&config, &lake, feed, args, &mut totals);
+        if let (Ok(()), Some(sources)) = (&checked, &sources) {
+            let named = args.feeds.contains(&feed.name);
+            checked = sources.check(&config, &lake, feed, named, args.json, &mut totals);
+        }
+        if let Err(error) = checked {
             if error.kind() == Kind::Interrupted {
                 break;
             }
@@ -219,11 +235,23 @@ fn sum_up(feed: &Feed, report: &Report, json: bool) {
 }
 
 fn end(args: &CheckArgs, totals: &Totals, asked: usize, exit: Exit) {
-    let Totals { datasets, files, rows, damage, leftovers, notes, repaired, interrupted, lost, .. } = totals;
+    let Totals {
+        datasets,
+        files,
+        rows,
+        damage,
+        leftovers,
+        notes,
+        repaired,
+        interrupted,
+        lost,
+        different,
+        ..
+    } = totals;
     if args.json {
         return say_json(&json!({
             "event": "summary", "datasets": datasets, "files": files, "rows": rows, "damage": damage, "leftovers": leftovers,
-            "notes": notes, "repaired": repaired, "interrupted": interrupted, "lost": lost, "exit": exit.code(),
+            "notes": notes, "repaired": repaired, "interrupted": interrupted, "lost": lost, "different": different, "exit": exit.code(),
         }));
     }
     let mut line = format!(
@@ -231,6 +259,9 @@ fn end(args: &CheckArgs, totals: &Totals, asked: usize, exit: Exit) {
     );
     if *lost > 0 {
         line += &format!(", {lost} records known to be lost");
+    }
+    if args.source {
+        line += &format!(", {different} streams that differ between Kafka and ksqlDB");
     }
     if args.repair {
         line += &format!(", {repaired} repaired");

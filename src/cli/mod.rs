@@ -7,7 +7,7 @@
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`]; [`list`], [`show`] and [`days`] show, [`prepare`], [`undo`] and [`decide`] change |
 //! | `read` | [`read`] |
-//! | `check` | [`check`] |
+//! | `check` | [`check`]; [`check_source`] for `--source` |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
@@ -15,6 +15,7 @@
 
 mod ask;
 mod check;
+mod check_source;
 mod choose;
 mod config;
 mod days;

@@ -91,6 +91,10 @@ fn show_metadata(m: &Metadata) {
         let at = failure.at.format("%Y-%m-%d %H:%M:%SZ");
         say(&format!("  the last export failed at {at}: {}", failure.what));
     }
+    if let Some(check) = &m.source_check {
+        let at = check.at.format("%Y-%m-%d %H:%M:%SZ");
+        say(&format!("  Kafka and ksqlDB were compared at {at}: {}", check.sentence()));
+    }
     for loss in &m.lost_records {
         say(&format!("  {}", loss.sentence()));
     }

@@ -261,7 +261,7 @@ impl Writer {
             let changed = self.before_row(columns).await?;
             if self.faults.contains(&Fault::SwapRows(self.rows)) {
                 self.swapped = Some(columns.to_vec());
-            } else {
+            } else if !self.faults.contains(&Fault::DropRow(self.rows)) {
                 self.frame_row(changed.as_deref().unwrap_or(columns));
                 if let Some(row) = self.swapped.take() {
                     self.frame_row(&row);

@@ -126,16 +126,7 @@ impl Context {
 
     /// Waits for the network, on this thread; ends early when somebody asks to stop.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        self.handle.block_on(async {
-            let mut work = std::pin::pin!(work);
-            loop {
-                match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
-                    Ok(result) => return result,
-                    Err(_) if self.cancel.is_cancelled() => return Err(interrupted()),
-                    Err(_) => {}
-                }
-            }
-        })
+        wait_for(&self.handle, &self.cancel, work)
     }
 
     /// Tells an event. A listener that is gone does not stop an export.
@@ -186,6 +177,24 @@ impl Context {
         )
         .next("mend the source or exclude the column (exclude_columns), or raise export.quarantine_limit or export.quarantine_rows"))
     }
+}
+
+/// Waits for the network, on this thread; ends early when somebody asks to stop.
+pub(super) fn wait_for<T>(
+    handle: &Handle,
+    cancel: &Cancel,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    handle.block_on(async {
+        let mut work = std::pin::pin!(work);
+        loop {
+            match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
+                Ok(result) => return result,
+                Err(_) if cancel.is_cancelled() => return Err(interrupted()),
+                Err(_) => {}
+            }
+        }
+    })
 }
 
 pub(super) fn interrupted() -> Error {

@@ -13,7 +13,7 @@ use crate::ksql::decode::record::{Layout, RecordDecoder};
 use crate::ksql::describe::{Description, PartitionOffsets};
 use crate::ksql::topic;
 use crate::lake::{LogIdentity, TableSchema};
-use crate::source::Source;
+use crate::source::{Log, Source};
 
 /// Who reads logs themselves.
 pub type LogSource = Arc<dyn Source>;
@@ -47,19 +47,7 @@ pub(super) async fn plan(
     })?;
     let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
     let schema = log_schema(&layout)?;
-    let topic_name = source.topic.clone();
-    let log = ask(&logs, move |logs| logs.log(&topic_name)).await?;
-    let theirs = cluster_of(client).await?;
-    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
-        && ours != theirs
-    {
-        return Err(Error::new(
-            Kind::Feed,
-            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
-        )
-        .at("topic", &source.topic)
-        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
-    }
+    let log = describe(client, &logs, &source).await?;
     let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
         let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
         (*partition, offsets)
@@ -78,10 +66,32 @@ pub(super) async fn plan(
     };
     let identity = LogIdentity {
         topic: source.topic.clone(),
-        cluster: log.identity.cluster.or(theirs),
+        cluster: log.identity.cluster,
         partitions: Some(log.identity.partitions),
     };
     Ok(Plan { source, schema, reading, log: Some(identity) })
+}
+
+/// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.
+///
+/// # Errors
+/// Those of [`Source::log`]; `Kind::Feed` when ksqlDB works on another cluster.
+pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Description) -> Result<Log> {
+    let topic_name = source.topic.clone();
+    let mut log = ask(logs, move |logs| logs.log(&topic_name)).await?;
+    let theirs = cluster_of(client).await?;
+    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
+        && ours != theirs
+    {
+        return Err(Error::new(
+            Kind::Feed,
+            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
+        )
+        .at("topic", &source.topic)
+        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
+    }
+    log.identity.cluster = log.identity.cluster.or(theirs);
+    Ok(log)
 }
 
 fn log_schema(layout: &Layout) -> Result<TableSchema> {

@@ -10,6 +10,7 @@
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
 //!        │                                                                   rows     bytes -> elements -> batches
+//!        ├─ proof     both ways of reading a stream compared
 //!        └─ position  which offset comes next, which row was seen already
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
@@ -31,6 +32,7 @@ pub mod plan;
 mod position;
 pub mod prepare;
 pub mod progress;
+pub mod proof;
 pub mod rows;
 mod scan;
 pub mod scheduler;

@@ -59,6 +59,7 @@ pub use manifest::metadata::{
 };
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
+pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};

@@ -8,3 +8,4 @@ mod export;
 mod faults;
 mod identity;
 mod recorded;
+mod source_check;

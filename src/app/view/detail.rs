@@ -9,7 +9,7 @@ use super::{Cell, Tone};
 use crate::app::App;
 use crate::app::message::PlanText;
 use crate::feed::{Entry, Feed, Partitioning, Visibility};
-use crate::lake::{Metadata, RunRecord};
+use crate::lake::{CheckOutcome, Metadata, RunRecord};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,6 +230,15 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
     ));
     if let Some(log) = &metadata.log {
         lines.push(field("log", escaped(&log.to_string())));
+    }
+    if let Some(check) = &metadata.source_check {
+        let tone = match check.outcome {
+            CheckOutcome::Equal => Tone::Plain,
+            CheckOutcome::Different => Tone::Bad,
+            CheckOutcome::Unproved => Tone::Warn,
+        };
+        let value = format!("{}: {}", instant(check.at), escaped(&check.sentence()));
+        lines.push(toned("both ways", value, tone));
     }
     for loss in &metadata.lost_records {
         lines.push(field("lost", escaped(&loss.sentence())));

@@ -6,6 +6,7 @@
 //! ["v0",1.2,{"A":1}] ──▶ read             finish ──▶ RecordBatch
 //!       cursor: JSON tokens; scan: bytes by words
 //!       number, time: a value's text to its bits; fault: what is wrong, where
+//! known: which bad rows are rows to ksqlDB
 //! record: the same for records of a topic, with the coercions of ksqlDB's deserializers
 //! ```
 //!
@@ -17,6 +18,7 @@ mod build;
 mod cursor;
 mod fault;
 mod finish;
+mod known;
 mod node;
 mod number;
 mod read;
@@ -28,6 +30,8 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+
+pub use self::known::DECODER_VERSION;
 
 use self::cursor::Cursor;
 use self::fault::{Fault, Read, Step};

@@ -31,11 +31,11 @@ pub(super) fn integer(number: Number) -> Result<i64, Reason> {
         magnitude = magnitude
             .checked_mul(10)
             .and_then(|m| m.checked_add(u64::from(digit - b'0')))
-            .ok_or(Reason::Borrowed("beyond 64 bits"))?;
+            .ok_or(Reason::Borrowed(BEYOND_64))?;
     }
     let value =
         if number.negative { 0_i64.checked_sub_unsigned(magnitude) } else { magnitude.try_into().ok() };
-    value.ok_or(Reason::Borrowed("beyond 64 bits"))
+    value.ok_or(Reason::Borrowed(BEYOND_64))
 }
 
 /// A 32-bit integer.
@@ -46,6 +46,8 @@ pub(super) fn integer32(number: Number) -> Result<i32, Reason> {
 
 /// Why an INTEGER cannot be kept.
 pub(super) const BEYOND_32: &str = "beyond 32 bits";
+/// Why a BIGINT cannot be kept.
+pub(super) const BEYOND_64: &str = "beyond 64 bits";
 
 /// Powers of ten, of which a double holds the first 23 exactly.
 const TENS: [f64; 23] = [

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::cursor::{Cursor, Number};
 use super::fault::{Fault, Read, Step};
+use super::known::DOUBLE_KEY;
 use super::node::{Encoding, Member, Node, Values};
 use super::number::{self, Reason};
 use super::time;
@@ -99,7 +100,7 @@ impl Node {
                     read_object(c, key, value)?;
                 }
                 if has_duplicates(key, start) {
-                    return Err(Fault::new(at, "the same key twice in a MAP"));
+                    return Err(Fault::new(at, DOUBLE_KEY));
                 }
                 closed(at, offsets.push(key.len()))?;
             }

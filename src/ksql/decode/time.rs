@@ -128,14 +128,13 @@ pub(super) fn timestamp_millis(millis: i64) -> Result<i64, Reason> {
     millis.checked_mul(1000).ok_or(Reason::Borrowed("beyond a TIMESTAMP in microseconds"))
 }
 
+/// Why a TIME cannot be kept.
+pub(super) const NO_TIME_OF_DAY: &str = "not a time of the day";
+
 /// TIME from milliseconds of the day: microseconds of the day.
 #[inline]
 pub(super) fn time_millis(millis: i64) -> Result<i64, Reason> {
-    if (0..MILLIS_PER_DAY).contains(&millis) {
-        Ok(millis * 1000)
-    } else {
-        Err("not a time of the day".into())
-    }
+    if (0..MILLIS_PER_DAY).contains(&millis) { Ok(millis * 1000) } else { Err(NO_TIME_OF_DAY.into()) }
 }
 
 /// The digits of a year, at least four, and what follows them.

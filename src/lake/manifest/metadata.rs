@@ -15,6 +15,7 @@ use crate::lake::manifest::journal::Mark;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
+use crate::lake::manifest::source_check::SourceCheck;
 use crate::{Error, Kind, Result};
 
 /// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
@@ -112,6 +113,9 @@ pub struct Metadata {
     /// How the last export failed; gone with the next one that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
+    /// Streams: what the last comparison of both ways of reading found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_check: Option<SourceCheck>,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
@@ -305,6 +309,7 @@ impl Metadata {
             pending_decision: None,
             doubled_keys: 0,
             last_failure: None,
+            source_check: None,
             runs: Vec::new(),
             other: Map::new(),
         };

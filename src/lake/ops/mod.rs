@@ -5,6 +5,7 @@
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
 //! run         what these three have in common
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
+//! source_check   what a comparison of both ways found
 //! ```
 
 pub(crate) mod accept;
@@ -17,5 +18,6 @@ pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
+pub(crate) mod source_check;
 pub(crate) mod undo;
 pub(crate) mod undo_version;

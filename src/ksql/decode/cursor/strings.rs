@@ -4,6 +4,7 @@ use memchr::memchr2;
 
 use super::{Cursor, MAX_DEPTH};
 use crate::ksql::decode::fault::{Fault, Read};
+use crate::ksql::decode::known::HALF_PAIR;
 use crate::ksql::decode::scan::{find_control, find_mark};
 
 impl Cursor<'_> {
@@ -76,7 +77,7 @@ impl Cursor<'_> {
 
     /// The character of `\uXXXX` or of two that are a surrogate pair.
     fn unicode(&mut self, start: usize) -> Read<char> {
-        let lone = || Fault::new(start, "half of a surrogate pair");
+        let lone = || Fault::new(start, HALF_PAIR);
         let first = self.unit(start)?;
         let code = match first {
             0xD800..=0xDBFF => {

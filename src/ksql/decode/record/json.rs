@@ -10,6 +10,7 @@
 
 use super::super::cursor::{Cursor, Number};
 use super::super::fault::{Fault, Read, Step};
+use super::super::known::DOUBLE_KEY;
 use super::super::node::{Member, Node, Values};
 use super::super::{number, read, time};
 use super::text;
@@ -93,7 +94,7 @@ impl Node {
                 let start = offsets.end();
                 map(c, key, value)?;
                 if read::has_duplicates(key, start) {
-                    return Err(Fault::new(at, "the same key twice in a MAP"));
+                    return Err(Fault::new(at, DOUBLE_KEY));
                 }
                 read::closed(at, offsets.push(key.len()))?;
             }

@@ -13,7 +13,7 @@ pub(super) fn integer(text: &[u8]) -> Result<i64, Reason> {
         return Err("a string that is no whole number".into());
     }
     let text = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-    text.ok_or(Reason::Borrowed("beyond 64 bits"))
+    text.ok_or(Reason::Borrowed(number::BEYOND_64))
 }
 
 /// The whole part of a number.
@@ -21,7 +21,7 @@ pub(super) fn truncated(number: Number) -> Result<i64, Reason> {
     if number.is_integer() {
         return number::integer(number);
     }
-    let beyond = || Reason::Borrowed("beyond 64 bits");
+    let beyond = || Reason::Borrowed(number::BEYOND_64);
     let exponent: i64 = match number.exponent {
         [] => 0,
         text => std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or_else(beyond)?,
