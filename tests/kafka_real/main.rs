@@ -5,6 +5,7 @@ mod support;
 
 mod access;
 mod broker;
+mod kills;
 mod outages;
 mod topics;
 mod transactions;
