@@ -1,8 +1,10 @@
 //! Topic to committed Parquet against a plain consumer of the same topic, and a run that finds a thousand new rows.
 //!
 //! ```text
-//! LAKEHAND_KAFKA_JARS=target/kafka-3.9.1 cargo bench --bench kafka [rows]
+//! LAKEHAND_KAFKA_JARS=target/kafka-3.9.1 cargo bench --bench kafka [ROWS [PARTITIONS [STREAM]]]
 //! ```
+//!
+//! STREAM is one of the two; without it both are read. All rows are in memory before they are produced.
 //!
 //! It starts a broker of its own from those jars (`.ci/kafka` brings them), which takes part of the same cores.
 
@@ -21,10 +23,8 @@ use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-const PARTITIONS: i32 = 3;
-
 /// Reads a topic to its end and does nothing with it.
-fn plain(broker: &Broker, topic: &str, rows: u64) -> Duration {
+fn plain(broker: &Broker, topic: &str, partitions: i32, rows: u64) -> Duration {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", broker.brokers())
         .set("group.id", "plain")
@@ -33,7 +33,7 @@ fn plain(broker: &Broker, topic: &str, rows: u64) -> Duration {
         .create()
         .unwrap();
     let mut list = TopicPartitionList::new();
-    for partition in 0..PARTITIONS {
+    for partition in 0..partitions {
         list.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
     }
     consumer.assign(&list).unwrap();
@@ -58,54 +58,71 @@ fn children_cpu() -> f64 {
     (ticks(13) + ticks(14)) / 100.0
 }
 
+/// An export in a process of its own: how long it took, its CPU seconds, and the most memory that it held (MiB).
+fn export(project: &support::Project) -> (Duration, f64, u64) {
+    let (begun, cpu) = (Instant::now(), children_cpu());
+    let mut child = project.spawn(&["export", "--all"]);
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let ended = loop {
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or(0) >> 10);
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    assert!(ended.success(), "{ended}");
+    (begun.elapsed(), children_cpu() - cpu, peak)
+}
+
 fn main() {
-    let rows = std::env::args().skip(1).find_map(|arg| arg.parse().ok()).unwrap_or(1_000_000_u64);
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let number = |at: usize, default: u64| args.get(at).map_or(default, |text| text.parse().unwrap());
+    let rows = number(0, 1_000_000);
+    let partitions = i32::try_from(number(1, 3)).unwrap();
+    let streams =
+        [("TRANSACTION_FLATTENED", "transaction_flattened"), ("TRANSACTION_STREAM", "transactions")];
     let broker = Broker::start();
-    let server = broker.server(DemoOptions { rows, ..DemoOptions::default() });
-    println!("{rows} rows, {PARTITIONS} partitions, lz4");
-    for (stream, topic) in
-        [("TRANSACTION_FLATTENED", "transaction_flattened"), ("TRANSACTION_STREAM", "transactions")]
+    let server =
+        broker.server(DemoOptions { rows, partitions: partitions.unsigned_abs(), ..DemoOptions::default() });
+    println!("{rows} rows, {partitions} partitions, lz4");
+    for (stream, topic) in streams.into_iter().filter(|(name, _)| args.get(2).is_none_or(|only| only == name))
     {
-        broker.topic(topic, PARTITIONS, &[("retention.ms", "-1")]);
+        broker.topic(topic, partitions, &[("retention.ms", "-1")]);
         broker.produce(topic, &server.get().topic_records(stream, 0), &[("compression.codec", "lz4")]);
         let rate = |took: Duration| rows as f64 / took.as_secs_f64();
         // The first read warms the broker's cache for both.
-        plain(&broker, topic, rows);
+        plain(&broker, topic, partitions, rows);
         println!();
-        for _ in 0..3 {
-            let consumer = plain(&broker, topic, rows);
+        let project = || {
             let project =
                 support::Project::on(&server.url()).set(&format!("kafka.brokers={}", broker.brokers()));
             project.feed("f", "stream", stream, r#""read": "kafka""#);
-            let (begun, cpu) = (Instant::now(), children_cpu());
-            project.ok(&["export", "--all"]);
-            let (took, cpu) = (begun.elapsed(), children_cpu() - cpu);
+            project
+        };
+        for _ in 0..3 {
+            let consumer = plain(&broker, topic, partitions, rows);
+            let (took, cpu, peak) = export(&project());
             println!(
-                "{stream:<24} consumer {:>9.0} rows/s   export {:>9.0} rows/s ({:.0} %, {cpu:.1} s CPU)",
+                "{stream:<24} consumer {:>9.0} rows/s   export {:>9.0} rows/s ({:.0} %, {cpu:.1} s CPU, {peak} MiB)",
                 rate(consumer),
                 rate(took),
                 100.0 * rate(took) / rate(consumer),
             );
-            if stream == "TRANSACTION_FLATTENED" {
-                let nothing = Instant::now();
-                project.ok(&["export", "--all"]);
-                println!("{:<24} nothing new: {:.2} s", "", nothing.elapsed().as_secs_f64());
-            }
         }
+        let project = project();
+        export(&project);
+        let (took, cpu, _) = export(&project);
+        println!("nothing new: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
+        server.get().append(1_000);
+        let end = (0..partitions).map(|p| broker.watermarks(topic, p).1).min().unwrap_or(0);
+        let new = server.get().topic_records(stream, end.unsigned_abs());
+        let new: Vec<_> = new.into_iter().take(1_000).collect();
+        broker.produce(topic, &new, &[("compression.codec", "lz4")]);
+        let (took, cpu, _) = export(&project);
+        println!("1,000 new rows behind {rows}: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
     }
-    let project = support::Project::on(&server.url()).set(&format!("kafka.brokers={}", broker.brokers()));
-    project.feed("f", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
-    project.ok(&["export", "--all"]);
-    server.get().append(1_000);
-    let ends = rows / 3;
-    let new: Vec<_> =
-        server.get().topic_records("TRANSACTION_FLATTENED", ends).into_iter().take(1_000).collect();
-    broker.produce("transaction_flattened", &new, &[("compression.codec", "lz4")]);
-    let (begun, cpu) = (Instant::now(), children_cpu());
-    project.ok(&["export", "--all"]);
-    println!(
-        "1,000 new rows behind {rows}: {:.2} s, {:.2} s CPU",
-        begun.elapsed().as_secs_f64(),
-        children_cpu() - cpu
-    );
 }
