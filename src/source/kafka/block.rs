@@ -9,6 +9,9 @@ use crate::error::Result;
 use crate::ksql::decode::record::{Header, Record, RecordDecoder};
 use crate::source::{BadRecord, Step};
 
+/// Bytes of records after which the decoder is asked whether it is full; it is so far below what it can hold.
+const LOOK_BYTES: usize = 64 << 10;
+
 /// Records of any partitions, in the order in which they came.
 #[derive(Debug, Default)]
 pub(super) struct Block {
@@ -45,7 +48,7 @@ impl Block {
     /// Copies a record. `with_headers`: some column holds headers.
     pub(super) fn push(&mut self, message: &BorrowedMessage<'_>, with_headers: bool) {
         let first = self.headers.len();
-        if let Some(headers) = message.headers().filter(|_| with_headers) {
+        if with_headers && let Some(headers) = message.headers() {
             for header in headers.iter() {
                 let name = self.copy(header.key.as_bytes());
                 let value = header.value.map(|value| self.copy(value));
@@ -73,6 +76,8 @@ impl Block {
     /// Decodes all of it and leaves it empty, its room kept. Bad records stand between the batches of those around them.
     pub(super) fn decode(&mut self, decoder: &mut RecordDecoder) -> Result<Vec<Step>> {
         let mut steps = Vec::new();
+        // To ask every column after every record costs more than some of the columns.
+        let mut unseen = 0;
         let bytes = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
         let mut headers = Vec::new();
         for place in &self.records {
@@ -97,7 +102,8 @@ impl Block {
                 let (partition, offset) = (place.partition, place.offset);
                 steps.push(Step::Bad(BadRecord { partition, offset, bad, value }));
             }
-            if decoder.is_full() {
+            unseen += record.value.map_or(1, |value| value.len() + 1);
+            if unseen >= LOOK_BYTES && std::mem::take(&mut unseen) > 0 && decoder.is_full() {
                 steps.push(Step::Rows(decoder.finish()?));
             }
         }
