@@ -10,7 +10,7 @@ use crate::config::{Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::log::LogSource;
-use crate::export::plan::{Plan, plan};
+use crate::export::plan::{Held, Plan, plan};
 use crate::export::{Engine, Options, Request, Trigger, Work};
 use crate::feed::{Encodings, Feed};
 use crate::headless::{self, Asked, Exit, Output, Totals};
@@ -178,8 +178,10 @@ async fn dry_run(
     for feed in feeds {
         let planned = async {
             let metadata = read_metadata(&lake.dataset_dir(feed)?)?;
-            let (positions, known) = metadata.map(|m| (m.positions, m.columns)).unwrap_or_default();
-            let plan = plan(client, logs, feed, &positions, Utc::now()).await?;
+            let (positions, known, check) =
+                metadata.map(|m| (m.positions, m.columns, m.source_check)).unwrap_or_default();
+            let held = Held { positions: &positions, check: check.as_ref(), failed: None };
+            let plan = plan(client, logs, feed, held, Utc::now()).await?;
             let columns = columns_of_files(feed, &known, &plan.schema);
             Ok::<_, Error>((plan, columns))
         };
@@ -209,7 +211,8 @@ fn show_plan(feed: &Feed, plan: &Plan, columns: &[FileColumn], encodings: Encodi
             "feed": feed.name,
             "source": plan.source.name,
             "way": plan.reading.read_mode(),
-            "text": plan.reading.text(),
+            "text": plan.text(),
+            "why": plan.choice.as_ref().map(|choice| &choice.why),
             "expected": plan.reading.expected(),
             "columns": columns.iter().map(|column| json!({
                 "name": column.name,
@@ -224,7 +227,7 @@ fn show_plan(feed: &Feed, plan: &Plan, columns: &[FileColumn], encodings: Encodi
         })),
         Output::Human => {
             let rows = plan.reading.expected().map_or(String::new(), |n| format!(", at most {n} rows"));
-            say(&format!("{:<32} would read {}{rows}", feed.name, plan.reading.text()));
+            say(&format!("{:<32} would read {}{rows}", feed.name, plan.text()));
             for column in columns {
                 let FileColumn { name, ksql_type, data_type } = column;
                 say(&format!("    {name:<28} {ksql_type:<28} {}", column.arrow_type()));

@@ -8,7 +8,7 @@ use super::choose::{entry, valid};
 use super::{Start, client, runtime, say, say_error};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::export::plan::plan;
+use crate::export::plan::{Held, plan};
 use crate::export::this_process;
 use crate::feed::{self, Catalog, FeedKind, FeedPaths, NewFeed, Place};
 use crate::headless::Exit;
@@ -242,9 +242,10 @@ fn accept_schema(config: &Config, paths: &FeedPaths, name: &str) -> Result<Exit>
     for text in dataset.recovery().told() {
         say_error(&format!("{}: {text}", feed.name));
     }
-    let positions = dataset.metadata().positions.clone();
+    let metadata = dataset.metadata();
+    let held = Held { positions: &metadata.positions, check: metadata.source_check.as_ref(), failed: None };
     let logs = super::logs(config)?;
-    let plan = runtime(1)?.block_on(plan(&client, logs.as_ref(), &feed, &positions, Utc::now()))?;
+    let plan = runtime(1)?.block_on(plan(&client, logs.as_ref(), &feed, held, Utc::now()))?;
     let version = dataset.accept_schema(&plan.schema, Utc::now())?;
     say(&format!("{name}: the columns of {} are accepted as schema {version}", plan.source.name));
     Ok(Exit::Done)

@@ -75,6 +75,9 @@ fn show_metadata(m: &Metadata) {
         (true, None) => say(&format!("  read by {mode}; caught up, without a proof of the instant")),
         (false, _) => say(&format!("  read by {mode}; not caught up")),
     }
+    if let Some(why) = &m.read_why {
+        say(&format!("  auto: {why}"));
+    }
     for (partition, next) in &m.positions {
         say(&format!("  Kafka partition {partition}: offsets below {next}"));
     }

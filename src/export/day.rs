@@ -96,7 +96,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
     };
     let query = Query { sql, kind: QueryKind::StreamPush };
     let reading = Reading::Push { query, selection, spans, end: PushEnd::Offsets };
-    Ok(Plan { source, schema, reading, log: Some(log) })
+    Ok(Plan { source, schema, reading, log: Some(log), choice: None, wanted: None })
 }
 
 /// The log still holds every offset that the day begins with. `starts` are the first offsets of the log, where known.

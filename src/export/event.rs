@@ -69,6 +69,13 @@ pub enum What {
         /// Upper bound of the rows to come, where it is known.
         expected: Option<u64>,
     },
+    /// Both ways of reading a stream were compared.
+    Compared {
+        /// What was found, in words.
+        text: String,
+        /// They do not give the same rows.
+        differs: bool,
+    },
     /// Something that the operator should know, and that did not stop the export.
     Warned {
         /// In words.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::{Context, Options, Stop, interrupted};
 use super::event::{Finished, Outcome, What};
-use super::plan::{self, Plan, Reading};
+use super::plan::{Plan, Reading};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
@@ -113,17 +113,11 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
     let metadata = dataset.metadata();
     let before = BeforeRun { commit_seq: metadata.commit_seq, last_export: metadata.last_export };
     context.know_newest_row(metadata.partitions.iter().filter_map(|p| p.last_time).max());
-    let positions = metadata.positions.clone();
-    let plan = context.wait_for(plan::plan(
-        &context.client,
-        context.logs.as_ref(),
-        feed,
-        &positions,
-        context.now(),
-    ))?;
+    let plan = super::auto::plan(context, dataset)?;
     if let Some(log) = &plan.log {
         dataset.know_log(log, context.now())?;
     }
+    dataset.know_why(plan.choice.as_ref().map(|choice| choice.why.as_str()), context.now())?;
     tell_plan(context, &plan, is_reconnect);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
     let run = RunInfo {
@@ -182,7 +176,10 @@ pub(super) fn tell_plan(context: &Context, plan: &Plan, is_reconnect: bool) {
         context.progress.expect(expected);
     }
     if !is_reconnect {
-        context.emit(What::Planned { text: plan.reading.text(), expected: plan.reading.expected() });
+        if let Some(choice) = plan.choice.as_ref().filter(|choice| choice.warns) {
+            context.emit(What::Warned { text: choice.why.clone() });
+        }
+        context.emit(What::Planned { text: plan.text(), expected: plan.reading.expected() });
     }
     for (partition, [first, last]) in plan.reading.lost() {
         context.emit(What::Warned {

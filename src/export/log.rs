@@ -69,7 +69,7 @@ pub(super) async fn plan(
         cluster: log.identity.cluster,
         partitions: Some(log.identity.partitions),
     };
-    Ok(Plan { source, schema, reading, log: Some(identity) })
+    Ok(Plan { source, schema, reading, log: Some(identity), choice: None, wanted: None })
 }
 
 /// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.

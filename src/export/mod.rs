@@ -10,6 +10,7 @@
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
 //!        │                                                                   rows     bytes -> elements -> batches
+//!        ├─ auto      what `auto` has to know, the comparison it makes first      choice   the way it takes, and why (pure)
 //!        ├─ proof     both ways of reading a stream compared
 //!        └─ position  which offset comes next, which row was seen already
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
@@ -18,6 +19,8 @@
 //! A job runs on a thread of its own and blocks there; only the network is asynchronous. Nothing is shared between jobs
 //! but the client, so that a slow disk or server holds up one feed and never the program.
 
+pub mod auto;
+pub mod choice;
 mod chunk_reader;
 mod context;
 mod day;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use arrow::datatypes::SchemaRef;
 use chrono::{DateTime, Utc};
 
+use super::auto::{self, Wanted};
+use super::choice::{Auto, Choice};
 use super::log::{self, LogSource};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
@@ -14,7 +16,7 @@ use crate::ksql::decode::Decoder;
 use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::{Description, SourceKind};
 use crate::ksql::statement::{self, Bound, Rest, Selection};
-use crate::lake::{LogIdentity, TableSchema};
+use crate::lake::{LogIdentity, SourceCheck, TableSchema};
 use crate::source::Span;
 
 /// What an export will do.
@@ -28,6 +30,31 @@ pub struct Plan {
     pub reading: Reading,
     /// The log whose offsets are read; `None` for a table.
     pub log: Option<LogIdentity>,
+    /// Why `auto` takes this way, where there was a choice.
+    pub choice: Option<Choice>,
+    /// The comparison that has to be made before Kafka is taken.
+    pub wanted: Option<Wanted>,
+}
+
+/// What the lake holds of a source, for a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// The next offset to read by Kafka partition.
+    pub positions: &'a BTreeMap<i32, i64>,
+    /// The last comparison of both ways of reading.
+    pub check: Option<&'a SourceCheck>,
+    /// Why the comparison of this run was not finished.
+    pub failed: Option<&'a str>,
+}
+
+impl Plan {
+    /// What will be read, in words, and why so.
+    pub fn text(&self) -> String {
+        match &self.choice {
+            Some(choice) => format!("{} ({})", self.reading.text(), choice.why),
+            None => self.reading.text(),
+        }
+    }
 }
 
 /// How a source is read.
@@ -165,22 +192,29 @@ impl Spans {
     }
 }
 
-/// Makes the plan of an export. `positions` are the lake's: the next offset to read by Kafka partition. `logs` reads logs
-/// themselves, where brokers are configured.
+/// Makes the plan of an export. `logs` reads logs themselves, where brokers are configured.
 pub async fn plan(
     client: &Client,
     logs: Option<&LogSource>,
     feed: &Feed,
-    positions: &BTreeMap<i32, i64>,
+    held: Held<'_>,
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let source = find_source(client, feed).await?;
-    match feed.kind {
-        FeedKind::Table => plan_table(feed, source),
-        FeedKind::Stream if feed.read == ReadMode::Kafka => {
-            log::plan(client, logs, feed, source, positions, now).await
+    let positions = held.positions;
+    match (feed.kind, feed.read, logs) {
+        (FeedKind::Table, ..) => plan_table(feed, source),
+        (FeedKind::Stream, ReadMode::Kafka, _) => log::plan(client, logs, feed, source, positions, now).await,
+        (FeedKind::Stream, ReadMode::Auto, Some(brokers)) => {
+            let (choice, wanted) = auto::look(client, brokers, feed, &source, held, now).await;
+            let wanted = wanted.filter(|_| choice.way == Auto::Compare);
+            let plan = match choice.way {
+                Auto::Kafka => log::plan(client, logs, feed, source, positions, now).await?,
+                Auto::Queries | Auto::Compare => plan_stream(client, feed, source, positions, now).await?,
+            };
+            Ok(Plan { choice: Some(choice), wanted, ..plan })
         }
-        FeedKind::Stream => plan_stream(client, feed, source, positions, now).await,
+        (FeedKind::Stream, ..) => plan_stream(client, feed, source, positions, now).await,
     }
 }
 
@@ -191,7 +225,14 @@ fn plan_table(feed: &Feed, source: Description) -> Result<Plan> {
         .map(|kind| Query { sql: sql.clone(), kind })
         .into();
     let schema = table_schema(&selection)?;
-    Ok(Plan { source, schema, reading: Reading::Table { queries, selection }, log: None })
+    Ok(Plan {
+        source,
+        schema,
+        reading: Reading::Table { queries, selection },
+        log: None,
+        choice: None,
+        wanted: None,
+    })
 }
 
 async fn plan_stream(
@@ -234,7 +275,7 @@ async fn plan_stream(
             Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end }
         }
     };
-    Ok(Plan { source, schema, reading, log: Some(log) })
+    Ok(Plan { source, schema, reading, log: Some(log), choice: None, wanted: None })
 }
 
 fn by_offset(

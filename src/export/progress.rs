@@ -12,6 +12,8 @@ pub enum Stage {
     Opening,
     /// Asking the server what the source is and where it ends.
     Planning,
+    /// Reading ranges of a stream both ways, before Kafka is taken.
+    Comparing,
     /// Reading rows and writing files.
     Reading,
     /// Making rows visible in the lake.
@@ -25,10 +27,11 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Queued,
         Self::Opening,
         Self::Planning,
+        Self::Comparing,
         Self::Reading,
         Self::Committing,
         Self::Waiting,
@@ -42,6 +45,7 @@ impl Stage {
             Self::Queued => "queued",
             Self::Opening => "opening",
             Self::Planning => "planning",
+            Self::Comparing => "comparing",
             Self::Reading => "reading",
             Self::Committing => "committing",
             Self::Waiting => "waiting",

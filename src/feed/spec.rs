@@ -224,7 +224,9 @@ impl Feed {
         match (self.kind, self.read) {
             (FeedKind::Table, _) => "read whole, by a scan of ksqlDB's state",
             (_, ReadMode::Kafka) => "read from its topic itself, as \"read\": \"kafka\" says",
-            (_, ReadMode::Auto) => "read through ksqlDB in the best way that it offers (\"read\": \"auto\")",
+            (_, ReadMode::Auto) => {
+                "read from its topic where that was proved to give the same rows, else through ksqlDB (\"read\": \"auto\")"
+            }
             (_, ReadMode::Offsets) => "read through ksqlDB by offset, as \"read\": \"offsets\" says",
             (_, ReadMode::Idle) => "read through ksqlDB until it is quiet, as \"read\": \"idle\" says",
         }

@@ -59,6 +59,7 @@ fn object(event: &Event) -> Value {
         What::Started { run, .. } => ("started", json!({ "run": run })),
         What::Recovered { text } => ("recovered", json!({ "text": text })),
         What::Planned { text, expected } => ("planned", json!({ "text": text, "expected": expected })),
+        What::Compared { text, differs } => ("compared", json!({ "text": text, "differs": differs })),
         What::Warned { text } => ("warning", json!({ "text": text })),
         What::Columns { changes, text } => ("columns", json!({ "changes": changes, "text": text })),
         What::Committed { facts, rows, bytes, files } => {

@@ -49,6 +49,10 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
                 None => record,
             }
         }
+        What::Compared { text, differs } => {
+            new(if *differs { Level::Error } else { Level::Info }, "compared with the server")
+                .fact("what", text)
+        }
         What::Warned { text } => new(Level::Warn, "warning").fact("what", text),
         What::Columns { text, .. } => new(Level::Warn, "columns").fact("what", text),
         What::Committed { facts, .. } => {

@@ -7,7 +7,7 @@ use chrono::Utc;
 use crate::app::{Message, PlanColumn, PlanText, ServerInfo};
 use crate::error::{Error, Kind, Result};
 use crate::export::log::LogSource;
-use crate::export::plan::{Plan, Reading, plan};
+use crate::export::plan::{Held, Plan, Reading, plan};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
 use crate::lake::{ColumnInfo, Dataset, Lake, Limits, Metadata, columns_of_files, read_metadata};
@@ -44,7 +44,9 @@ pub(super) async fn plan_text(client: Client, logs: Option<LogSource>, lake: Lak
         let dir = lake.dataset_dir(&feed)?;
         let metadata = away(move || read_metadata(&dir)).await?;
         let positions = metadata.as_ref().map(|m| m.positions.clone()).unwrap_or_default();
-        let plan = plan(&client, logs.as_ref(), &feed, &positions, Utc::now()).await?;
+        let check = metadata.as_ref().and_then(|m| m.source_check.as_ref());
+        let held = Held { positions: &positions, check, failed: None };
+        let plan = plan(&client, logs.as_ref(), &feed, held, Utc::now()).await?;
         Ok(words(&plan, &feed, metadata.as_ref()))
     };
     let plan = text.await;
@@ -72,7 +74,7 @@ fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let known = metadata.map_or(&[][..], |held| &held.columns);
     PlanText {
         source: plan.source.name.clone(),
-        guarantee: plan.reading.text(),
+        guarantee: plan.text(),
         expected: plan.reading.expected(),
         queries,
         changes: metadata.map(|held| changes(held, &columns(&[]))).unwrap_or_default(),
@@ -124,8 +126,10 @@ pub(super) async fn accept_schema(
 
 async fn accept(client: Client, logs: Option<LogSource>, lake: Lake, feed: Feed) -> Result<(String, String)> {
     let dir = lake.dataset_dir(&feed)?;
-    let positions = away(move || read_metadata(&dir)).await?.map(|m| m.positions).unwrap_or_default();
-    let plan = plan(&client, logs.as_ref(), &feed, &positions, Utc::now()).await?;
+    let metadata = away(move || read_metadata(&dir)).await?;
+    let (positions, check) = metadata.map(|m| (m.positions, m.source_check)).unwrap_or_default();
+    let held = Held { positions: &positions, check: check.as_ref(), failed: None };
+    let plan = plan(&client, logs.as_ref(), &feed, held, Utc::now()).await?;
     // The dataset is held while it is changed, and not while the server thinks.
     away(move || {
         let owner = crate::export::this_process("lakehand", Utc::now());

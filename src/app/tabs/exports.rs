@@ -155,7 +155,7 @@ impl Run {
         let mut new = self.counters != Some(counters);
         if let RunState::Waiting { until, .. } = self.state {
             // The event comes before the stage: a stage of the failed attempt does not end the wait.
-            let begun = matches!(counters.stage, Stage::Opening | Stage::Planning);
+            let begun = matches!(counters.stage, Stage::Opening | Stage::Planning | Stage::Comparing);
             if begun || (now >= until && !matches!(counters.stage, Stage::Waiting | Stage::Ended)) {
                 self.state = RunState::Running;
             }
@@ -283,6 +283,7 @@ impl Exports {
             What::Warned { text } | What::Recovered { text } | What::Columns { text, .. } => {
                 run.warning = Some(text.clone());
             }
+            What::Compared { text, differs: true } => run.warning = Some(text.clone()),
             What::Retrying { attempt, wait, error } => {
                 let wait = TimeDelta::from_std(*wait).unwrap_or(TimeDelta::MAX);
                 let until = event.time.checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
@@ -296,7 +297,7 @@ impl Exports {
                 run.state = RunState::Ended(finished.outcome.clone());
                 self.forget(REMEMBERED);
             }
-            What::Queued { .. } | What::Committed { .. } => {}
+            What::Queued { .. } | What::Committed { .. } | What::Compared { .. } => {}
         }
     }
 }

@@ -218,6 +218,9 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
     };
     let mode = metadata.read_mode.as_deref().unwrap_or("-");
     lines.push(field("read last", format!("by {}; {through}", escaped(mode))));
+    if let Some(why) = &metadata.read_why {
+        lines.push(field("auto", escaped(why)));
+    }
     lines.push(field(
         "in the lake",
         format!(

@@ -11,7 +11,7 @@ use crate::ksql::decode::record::Layout;
 use crate::source::{Span, Step};
 
 /// Bytes of records after which no further ones are compared.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: u64 = 32 << 20;
 /// How long it is waited at most before it is looked whether to stop.
 const NAP: Duration = Duration::from_millis(200);
 

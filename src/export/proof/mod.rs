@@ -37,6 +37,9 @@ use crate::lake::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifferen
 use crate::pool::Pool;
 use crate::source::Log;
 
+/// The two ways, as `_metadata.json` names them.
+const WAYS: [&str; 2] = ["kafka", "ksqldb"];
+
 /// What a comparison works with.
 pub struct Tools<'a> {
     /// The runtime of the network.
@@ -106,7 +109,7 @@ pub(super) fn compare_ways(
     let may_show = feed.visibility.shows_values();
     Ok(SourceCheck {
         at: now,
-        ways: ["kafka".to_owned(), "ksqldb".to_owned()],
+        ways: WAYS.map(str::to_owned),
         outcome,
         why: why.filter(|_| outcome == CheckOutcome::Unproved),
         seed,
@@ -117,6 +120,29 @@ pub(super) fn compare_ways(
         first: found.first.iter().map(|difference| told(difference, may_show)).collect(),
         holds_for,
     })
+}
+
+/// What is kept of a comparison that broke off.
+pub(super) fn unfinished(
+    source: &Description,
+    layout: &Layout,
+    log: &Log,
+    why: &str,
+    now: DateTime<Utc>,
+) -> SourceCheck {
+    SourceCheck {
+        at: now,
+        ways: WAYS.map(str::to_owned),
+        outcome: CheckOutcome::Unproved,
+        why: Some(why.to_owned()),
+        seed: 0,
+        ranges: Vec::new(),
+        rows: 0,
+        known: BTreeMap::new(),
+        differences: 0,
+        first: Vec::new(),
+        holds_for: holds(source, layout, log),
+    }
 }
 
 fn checked((range, rows): &(Range, u64)) -> CheckedRange {

@@ -61,6 +61,9 @@ pub struct Metadata {
     #[serde(default)]
     #[serde(rename = "read_way")]
     pub read_mode: Option<String>,
+    /// Why `auto` reads the stream the way that it does, where there is a choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_why: Option<String>,
     /// The instant through which the lake is known to be complete.
     #[serde(default)]
     pub complete_through: Option<DateTime<Utc>>,
@@ -292,6 +295,7 @@ impl Metadata {
             positions: BTreeMap::new(),
             current_version: None,
             read_mode: None,
+            read_why: None,
             complete_through: None,
             caught_up: false,
             checked_at: None,

@@ -17,4 +17,18 @@ impl Dataset {
         note.metadata().source_check = Some(check);
         note.commit()
     }
+
+    /// Keeps why the stream is read as it is now, where there was a choice.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn know_why(&mut self, why: Option<&str>, now: DateTime<Utc>) -> Result<()> {
+        self.recover_if_needed()?;
+        if self.metadata.read_why.as_deref() == why {
+            return Ok(());
+        }
+        let mut note = self.note(now);
+        note.metadata().read_why = why.map(str::to_owned);
+        note.commit()
+    }
 }
