@@ -1,5 +1,7 @@
 //! `export`: chosen feeds into the lake, then the end. What cron runs.
 
+use std::time::Instant;
+
 use chrono::Utc;
 use clap::Args;
 use serde_json::json;
@@ -12,6 +14,7 @@ use crate::export::engine::Setup;
 use crate::export::log::LogSource;
 use crate::export::plan::{Held, Plan, plan};
 use crate::export::{Engine, Options, Request, Trigger, Work};
+use crate::feed::duration::format_duration;
 use crate::feed::{Encodings, Feed};
 use crate::headless::{self, Asked, Exit, Output, Totals};
 use crate::ksql::backoff::backoff;
@@ -114,11 +117,18 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             quarantine_rows: export.quarantine_rows,
             max_row_bytes: export.max_row_bytes,
             wait_for_lock,
+            outage_wait: Some(export.outage_wait),
         },
         concurrency,
         program: program.to_owned(),
         clock: Utc::now,
     })
+}
+
+/// The same without a bound on the wait for a server that is out of reach: for what stays until somebody ends it.
+pub(super) fn patient(setup: Setup) -> Setup {
+    let options = Options { outage_wait: None, ..setup.options };
+    Setup { options, ..setup }
 }
 
 /// Threads that decode and encode: as configured, or one for each core up to four.
@@ -127,30 +137,31 @@ fn threads(configured: usize) -> usize {
     if configured == 0 { cores().min(4) } else { configured }
 }
 
-/// Looks whether the server is there and new enough, before any feed is touched.
+/// Looks whether the server is there and new enough, before any feed is touched. One that is out of reach is waited for as
+/// long as exports wait for it.
 async fn greet(client: &Client, config: &Config) -> Result<()> {
-    let mut attempt = 0;
-    loop {
-        match ask_server(client).await {
+    let export = &config.export;
+    let until = Instant::now() + export.outage_wait;
+    for attempt in 0.. {
+        let error = match ask_server(client).await {
             Ok(_) => return Ok(()),
-            Err(error) if error.class() == Class::Retry && attempt < config.export.retries => {
-                let wait = backoff(
-                    attempt,
-                    config.export.retry_base,
-                    config.export.retry_max,
-                    fastrand::f64(),
-                    error.wait(),
-                );
-                super::say_error(&format!("{error}; asking again in {:.1} s", wait.as_secs_f64()));
-                tokio::select! {
-                    () = tokio::time::sleep(wait) => {}
-                    _ = tokio::signal::ctrl_c() => return Err(Error::new(Kind::Interrupted, "stopped on request")),
-                }
-                attempt += 1;
-            }
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        if error.class() != Class::Retry || left.is_zero() {
+            return Err(error);
+        }
+        if attempt == 0 {
+            let at_most = format_duration(export.outage_wait);
+            super::say_error(&format!("waiting for the server, at most {at_most}: {error}"));
+        }
+        let wait = backoff(attempt, export.retry_base, export.retry_max, fastrand::f64(), error.wait());
+        tokio::select! {
+            () = tokio::time::sleep(wait.min(left)) => {}
+            _ = tokio::signal::ctrl_c() => return Err(Error::new(Kind::Interrupted, "stopped on request")),
         }
     }
+    Ok(())
 }
 
 /// Asks the server who it is; refuses one that is too old.

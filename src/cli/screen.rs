@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::export::setup;
+use super::export::{patient, setup};
 use super::{Start, client, runtime};
 use crate::app::{Keymap, ThemeName};
 use crate::config::{Config, Origin};
@@ -74,7 +74,7 @@ pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) ->
     let client = client(config)?;
     // Both futures hold the whole setup; on the heap they are moved by a pointer.
     Box::pin(screen::run(Setup {
-        engine: in_the_background(|| setup(config, client.clone(), false, "lakehand"))??,
+        engine: patient(in_the_background(|| setup(config, client.clone(), false, "lakehand"))??),
         keymap: keymap(&config.root)?,
         theme: theme(config),
         ascii: config.screen.ascii,

@@ -4,7 +4,7 @@ use chrono::Utc;
 use clap::Args;
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::export::{ask_server, setup};
+use super::export::{ask_server, patient, setup};
 use super::{Start, client, runtime};
 use crate::config::Config;
 use crate::error::{Class, Result};
@@ -29,7 +29,8 @@ pub(super) fn run(start: &Start, args: &WatchArgs) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake);
     runtime(1)?.block_on(async {
         // A dataset that another process holds is waited for: the wish to export it would be lost otherwise.
-        let (engine, events) = Engine::start(setup(&config, client.clone(), true, "lakehand watch")?);
+        let (engine, events) =
+            Engine::start(patient(setup(&config, client.clone(), true, "lakehand watch")?));
         let watching = Watching {
             engine,
             events,

@@ -162,6 +162,7 @@ pub(super) const KEYS: &[Key] = &[
     key!("export.retries", count retries, 0..=1000),
     key!("export.retry_base", export.retry_base, "1ms"..="1h"),
     key!("export.retry_max", export.retry_max, "1ms"..="1d"),
+    key!("export.outage_wait", export.outage_wait, "0s"..="7d"),
     key!("export.quiet", export.quiet, "100ms"..="1h"),
     key!("export.quarantine_limit", Decimal, |c| percent(c.export.quarantine_limit), |c, v| put(
         &mut c.export.quarantine_limit,

@@ -103,6 +103,8 @@ pub struct ExportConfig {
     pub retry_base: Duration,
     /// The longest wait before a retry.
     pub retry_max: Duration,
+    /// How long `lakehand export` waits for a server or brokers that are out of reach.
+    pub outage_wait: Duration,
     /// With `read` idle: how long without a row counts as caught up.
     pub quiet: Duration,
     /// Share of rows that may go to quarantine, in percent.
@@ -133,6 +135,7 @@ impl Default for ExportConfig {
             retries: 4,
             retry_base: Duration::from_secs(1),
             retry_max: Duration::from_secs(60),
+            outage_wait: Duration::from_secs(300),
             quiet: Duration::from_secs(5),
             quarantine_limit: 1.0,
             quarantine_rows: 10,

@@ -211,10 +211,13 @@ fn route(state: &Arc<State>, method: &Method, call: Call) -> Response<Payload> {
             "{{\"KsqlServerInfo\":{{\"version\":\"{VERSION}\",\"kafkaClusterId\":\"{cluster}\",\
              \"ksqlServiceId\":\"default_\",\"serverStatus\":\"RUNNING\"}}}}"
         )),
-        "/healthcheck" => json(
-            "{\"isHealthy\":true,\"details\":{\"metastore\":{\"isHealthy\":true},\"kafka\":{\"isHealthy\":true},\
-             \"commandRunner\":{\"isHealthy\":true}},\"serverState\":\"READY\"}",
-        ),
+        "/healthcheck" => {
+            let well = !state.brokers_lost.load(std::sync::atomic::Ordering::Relaxed);
+            json(format!(
+                "{{\"isHealthy\":{well},\"details\":{{\"metastore\":{{\"isHealthy\":true}},\"kafka\":{{\"isHealthy\":{well}}},\
+                 \"commandRunner\":{{\"isHealthy\":true}}}},\"serverState\":\"READY\"}}"
+            ))
+        }
         "/v1/metadata" => json(format!(
             "{{\"version\":\"{VERSION}\",\"clusterId\":{{\"scope\":{{\"path\":[],\"clusters\":{{\"kafka-cluster\":\
              \"{cluster}\",\"ksql-cluster\":\"default_\"}}}},\"id\":\"\"}}}}"

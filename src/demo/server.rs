@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) log: Mutex<Vec<Seen>>,
     ids: AtomicU64,
     log_start: AtomicU64,
+    /// The server says that it does not reach its brokers.
+    pub(super) brokers_lost: AtomicBool,
 }
 
 impl State {
@@ -118,6 +120,7 @@ impl DemoServer {
             log: Mutex::default(),
             ids: AtomicU64::new(1),
             log_start: AtomicU64::new(0),
+            brokers_lost: AtomicBool::new(false),
             options,
         });
         let tasks =
@@ -144,6 +147,11 @@ impl DemoServer {
     /// Every topic's log says that it begins at this offset, as after Kafka's retention; no query asks for what is before.
     pub fn trim(&self, offset: u64) {
         self.state.log_start.store(offset, Ordering::Relaxed);
+    }
+
+    /// While set, the health check says that the server does not reach its brokers. What queries then do, say the faults.
+    pub fn lose_brokers(&self, lost: bool) {
+        self.state.brokers_lost.store(lost, Ordering::Relaxed);
     }
 
     /// Transactions that exist now.

@@ -1,7 +1,8 @@
 //! What one job works with: the server, the lake, its counters, and whoever listens.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::event::{Event, What};
 use super::log::LogSource;
+use super::outage::Needs;
 use super::progress::Progress;
 use super::scheduler::Work;
 use crate::cancel::Cancel;
@@ -16,6 +18,9 @@ use crate::error::{Error, Kind, Result};
 use crate::feed::{Feed, FeedKind};
 use crate::ksql::client::Client;
 use crate::lake::{Committed, Lake, Limits};
+
+/// How often a job that waits looks whether it shall stop.
+const ASK_CANCEL: Duration = Duration::from_millis(50);
 
 /// How exports behave.
 #[derive(Debug, Clone)]
@@ -40,6 +45,9 @@ pub struct Options {
     pub max_row_bytes: usize,
     /// Wait for a dataset that another process holds.
     pub wait_for_lock: bool,
+    /// How long exports wait for a server or brokers that are out of reach; `None`: for ever. Zero: not at all, an outage is
+    /// a failed attempt like any other.
+    pub outage_wait: Option<Duration>,
 }
 
 /// What every job of an engine shares.
@@ -52,9 +60,31 @@ pub(super) struct Shared {
     pub limits: Limits,
     pub options: Arc<Options>,
     pub events: mpsc::Sender<Event>,
+    /// Where it is asked whether a failed attempt is an outage.
+    pub suspicions: mpsc::UnboundedSender<Suspicion>,
     /// What the lock says of us.
     pub program: String,
     pub clock: fn() -> DateTime<Utc>,
+}
+
+/// An attempt failed as it would in an outage.
+pub(super) struct Suspicion {
+    pub needs: Needs,
+    /// When the attempt began.
+    pub begun: Instant,
+    /// Where the verdict goes: after the outage, if it is one.
+    pub verdict: std::sync::mpsc::Sender<Verdict>,
+}
+
+/// What a failed attempt was.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// The feed's own trouble: everybody is there.
+    Own,
+    /// An outage, which is over now.
+    Over,
+    /// An outage that lasts longer than anybody waits.
+    GivenUp(Error),
 }
 
 /// What one job works with.
@@ -127,6 +157,25 @@ impl Context {
     /// Waits for the network, on this thread; ends early when somebody asks to stop.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         wait_for(&self.handle, &self.cancel, work)
+    }
+
+    /// Asks whether the attempt that began at `begun` and failed with `error` met an outage; if it did, waits for its end.
+    pub(super) fn wait_for_outage(&self, begun: Instant, error: &Error) -> Result<Verdict> {
+        let may_be = matches!(error.kind(), Kind::Unreachable | Kind::Busy | Kind::Incomplete);
+        if !may_be || self.options.outage_wait.is_some_and(|wait| wait.is_zero()) {
+            return Ok(Verdict::Own);
+        }
+        let (verdict, answer) = std::sync::mpsc::channel();
+        // The engine lives as long as a job runs.
+        let _ = self.suspicions.send(Suspicion { needs: Needs::of(&self.feed), begun, verdict });
+        loop {
+            match answer.recv_timeout(ASK_CANCEL) {
+                Ok(verdict) => return Ok(verdict),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Verdict::Own),
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => return Err(interrupted()),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Tells an event. A listener that is gone does not stop an export.

@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::context::{Context, Options, Shared};
+use super::context::{Context, Options, Shared, Suspicion, Verdict};
 use super::event::{Event, Finished, Outcome, Trigger, What};
 use super::log::LogSource;
+use super::outage::{Due, Needs, Outages, Patience, Peer};
+use super::probe::Probe;
 use super::progress::Progress;
 pub use super::scheduler::Work;
 use super::scheduler::{Key, Placed, Scheduler, Want};
 use crate::cancel::Cancel;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
 use crate::lake::{Lake, Limits};
@@ -79,6 +82,11 @@ impl Engine {
         let (commands, inbox) = mpsc::unbounded_channel();
         let (events, outbox) = mpsc::channel(1024);
         let (ends, ended) = mpsc::unbounded_channel();
+        let (suspicions, suspects) = mpsc::unbounded_channel();
+        let (probed, probes) = mpsc::unbounded_channel();
+        let Options { retry_base, retry_max, outage_wait, .. } = setup.options;
+        let patience = Patience { base: retry_base, max: retry_max, whole: outage_wait };
+        let probe = Probe { client: setup.client.clone(), logs: setup.logs.clone() };
         let shared = Shared {
             handle: Handle::current(),
             client: setup.client,
@@ -87,6 +95,7 @@ impl Engine {
             limits: setup.limits,
             options: Arc::new(setup.options),
             events,
+            suspicions,
             program: setup.program,
             clock: setup.clock,
         };
@@ -95,10 +104,15 @@ impl Engine {
             scheduler: Scheduler::new(setup.concurrency),
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
+            outages: Outages::new(patience),
+            reasons: BTreeMap::new(),
+            suspended: Vec::new(),
+            probe,
+            probed,
             ends,
             closed: false,
         };
-        tokio::spawn(actor.run(inbox, ended));
+        tokio::spawn(actor.run(Inboxes { commands: inbox, ended, suspects, probes }));
         (Self { commands }, outbox)
     }
 
@@ -128,26 +142,48 @@ impl Engine {
     }
 }
 
+/// What came of asking whether peers are there.
+enum Probed {
+    /// Asked because an attempt failed: who is out of reach.
+    Suspicion(Suspicion, Vec<(Peer, Error)>),
+    /// Asked again during an outage.
+    Again(Peer, Result<()>),
+}
+
+/// Where news comes from.
+struct Inboxes {
+    commands: mpsc::UnboundedReceiver<Command>,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    suspects: mpsc::UnboundedReceiver<Suspicion>,
+    probes: mpsc::UnboundedReceiver<Probed>,
+}
+
 /// The one owner of the queue.
 struct EngineActor {
     shared: Shared,
     scheduler: Scheduler,
     waiting: BTreeMap<Key, Request>,
     running: BTreeMap<String, Cancel>,
+    outages: Outages,
+    /// Why peers are out of reach.
+    reasons: BTreeMap<Peer, Arc<Error>>,
+    /// Running exports that wait for the end of an outage.
+    suspended: Vec<Suspicion>,
+    probe: Probe,
+    probed: mpsc::UnboundedSender<Probed>,
     ends: mpsc::UnboundedSender<Ended>,
     closed: bool,
 }
 
 impl EngineActor {
-    async fn run(
-        mut self,
-        mut inbox: mpsc::UnboundedReceiver<Command>,
-        mut ended: mpsc::UnboundedReceiver<Ended>,
-    ) {
+    async fn run(mut self, inboxes: Inboxes) {
+        let Inboxes { mut commands, mut ended, mut suspects, mut probes } = inboxes;
         let mut deaf = false;
         while !(self.closed && self.scheduler.is_idle()) {
+            let wake = self.outages.wake();
+            let sleep = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now).into());
             tokio::select! {
-                command = inbox.recv(), if !deaf => if let Some(command) = command {
+                command = commands.recv(), if !deaf => if let Some(command) = command {
                     self.obey(command).await;
                 } else {
                     (deaf, self.closed) = (true, true);
@@ -157,8 +193,99 @@ impl EngineActor {
                     self.running.remove(&feed);
                     self.tell(feed, What::Finished(finished)).await;
                 }
+                Some(suspicion) = suspects.recv() => self.suspect(suspicion),
+                Some(probed) = probes.recv() => self.on_probe(probed).await,
+                () = sleep, if wake.is_some() => {}
             }
+            self.on_time();
             self.start_jobs().await;
+        }
+    }
+
+    /// An attempt failed. During an outage nobody is asked once more.
+    fn suspect(&mut self, suspicion: Suspicion) {
+        if self.outages.holds(suspicion.needs) || self.outages.given_up(suspicion.needs).is_some() {
+            return self.place(suspicion, Verdict::Own);
+        }
+        let (probe, probed) = (self.probe.clone(), self.probed.clone());
+        tokio::spawn(async move {
+            let out_of_reach = probe.out_of_reach(suspicion.needs).await;
+            // The actor outlives the jobs, and so what they ask.
+            let _ = probed.send(Probed::Suspicion(suspicion, out_of_reach));
+        });
+    }
+
+    /// Suspends what an outage holds; to the rest goes its verdict.
+    fn place(&mut self, suspicion: Suspicion, otherwise: Verdict) {
+        if self.outages.holds(suspicion.needs) {
+            return self.suspended.push(suspicion);
+        }
+        let verdict = match self.outages.given_up(suspicion.needs) {
+            Some(peer) => Verdict::GivenUp(self.given_up(peer)),
+            None if self.outages.met(suspicion.needs, suspicion.begun) => Verdict::Over,
+            None => otherwise,
+        };
+        // An export that was cancelled does not wait for it.
+        let _ = suspicion.verdict.send(verdict);
+    }
+
+    fn given_up(&self, peer: Peer) -> Error {
+        let waited = self.shared.options.outage_wait.unwrap_or_default().as_secs();
+        let name = peer.name();
+        let what = match self.reasons.get(&peer) {
+            Some(reason) => format!("the {name} did not come back within {waited} s: {reason}"),
+            None => format!("the {name} did not come back within {waited} s"),
+        };
+        Error::new(Kind::Unreachable, what)
+            .next("the next run goes on where this one ended; export.outage_wait says how long is waited")
+    }
+
+    async fn on_probe(&mut self, probed: Probed) {
+        let now = Instant::now();
+        match probed {
+            Probed::Suspicion(suspicion, out_of_reach) => {
+                for (peer, error) in out_of_reach {
+                    if self.outages.begins(peer, now, fastrand::f64(), error.wait()) {
+                        let error = Arc::new(error);
+                        self.reasons.insert(peer, Arc::clone(&error));
+                        let at_most = self.shared.options.outage_wait;
+                        self.tell(String::new(), What::Paused { peer, error, at_most }).await;
+                    }
+                }
+                self.place(suspicion, Verdict::Own);
+            }
+            Probed::Again(peer, Err(error)) => {
+                self.outages.goes_on(peer, now, fastrand::f64(), error.wait());
+                self.reasons.insert(peer, Arc::new(error));
+            }
+            Probed::Again(peer, Ok(())) => {
+                self.reasons.remove(&peer);
+                if let Some(lasted) = self.outages.ends(peer, now) {
+                    self.tell(String::new(), What::Resumed { peer, lasted }).await;
+                }
+                self.release_suspended();
+            }
+        }
+    }
+
+    fn on_time(&mut self) {
+        for due in self.outages.due(Instant::now()) {
+            match due {
+                Due::Ask(peer) => {
+                    let (probe, probed) = (self.probe.clone(), self.probed.clone());
+                    tokio::spawn(async move {
+                        let _ = probed.send(Probed::Again(peer, probe.ask(peer).await));
+                    });
+                }
+                Due::GiveUp(_) => self.release_suspended(),
+            }
+        }
+    }
+
+    /// Lets go on what no outage holds any longer.
+    fn release_suspended(&mut self) {
+        for suspicion in std::mem::take(&mut self.suspended) {
+            self.place(suspicion, Verdict::Over);
         }
     }
 
@@ -210,7 +337,9 @@ impl EngineActor {
     }
 
     async fn start_jobs(&mut self) {
-        for key in self.scheduler.start() {
+        let (outages, waiting) = (&self.outages, &self.waiting);
+        let may = |key: &Key| waiting.get(key).is_none_or(|request| !outages.holds(Needs::of(&request.feed)));
+        for key in self.scheduler.start(may) {
             let Some(request) = self.waiting.remove(&key) else {
                 self.scheduler.finished(&key.0);
                 continue;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::outage::Peer;
 use super::progress::{Progress, Snapshot};
 use crate::error::Error;
 use crate::lake::ColumnChange;
@@ -31,10 +32,10 @@ impl Trigger {
     }
 }
 
-/// Something that happened to an export.
+/// Something that happened to an export, or to all of them.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// The feed.
+    /// The feed; empty for what concerns all of them ([`What::Paused`], [`What::Resumed`]).
     pub feed: String,
     /// When.
     pub time: DateTime<Utc>,
@@ -108,8 +109,31 @@ pub enum What {
         /// Why it failed.
         error: Arc<Error>,
     },
+    /// A peer is out of reach: exports that need it wait in their places.
+    Paused {
+        /// The peer.
+        peer: Peer,
+        /// How the peer was found to be out of reach.
+        error: Arc<Error>,
+        /// How long is waited at most; `None`: for ever.
+        at_most: Option<Duration>,
+    },
+    /// A peer is there again, and what waited for it goes on.
+    Resumed {
+        /// The peer.
+        peer: Peer,
+        /// How long the peer was out of reach.
+        lasted: Duration,
+    },
     /// The export is over.
     Finished(Finished),
+}
+
+impl Event {
+    /// The feed of what concerns one.
+    pub fn feed(&self) -> Option<&str> {
+        Some(self.feed.as_str()).filter(|feed| !feed.is_empty())
+    }
 }
 
 /// How an export ended.

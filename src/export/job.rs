@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
-use super::context::{Context, Options, Stop, interrupted};
+use super::context::{Context, Options, Stop, Verdict, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::plan::{Plan, Reading};
 use super::progress::Stage;
@@ -49,7 +49,7 @@ fn attempts(context: &Context) -> Result<Outcome> {
     let mut failures = 0;
     let mut is_reconnect = false;
     loop {
-        let commits = context.commits();
+        let (begun, commits) = (Instant::now(), context.commits());
         let error = match attempt(context, is_reconnect) {
             Ok(Some(outcome)) => return Ok(outcome),
             Ok(None) => {
@@ -64,6 +64,16 @@ fn attempts(context: &Context) -> Result<Outcome> {
             Err(error) => error,
         };
         is_reconnect = false;
+        context.progress.enter(Stage::Waiting);
+        match context.wait_for_outage(begun, &error)? {
+            Verdict::Own => {}
+            Verdict::Over => {
+                // Nobody's failure.
+                failures = if context.commits() > commits { 0 } else { failures };
+                continue;
+            }
+            Verdict::GivenUp(error) => return Err(error),
+        }
         // A commit is progress: the count of failures in a row begins anew.
         failures = if context.commits() > commits { 1 } else { failures + 1 };
         let waits_for_lock = error.kind() == Kind::Locked && context.options.wait_for_lock;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
+//!   ├─ outage    what waits while server or brokers are out of reach (pure)      probe   whether they are there
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
 //!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files      log   the same where the log itself is read
 //!        ├─ stream    rows of a query by offset until the bound; commits as it goes
@@ -31,9 +32,11 @@ pub mod event;
 mod job;
 mod keys;
 pub mod log;
+mod outage;
 pub mod plan;
 mod position;
 pub mod prepare;
+mod probe;
 pub mod progress;
 pub mod proof;
 pub mod rows;
@@ -49,6 +52,7 @@ pub use context::Options;
 pub use engine::{Engine, Request, Setup, Work};
 pub use event::{Event, Finished, Outcome, Trigger};
 pub use job::{host, this_process};
+pub use outage::Peer;
 pub use progress::{Progress, Stage};
 
 /// What one dataset's writer may hold when `concurrency` exports share `memory` bytes: the queue of received bytes and

@@ -74,14 +74,15 @@ impl Scheduler {
         Placed::Queued
     }
 
-    /// What starts now, in order of request; each is running from here on.
-    pub fn start(&mut self) -> Vec<Key> {
+    /// What starts now, in order of request; each is running from here on. What may not start keeps its place, and others
+    /// pass.
+    pub fn start(&mut self, may: impl Fn(&Key) -> bool) -> Vec<Key> {
         let mut started = Vec::new();
         while self.running.len() < self.limit {
             let table_runs = self.running.values().any(|(kind, _)| *kind == FeedKind::Table);
             let Some(at) = self.queue.iter().position(|want| {
                 let must_wait = want.kind == FeedKind::Table && table_runs;
-                !must_wait && !self.running.contains_key(&want.feed)
+                !must_wait && !self.running.contains_key(&want.feed) && may(&(want.feed.clone(), want.work))
             }) else {
                 break;
             };
@@ -142,10 +143,10 @@ mod tests {
         for feed in ["a", "b", "c"] {
             assert_eq!(scheduler.submit(want(feed, FeedKind::Stream)), Placed::Queued);
         }
-        assert_eq!(names(scheduler.start()), ["a", "b"]);
-        assert_eq!(names(scheduler.start()), [""; 0]);
+        assert_eq!(names(scheduler.start(|_| true)), ["a", "b"]);
+        assert_eq!(names(scheduler.start(|_| true)), [""; 0]);
         scheduler.finished("b");
-        assert_eq!(names(scheduler.start()), ["c"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["c"]);
     }
 
     #[test]
@@ -154,9 +155,21 @@ mod tests {
         scheduler.submit(want("t1", FeedKind::Table));
         scheduler.submit(want("t2", FeedKind::Table));
         scheduler.submit(want("s", FeedKind::Stream));
-        assert_eq!(names(scheduler.start()), ["t1", "s"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["t1", "s"]);
         scheduler.finished("t1");
-        assert_eq!(names(scheduler.start()), ["t2"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["t2"]);
+    }
+
+    #[test]
+    fn what_may_not_start_keeps_its_turn() {
+        let mut scheduler = Scheduler::new(1);
+        for feed in ["a", "b", "c"] {
+            scheduler.submit(want(feed, FeedKind::Stream));
+        }
+        assert_eq!(names(scheduler.start(|(feed, _)| feed == "c")), ["c"]);
+        scheduler.finished("c");
+        assert_eq!(names(scheduler.start(|_| false)), [""; 0]);
+        assert_eq!(names(scheduler.start(|_| true)), ["a"]);
     }
 
     #[test]
@@ -164,13 +177,13 @@ mod tests {
         let mut scheduler = Scheduler::new(4);
         scheduler.submit(want("a", FeedKind::Stream));
         assert_eq!(scheduler.submit(want("a", FeedKind::Stream)), Placed::AlreadyQueued);
-        assert_eq!(names(scheduler.start()), ["a"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["a"]);
         assert_eq!(scheduler.submit(want("a", FeedKind::Stream)), Placed::AlreadyRunning);
         let again = Want { again: true, ..want("a", FeedKind::Stream) };
         assert_eq!(scheduler.submit(again), Placed::Queued);
-        assert_eq!(names(scheduler.start()), [""; 0]);
+        assert_eq!(names(scheduler.start(|_| true)), [""; 0]);
         scheduler.finished("a");
-        assert_eq!(names(scheduler.start()), ["a"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["a"]);
         scheduler.finished("a");
         assert!(scheduler.is_idle());
     }
@@ -185,12 +198,12 @@ mod tests {
         );
         assert_eq!(scheduler.submit(day("a")), Placed::AlreadyQueued);
         assert_eq!(
-            scheduler.start(),
+            scheduler.start(|_| true),
             [("a".into(), Work::CatchUp)],
             "what was asked first, and as it was asked"
         );
         scheduler.finished("a");
-        assert_eq!(scheduler.start(), [("a".into(), day("a").work)]);
+        assert_eq!(scheduler.start(|_| true), [("a".into(), day("a").work)]);
         assert_eq!(scheduler.submit(day("a")), Placed::AlreadyRunning);
         assert_eq!(
             scheduler.submit(catch_up()),
@@ -198,7 +211,7 @@ mod tests {
             "a day that runs does not stand for a catch-up"
         );
         scheduler.finished("a");
-        assert_eq!(scheduler.start(), [("a".into(), Work::CatchUp)]);
+        assert_eq!(scheduler.start(|_| true), [("a".into(), Work::CatchUp)]);
     }
 
     #[test]
@@ -209,6 +222,6 @@ mod tests {
         scheduler.submit(want("b", FeedKind::Stream));
         assert_eq!(scheduler.withdraw("a").len(), 2);
         assert!(scheduler.withdraw("a").is_empty());
-        assert_eq!(names(scheduler.start()), ["b"]);
+        assert_eq!(names(scheduler.start(|_| true)), ["b"]);
     }
 }

@@ -53,7 +53,7 @@ pub fn print_json(value: &Value) {
 fn object(event: &Event) -> Value {
     let mut fields = Map::new();
     fields.insert("time".into(), json!(event.time));
-    fields.insert("feed".into(), json!(event.feed));
+    fields.insert("feed".into(), json!(event.feed()));
     let (name, more) = match &event.what {
         What::Queued { trigger } => ("queued", json!({ "trigger": trigger.name() })),
         What::Started { run, .. } => ("started", json!({ "run": run })),
@@ -65,6 +65,19 @@ fn object(event: &Event) -> Value {
         What::Committed { facts, rows, bytes, files } => {
             let facts: Map<_, _> = facts.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
             ("committed", json!({ "rows": rows, "bytes": bytes, "files": files, "facts": facts }))
+        }
+        What::Paused { peer, error, at_most } => (
+            "paused",
+            json!({
+                "waits_for": peer.name(),
+                "since": event.time,
+                "at_most_seconds": at_most.map(|time| time.as_secs_f64()),
+                "class": error.kind().name(),
+                "error": error.to_string(),
+            }),
+        ),
+        What::Resumed { peer, lasted } => {
+            ("resumed", json!({ "waited_for": peer.name(), "seconds": lasted.as_secs_f64() }))
         }
         What::Retrying { attempt, wait, error } => (
             "retrying",

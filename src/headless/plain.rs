@@ -43,9 +43,17 @@ pub(super) fn line(event: &Event) -> Option<String> {
         What::Retrying { attempt, wait, error } => {
             format!("attempt {attempt} failed, next in {}: {error}", seconds(*wait))
         }
+        What::Paused { peer, error, at_most } => {
+            let at_most = at_most.map_or(String::new(), |time| format!(", at most {}", seconds(time)));
+            format!("waiting for the {}{at_most}: {error}", peer.name())
+        }
+        What::Resumed { peer, lasted } => {
+            let (name, verb) = (peer.name(), peer.verb());
+            format!("the {name} {verb} there again after {}: the exports go on", seconds(*lasted))
+        }
         What::Finished(finished) => outcome(finished, &event.feed),
     };
-    Some(escape_controls(&format!("{:<32} {text}", event.feed)).into_owned())
+    Some(escape_controls(&format!("{:<32} {text}", event.feed().unwrap_or("-"))).into_owned())
 }
 
 /// What an operator reads of a note.

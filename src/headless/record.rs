@@ -37,7 +37,7 @@ impl Recorder {
 
 /// The line of an event; `None` for what the log does not hold.
 pub(crate) fn record(event: &Event) -> Option<Record> {
-    let new = |level, message: &str| Record::new(event.time, level, Some(&event.feed), message);
+    let new = |level, message: &str| Record::new(event.time, level, event.feed(), message);
     Some(match &event.what {
         What::Queued { .. } => return None,
         What::Started { run, .. } => new(Level::Info, "started").fact("run", run),
@@ -63,6 +63,17 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
             .fact("wait_ms", wait.as_millis())
             .fact("class", error.kind().name())
             .fact("reason", error),
+        What::Paused { peer, error, at_most } => {
+            let record = new(Level::Warn, "paused").fact("waits_for", peer.name());
+            let record = match at_most {
+                Some(at_most) => record.fact("at_most_s", at_most.as_secs()),
+                None => record,
+            };
+            record.fact("reason", error)
+        }
+        What::Resumed { peer, lasted } => {
+            new(Level::Info, "resumed").fact("waited_for", peer.name()).fact("lasted_s", lasted.as_secs())
+        }
         What::Finished(finished) => outcome(finished, new),
     })
 }

@@ -70,6 +70,15 @@ struct Inner {
     date: Mutex<Option<(std::time::Instant, DateTime<Utc>)>>,
 }
 
+/// What `/healthcheck` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// Everything that is looked at is well.
+    pub is_well: bool,
+    /// The server reaches its Kafka brokers; true where it tells nothing of them.
+    pub reaches_brokers: bool,
+}
+
 /// What `/info` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
@@ -175,16 +184,18 @@ impl Client {
     }
 
     /// `GET /healthcheck`
-    pub async fn healthy(&self) -> Result<bool> {
+    pub async fn health(&self) -> Result<Health> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Health {
+        struct Part {
             is_healthy: bool,
+            #[serde(default)]
+            details: BTreeMap<String, Part>,
         }
         let body = self.get("/healthcheck").await?;
-        let health: Health =
-            serde_json::from_slice(&body).map_err(|error| no_ksqldb("/healthcheck", &error))?;
-        Ok(health.is_healthy)
+        let whole: Part = serde_json::from_slice(&body).map_err(|error| no_ksqldb("/healthcheck", &error))?;
+        let reaches_brokers = whole.details.get("kafka").is_none_or(|kafka| kafka.is_healthy);
+        Ok(Health { is_well: whole.is_healthy, reaches_brokers })
     }
 
     /// `LIST STREAMS`, sorted by name.

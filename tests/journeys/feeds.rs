@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use lakehand::app::{Effect, Message, Setup};
 use lakehand::export::event::What;
-use lakehand::export::{Outcome, Stage, Trigger};
+use lakehand::export::{Outcome, Peer, Stage, Trigger};
 use lakehand::feed::{FeedKind, FeedPaths, NewFeed, Place};
 use lakehand::{Error, Kind};
 
@@ -111,6 +111,26 @@ fn the_server_fails_the_reason_is_read_and_the_export_retried() {
     assert!(journey.take().is_empty());
     journey.press("j r");
     assert_eq!(journey.take(), [Effect::Export { feeds: vec!["payments".into()], trigger: Trigger::Asked }]);
+}
+
+#[test]
+fn the_server_goes_away_and_comes_back() {
+    let mut journey = Journey::new(vec![stream("orders"), stream("payments")]);
+    let (message, progress) = started("payments");
+    journey.tell(queued("payments", Trigger::Asked)).tell(message).tell(queued("orders", Trigger::Asked));
+    progress.enter(Stage::Waiting);
+    let gone = Arc::new(Error::new(Kind::Unreachable, "connection refused"));
+    journey.tell(event("", 3, What::Paused { peer: Peer::Server, error: gone, at_most: None }));
+    journey.tick(4).sees("waiting for the server since 14:30:03, 1 running, 1 queued");
+    journey
+        .press("f4")
+        .sees("payments | waits for server")
+        .sees("connection refused")
+        .sees("orders | queued");
+    progress.enter(Stage::Opening);
+    let lasted = Duration::from_secs(9);
+    journey.tell(event("", 12, What::Resumed { peer: Peer::Server, lasted }));
+    journey.tick(13).sees("payments | opening").sees_no("waiting for the server");
 }
 
 #[test]

@@ -34,13 +34,35 @@ const PLACES: [(&str, &[&str]); 21] = [
     ("add", &["n", "T", "R", "A"]),
 ];
 
-fn screen(keys: &[&str], (width, height): (u16, u16), ascii: bool) -> Vec<String> {
-    let mut lake = Lake::demo((width, height));
+fn screen(keys: &[&str], size: (u16, u16), ascii: bool) -> Vec<String> {
+    let mut lake = Lake::demo(size);
     lake.keys(keys);
+    shown(&lake, size, ascii)
+}
+
+fn shown(lake: &Lake, (width, height): (u16, u16), ascii: bool) -> Vec<String> {
     let theme = Theme::named(ThemeName::Dark).ascii(ascii);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| drop(lakehand::ui::draw(frame, &lake.app, &theme))).unwrap();
     lines(terminal.backend().buffer())
+}
+
+/// The server is gone: the exports in every state, on the views that tell of it.
+fn outage(keys: &[&str], size: (u16, u16)) -> Vec<String> {
+    let mut lake = Lake::demo(size);
+    lake.outage();
+    lake.keys(keys);
+    shown(&lake, size, false)
+}
+
+#[test]
+fn an_outage_looks_as_it_was_looked_at() {
+    let places: [(&str, &[&str]); 2] = [("outagefeeds", &[]), ("outage", &["f4"])];
+    super::golden::compare(places.into_iter().flat_map(|(name, keys)| {
+        super::golden::SIZES
+            .into_iter()
+            .map(move |size| (format!("app_{name}_{}x{}", size.0, size.1), outage(keys, size)))
+    }));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use lakehand::app::{
     Setup,
 };
 use lakehand::export::event::What;
-use lakehand::export::{Event, Finished, Outcome, Progress, Stage, Trigger};
+use lakehand::export::{Event, Finished, Outcome, Peer, Progress, Stage, Trigger};
 use lakehand::feed::{Catalog, Entry, EntryState, Place, parse_feed};
 use lakehand::ksql::describe::{SourceKind, SourceName};
 use lakehand::lake::verify::{Finding, FindingKind, Repair, Report, Severity};
@@ -171,6 +171,27 @@ impl Lake {
         for (feed, seconds, what) in steps {
             self.send(Message::Engine(Event { feed: feed.into(), time: at(seconds), what }));
         }
+        self.send(Message::Tick { now: now() });
+    }
+
+    /// The server does not answer any more, and one export has met it.
+    #[allow(dead_code, reason = "the benchmark shares this file")]
+    pub(crate) fn outage(&mut self) {
+        let reason = || {
+            let what = "the server cannot be reached: connection refused";
+            Error::new(Kind::Unreachable, what).at("server", "http://localhost:8088")
+        };
+        let paused = What::Paused { peer: Peer::Server, error: Arc::new(reason()), at_most: None };
+        self.send(Message::Engine(Event { feed: String::new(), time: at(-5), what: paused }));
+        let waiting = Progress::default();
+        waiting.enter(Stage::Waiting);
+        let started = What::Started { run: "r5".into(), progress: Arc::new(waiting) };
+        self.send(Message::Engine(Event {
+            feed: "product_purchase_counts".into(),
+            time: at(-1),
+            what: started,
+        }));
+        self.send(Message::Health { at: now(), server: Err(reason()) });
         self.send(Message::Tick { now: now() });
     }
 

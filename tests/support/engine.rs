@@ -28,6 +28,7 @@ pub fn setup(url: &str, lake: Lake) -> Setup {
             quarantine_rows: 0,
             max_row_bytes: 1 << 20,
             wait_for_lock: false,
+            outage_wait: Some(Duration::ZERO),
         },
         concurrency: 1,
         program: "test".into(),

@@ -77,6 +77,7 @@ impl Project {
         let settings = [
             "export.retry_base=20ms",
             "export.retry_max=100ms",
+            "export.outage_wait=2s",
             "export.quiet=500ms",
             "export.min_free_mb=1",
         ]
@@ -157,9 +158,11 @@ impl Project {
         self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
+    /// The export log as far as it is written.
     pub fn log(&self) -> String {
         let mut text = String::new();
-        for entry in std::fs::read_dir(self.path().join("data_lake/logs")).unwrap() {
+        let logs = std::fs::read_dir(self.path().join("data_lake/logs"));
+        for entry in logs.into_iter().flatten() {
             text += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
         }
         text

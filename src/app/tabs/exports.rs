@@ -16,7 +16,7 @@ use crate::app::state::App;
 use crate::error::{Error, Kind};
 use crate::export::event::What;
 use crate::export::progress::Snapshot;
-use crate::export::{Event, Outcome, Progress, Stage, Trigger};
+use crate::export::{Event, Outcome, Peer, Progress, Stage, Trigger};
 use crate::lake::Owner;
 
 /// Samples of the rate that are kept: a minute.
@@ -120,6 +120,11 @@ impl Run {
         }
     }
 
+    /// The export waits for another attempt, or for the end of an outage.
+    pub fn waits(&self) -> bool {
+        self.counters.is_some_and(|counters| counters.stage == Stage::Waiting)
+    }
+
     /// Rows in a second, over the last samples.
     pub fn rate(&self) -> u64 {
         let recent: Vec<u64> = self.rates.iter().rev().take(5).copied().collect();
@@ -187,6 +192,8 @@ impl Run {
 pub struct Exports {
     pub(crate) runs: Vec<Run>,
     pub(crate) next_id: u64,
+    /// What the exports wait for, since when, and why.
+    pub(crate) outages: BTreeMap<Peer, (DateTime<Utc>, Arc<Error>)>,
     /// The newest run of each feed, by its place in `runs`.
     latest: BTreeMap<String, usize>,
     pub(crate) order: Vec<usize>,
@@ -258,6 +265,14 @@ impl Exports {
 
     fn change(&mut self, event: &Event) {
         match &event.what {
+            What::Paused { peer, error, .. } => {
+                self.outages.insert(*peer, (event.time, Arc::clone(error)));
+                return;
+            }
+            What::Resumed { peer, .. } => {
+                self.outages.remove(peer);
+                return;
+            }
             What::Queued { trigger } => {
                 self.add(&event.feed, *trigger, RunState::Queued, event.time);
                 return;
@@ -297,8 +312,17 @@ impl Exports {
                 run.state = RunState::Ended(finished.outcome.clone());
                 self.forget(REMEMBERED);
             }
-            What::Queued { .. } | What::Committed { .. } | What::Compared { .. } => {}
+            What::Queued { .. } | What::Committed { .. } | What::Paused { .. } | What::Resumed { .. } => {}
         }
+    }
+
+    /// `waiting for the server since 14:03:12`; nothing where all are there.
+    pub(crate) fn waits_for(&self) -> Option<String> {
+        let waits = self.outages.iter();
+        let waits =
+            waits.map(|(peer, (since, _))| format!("the {} since {}", peer.name(), since.format("%H:%M:%S")));
+        let waits: Vec<_> = waits.collect();
+        (!waits.is_empty()).then(|| format!("waiting for {}", waits.join(", ")))
     }
 }
 

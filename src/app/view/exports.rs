@@ -51,6 +51,10 @@ fn row(app: &App, run: &Run) -> Vec<Cell> {
             format!("retries in {} s", (*until - app.now).num_seconds().max(0))
         }
         RunState::External(_) => "another process".to_owned(),
+        RunState::Running if run.waits() && !app.exports.outages.is_empty() => {
+            let peers: Vec<_> = app.exports.outages.keys().map(|peer| peer.name()).collect();
+            format!("waits for {}", peers.join(", "))
+        }
         _ => match run.done().filter(|_| run.is_alive()) {
             Some(done) => format!("{} {:.0} %", run.name(), done * 100.0),
             None => run.name().to_owned(),
@@ -105,7 +109,7 @@ pub fn exports(app: &App, height: usize) -> TableView {
         .collect();
     let (running, queued) = exports.counts();
     TableView {
-        title: format!("{running} running, {queued} queued, {} shown", exports.keys.len()),
+        title: title(app, running, queued),
         heads: heads(),
         rows,
         first,
@@ -122,7 +126,26 @@ pub fn exports(app: &App, height: usize) -> TableView {
     }
 }
 
+fn title(app: &App, running: usize, queued: usize) -> String {
+    let title = format!("{running} running, {queued} queued, {} shown", app.exports.keys.len());
+    match app.exports.waits_for() {
+        Some(waits) => format!("{waits}; {title}"),
+        None => title,
+    }
+}
+
 fn about(app: &App) -> Vec<Cell> {
+    let mut lines = about_run(app);
+    if let Some((_, reason)) = app.exports.outages.values().next() {
+        lines.insert(
+            0,
+            Cell { sign: Some(Sign::Waiting), ..Cell::toned(one_line(&reason.to_string()), Tone::Warn) },
+        );
+    }
+    lines
+}
+
+fn about_run(app: &App) -> Vec<Cell> {
     let Some(run) = app.exports.cursor.key().and_then(|id| app.exports.by_id(*id)) else { return Vec::new() };
     let (tone, sign) = run.tone_and_sign();
     let text = match &run.state {

@@ -95,7 +95,7 @@ pub struct FrameView {
     pub health: HealthView,
     /// Words in the header.
     pub badges: Vec<Badge>,
-    /// `2 running, 1 queued, 12,345 rows/s`; empty when nothing runs.
+    /// `2 running, 1 queued, 12,345 rows/s`, and first what the exports wait for; empty when nothing runs.
     pub work: String,
     /// The tabs.
     pub tabs: Vec<TabView>,
@@ -155,7 +155,8 @@ fn work(app: &App) -> String {
     }
     let alive = app.exports.runs.iter().filter(|run| run.is_alive() && run.started.is_some());
     let rate: u64 = alive.map(crate::app::tabs::Run::rate).sum();
-    let mut work = vec![format!("{running} running")];
+    let mut work: Vec<_> = app.exports.waits_for().into_iter().collect();
+    work.push(format!("{running} running"));
     if queued > 0 {
         work.push(format!("{queued} queued"));
     }

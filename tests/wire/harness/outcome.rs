@@ -209,7 +209,7 @@ async fn got(recording: &Recording, path: &str) -> String {
     let server = Server::start(move |_| reply.clone()).await;
     let client = client(&server.url);
     if path == "/healthcheck" {
-        return tell(client.healthy().await.map(|healthy| format!("healthy: {healthy}")));
+        return tell(client.health().await.map(|health| format!("healthy: {}", health.is_well)));
     }
     if path.starts_with("/status/") && recording.status == 200 {
         return tell(
