@@ -29,6 +29,9 @@ fn stalled(setting: &str) -> (Server, Project) {
 fn go_away(server: &Server) {
     wait_until("two exports read", || server.get().running() == 2);
     server.faults().refuse_connections(true);
+    // Only then are the open connections cut: none is made anew in between.
+    let address = server.url().trim_start_matches("http://").to_owned();
+    wait_until("the port is closed", || std::net::TcpStream::connect(&address).is_err());
     server.faults().restart();
 }
 
