@@ -143,10 +143,7 @@ async fn greet(client: &Client, config: &Config) -> Result<()> {
     let export = &config.export;
     let until = Instant::now() + export.outage_wait;
     for attempt in 0.. {
-        let error = match ask_server(client).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
-        };
+        let Err(error) = ask_server(client).await else { return Ok(()) };
         let left = until.saturating_duration_since(Instant::now());
         if error.class() != Class::Retry || left.is_zero() {
             return Err(error);

@@ -83,7 +83,7 @@ impl Engine {
         let (events, outbox) = mpsc::channel(1024);
         let (ends, ended) = mpsc::unbounded_channel();
         let (suspicions, suspects) = mpsc::unbounded_channel();
-        let (probed, probes) = mpsc::unbounded_channel();
+        let (answers, answered) = mpsc::unbounded_channel();
         let Options { retry_base, retry_max, outage_wait, .. } = setup.options;
         let patience = Patience { base: retry_base, max: retry_max, whole: outage_wait };
         let probe = Probe { client: setup.client.clone(), logs: setup.logs.clone() };
@@ -108,11 +108,11 @@ impl Engine {
             reasons: BTreeMap::new(),
             suspended: Vec::new(),
             probe,
-            probed,
+            answers,
             ends,
             closed: false,
         };
-        tokio::spawn(actor.run(Inboxes { commands: inbox, ended, suspects, probes }));
+        tokio::spawn(actor.run(Inboxes { commands: inbox, ended, suspects, answered }));
         (Self { commands }, outbox)
     }
 
@@ -143,7 +143,7 @@ impl Engine {
 }
 
 /// What came of asking whether peers are there.
-enum Probed {
+enum Answer {
     /// Asked because an attempt failed: who is out of reach.
     Suspicion(Suspicion, Vec<(Peer, Error)>),
     /// Asked again during an outage.
@@ -155,7 +155,7 @@ struct Inboxes {
     commands: mpsc::UnboundedReceiver<Command>,
     ended: mpsc::UnboundedReceiver<Ended>,
     suspects: mpsc::UnboundedReceiver<Suspicion>,
-    probes: mpsc::UnboundedReceiver<Probed>,
+    answered: mpsc::UnboundedReceiver<Answer>,
 }
 
 /// The one owner of the queue.
@@ -170,14 +170,14 @@ struct EngineActor {
     /// Running exports that wait for the end of an outage.
     suspended: Vec<Suspicion>,
     probe: Probe,
-    probed: mpsc::UnboundedSender<Probed>,
+    answers: mpsc::UnboundedSender<Answer>,
     ends: mpsc::UnboundedSender<Ended>,
     closed: bool,
 }
 
 impl EngineActor {
     async fn run(mut self, inboxes: Inboxes) {
-        let Inboxes { mut commands, mut ended, mut suspects, mut probes } = inboxes;
+        let Inboxes { mut commands, mut ended, mut suspects, mut answered } = inboxes;
         let mut deaf = false;
         while !(self.closed && self.scheduler.is_idle()) {
             let wake = self.outages.wake();
@@ -194,7 +194,7 @@ impl EngineActor {
                     self.tell(feed, What::Finished(finished)).await;
                 }
                 Some(suspicion) = suspects.recv() => self.suspect(suspicion),
-                Some(probed) = probes.recv() => self.on_probe(probed).await,
+                Some(answer) = answered.recv() => self.on_answer(answer).await,
                 () = sleep, if wake.is_some() => {}
             }
             self.on_time();
@@ -207,11 +207,11 @@ impl EngineActor {
         if self.outages.holds(suspicion.needs) || self.outages.given_up(suspicion.needs).is_some() {
             return self.place(suspicion, Verdict::Own);
         }
-        let (probe, probed) = (self.probe.clone(), self.probed.clone());
+        let (probe, answers) = (self.probe.clone(), self.answers.clone());
         tokio::spawn(async move {
             let out_of_reach = probe.out_of_reach(suspicion.needs).await;
             // The actor outlives the jobs, and so what they ask.
-            let _ = probed.send(Probed::Suspicion(suspicion, out_of_reach));
+            let _ = answers.send(Answer::Suspicion(suspicion, out_of_reach));
         });
     }
 
@@ -240,10 +240,10 @@ impl EngineActor {
             .next("the next run goes on where this one ended; export.outage_wait says how long is waited")
     }
 
-    async fn on_probe(&mut self, probed: Probed) {
+    async fn on_answer(&mut self, answer: Answer) {
         let now = Instant::now();
-        match probed {
-            Probed::Suspicion(suspicion, out_of_reach) => {
+        match answer {
+            Answer::Suspicion(suspicion, out_of_reach) => {
                 for (peer, error) in out_of_reach {
                     if self.outages.begins(peer, now, fastrand::f64(), error.wait()) {
                         let error = Arc::new(error);
@@ -254,11 +254,11 @@ impl EngineActor {
                 }
                 self.place(suspicion, Verdict::Own);
             }
-            Probed::Again(peer, Err(error)) => {
+            Answer::Again(peer, Err(error)) => {
                 self.outages.goes_on(peer, now, fastrand::f64(), error.wait());
                 self.reasons.insert(peer, Arc::new(error));
             }
-            Probed::Again(peer, Ok(())) => {
+            Answer::Again(peer, Ok(())) => {
                 self.reasons.remove(&peer);
                 if let Some(lasted) = self.outages.ends(peer, now) {
                     self.tell(String::new(), What::Resumed { peer, lasted }).await;
@@ -272,9 +272,9 @@ impl EngineActor {
         for due in self.outages.due(Instant::now()) {
             match due {
                 Due::Ask(peer) => {
-                    let (probe, probed) = (self.probe.clone(), self.probed.clone());
+                    let (probe, answers) = (self.probe.clone(), self.answers.clone());
                     tokio::spawn(async move {
-                        let _ = probed.send(Probed::Again(peer, probe.ask(peer).await));
+                        let _ = answers.send(Answer::Again(peer, probe.ask(peer).await));
                     });
                 }
                 Due::GiveUp(_) => self.release_suspended(),

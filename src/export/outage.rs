@@ -199,7 +199,7 @@ mod tests {
         for _ in 0..6 {
             let next = outages.wake().unwrap();
             waits.push((next - now).as_secs());
-            assert!(outages.due(next - Duration::from_millis(1)).is_empty());
+            assert!(outages.due(next.checked_sub(Duration::from_millis(1)).unwrap()).is_empty());
             assert_eq!(outages.due(next), [Due::Ask(Peer::Server)]);
             assert_eq!((outages.due(next), outages.wake()), (vec![], None), "it is being asked");
             outages.goes_on(Peer::Server, next, 1.0, None);

@@ -312,7 +312,11 @@ impl Exports {
                 run.state = RunState::Ended(finished.outcome.clone());
                 self.forget(REMEMBERED);
             }
-            What::Queued { .. } | What::Committed { .. } | What::Paused { .. } | What::Resumed { .. } => {}
+            What::Queued { .. }
+            | What::Committed { .. }
+            | What::Compared { .. }
+            | What::Paused { .. }
+            | What::Resumed { .. } => {}
         }
     }
 
