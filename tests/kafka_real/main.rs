@@ -4,6 +4,7 @@
 mod support;
 
 mod access;
+mod both_ways;
 mod broker;
 mod kills;
 mod outages;
