@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::export::log::{LogSource, ask};
 use crate::export::plan::find_source;
-use crate::feed::{Catalog, Feed, FeedPaths, Place, ReadMode};
+use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
 use crate::ksql::client::Client;
 use crate::ksql::decode::record::RecordDecoder;
 use crate::ksql::topic;
@@ -20,7 +20,7 @@ pub(super) async fn look(
     client: Option<&Client>,
     lines: &mut Vec<Line>,
 ) {
-    let feeds = readers(config);
+    let feeds = readers(config, |read| read == ReadMode::Kafka);
     let logs = match logs {
         Ok(Some(logs)) => logs,
         Ok(None) if feeds.is_empty() => return,
@@ -45,6 +45,18 @@ pub(super) async fn look(
         let what = format!("ksqlDB works on cluster {}, which is another one", info.kafka_cluster_id);
         lines.push(Line::fail(TOPIC, what, "set kafka.brokers to the brokers of ksqlDB's cluster"));
     }
+    // Those that would rather read from Kafka go on through ksqlDB where they cannot.
+    for feed in readers(config, |read| read == ReadMode::Auto) {
+        let name = &feed.name;
+        lines.push(match topic_of(&logs, client, &feed).await {
+            Ok(text) => Line::ok(TOPIC, format!("feed {name}: {text}")),
+            Err(error) => Line::warn(
+                TOPIC,
+                format!("feed {name} is read through ksqlDB: {}", error.what()),
+                "set \"read\": \"offsets\" in the feed if that is meant to stay",
+            ),
+        });
+    }
     for feed in feeds {
         lines.push(match topic_of(&logs, client, &feed).await {
             Ok(text) => Line::ok(TOPIC, format!("feed {}: {text}", feed.name)),
@@ -53,12 +65,12 @@ pub(super) async fn look(
     }
 }
 
-/// The enabled feeds that read from Kafka.
-fn readers(config: &Config) -> Vec<Feed> {
+/// The enabled feeds of streams with such a `read`.
+fn readers(config: &Config, wanted: fn(ReadMode) -> bool) -> Vec<Feed> {
     let Ok(catalog) = Catalog::load(&FeedPaths::below(&config.paths.feeds)) else { return Vec::new() };
     let active = catalog.entries.iter().filter(|entry| entry.place == Place::Active);
     let feeds = active.filter_map(|entry| entry.feed());
-    feeds.filter(|feed| feed.enabled && feed.read == ReadMode::Kafka).cloned().collect()
+    feeds.filter(|feed| feed.enabled && feed.kind == FeedKind::Stream && wanted(feed.read)).cloned().collect()
 }
 
 /// Whether the feed can be read from its topic.

@@ -186,6 +186,14 @@ fn doctor_looks_at_brokers_and_topics() {
     assert!(said.contains("topic transaction_flattened has 3 partitions and at most 300 records"), "{said}");
     let shown = project.ok(&["feeds", "show", "flat"]).out;
     assert!(shown.contains("read from its topic itself"), "{shown}");
+    // A feed that would rather read from Kafka, and cannot.
+    project.feed("raw", "stream", "TRANSACTION_STREAM", "");
+    broker
+        .cluster
+        .topic_error("transactions", rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+        .unwrap();
+    let said = project.run(&["doctor"]).out;
+    assert!(said.contains("feed raw is read through ksqlDB"), "{said}");
     // No brokers, and a feed that needs them.
     let without = crate::support::Project::on(&server.url());
     without.feed("flat", "stream", "TRANSACTION_FLATTENED", r#""read": "kafka""#);
