@@ -217,25 +217,25 @@ fn table(by_key: BTreeMap<Vec<String>, KeyTotals>, amount: Option<i128>, amount_
     Totals { rows: by_key.len() as u64, end_offsets: Vec::new(), amount, amount_eur, by_key }
 }
 
-/// The rows of USER_SESSIONS for one user, by going through all transactions.
-pub(super) fn sessions(world: &World, count: u64, user: &str) -> Rows {
-    let mut events: Vec<(i64, i64)> = (0..count)
+/// The rows of USER_SESSIONS for one user or for all, by going through all transactions.
+pub(super) fn sessions(world: &World, count: u64, user: Option<&str>) -> Rows {
+    let mut events: Vec<(String, i64, i64)> = (0..count)
         .map(|index| world.transaction(index))
-        .filter(|t| user_id(usize::from(t.user)) == user)
-        .map(|t| (t.time_ms, t.amount))
+        .map(|t| (user_id(usize::from(t.user)), t.time_ms, t.amount))
+        .filter(|(of, ..)| user.is_none_or(|user| user == of))
         .collect();
     events.sort_unstable();
     events
-        .chunk_by(|before, after| after.0 - before.0 <= SESSION_GAP_MS)
-        .map(|session| {
-            let bound = |event: Option<&(i64, i64)>| event.map_or(0, |e| e.0).to_string().into_bytes();
-            vec![
-                print::json(user),
-                bound(session.first()),
-                bound(session.last()),
+        .chunk_by(|before, after| before.0 == after.0 && after.1 - before.1 <= SESSION_GAP_MS)
+        .filter_map(|session| {
+            let (first, last) = (session.first()?, session.last()?);
+            Some(vec![
+                print::json(&first.0),
+                first.1.to_string().into_bytes(),
+                last.1.to_string().into_bytes(),
                 number(session.len() as u64),
-                money(session.iter().map(|e| i128::from(e.1)).sum()),
-            ]
+                money(session.iter().map(|e| i128::from(e.2)).sum()),
+            ])
         })
         .collect()
 }

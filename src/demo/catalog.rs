@@ -226,6 +226,13 @@ impl Catalog {
         self.sources.retain(|source| source.name != name);
     }
 
+    /// A table like another one that no query writes.
+    pub(super) fn declare_table(&mut self, name: &str, like: &str, statement: &str) {
+        let Some(like) = self.get(like).cloned() else { return };
+        let (name, statement) = (name.to_owned(), statement.to_owned());
+        self.insert(Source { name, statement, written_by: None, ..Source::clone(&like) });
+    }
+
     /// Adds a STRING column that is null in a stream's transactions before number `first`, and everywhere in a table.
     pub(super) fn add_column(&mut self, source: &str, column: &str, first: u64) {
         for own in &mut self.sources {

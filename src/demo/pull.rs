@@ -47,5 +47,5 @@ fn rows(state: &State, plan: &Plan) -> Option<Rows> {
     }
     let key = plan.source.columns.first()?.origin;
     let user = plan.condition.as_ref()?.pinned(key)?;
-    Some(sessions(&state.world, state.transactions(), user))
+    Some(sessions(&state.world, state.transactions(), Some(user)))
 }

@@ -195,6 +195,12 @@ impl DemoServer {
         self.state.catalog_mut().add_column(source, column, self.state.options.rows);
     }
 
+    /// A table more, with the columns, formats and topic of the table `like`, that no query writes: one that is declared over
+    /// its topic by `statement`.
+    pub fn declare_table(&self, name: &str, like: &str, statement: &str) {
+        self.state.catalog_mut().declare_table(name, like, statement);
+    }
+
     /// Cuts what is open and frees the port.
     pub async fn stop(mut self) {
         for task in &mut self.tasks {

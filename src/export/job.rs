@@ -11,7 +11,7 @@ use super::plan::{Plan, Reading};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
-use super::{scan, stream, table};
+use super::{scan, stream, table, table_log};
 use crate::error::{Class, Error, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
@@ -149,6 +149,10 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
         Reading::Table { queries, selection } => {
             table::read(context, &plan, queries, selection, dataset.snapshot(&plan.schema, run)?)?
         }
+        Reading::TableLog { source, layout, .. } => {
+            let snapshot = dataset.snapshot(&plan.schema, run)?;
+            table_log::read(context, &**source, &plan, layout, snapshot)?
+        }
         Reading::Log { source, layout, spans } => {
             let target = Target::Append(dataset.appender(&plan.schema, run)?);
             scan::read(context, &**source, &plan.source.topic, layout, spans, target)?
@@ -205,7 +209,7 @@ pub(super) fn tell_plan(context: &Context, plan: &Plan, is_reconnect: bool) {
 fn done_text(plan: &Plan, dataset: &Dataset) -> String {
     let metadata = dataset.metadata();
     match (&plan.reading, metadata.current_version) {
-        (Reading::Table { .. }, Some(version)) => {
+        (Reading::Table { .. } | Reading::TableLog { .. }, Some(version)) => {
             format!("version v{version}, {} rows", metadata.total_records)
         }
         (Reading::Nothing { .. }, _) => format!("nothing new; {} rows held", metadata.total_records),

@@ -1,15 +1,16 @@
-//! The plan of a stream whose log is read itself, and which log it is.
+//! The plan of a stream or a table whose log is read itself, and which log it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
 
 use super::plan::{Plan, Reading, schema_of, spans};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed};
 use crate::ksql::client::{Client, EndOffsets};
-use crate::ksql::decode::record::{Layout, RecordDecoder};
+use crate::ksql::decode::record::{Layout, ROW_COLUMNS, RecordDecoder};
 use crate::ksql::describe::{Description, PartitionOffsets};
 use crate::ksql::topic;
 use crate::lake::{LogIdentity, TableSchema};
@@ -41,13 +42,9 @@ pub(super) async fn plan(
     positions: &BTreeMap<i32, i64>,
     now: DateTime<Utc>,
 ) -> Result<Plan> {
-    let logs = logs.cloned().ok_or_else(|| {
-        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
-            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
-    })?;
     let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
-    let schema = log_schema(&layout)?;
-    let log = describe(client, &logs, &source).await?;
+    let schema = log_schema(&layout, 0)?;
+    let (logs, log, theirs) = ask_topic(client, logs, &source).await?;
     let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
         let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
         (*partition, offsets)
@@ -94,12 +91,59 @@ pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Descrip
     Ok(log)
 }
 
-fn log_schema(layout: &Layout) -> Result<TableSchema> {
+/// A table read from its topic.
+pub(super) async fn plan_table(
+    client: &Client,
+    logs: Option<&LogSource>,
+    feed: &Feed,
+    source: Description,
+) -> Result<Plan> {
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    // What tells where a row comes from is no column of a table.
+    let schema = log_schema(&layout, ROW_COLUMNS)?;
+    let (logs, log, _) = ask_topic(client, logs, &source).await?;
+    let reading = Reading::TableLog { source: logs, layout, bounds: log.bounds };
+    Ok(Plan { source, schema, reading, log: None })
+}
+
+/// Asks the brokers for the source's topic. Gives with it the cluster that ksqlDB works on, which must be theirs.
+async fn ask_topic(
+    client: &Client,
+    logs: Option<&LogSource>,
+    source: &Description,
+) -> Result<(LogSource, Log, Option<String>)> {
+    let logs = logs.cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
+            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
+    })?;
+    let topic = source.topic.clone();
+    let log = ask(&logs, move |logs| logs.log(&topic)).await?;
+    let theirs = cluster_of(client).await?;
+    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
+        && ours != theirs
+    {
+        return Err(Error::new(
+            Kind::Feed,
+            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
+        )
+        .at("topic", &source.topic)
+        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
+    }
+    Ok((logs, log, theirs))
+}
+
+/// What the files hold of records of this layout, without the first `skip` columns of the decoder's.
+fn log_schema(layout: &Layout, skip: usize) -> Result<TableSchema> {
     let arrow = RecordDecoder::new(layout)?.schema();
-    let row = [("ROWTIME", "BIGINT"), ("ROWPARTITION", "INTEGER"), ("ROWOFFSET", "BIGINT")];
-    let row = row.into_iter().map(|(name, sql_type)| (name.to_owned(), sql_type.to_owned()));
-    let columns = layout.columns.iter().filter_map(|c| Some((c.lake.clone()?, c.sql_type.to_string())));
-    Ok(schema_of(arrow, row.chain(columns).collect()))
+    let fields: Vec<_> = arrow.fields().iter().skip(skip).map(Arc::clone).collect();
+    let sql_type = |name: &str| match layout.columns.iter().find(|c| c.lake.as_deref() == Some(name)) {
+        Some(column) => column.sql_type.to_string(),
+        None if name == "ROWPARTITION" => "INTEGER".to_owned(),
+        // Times, offsets, bounds of windows.
+        None => "BIGINT".to_owned(),
+    };
+    let columns = fields.iter().map(|field| (field.name().clone(), sql_type(field.name()))).collect();
+    Ok(schema_of(Arc::new(Schema::new(fields)), columns))
 }
 
 /// The log behind a stream, as ksqlDB tells it.

@@ -10,6 +10,7 @@
 //!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
 //!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
+//!        ├─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
 //!        │                                                                   rows     bytes -> elements -> batches
 //!        ├─ auto      what `auto` has to know, the comparison it makes first      choice   the way it takes, and why (pure)
 //!        ├─ proof     both ways of reading a stream compared
@@ -30,9 +31,10 @@ mod end_probe;
 pub mod engine;
 pub mod event;
 mod job;
+mod key_identity;
 mod keys;
 pub mod log;
-mod outage;
+mod newest;
 pub mod plan;
 mod position;
 pub mod prepare;
@@ -45,6 +47,7 @@ pub mod scheduler;
 mod stream;
 mod stream_sink;
 mod table;
+mod table_log;
 mod target;
 
 pub use crate::cancel::Cancel;

@@ -87,6 +87,15 @@ pub enum Reading {
         /// The spans to read, by Kafka partition.
         spans: Spans,
     },
+    /// The log of a table itself: the newest record of each key.
+    TableLog {
+        /// Who reads it.
+        source: LogSource,
+        /// How its records are laid out.
+        layout: Layout,
+        /// By Kafka partition: the first offset that is there, and the one behind the last.
+        bounds: BTreeMap<i32, (i64, i64)>,
+    },
     /// The lake holds all that there is.
     Nothing {
         /// Through which offsets.
@@ -121,8 +130,11 @@ impl Reading {
     /// Offsets that the log no longer holds and that the lake never held.
     pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
         match self {
-            Self::Push { spans, .. } | Self::Log { spans, .. } | Self::Nothing { spans, .. } => &spans.lost,
-            Self::Table { .. } => &[],
+            Self::Push { spans, .. }
+            | Self::Mirror { spans, .. }
+            | Self::Log { spans, .. }
+            | Self::Nothing { spans, .. } => &spans.lost,
+            Self::Table { .. } | Self::TableLog { .. } => &[],
         }
     }
 
@@ -133,7 +145,7 @@ impl Reading {
             Self::Push { end: PushEnd::Idle, .. } => "idle",
             Self::Push { end: PushEnd::Follow, .. } => "follow",
             Self::Table { .. } => "table",
-            Self::Log { .. } => "kafka",
+            Self::Log { .. } | Self::TableLog { .. } => "kafka",
             Self::Nothing { read_mode, .. } => read_mode,
         }
     }
@@ -148,6 +160,13 @@ impl Reading {
             Self::Push { spans, end: PushEnd::Follow, .. } => format!("following, {}", spans.text()),
             Self::Table { .. } => "the whole table".to_owned(),
             Self::Log { spans, .. } => format!("from the topic itself, {}", spans.text()),
+            Self::TableLog { bounds, .. } => {
+                let spans = bounds
+                    .iter()
+                    .map(|(partition, (start, end))| (*partition, Span { next: *start, until: Some(*end) }));
+                let spans = Spans { by_partition: spans.collect(), ..Spans::default() };
+                format!("the newest row of each key from the topic itself, {}", spans.text())
+            }
             Self::Nothing { spans, .. } => format!("nothing new, {}", spans.text()),
         }
     }
@@ -155,8 +174,10 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Log { spans, .. } => spans.expected(),
-            Self::Table { .. } => None,
+            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => {
+                spans.expected()
+            }
+            Self::Table { .. } | Self::TableLog { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
     }
@@ -201,18 +222,11 @@ pub async fn plan(
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let source = find_source(client, feed).await?;
-    let positions = held.positions;
-    match (feed.kind, feed.read, logs) {
-        (FeedKind::Table, ..) => plan_table(feed, source),
-        (FeedKind::Stream, ReadMode::Kafka, _) => log::plan(client, logs, feed, source, positions, now).await,
-        (FeedKind::Stream, ReadMode::Auto, Some(brokers)) => {
-            let (choice, wanted) = auto::look(client, brokers, feed, &source, held, now).await;
-            let wanted = wanted.filter(|_| choice.way == Auto::Compare);
-            let plan = match choice.way {
-                Auto::Kafka => log::plan(client, logs, feed, source, positions, now).await?,
-                Auto::Queries | Auto::Compare => plan_stream(client, feed, source, positions, now).await?,
-            };
-            Ok(Plan { choice: Some(choice), wanted, ..plan })
+    match feed.kind {
+        FeedKind::Table if feed.read == ReadMode::Kafka => log::plan_table(client, logs, feed, source).await,
+        FeedKind::Table => plan_table(feed, source),
+        FeedKind::Stream if feed.read == ReadMode::Kafka => {
+            log::plan(client, logs, feed, source, positions, now).await
         }
         (FeedKind::Stream, ..) => plan_stream(client, feed, source, positions, now).await,
     }

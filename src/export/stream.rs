@@ -89,8 +89,12 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn open(context: &'a Context, plan: &'a Plan, target: Target<'a>) -> Result<Self> {
         let (query, selection, spans, end) = match &plan.reading {
-            Reading::Push { query, selection, spans, end } => (query, selection, spans, *end),
-            Reading::Log { .. } | Reading::Table { .. } | Reading::Nothing { .. } => {
+            Reading::Push { query, selection, spans, end } => (query, selection, spans, Some(*end)),
+            Reading::Mirror { query, selection, spans } => (query, selection, spans, None),
+            Reading::Log { .. }
+            | Reading::Table { .. }
+            | Reading::TableLog { .. }
+            | Reading::Nothing { .. } => {
                 return Err(Error::new(Kind::Bug, "a stream is to be read without a stream query"));
             }
         };

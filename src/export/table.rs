@@ -19,6 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Answer, Query};
 use crate::ksql::column::Wire;
 use crate::ksql::decode::BadRow;
+use crate::ksql::describe::Description;
 use crate::ksql::inactivity::Inactivity;
 use crate::ksql::response::Mark;
 use crate::ksql::schema::Role;
@@ -38,8 +39,7 @@ pub(super) fn read(
     context.progress.enter(Stage::Reading);
     let answer = open(context, queries)?;
     let mut rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
-    let keys = Keys::new(key_columns(plan, selection));
-    let mut sink = TableSink { context, snapshot, rows: 0, bad: 0, first_bad: None, keys };
+    let mut sink = TableSink::new(context, snapshot, Keys::new(key_columns(plan, selection)));
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);
     let mut inactivity = Inactivity::new(context.options.inactivity);
     loop {
@@ -82,11 +82,7 @@ pub(super) fn read(
             ),
         ));
     }
-    context.check_quarantine(sink.rows, sink.bad, sink.first_bad.as_deref())?;
-    sink.tell_doubled_keys();
-    context.progress.enter(Stage::Committing);
-    let committed = sink.snapshot.publish(context.now(), sink.rows)?;
-    context.committed(&committed, plan.reading.read_mode(), true);
+    sink.publish(plan.reading.read_mode(), "the server may answer from a stand-by too")?;
     Ok(Stop::Complete)
 }
 
@@ -113,36 +109,77 @@ fn open(context: &Context, queries: &[Query]) -> Result<Answer> {
     Err(refusal.unwrap_or_else(|| Error::new(Kind::Bug, "a table without a query")))
 }
 
-/// The places of the primary key in a batch: the source's key columns, and the bounds of its window.
+/// The places of the primary key in a batch of this selection.
 fn key_columns(plan: &Plan, selection: &Selection) -> Vec<usize> {
-    let is_key = |label: &str| {
-        matches!(label, "WINDOWSTART" | "WINDOWEND") && plan.source.window.is_some()
-            || plan.source.columns.iter().any(|column| column.role == Role::Key && column.name == label)
-    };
-    let keys = plan.source.columns.iter().filter(|column| column.role == Role::Key);
     let read = selection.columns.iter().filter(|column| !matches!(column.wire, Wire::Overlay { .. }));
-    let places: Vec<usize> = read.enumerate().filter(|(_, c)| is_key(&c.label)).map(|(at, _)| at).collect();
-    // Without all of its columns (exclude_columns) nothing can be said.
-    if places.len() < keys.count() { Vec::new() } else { places }
+    key_places(&plan.source, read.map(|column| column.label.as_str()))
 }
 
-struct TableSink<'a> {
+/// The places of the primary key among columns with these names of the source: its key columns, and the bounds of its window.
+pub(super) fn key_places<'a>(source: &Description, names: impl Iterator<Item = &'a str>) -> Vec<usize> {
+    let is_key = |name: &str| {
+        matches!(name, "WINDOWSTART" | "WINDOWEND") && source.window.is_some()
+            || source.columns.iter().any(|column| column.role == Role::Key && column.name == name)
+    };
+    let keys = source.columns.iter().filter(|column| column.role == Role::Key).count();
+    let bounds = if source.window.is_some() { 2 } else { 0 };
+    let places: Vec<usize> = names.enumerate().filter(|(_, name)| is_key(name)).map(|(at, _)| at).collect();
+    // Without all of its columns (exclude_columns) nothing can be said.
+    if places.len() < keys + bounds { Vec::new() } else { places }
+}
+
+/// Rows of a table on their way into the lake, whatever way they came.
+pub(super) struct TableSink<'a> {
     context: &'a Context,
-    snapshot: Snapshot<'a>,
+    pub(super) snapshot: Snapshot<'a>,
     rows: u64,
     bad: u64,
     first_bad: Option<String>,
     keys: Keys,
 }
 
-impl TableSink<'_> {
+impl<'a> TableSink<'a> {
+    pub(super) fn new(context: &'a Context, snapshot: Snapshot<'a>, keys: Keys) -> Self {
+        Self { context, snapshot, rows: 0, bad: 0, first_bad: None, keys }
+    }
+
+    /// Makes what came the current version. `why_doubled`: how a key can have come twice.
+    pub(super) fn publish(mut self, read_mode: &str, why_doubled: &str) -> Result<()> {
+        self.context.check_quarantine(self.rows, self.bad, self.first_bad.as_deref())?;
+        self.tell_doubled_keys(why_doubled);
+        self.context.progress.enter(Stage::Committing);
+        let committed = self.snapshot.publish(self.context.now(), self.rows + self.bad)?;
+        self.context.committed(&committed, read_mode, true);
+        Ok(())
+    }
+
+    /// Puts a row aside, with its place in the log where that is known.
+    pub(super) fn bad_at(&mut self, place: Option<(i32, i64)>, bad: &BadRow, row: &[u8]) -> Result<()> {
+        self.bad += 1;
+        self.context.progress.quarantine(1);
+        if self.first_bad.is_none() {
+            let at = place.map_or(String::new(), |(p, offset)| format!(" (partition {p}, offset {offset})"));
+            let first = format!("{} at {}{at}", bad.reason, bad.place);
+            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
+            self.first_bad = Some(first);
+        }
+        self.snapshot.quarantine(&Quarantined {
+            partition: place.map(|(partition, _)| partition),
+            offset: place.map(|(_, offset)| offset),
+            path: &bad.path,
+            reason: &bad.reason,
+            raw: row,
+            time: self.context.now(),
+        })
+    }
+
     /// The progress of the scan. A row that cannot be decoded has no key, and the share of those has a limit.
     fn new_rows(&self) -> u64 {
         self.keys.fresh + self.bad
     }
 
     /// A key of a table is unique: one that came twice shows that the answer came from more than one copy of the state.
-    fn tell_doubled_keys(&mut self) {
+    fn tell_doubled_keys(&mut self, why: &str) {
         let doubled = self.keys.doubled;
         self.snapshot.note_doubled_keys(doubled);
         if doubled == 0 {
@@ -152,7 +189,7 @@ impl TableSink<'_> {
         let may_show = self.context.feed.visibility.shows_values();
         self.context.emit(What::Warned {
             text: format!(
-                "{least}{doubled} rows have a primary key that came twice: {}; the server may answer from a stand-by too",
+                "{least}{doubled} rows have a primary key that came twice: {}; {why}",
                 self.keys.told().shown(may_show)
             ),
         });
@@ -171,20 +208,6 @@ impl Sink for TableSink<'_> {
     }
 
     fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
-        self.bad += 1;
-        self.context.progress.quarantine(1);
-        if self.first_bad.is_none() {
-            let first = format!("{} at {}", bad.reason, bad.place);
-            self.context.emit(What::Warned { text: format!("a row goes to quarantine: {first}") });
-            self.first_bad = Some(first);
-        }
-        self.snapshot.quarantine(&Quarantined {
-            partition: None,
-            offset: None,
-            path: &bad.path,
-            reason: &bad.reason,
-            raw: row,
-            time: self.context.now(),
-        })
+        self.bad_at(None, &bad, row)
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | only a stream has | only a table has | either |
 //! |---|---|---|
-//! | partitioning date, storage_mode append, retention_days, read other than auto, mode follow, row_metadata true | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
+//! | partitioning date, storage_mode append, retention_days, read other than auto and kafka, mode follow, row_metadata true | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
 //!
 //! It reads no file and knows no server: whether the source is there is a question for later.
 
@@ -428,8 +428,8 @@ fn combine(
         return;
     }
     refuse("retention_days", "is for streams; a table takes keep_versions", None);
-    if read.is_some_and(|read| read != ReadMode::Auto) {
-        refuse("read", "is for streams: a table is read in one way", Some("auto"));
+    if read.is_some_and(|read| !matches!(read, ReadMode::Auto | ReadMode::Kafka)) {
+        refuse("read", "is for streams: a table takes auto or kafka", Some("auto"));
     }
     if mode == Some(ExportMode::Follow) {
         refuse("mode", "is for streams: a table is taken whole", Some("batch"));

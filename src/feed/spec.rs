@@ -222,6 +222,9 @@ impl Feed {
     /// How the feed is read and why, as its file says.
     pub fn way_in_words(&self) -> &'static str {
         match (self.kind, self.read) {
+            (FeedKind::Table, ReadMode::Kafka) => {
+                "read whole, the newest row of each key in its topic itself, as \"read\": \"kafka\" says"
+            }
             (FeedKind::Table, _) => "read whole, by a scan of ksqlDB's state",
             (_, ReadMode::Kafka) => "read from its topic itself, as \"read\": \"kafka\" says",
             (_, ReadMode::Auto) => {

@@ -1,38 +1,31 @@
-//! How a stream's topic is read: what DESCRIBE and the CREATE text say of its records.
+//! How the topic of a stream or a table is read: what DESCRIBE and the CREATE text say of its records.
 //!
-//! DESCRIBE tells formats, columns and the timestamp column. The format of that column, the delimiter, and whether a single
-//! value stands in an object are told by the statement's WITH clause alone.
+//! DESCRIBE tells formats, columns and the timestamp column. The format of that column, the delimiter, whether a single
+//! value stands in an object, and the size of windows are told by the statement alone.
 
 use std::collections::BTreeMap;
 
 use super::column::{ReadColumn, Wire};
-use super::decode::record::{Format, Layout, RecordColumn, RowTime};
-use super::describe::{Description, SourceKind};
-use super::schema::Role;
-use super::statement::names;
+use super::decode::record::{Format, KeyWindow, Layout, RecordColumn, RowTime};
+use super::describe::{Description, SourceKind, WindowKind};
+use super::schema::{Role, SqlType};
+use super::statement::{self, names};
 use crate::error::{Error, Kind, Result};
 
-/// The layout of the records of a stream.
+/// The layout of the records of a stream or a table. The columns of a table have the order in which a pull gives them.
 ///
 /// # Errors
-/// [`Kind::Feed`] when the stream cannot be read from its topic by this program, with the other way; when the feed names a
+/// [`Kind::Feed`] when the source cannot be read from its topic by this program, with the other way; when the feed names a
 /// column that is not there, or one whose name cannot be kept.
 pub fn layout(source: &Description, exclude: &[String], rename: &BTreeMap<String, String>) -> Result<Layout> {
-    let refuse = |what: String| {
-        Err(Error::new(Kind::Feed, what)
-            .at("source", &source.name)
-            .next("read this feed through ksqlDB: \"read\": \"offsets\""))
+    let other_way = match source.kind {
+        SourceKind::Stream => "read this feed through ksqlDB: \"read\": \"offsets\"",
+        SourceKind::Table => "read this feed through ksqlDB: \"read\": \"auto\"",
     };
-    if source.kind == SourceKind::Table {
-        return refuse("a table is not read from its topic".to_owned());
-    }
-    if source.window.is_some() {
-        return refuse("the keys of a windowed stream cannot be read from its topic yet".to_owned());
-    }
+    let refuse = |what: String| Err(Error::new(Kind::Feed, what).at("source", &source.name).next(other_way));
     names::check_feed(source, exclude, rename)?;
-    let columns: Vec<_> = source
-        .columns
-        .iter()
+    let columns: Vec<_> = statement::column_order(source)
+        .into_iter()
         .map(|column| RecordColumn {
             name: column.name.clone(),
             lake: (!exclude.contains(&column.name))
@@ -41,20 +34,16 @@ pub fn layout(source: &Description, exclude: &[String], rename: &BTreeMap<String
             role: column.role.clone(),
         })
         .collect();
-    let read: Vec<_> = columns
-        .iter()
-        .filter_map(|column| {
-            Some(ReadColumn {
-                label: column.name.clone(),
-                name: column.lake.clone()?,
-                sql_type: column.sql_type.clone(),
-                wire: Wire::AsDeclared,
-            })
-        })
-        .collect();
+    let own =
+        columns.iter().filter_map(|column| Some((&column.name, column.lake.clone()?, &column.sql_type)));
+    let mut read: Vec<_> = own.map(|(label, name, sql_type)| read_column(label, name, sql_type)).collect();
     if read.is_empty() {
         return Err(Error::new(Kind::Feed, "every column is excluded: nothing is left to export")
             .at("source", &source.name));
+    }
+    if source.window.is_some() {
+        let bounds = ["WINDOWSTART", "WINDOWEND"];
+        read.extend(bounds.map(|name| read_column(name, name.to_owned(), &SqlType::BigInt)));
     }
     names::check_lake(&read)?;
     let with = with_clause(&source.statement);
@@ -78,7 +67,74 @@ pub fn layout(source: &Description, exclude: &[String], rename: &BTreeMap<String
     {
         return refuse(format!("the stream's timestamp column {name} is none of its columns"));
     }
-    Ok(Layout { columns, key, value, row_time })
+    if let Some(why) = without_state(source, keys, &with) {
+        return refuse(why);
+    }
+    let window = match source.window {
+        None => None,
+        Some(WindowKind::Session) => Some(KeyWindow::Session),
+        Some(WindowKind::Tumbling | WindowKind::Hopping) => {
+            let Some(ms) = window_ms(&source.statement, &with) else {
+                return refuse("the statement does not tell the size of the windows".to_owned());
+            };
+            Some(KeyWindow::Sized { ms })
+        }
+    };
+    Ok(Layout { columns, key, window, value, row_time })
+}
+
+fn read_column(label: &str, name: String, sql_type: &SqlType) -> ReadColumn {
+    ReadColumn { label: label.to_owned(), name, sql_type: sql_type.clone(), wire: Wire::AsDeclared }
+}
+
+/// Why the topic of a table does not hold its state; `None` where it does, and for streams.
+fn without_state(source: &Description, keys: usize, with: &BTreeMap<String, String>) -> Option<String> {
+    if source.kind == SourceKind::Stream {
+        return None;
+    }
+    if keys == 0 {
+        return Some("the table has no key column, so its topic does not tell which rows it has".to_owned());
+    }
+    let policy = with.get("CLEANUP_POLICY").map(String::as_str).unwrap_or_default();
+    let forgets = policy.eq_ignore_ascii_case("delete");
+    forgets.then(|| {
+        "the table's topic has CLEANUP_POLICY='delete': it forgets rows that the table still has".to_owned()
+    })
+}
+
+/// The size of tumbling or hopping windows in milliseconds: `WINDOW TUMBLING (SIZE 1 DAYS …)` of a query, or
+/// `WINDOW_SIZE='1 DAYS'` of a declaration.
+fn window_ms(statement: &str, with: &BTreeMap<String, String>) -> Option<i64> {
+    if let Some(size) = with.get("WINDOW_SIZE") {
+        let mut words = size.split_whitespace();
+        return duration_ms(words.next()?, words.next()?).filter(|_| words.next().is_none());
+    }
+    let tokens = tokens(statement);
+    let word = |at: usize| match tokens.get(at) {
+        Some(Token::Word(word)) => word.as_str(),
+        _ => "",
+    };
+    let is = |at: usize, wanted: &str| word(at).eq_ignore_ascii_case(wanted);
+    let size = (0..tokens.len()).find(|&at| {
+        (is(at, "TUMBLING") || is(at, "HOPPING"))
+            && tokens.get(at + 1) == Some(&Token::Mark('('))
+            && is(at + 2, "SIZE")
+    })?;
+    duration_ms(word(size + 3), word(size + 4))
+}
+
+/// `1 DAY`, `30 SECONDS`
+fn duration_ms(number: &str, unit: &str) -> Option<i64> {
+    let unit = unit.to_ascii_uppercase();
+    let ms = match unit.strip_suffix('S').unwrap_or(&unit) {
+        "DAY" => 86_400_000,
+        "HOUR" => 3_600_000,
+        "MINUTE" => 60_000,
+        "SECOND" => 1_000,
+        "MILLISECOND" => 1,
+        _ => return None,
+    };
+    number.parse::<i64>().ok().filter(|number| *number > 0)?.checked_mul(ms)
 }
 
 /// The format of that name; `None` for one that is not read from a topic.
@@ -244,6 +300,44 @@ mod tests {
         for formats in [("KAFKA", "AVRO"), ("PROTOBUF", "JSON")] {
             let error = of(formats, &[key.clone(), value.clone()]).unwrap_err();
             assert!(error.advice().unwrap().contains("offsets"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_windows_stands_in_the_query_or_in_the_declaration() {
+        let ms = |statement: &str| window_ms(statement, &with_clause(statement));
+        let query = "CREATE TABLE T WITH (PARTITIONS=3) AS SELECT K, COUNT(*) N FROM S S\nWINDOW TUMBLING ( SIZE 1 DAYS , \
+                     RETENTION 3650 DAYS , GRACE PERIOD 30 DAYS ) \nGROUP BY K EMIT CHANGES;";
+        assert_eq!(ms(query), Some(86_400_000));
+        let hopping = "CREATE TABLE T AS SELECT 'TUMBLING (SIZE 9 DAYS)' C FROM S WINDOW w HOPPING (SIZE 30 SECONDS, ADVANCE BY 10 SECONDS) GROUP BY K;";
+        assert_eq!(ms(hopping), Some(30_000));
+        let declared = "CREATE TABLE T (K STRING PRIMARY KEY) WITH (WINDOW_TYPE='hopping', WINDOW_SIZE='500 milliseconds');";
+        assert_eq!(ms(declared), Some(500));
+        for text in [
+            "CREATE TABLE T AS SELECT * FROM S;",
+            "WINDOW TUMBLING (SIZE 1 FORTNIGHT)",
+            "WITH (WINDOW_SIZE='1')",
+        ] {
+            assert_eq!(ms(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_is_read_from_a_topic_that_keeps_its_rows() {
+        let columns = [("K", "STRING", Role::Key), ("V", "BIGINT", Role::Value)];
+        let of = |statement: &str, columns: &[_]| {
+            let source =
+                Description { kind: SourceKind::Table, ..stream(statement, "", ("KAFKA", "JSON"), columns) };
+            layout(&source, &[], &BTreeMap::new())
+        };
+        let kept = of("CREATE TABLE T WITH (CLEANUP_POLICY='compact,delete') AS SELECT * FROM S;", &columns);
+        assert_eq!(kept.unwrap().window, None);
+        for refused in [
+            of("CREATE TABLE T WITH (CLEANUP_POLICY='delete') AS SELECT * FROM S;", &columns),
+            of("CREATE TABLE T;", &columns[1..]),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(error.advice().unwrap().contains("\"auto\""), "{error}");
         }
     }
 

@@ -57,7 +57,7 @@ fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let mut queries = match &plan.reading {
         Reading::Push { query, .. } => vec![query.sql.clone()],
         Reading::Table { queries, .. } => queries.iter().map(|query| query.sql.clone()).collect(),
-        Reading::Log { .. } | Reading::Nothing { .. } => Vec::new(),
+        Reading::Log { .. } | Reading::TableLog { .. } | Reading::Nothing { .. } => Vec::new(),
     };
     // The same statement may be asked in more than one way.
     queries.dedup();

@@ -1,13 +1,16 @@
-//! Where the rows of a stream come from when its log is read itself.
+//! Where the rows of a stream or a table come from when its log is read itself.
 //!
 //! ```text
 //! Source ── log(topic) ─▶ Log: identity, first and end offset of each partition
-//!        └─ open(topic, spans, layout) ─▶ Scan ── next(wait) ─▶ Step: rows · a bad record · idle · end
+//!        ├─ open(topic, spans, layout) ─▶ Scan ── next(wait) ─▶ Step: rows · a bad record · idle · end
+//!        ├─ keys(topic, spans) ─▶ KeyScan ── next(wait, take) ─▶ partition, offset, key of each record
+//!        └─ open_chosen(topic, chosen, layout) ─▶ Scan of these records alone      chosen: offsets, each of which must come
 //! ```
 //!
 //! `export` drives a [`Scan`] and knows nothing of Kafka; `kafka/` is the only user of its client. Who is asked what a stream
 //! *is* stays ksqlDB: it gives the [`Layout`]. Reading through ksqlDB's queries is older than this seam and lives in `export/stream`.
 
+mod chosen;
 pub mod kafka;
 
 use std::collections::BTreeMap;
@@ -20,6 +23,8 @@ use crate::error::Result;
 use crate::ksql::decode::BadRow;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
+
+pub use chosen::Chosen;
 
 /// By which a log is known again: a topic that was deleted and made anew, and one of another cluster, differ in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,61 @@ pub trait Source: std::fmt::Debug + Send + Sync {
         layout: &Layout,
         pool: &Arc<Pool>,
     ) -> Result<Box<dyn Scan>>;
+
+    /// Opens a scan of the keys of these spans.
+    ///
+    /// # Errors
+    /// As [`Source::log`].
+    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>>;
+
+    /// Opens a scan of these records alone. It ends with `Kind::Incomplete` when one of them is no longer there.
+    ///
+    /// # Errors
+    /// As [`Source::open`].
+    fn open_chosen(
+        &self,
+        topic: &str,
+        chosen: Chosen,
+        layout: &Layout,
+        pool: &Arc<Pool>,
+    ) -> Result<Box<dyn Scan>>;
+}
+
+/// A read of keys in progress. Those of one partition come in the order of their offsets.
+pub trait KeyScan {
+    /// Hands over the keys that have come, after at most `wait`.
+    ///
+    /// # Errors
+    /// As [`Scan::next`], and those of `take`.
+    fn next(&mut self, wait: Duration, take: &mut dyn FnMut(&Keyed<'_>) -> Result<()>) -> Result<KeyStep>;
+
+    /// As [`Scan::bytes`].
+    fn bytes(&self) -> u64;
+
+    /// As [`Scan::trouble`].
+    fn trouble(&self) -> Option<&str>;
+}
+
+/// The key of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keyed<'a> {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// The key's bytes.
+    pub key: Option<&'a [u8]>,
+    /// The record has no value: it takes its key away.
+    pub is_tombstone: bool,
+}
+
+/// A step of a scan of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStep {
+    /// Keys were handed over, or none came.
+    More,
+    /// Every span is read to its end.
+    End,
 }
 
 /// A read in progress. Rows of one partition come in the order of their offsets.

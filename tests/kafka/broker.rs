@@ -78,7 +78,7 @@ impl Broker {
 
     pub(crate) fn produce(&self, topic: &str, records: &[TopicRecord]) {
         for record in records {
-            self.send(topic, record.partition, record.time, Some(&record.key), Some(&record.value));
+            self.send(topic, record.partition, record.time, Some(&record.key), record.value.as_deref());
         }
         self.flush();
     }

@@ -1,5 +1,7 @@
 //! Reading topics themselves: records as a real server (ksqlDB 7.4) read them, and exports from a broker in this process.
 
+#[path = "../support/engine.rs"]
+mod engine;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -9,4 +11,5 @@ mod export;
 mod faults;
 mod identity;
 mod recorded;
-mod source_check;
+mod table_log;
+mod tables;

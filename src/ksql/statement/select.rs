@@ -120,6 +120,20 @@ fn header_place(source: &Description) -> Result<HeaderPlace> {
     .next("declare the header columns last, or export a stream over the same topic"))
 }
 
+/// The columns in the order of the lake's: as declared, but of a table whose header columns precede its values keys, headers,
+/// values, as `*` gives them.
+pub(in crate::ksql) fn column_order(source: &Description) -> Vec<&Column> {
+    let mut columns: Vec<_> = source.columns.iter().collect();
+    if source.kind == SourceKind::Table && matches!(header_place(source), Ok(HeaderPlace::First)) {
+        columns.sort_by_key(|column| match column.role {
+            Role::Key => 0,
+            Role::Headers | Role::Header(_) => 1,
+            Role::Value => 2,
+        });
+    }
+    columns
+}
+
 /// A table with its header columns first: only `*` shows values under their own names, so nothing can be rewritten.
 fn star(source: &Description, exclude: &[String], rename: &BTreeMap<String, String>) -> Result<Selection> {
     let stuck = |what: String| {
@@ -131,18 +145,7 @@ fn star(source: &Description, exclude: &[String], rename: &BTreeMap<String, Stri
         return stuck(format!("column {name} cannot be excluded"));
     }
     let mut list = List::default();
-    let by_role =
-        |wanted: fn(&Role) -> bool| source.columns.iter().filter(move |column| wanted(&column.role));
-    for column in by_role(|role| *role == Role::Key) {
-        list.add(column, rename)?;
-    }
-    list.add_window(source);
-    for column in by_role(|role| matches!(role, Role::Headers | Role::Header(_))) {
-        list.add(column, rename)?;
-    }
-    for column in by_role(|role| *role == Role::Value) {
-        list.add(column, rename)?;
-    }
+    list.add_columns(source, exclude, rename)?;
     if let Some(column) = list.columns.iter().find(|column| column.wire != Wire::AsDeclared) {
         return stuck(format!("{} would lose digits or milliseconds", column.label));
     }
@@ -188,7 +191,7 @@ impl List {
         if keys == 0 {
             self.add_window(source);
         }
-        for column in &source.columns {
+        for column in column_order(source) {
             if !exclude.contains(&column.name) {
                 self.add(column, rename)?;
             }

@@ -40,6 +40,8 @@ pub struct Snapshot<'a> {
     run: Run<'a>,
     version: u32,
     doubled_keys: u64,
+    /// The instant through which the snapshot is complete, where it is known.
+    complete_through: Option<DateTime<Utc>>,
 }
 
 impl Dataset {
@@ -72,7 +74,8 @@ impl<'a> Snapshot<'a> {
             .checked_add(1)
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
         let run = Run::begin(dataset, schema, run, Some(format!("v{version}")))?;
-        Ok(Self { run, version, doubled_keys: 0 })
+        let complete_through = Some(run.info.started);
+        Ok(Self { run, version, doubled_keys: 0, complete_through })
     }
 
     /// Writes a batch: its schema is that of the run. After an error only `abandon` is left.
@@ -99,6 +102,11 @@ impl<'a> Snapshot<'a> {
     /// Notes how many rows had a key that was there already; it becomes part of the metadata.
     pub fn note_doubled_keys(&mut self, rows: u64) {
         self.doubled_keys = rows;
+    }
+
+    /// Through which instant the snapshot is complete, where that is not when the run began.
+    pub fn claim_through(&mut self, through: Option<DateTime<Utc>>) {
+        self.complete_through = through;
     }
 
     /// What the writer holds now.
@@ -167,7 +175,7 @@ impl<'a> Snapshot<'a> {
         next.doubled_keys = self.doubled_keys;
         next.current_version = Some(self.version);
         next.read_mode = Some(self.run.info.read_mode.clone());
-        next.claim(Some(self.run.info.started), now);
+        next.claim(self.complete_through, now);
         next.caught_up = true;
         next.last_failure = None;
         next.checked_at = next.checked_at.max(Some(now));

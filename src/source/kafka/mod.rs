@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! options   settings -> configuration of the client         log   metadata, end offsets, cluster id
-//! bounds    which partition is read to its end (pure)       scan  consumer -> blocks -> batches
-//! block     records copied together, decoded by the pool     complaints   why a question was not answered
+//! bounds    which partition is read to its end (pure)       fetch the consumer's records inside of the spans
+//! scan      records -> blocks -> batches                    keys  their keys alone
+//! block     records copied together, decoded by the pool    complaints   why a question was not answered
 //! ```
 //!
 //! Partitions are assigned by us: no group is joined and nothing is committed at the broker, as the lake keeps its own
@@ -13,6 +14,8 @@
 mod block;
 mod bounds;
 mod complaints;
+mod fetch;
+mod keys;
 mod log;
 mod options;
 mod scan;
@@ -20,7 +23,7 @@ mod scan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Cluster, Log, Scan, Source, Span};
+use super::{Chosen, Cluster, KeyScan, Log, Scan, Source, Span};
 use crate::error::Result;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
@@ -66,6 +69,21 @@ impl Source for Kafka {
         layout: &Layout,
         pool: &Arc<Pool>,
     ) -> Result<Box<dyn Scan>> {
-        Ok(Box::new(scan::KafkaScan::open(&self.options, topic, spans, layout, pool)?))
+        Ok(Box::new(scan::KafkaScan::open(&self.options, topic, spans, None, layout, pool)?))
+    }
+
+    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>> {
+        Ok(Box::new(keys::KafkaKeys::open(&self.options, topic, spans)?))
+    }
+
+    fn open_chosen(
+        &self,
+        topic: &str,
+        chosen: Chosen,
+        layout: &Layout,
+        pool: &Arc<Pool>,
+    ) -> Result<Box<dyn Scan>> {
+        let spans = chosen.spans();
+        Ok(Box::new(scan::KafkaScan::open(&self.options, topic, &spans, Some(chosen), layout, pool)?))
     }
 }

@@ -1,4 +1,4 @@
-//! A record, and what a stream's records hold.
+//! A record, and what the records of a stream or a table hold.
 
 use crate::ksql::schema::{Role, SqlType};
 
@@ -62,6 +62,34 @@ pub struct RecordColumn {
     pub role: Role,
 }
 
+/// The bounds of a window, which stand behind the bytes of a windowed key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyWindow {
+    /// Eight bytes: when the window begins. It ends this many milliseconds later.
+    Sized {
+        /// The size, in milliseconds.
+        ms: i64,
+    },
+    /// Sixteen bytes: when the session ends, then when it begins.
+    Session,
+}
+
+impl KeyWindow {
+    /// The key without its window, and the window's start and end in milliseconds since 1970; `None` for too few bytes.
+    pub fn split(self, key: &[u8]) -> Option<(&[u8], [i64; 2])> {
+        let (rest, last) = key.split_last_chunk::<8>()?;
+        let start = i64::from_be_bytes(*last);
+        match self {
+            // An end beyond all time is the end of time, as in Kafka Streams.
+            Self::Sized { ms } => Some((rest, [start, start.saturating_add(ms)])),
+            Self::Session => {
+                let (rest, end) = rest.split_last_chunk::<8>()?;
+                Some((rest, [start, i64::from_be_bytes(*end)]))
+            }
+        }
+    }
+}
+
 /// What ROWTIME is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowTime {
@@ -76,15 +104,44 @@ pub enum RowTime {
     },
 }
 
-/// How a stream's records are laid out.
+impl RowTime {
+    /// It is the value of this column.
+    pub(super) fn is(&self, column: &RecordColumn) -> bool {
+        matches!(self, Self::Column { name, .. } if *name == column.name)
+    }
+}
+
+/// How the records of a stream or a table are laid out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// Every column of the source, in declared order.
+    /// Every column of the source; those of one role in declared order.
     pub columns: Vec<RecordColumn>,
     /// The keys' format.
     pub key: Format,
+    /// The window of each key, for a windowed source. Its bounds are columns behind those of the key.
+    pub window: Option<KeyWindow>,
     /// The values' format.
     pub value: Format,
     /// ROWTIME.
     pub row_time: RowTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_stands_behind_its_key() {
+        let key = |times: &[i64]| {
+            let times = times.iter().flat_map(|time| time.to_be_bytes());
+            b"k".iter().copied().chain(times).collect::<Vec<u8>>()
+        };
+        let sized = KeyWindow::Sized { ms: 10 };
+        assert_eq!(sized.split(&key(&[5])), Some((&b"k"[..], [5, 15])));
+        assert_eq!(sized.split(&key(&[i64::MAX - 1])).unwrap().1, [i64::MAX - 1, i64::MAX]);
+        // A session's end comes first.
+        assert_eq!(KeyWindow::Session.split(&key(&[9, 4])), Some((&b"k"[..], [4, 9])));
+        assert_eq!(sized.split(&[0; 7]), None);
+        assert_eq!(KeyWindow::Session.split(&[0; 15]), None);
+    }
 }

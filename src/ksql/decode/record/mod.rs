@@ -38,12 +38,19 @@ use super::node::{Member, Node, Values};
 use crate::ksql::schema::{Field, Role, SqlType};
 use crate::{Error, Kind, Result};
 
-pub use layout::{Format, Header, Layout, Record, RecordColumn, RowTime};
+pub use layout::{Format, Header, KeyWindow, Layout, Record, RecordColumn, RowTime};
 
-/// Decodes records of one layout into batches: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns in declared order.
+/// Columns of a batch that tell where a row comes from: ROWTIME, ROWPARTITION, ROWOFFSET.
+pub const ROW_COLUMNS: usize = 3;
+
+/// Decodes records of one layout into batches: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns in the layout's order, with
+/// WINDOWSTART and WINDOWEND behind those of a windowed key.
 #[derive(Debug)]
 pub struct RecordDecoder {
     schema: SchemaRef,
+    window: Option<KeyWindow>,
+    /// Start and end of each key's window.
+    windows: [Vec<Option<i64>>; 2],
     key: Side,
     value: Side,
     headers: Vec<HeaderColumn>,
@@ -71,6 +78,8 @@ enum Slot {
     Key(usize),
     Value(usize),
     Header(usize),
+    /// The start of the key's window, or its end.
+    Window(usize),
 }
 
 #[derive(Debug)]
@@ -87,12 +96,13 @@ impl RecordDecoder {
     /// [`Kind::Schema`] for types that cannot be kept; [`Kind::Feed`] for a timestamp column that cannot be followed, and
     /// for a format that has no place for these columns.
     pub fn new(layout: &Layout) -> Result<Self> {
-        let of_time = |column: &RecordColumn| matches!(&layout.row_time, RowTime::Column { name, .. } if *name == column.name);
-        let wanted = |column: &RecordColumn| column.lake.is_some() || of_time(column);
+        let wanted = |column: &RecordColumn| column.lake.is_some() || layout.row_time.is(column);
         let key = Side::new(layout.key, layout, |role| *role == Role::Key, &wanted)?;
         let value = Side::new(layout.value, layout, |role| *role == Role::Value, &wanted)?;
         let mut decoder = Self {
             schema: Schema::empty().into(),
+            window: layout.window,
+            windows: [Vec::new(), Vec::new()],
             key,
             value,
             headers: Vec::new(),
@@ -109,33 +119,69 @@ impl RecordDecoder {
             ArrowField::new("ROWOFFSET", DataType::Int64, true),
         ];
         let (mut keys, mut values) = (0, 0);
-        for column in layout.columns.iter().filter(|column| wanted(column)) {
-            let slot = match &column.role {
-                Role::Key => Slot::Key(next(&mut keys)),
-                Role::Value => Slot::Value(next(&mut values)),
-                role => {
-                    let name = if let Role::Header(name) = role { Some(name.clone()) } else { None };
-                    let node =
-                        build::of_record(&column.sql_type).map_err(|e| e.at("column", &column.name))?;
-                    decoder.headers.push(HeaderColumn { name, node });
-                    Slot::Header(decoder.headers.len() - 1)
+        let mut keys_to_come = layout.columns.iter().filter(|column| column.role == Role::Key).count();
+        if keys_to_come == 0 {
+            decoder.add_window(&mut fields);
+        }
+        for column in &layout.columns {
+            decoder.add(column, layout, wanted(column), (&mut keys, &mut values), &mut fields)?;
+            if column.role == Role::Key {
+                keys_to_come -= 1;
+                if keys_to_come == 0 {
+                    decoder.add_window(&mut fields);
                 }
-            };
-            if of_time(column) {
-                decoder.row_time = time_source(column, slot, &layout.row_time)?;
             }
-            let Some(name) = &column.lake else { continue };
-            if fields.iter().any(|field| field.name() == name) {
-                return Err(Error::new(Kind::Schema, "two columns would have the same name in the lake")
-                    .at("column", name)
-                    .next("rename or exclude one of them in the feed"));
-            }
-            let data_type = column.sql_type.arrow().map_err(|error| error.at("column", &column.name))?;
-            fields.push(ArrowField::new(name, data_type, true));
-            decoder.columns.push(slot);
+        }
+        let mut names = std::collections::HashSet::new();
+        if let Some(twice) = fields.iter().find(|field| !names.insert(field.name())) {
+            return Err(Error::new(Kind::Schema, "two columns would have the same name in the lake")
+                .at("column", twice.name())
+                .next("rename or exclude one of them in the feed"));
         }
         decoder.schema = Arc::new(Schema::new(fields));
         Ok(decoder)
+    }
+
+    /// Makes room for a column; one that is not `wanted` is passed over in the record.
+    fn add(
+        &mut self,
+        column: &RecordColumn,
+        layout: &Layout,
+        wanted: bool,
+        (keys, values): (&mut usize, &mut usize),
+        fields: &mut Vec<ArrowField>,
+    ) -> Result<()> {
+        if !wanted {
+            return Ok(());
+        }
+        let slot = match &column.role {
+            Role::Key => Slot::Key(next(keys)),
+            Role::Value => Slot::Value(next(values)),
+            role => {
+                let name = if let Role::Header(name) = role { Some(name.clone()) } else { None };
+                let node = build::of_record(&column.sql_type).map_err(|e| e.at("column", &column.name))?;
+                self.headers.push(HeaderColumn { name, node });
+                Slot::Header(self.headers.len() - 1)
+            }
+        };
+        if layout.row_time.is(column) {
+            self.row_time = time_source(column, slot, &layout.row_time)?;
+        }
+        let Some(name) = &column.lake else { return Ok(()) };
+        let data_type = column.sql_type.arrow().map_err(|error| error.at("column", &column.name))?;
+        fields.push(ArrowField::new(name, data_type, true));
+        self.columns.push(slot);
+        Ok(())
+    }
+
+    /// Makes room for the bounds of a key's window.
+    fn add_window(&mut self, fields: &mut Vec<ArrowField>) {
+        if self.window.is_some() {
+            for (at, name) in ["WINDOWSTART", "WINDOWEND"].into_iter().enumerate() {
+                fields.push(ArrowField::new(name, DataType::Int64, true));
+                self.columns.push(Slot::Window(at));
+            }
+        }
     }
 
     /// The schema of the batches; every column may be null.
@@ -222,11 +268,15 @@ impl RecordDecoder {
             Arc::new(Int32Array::from(take(&mut self.partitions))),
             Arc::new(Int64Array::from(take(&mut self.offsets))),
         ];
-        for (slot, field) in self.columns.iter().zip(self.schema.fields().iter().skip(3)) {
+        for (slot, field) in self.columns.iter().zip(self.schema.fields().iter().skip(ROW_COLUMNS)) {
             let node = match *slot {
                 Slot::Key(at) => &mut self.key.members[at].node,
                 Slot::Value(at) => &mut self.value.members[at].node,
                 Slot::Header(at) => &mut self.headers[at].node,
+                Slot::Window(at) => {
+                    arrays.push(Arc::new(Int64Array::from(take(&mut self.windows[at]))));
+                    continue;
+                }
             };
             arrays.push(node.finish(field.data_type(), &mut [], None)?);
         }
@@ -241,6 +291,7 @@ impl RecordDecoder {
     }
 
     fn truncate(&mut self, rows: usize) {
+        self.windows.iter_mut().for_each(|bounds| bounds.truncate(rows));
         let sides = self.key.members.iter_mut().chain(&mut self.value.members).map(|member| &mut member.node);
         sides
             .chain(self.headers.iter_mut().map(|header| &mut header.node))
@@ -249,7 +300,16 @@ impl RecordDecoder {
 
     /// The row's time; `None` for a value that says nothing.
     fn read(&mut self, record: &Record<'_>, value: &[u8]) -> Result<Option<i64>, (&'static str, Fault)> {
-        if !self.key.read(record.key, &mut self.scratch).map_err(|fault| ("key", fault))? {
+        let mut key = record.key;
+        if let Some(window) = self.window {
+            let short = || ("key", Fault::new(0, "the key is too short to have a window behind it"));
+            let split = key.map(|key| window.split(key).ok_or_else(short)).transpose()?;
+            key = split.map(|(key, _)| key);
+            for (at, bounds) in self.windows.iter_mut().enumerate() {
+                bounds.push(split.map(|(_, window)| window[at]));
+            }
+        }
+        if !self.key.read(key, &mut self.scratch).map_err(|fault| ("key", fault))? {
             self.key.push_nulls();
         }
         if !self.value.read(Some(value), &mut self.scratch).map_err(|fault| ("value", fault))? {
@@ -269,6 +329,7 @@ impl RecordDecoder {
                     Slot::Key(at) => &self.key.members[at].node,
                     Slot::Value(at) => &self.value.members[at].node,
                     Slot::Header(at) => &self.headers[at].node,
+                    Slot::Window(_) => return Err(Fault::new(0, "a window is no time of a row")),
                 };
                 last_millis(node, pattern.as_ref())
             }
