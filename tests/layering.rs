@@ -248,3 +248,38 @@ fn crates_are_used_where_they_are_at_home() {
     }
     assert!(wrong.is_empty(), "crates away from home:\n{}", wrong.join("\n"));
 }
+
+/// A query that is made by hand begins at the end of its source unless it is told otherwise: what it writes then lacks rows.
+#[test]
+fn who_is_told_to_derive_something_is_told_where_it_begins() {
+    let mut found = 0;
+    let mut wrong = Vec::new();
+    for (module, lines) in code() {
+        if module == "demo" {
+            continue;
+        }
+        for (file, text) in texts(&lines) {
+            if file.ends_with("tests.rs") {
+                continue;
+            }
+            let lines: Vec<_> = text.lines().collect();
+            for (at, line) in lines.iter().enumerate() {
+                let derives = ["AS SELECT", "erive", "a stream over"].iter().any(|word| line.contains(word));
+                if !derives || !line.contains(['"', '…']) || line.starts_with("#[") {
+                    continue;
+                }
+                found += 1;
+                let around = lines[at.saturating_sub(1)..(at + 2).min(lines.len())].join(" ");
+                let told = ["earliest", "FROM_THE_BEGINNING"].iter().any(|word| around.contains(word));
+                // The helper for ends never has a row; what looks at statements makes none.
+                let harmless =
+                    ["ROWTIME < 0", ".contains(", "so no"].iter().any(|word| around.contains(word));
+                if !told && !harmless {
+                    wrong.push(format!("{}: {line}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(found > 5, "{found}");
+    assert!(wrong.is_empty(), "statements whose rows would be too few:\n{}", wrong.join("\n"));
+}

@@ -17,9 +17,8 @@ mod select;
 
 use std::fmt::Write as _;
 
-pub use helper::{
-    ddl_properties, end_helper_ddl, helper_name, mirror_ddl, mirror_name, queryable_ddl, session_stream_ddl,
-};
+pub(super) use helper::FROM_TOPIC;
+pub use helper::{ddl_properties, end_helper_ddl, helper_name, queryable_ddl};
 pub(super) use select::column_order;
 pub use select::{select_mirror, select_stream, select_table};
 

@@ -215,7 +215,7 @@ fn what_cannot_be_together_is_refused() {
     refused(
         "table",
         r#", "read": "idle""#,
-        "read: \"idle\" is for streams: a table is read in one way; did you mean \"auto\"?",
+        "read: \"idle\" is for streams: a table takes auto or kafka; did you mean \"auto\"?",
     );
     refused(
         "table",

@@ -14,6 +14,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::error::{Error, Kind};
 use crate::ksql::server_error::ServerError;
+use crate::ksql::statement::FROM_TOPIC;
 
 /// As much of a refusal's body as is read.
 pub(super) const MAX_BODY: usize = 64 << 10;
@@ -71,9 +72,7 @@ fn advice(kind: Kind, status: u16, said: Option<&ServerError>) -> Option<&'stati
         (Kind::Refused, 300..=399 | 404) if said.is_none() => {
             Some("check that server.url is that of a ksqlDB server, and not of a proxy before it")
         }
-        _ if message.contains("isn't queryable") => {
-            Some("derive a queryable table: CREATE TABLE QUERYABLE_… AS SELECT * FROM …, and export that")
-        }
+        _ if message.contains("isn't queryable") => Some(FROM_TOPIC),
         _ => None,
     }
 }

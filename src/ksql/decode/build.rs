@@ -130,7 +130,7 @@ fn decimal(precision: u32, scale: u32, form: Form) -> Result<Values> {
                 "a DECIMAL({precision}, {scale}) inside a STRUCT loses digits on its way from the server"
             ),
         )
-        .next("exclude the column, or derive a stream that has the member as a column of its own"));
+        .next("exclude the column, or derive a stream or table with auto.offset.reset=earliest that has the member as a column of its own"));
     }
     // The limits of Arrow, checked where its types are made.
     // Refuses what no Parquet type keeps.

@@ -22,9 +22,9 @@ pub(super) fn columns(fields: &RawValue) -> Result<Vec<Column>> {
         let what = format!(
             "{total} columns, those in STRUCTs counted, are more than lakehand exports: {MAX_FIELDS}"
         );
-        return Err(
-            Error::new(Kind::Schema, what).next("make a stream of fewer columns, and export that one")
-        );
+        return Err(Error::new(Kind::Schema, what).next(
+            "derive a stream or table of fewer columns with auto.offset.reset=earliest, and export that one",
+        ));
     }
     let columns: Vec<WireColumn> = serde_json::from_str(fields.get()).map_err(|error| unreadable(&error))?;
     columns.into_iter().map(WireColumn::into_column).collect()

@@ -67,7 +67,7 @@ fn decimal(precision: u32, scale: u32) -> Result<DataType> {
 
 fn too_wide(precision: u32, scale: u32) -> Error {
     Error::new(Kind::Schema, format!("DECIMAL({precision}, {scale}) cannot be kept: 76 digits are the most"))
-        .next("exclude the column (exclude_columns), or cast it to STRING or a narrower DECIMAL in a derived stream")
+        .next("exclude the column (exclude_columns), or cast it to STRING or a narrower DECIMAL in a stream or table derived with auto.offset.reset=earliest")
 }
 
 #[cfg(test)]

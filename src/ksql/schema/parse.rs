@@ -97,7 +97,7 @@ impl<'a> Parser<'a> {
                 Kind::Schema,
                 "a name contains a backtick, which ksqlDB prints in a way that cannot be read back",
             ))
-            .map_err(|error| error.next("give the column another name in a derived stream"));
+            .map_err(|error| error.next("give the column another name in a stream or table derived with auto.offset.reset=earliest"));
         }
         self.at += end + 1;
         Ok(name.to_owned())

@@ -50,33 +50,18 @@ pub fn end_helper_ddl(source: &Description) -> Result<String> {
     ))
 }
 
-/// The statement that makes a scannable table of a plain one.
-pub fn queryable_ddl(source: &Description) -> String {
-    format!(
-        "CREATE TABLE {} AS SELECT * FROM {};",
-        quote(&format!("QUERYABLE_{}", source.name)),
-        quote(&source.name)
-    )
-}
+/// What must be said to ksqlDB before a query is made by hand. Else it begins at the end of its source, and what it writes lacks
+/// all rows that are there already.
+pub(super) const FROM_THE_BEGINNING: &str = "SET 'auto.offset.reset' = 'earliest';";
 
-/// The statement that makes a stream of a session-windowed table's changes: such a table cannot be scanned in any form,
-/// its changes can be exported as a stream, with the window's bounds.
-pub fn session_stream_ddl(source: &Description) -> String {
-    let columns: Vec<_> = source
-        .columns
-        .iter()
-        .filter(|column| matches!(column.role, Role::Key | Role::Value))
-        .map(|column| {
-            let key = if column.role == Role::Key { " KEY" } else { "" };
-            format!("{} {}{key}", quote(&column.name), column.sql_type)
-        })
-        .collect();
-    format!(
-        "CREATE STREAM {} ({}) WITH (KAFKA_TOPIC={}, KEY_FORMAT={}, VALUE_FORMAT={}, WINDOW_TYPE='SESSION');",
-        quote(&format!("{}_CHANGES", source.name)),
-        columns.join(", "),
-        literal(&source.topic),
-        literal(&source.key_format),
-        literal(&source.value_format)
-    )
+/// The way to a table that ksqlDB does not scan. A stream of its changes would not do: deletions are no rows of a stream.
+pub(in crate::ksql) const FROM_TOPIC: &str =
+    "read it from its topic: \"read\": \"kafka\" in the feed, and kafka.brokers in lakehand.toml";
+
+/// The statements that make a scannable table of a plain one; `None` for a windowed one, of which ksqlDB makes no other table.
+pub fn queryable_ddl(source: &Description) -> Option<String> {
+    source.window.is_none().then(|| {
+        let name = quote(&format!("QUERYABLE_{}", source.name));
+        format!("{FROM_THE_BEGINNING} CREATE TABLE {name} AS SELECT * FROM {};", quote(&source.name))
+    })
 }

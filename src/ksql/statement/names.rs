@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use super::helper::FROM_THE_BEGINNING;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::column::{ReadColumn, Wire};
 use crate::ksql::describe::Description;
 use crate::ksql::schema::SqlType;
+
+/// What becomes of a name that cannot be kept.
+const DERIVED: &str =
+    "read a stream or table that names it otherwise, derived with auto.offset.reset=earliest";
 
 /// Names of partition folders: readers would find the same column twice, in the path and in the file.
 const PARTITION_NAMES: [&str; 5] = ["YEAR", "MONTH", "DAY", "HOUR", "VERSION"];
@@ -49,16 +54,12 @@ pub(in crate::ksql) fn check_feed(
                 "the name of column {:?} contains a backtick, which answers show unreadably",
                 column.name
             );
-            return Err(
-                Error::new(Kind::Feed, what).next("read a derived stream or table that names it otherwise")
-            );
+            return Err(Error::new(Kind::Feed, what).next(DERIVED));
         }
         if ROW_NAMES.iter().any(|name| name.eq_ignore_ascii_case(&column.name)) {
             let what =
                 format!("the source has a column named like ksqlDB's own {}", column.name.to_uppercase());
-            return Err(Error::new(Kind::Feed, what)
-                .at("source", &source.name)
-                .next("read a derived stream or table that names it otherwise"));
+            return Err(Error::new(Kind::Feed, what).at("source", &source.name).next(DERIVED));
         }
     }
     Ok(())
@@ -73,8 +74,7 @@ fn check_members(column: &ReadColumn) -> Result<()> {
     let what =
         format!("members {one} and {other} of {place} differ only by case, and readers tell no case apart");
     let advice = format!(
-        "read a derived stream or table that names them otherwise, \
-         such as CREATE STREAM … AS SELECT STRUCT(`{one}` := {0}->`{one}`, `{other}_2` := {0}->`{other}`) AS …; inside of an \
+        "{DERIVED}, such as {FROM_THE_BEGINNING} CREATE … AS SELECT STRUCT(`{one}` := {0}->`{one}`, `{other}_2` := {0}->`{other}`) AS …; inside of an \
          ARRAY or MAP with TRANSFORM(…); or leave the column out with \"exclude_columns\": [\"{1}\"] (rename reaches no members)",
         path.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join("->"),
         column.label,

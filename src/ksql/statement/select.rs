@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use super::helper::{queryable_ddl, session_stream_ddl};
+use super::helper::{FROM_TOPIC, queryable_ddl};
 use super::{Selection, names, quote};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::column::{ReadColumn, Wire};
@@ -80,7 +80,7 @@ fn scannable(source: &Description) -> Result<()> {
     if source.window == Some(WindowKind::Session) {
         return Err(Error::new(Kind::Feed, "ksqlDB cannot scan a session-windowed table")
             .at("source", &source.name)
-            .next(format!("export its changes as a stream, made by: {}", session_stream_ddl(source))));
+            .next(FROM_TOPIC));
     }
     if source.is_plain_table() {
         return Err(Error::new(
@@ -88,7 +88,10 @@ fn scannable(source: &Description) -> Result<()> {
             "ksqlDB keeps no state of a plain CREATE TABLE, so it cannot be scanned",
         )
         .at("source", &source.name)
-        .next(format!("export a table derived from it, made by: {}", queryable_ddl(source))));
+        .next(match queryable_ddl(source) {
+            Some(ddl) => format!("{FROM_TOPIC}; without brokers export a table made of it by: {ddl}"),
+            None => FROM_TOPIC.to_owned(),
+        }));
     }
     Ok(())
 }
@@ -117,7 +120,7 @@ fn header_place(source: &Description) -> Result<HeaderPlace> {
         "the table's header columns stand between its value columns, and ksqlDB then hands out values under wrong names",
     )
     .at("source", &source.name)
-    .next("declare the header columns last, or export a stream over the same topic"))
+    .next(format!("declare the header columns last, or {FROM_TOPIC}")))
 }
 
 /// The columns in the order of the lake's: as declared, but of a table whose header columns precede its values keys, headers,
@@ -139,7 +142,7 @@ fn star(source: &Description, exclude: &[String], rename: &BTreeMap<String, Stri
     let stuck = |what: String| {
         Err(Error::new(Kind::Feed, format!("the table's header columns precede its value columns, so that it can only be read whole, and {what}"))
             .at("source", &source.name)
-            .next("declare the header columns last, or export a stream over the same topic"))
+            .next(format!("declare the header columns last, or {FROM_TOPIC}")))
     };
     if let Some(name) = exclude.first() {
         return stuck(format!("column {name} cannot be excluded"));
@@ -323,7 +326,8 @@ impl Walk<'_> {
             member.push_str(part);
         }
         let advice = format!(
-            "leave it out (\"exclude_columns\": [\"{}\"]), or read a derived stream or table that has it as a column of its own",
+            "leave it out (\"exclude_columns\": [\"{}\"]), or read a stream or table that has it as a column of its own, \
+             derived with auto.offset.reset=earliest",
             self.column.name
         );
         Err(Error::new(Kind::Feed, format!("column {member} cannot be read without loss: {why}"))

@@ -36,7 +36,9 @@ pub(crate) fn dataset_parts(feed: &Feed) -> Result<(&'static str, String)> {
         return Err(Error::new(Kind::Feed, "the source's name cannot be the name of a folder")
             .at("source", &feed.source)
             .at("feed", &feed.name)
-            .next("make a stream or table in ksqlDB with a plain name over it, and export that"));
+            .next(
+                "derive one with a plain name in ksqlDB with auto.offset.reset=earliest, and export that",
+            ));
     }
     let kind = match feed.kind {
         FeedKind::Stream => "streams",
