@@ -46,7 +46,7 @@ pub use expected_rows::{ExpectedRows, KeyTotals, Totals};
 pub use faults::{Fault, Faults};
 pub use options::{Accept, Accepted, DemoOptions, Io};
 pub use server::DemoServer;
-pub use topic::TopicRecord;
+pub use topic::{TableChange, TopicRecord};
 
 /// Locks, also after a panic of another holder: what is kept behind these locks is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

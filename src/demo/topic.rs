@@ -24,21 +24,31 @@ pub struct TopicRecord {
     pub time: i64,
     /// The key.
     pub key: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// A change of a table, as its topic has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableChange {
+    /// Its partition.
+    pub partition: i32,
+    /// Milliseconds since 1970.
+    pub time: i64,
+    /// The key, with its window behind it.
+    pub key: Vec<u8>,
     /// The value; `None` for a tombstone.
     pub value: Option<Vec<u8>>,
 }
 
 impl DemoServer {
-    /// The records of a source's topic as they are now. Of a stream partition by partition, the first of each at offset `from`;
-    /// of a table its changes from its beginning on, in three steps. None for a name that is no source.
+    /// The records of a stream's topic as they are now, partition by partition; the first of each is at offset `from`. None
+    /// for a name that is no stream.
     pub fn topic_records(&self, stream: &str, from: u64) -> Vec<TopicRecord> {
         let state = self.state();
         let catalog = state.catalog();
         let Some(source) = catalog.get(stream) else { return Vec::new() };
-        let log = match source.data {
-            Data::Stream(log) => log,
-            Data::Table(table) => return table_records(state, source, table),
-        };
+        let Data::Stream(log) = source.data else { return Vec::new() };
         let mut records = Vec::new();
         for (partition, end) in (0_u64..).zip(log.ends(&state.world, state.transactions())) {
             for offset in from..end {
@@ -73,17 +83,26 @@ impl DemoServer {
                     partition: i32::try_from(partition).unwrap_or(i32::MAX),
                     time: record.transaction.time_ms,
                     key: key.to_vec(),
-                    value: Some(value),
+                    value,
                 });
             }
         }
         records
     }
+
+    /// What came into a table's topic until now, in three steps. None for a name that is no table.
+    pub fn table_changes(&self, table: &str) -> Vec<TableChange> {
+        let state = self.state();
+        let catalog = state.catalog();
+        let Some(source) = catalog.get(table) else { return Vec::new() };
+        let Data::Table(table) = source.data else { return Vec::new() };
+        table_changes(state, source, table)
+    }
 }
 
-/// The changes of a table: the rows that are new or other after each third of the transactions, and a tombstone for each
+/// The rows that are new or other after each third of the transactions, and a tombstone for each
 /// key that is gone, as of a session that became part of a longer one.
-fn table_records(state: &State, source: &Source, table: Table) -> Vec<TopicRecord> {
+fn table_changes(state: &State, source: &Source, table: Table) -> Vec<TableChange> {
     let mut known: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     let mut records = Vec::new();
     for third in 1..=3 {
@@ -108,7 +127,7 @@ fn table_records(state: &State, source: &Source, table: Table) -> Vec<TopicRecor
             };
             let plain = key.get(..key.len().saturating_sub(windows)).unwrap_or_default();
             let sum = plain.iter().map(|byte| u32::from(*byte)).sum::<u32>();
-            records.push(TopicRecord {
+            records.push(TableChange {
                 partition: i32::try_from(u64::from(sum) % state.world.partitions()).unwrap_or(0),
                 time: i64::try_from(count).unwrap_or(0),
                 key: key.clone(),

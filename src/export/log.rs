@@ -43,8 +43,9 @@ pub(super) async fn plan(
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let logs = brokers(logs)?;
     let schema = log_schema(&layout, 0)?;
-    let (logs, log, theirs) = ask_topic(client, logs, &source).await?;
+    let log = describe(client, &logs, &source).await?;
     let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
         let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
         (*partition, offsets)
@@ -69,6 +70,29 @@ pub(super) async fn plan(
     Ok(Plan { source, schema, reading, log: Some(identity), choice: None, wanted: None })
 }
 
+/// A table read from its topic.
+pub(super) async fn plan_table(
+    client: &Client,
+    logs: Option<&LogSource>,
+    feed: &Feed,
+    source: Description,
+) -> Result<Plan> {
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let logs = brokers(logs)?;
+    // What tells where a row comes from is no column of a table.
+    let schema = log_schema(&layout, ROW_COLUMNS)?;
+    let log = describe(client, &logs, &source).await?;
+    let reading = Reading::TableLog { source: logs, layout, bounds: log.bounds };
+    Ok(Plan { source, schema, reading, log: None, choice: None, wanted: None })
+}
+
+fn brokers(logs: Option<&LogSource>) -> Result<LogSource> {
+    logs.cloned().ok_or_else(|| {
+        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
+            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
+    })
+}
+
 /// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.
 ///
 /// # Errors
@@ -89,47 +113,6 @@ pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Descrip
     }
     log.identity.cluster = log.identity.cluster.or(theirs);
     Ok(log)
-}
-
-/// A table read from its topic.
-pub(super) async fn plan_table(
-    client: &Client,
-    logs: Option<&LogSource>,
-    feed: &Feed,
-    source: Description,
-) -> Result<Plan> {
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
-    // What tells where a row comes from is no column of a table.
-    let schema = log_schema(&layout, ROW_COLUMNS)?;
-    let (logs, log, _) = ask_topic(client, logs, &source).await?;
-    let reading = Reading::TableLog { source: logs, layout, bounds: log.bounds };
-    Ok(Plan { source, schema, reading, log: None })
-}
-
-/// Asks the brokers for the source's topic. Gives with it the cluster that ksqlDB works on, which must be theirs.
-async fn ask_topic(
-    client: &Client,
-    logs: Option<&LogSource>,
-    source: &Description,
-) -> Result<(LogSource, Log, Option<String>)> {
-    let logs = logs.cloned().ok_or_else(|| {
-        Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
-            .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
-    })?;
-    let topic = source.topic.clone();
-    let log = ask(&logs, move |logs| logs.log(&topic)).await?;
-    let theirs = cluster_of(client).await?;
-    if let (Some(ours), Some(theirs)) = (&log.identity.cluster, &theirs)
-        && ours != theirs
-    {
-        return Err(Error::new(
-            Kind::Feed,
-            format!("the brokers are those of cluster {ours}, and ksqlDB works on cluster {theirs}"),
-        )
-        .at("topic", &source.topic)
-        .next("set kafka.brokers to the brokers of ksqlDB's cluster"));
-    }
-    Ok((logs, log, theirs))
 }
 
 /// What the files hold of records of this layout, without the first `skip` columns of the decoder's.

@@ -35,6 +35,7 @@ mod key_identity;
 mod keys;
 pub mod log;
 mod newest;
+mod outage;
 pub mod plan;
 mod position;
 pub mod prepare;

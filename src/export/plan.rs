@@ -130,10 +130,7 @@ impl Reading {
     /// Offsets that the log no longer holds and that the lake never held.
     pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
         match self {
-            Self::Push { spans, .. }
-            | Self::Mirror { spans, .. }
-            | Self::Log { spans, .. }
-            | Self::Nothing { spans, .. } => &spans.lost,
+            Self::Push { spans, .. } | Self::Log { spans, .. } | Self::Nothing { spans, .. } => &spans.lost,
             Self::Table { .. } | Self::TableLog { .. } => &[],
         }
     }
@@ -174,9 +171,7 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Mirror { spans, .. } | Self::Log { spans, .. } => {
-                spans.expected()
-            }
+            Self::Push { spans, .. } | Self::Log { spans, .. } => spans.expected(),
             Self::Table { .. } | Self::TableLog { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
@@ -222,11 +217,19 @@ pub async fn plan(
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let source = find_source(client, feed).await?;
-    match feed.kind {
-        FeedKind::Table if feed.read == ReadMode::Kafka => log::plan_table(client, logs, feed, source).await,
-        FeedKind::Table => plan_table(feed, source),
-        FeedKind::Stream if feed.read == ReadMode::Kafka => {
-            log::plan(client, logs, feed, source, positions, now).await
+    let positions = held.positions;
+    match (feed.kind, feed.read, logs) {
+        (FeedKind::Table, ReadMode::Kafka, _) => log::plan_table(client, logs, feed, source).await,
+        (FeedKind::Table, ..) => plan_table(feed, source),
+        (FeedKind::Stream, ReadMode::Kafka, _) => log::plan(client, logs, feed, source, positions, now).await,
+        (FeedKind::Stream, ReadMode::Auto, Some(brokers)) => {
+            let (choice, wanted) = auto::look(client, brokers, feed, &source, held, now).await;
+            let wanted = wanted.filter(|_| choice.way == Auto::Compare);
+            let plan = match choice.way {
+                Auto::Kafka => log::plan(client, logs, feed, source, positions, now).await?,
+                Auto::Queries | Auto::Compare => plan_stream(client, feed, source, positions, now).await?,
+            };
+            Ok(Plan { choice: Some(choice), wanted, ..plan })
         }
         (FeedKind::Stream, ..) => plan_stream(client, feed, source, positions, now).await,
     }

@@ -89,8 +89,7 @@ struct Read<'a> {
 impl<'a> Read<'a> {
     fn open(context: &'a Context, plan: &'a Plan, target: Target<'a>) -> Result<Self> {
         let (query, selection, spans, end) = match &plan.reading {
-            Reading::Push { query, selection, spans, end } => (query, selection, spans, Some(*end)),
-            Reading::Mirror { query, selection, spans } => (query, selection, spans, None),
+            Reading::Push { query, selection, spans, end } => (query, selection, spans, *end),
             Reading::Log { .. }
             | Reading::Table { .. }
             | Reading::TableLog { .. }

@@ -20,7 +20,7 @@ use std::fmt::Write as _;
 pub(super) use helper::FROM_TOPIC;
 pub use helper::{ddl_properties, end_helper_ddl, helper_name, queryable_ddl};
 pub(super) use select::column_order;
-pub use select::{select_mirror, select_stream, select_table};
+pub use select::{select_stream, select_table};
 
 use super::column::ReadColumn;
 use super::schema::Column;

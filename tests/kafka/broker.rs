@@ -78,7 +78,7 @@ impl Broker {
 
     pub(crate) fn produce(&self, topic: &str, records: &[TopicRecord]) {
         for record in records {
-            self.send(topic, record.partition, record.time, Some(&record.key), record.value.as_deref());
+            self.send(topic, record.partition, record.time, Some(&record.key), Some(&record.value));
         }
         self.flush();
     }
@@ -87,6 +87,16 @@ impl Broker {
     pub(crate) fn mirror(&self, server: &Server, stream: &str, topic: &str, partitions: i32) {
         self.topic(topic, partitions);
         self.produce(topic, &server.get().topic_records(stream, 0));
+    }
+
+    /// The topic of a table of the embedded server, with all of its changes.
+    pub(crate) fn mirror_table(&self, server: &Server, table: &str) {
+        let topic = table.to_lowercase();
+        self.topic(&topic, 3);
+        for change in server.get().table_changes(table) {
+            self.send(&topic, change.partition, change.time, Some(&change.key), change.value.as_deref());
+        }
+        self.flush();
     }
 
     /// A project that reads from this broker.

@@ -11,5 +11,6 @@ mod export;
 mod faults;
 mod identity;
 mod recorded;
+mod source_check;
 mod table_log;
 mod tables;

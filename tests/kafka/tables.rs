@@ -54,7 +54,7 @@ fn a_table_from_its_topic_is_the_one_that_a_scan_gives() {
     let (log, scan) = (broker.project(&server), broker.project(&server));
     for (table, _) in tables {
         let name = table.to_lowercase();
-        broker.mirror(&server, table, &name, 3);
+        broker.mirror_table(&server, table);
         log.feed(&name, "table", table, READ);
         scan.feed(&name, "table", table, "");
     }
@@ -75,7 +75,7 @@ fn a_table_from_its_topic_is_the_one_that_a_scan_gives() {
         assert_eq!(log["read_way"], "kafka");
         assert!(log["complete_through"].is_string() && scan["complete_through"].is_string(), "{log}");
         // Each record of the topic but the newest of its key was passed over.
-        let records = server.get().topic_records(table, 0).len();
+        let records = server.get().table_changes(table).len();
         assert!(records > from_log.len(), "{table}: {records} records");
     }
 }
@@ -84,7 +84,7 @@ fn a_table_from_its_topic_is_the_one_that_a_scan_gives() {
 fn both_ways_follow_each_other_as_versions_of_one_dataset() {
     let broker = Broker::start();
     let server = broker.with_rows(600);
-    broker.mirror(&server, "DAILY_TOTALS", "daily_totals", 3);
+    broker.mirror_table(&server, "DAILY_TOTALS");
     let project = broker.project(&server);
     let dataset = project.table("daily_totals");
     let mut seen = Vec::new();
@@ -103,8 +103,8 @@ fn a_table_of_sessions_that_ksqldb_does_not_scan_is_read_from_its_topic() {
     let broker = Broker::start();
     // So many in so short a time that sessions grow.
     let server = broker.server(DemoOptions { rows: 2_000, days: 2, ..DemoOptions::default() });
-    broker.mirror(&server, "USER_SESSIONS", "user_sessions", 3);
-    let records = server.get().topic_records("USER_SESSIONS", 0);
+    broker.mirror_table(&server, "USER_SESSIONS");
+    let records = server.get().table_changes("USER_SESSIONS");
     let tombstones = records.iter().filter(|record| record.value.is_none()).count();
     assert!(tombstones > 20, "{tombstones} sessions became part of longer ones");
     let project = broker.project(&server);
@@ -263,7 +263,7 @@ fn a_source_table_and_columns_left_out_or_named_otherwise() {
         "USER_TRANSACTION_SUMMARY",
         "CREATE SOURCE TABLE DECLARED (USER_ID STRING PRIMARY KEY, PAYMENT_METHOD STRING PRIMARY KEY) WITH (KAFKA_TOPIC='user_transaction_summary', FORMAT='JSON');",
     );
-    broker.mirror(&server, "USER_TRANSACTION_SUMMARY", "user_transaction_summary", 3);
+    broker.mirror_table(&server, "USER_TRANSACTION_SUMMARY");
     let fields = r#""exclude_columns": ["USER_ID", "MIN_AMOUNT"], "rename": {"TX_COUNT": "N"}"#;
     let (log, scan) = (broker.project(&server), broker.project(&server));
     log.feed("declared", "table", "DECLARED", &format!("{READ}, {fields}"));

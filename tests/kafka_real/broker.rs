@@ -229,12 +229,13 @@ impl Drop for Broker {
 /// Produces records and waits until the broker has them.
 pub(crate) fn send(producer: &Producer, topic: &str, records: &[TopicRecord]) {
     for record in records {
-        let mut next = BaseRecord::<[u8], [u8]>::to(topic)
-            .partition(record.partition)
-            .timestamp(record.time)
-            .key(&record.key);
-        next.payload = record.value.as_deref();
-        let mut unsent = Some(next);
+        let mut unsent = Some(
+            BaseRecord::to(topic)
+                .partition(record.partition)
+                .timestamp(record.time)
+                .key(&record.key)
+                .payload(&record.value),
+        );
         while let Some(next) = unsent.take() {
             if let Err((error, back)) = producer.send(next) {
                 assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");

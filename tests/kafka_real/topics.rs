@@ -17,7 +17,7 @@ fn filler(partition: i32, bytes: usize) -> TopicRecord {
         partition,
         time: chrono::Utc::now().timestamp_millis(),
         key: b"filler".to_vec(),
-        value: Some(format!("{{\"CHANNEL\":\"{noise}\"}}").into_bytes()),
+        value: format!("{{\"CHANNEL\":\"{noise}\"}}").into_bytes(),
     }
 }
 

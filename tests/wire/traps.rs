@@ -141,7 +141,7 @@ async fn a_session_table_is_refused_before_any_query() {
     let described = describe::description(&load("describe-ext-user-sessions").body).unwrap();
     let error = select_table(&described, &[], &BTreeMap::new()).unwrap_err();
     assert_eq!(error.kind(), Kind::Feed);
-    assert!(error.to_string().contains("WINDOW_TYPE='SESSION'"), "{error}");
+    assert!(error.advice().unwrap().contains("\"read\": \"kafka\""), "{error}");
 }
 
 #[tokio::test]

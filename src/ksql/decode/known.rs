@@ -43,6 +43,7 @@ mod tests {
                 column("M", "MAP<STRING, INTEGER>"),
             ],
             key: Format::None,
+            window: None,
             value: Format::Json { wrapped: true },
             row_time: RowTime::Record,
         };
