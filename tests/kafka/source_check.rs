@@ -1,6 +1,9 @@
 //! `check --source`: ranges of a stream read by Kafka and through ksqlDB, compared value by value.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use lakehand::demo::{DemoOptions, Fault, TopicRecord};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::broker::Broker;
@@ -225,4 +228,70 @@ fn who_cannot_be_reached_proves_nothing_and_differs_in_nothing() {
     project.feed("flat", "stream", STREAM, "");
     let ran = project.run(&["check", "flat", "--source"]);
     assert!(ran.code == 2 && ran.err.contains("kafka.brokers"), "{}\n{}", ran.out, ran.err);
+}
+
+/// A value for each column of EVERY_TYPE that the embedded server never gives.
+const OTHERS: [(&str, &str); 17] = [
+    ("A_BOOLEAN", "true"),
+    ("AN_INTEGER", "7"),
+    ("A_BIGINT", "7"),
+    ("A_DOUBLE", "0.1"),
+    ("A_STRING", r#""other""#),
+    ("BYTES_8", r#""AAAA""#),
+    ("DECIMAL_12", "0.01"),
+    ("DECIMAL_38", "0.0000000001"),
+    ("DECIMAL_60", "0.00000000000000000001"),
+    ("A_DATE", "1"),
+    ("A_TIME", "1"),
+    ("A_TIMESTAMP", "1"),
+    ("STRINGS", r#"["other"]"#),
+    ("DOUBLES", "[0.1]"),
+    ("ORDERS", r#"[{"SKU":"other","QTY":1,"WEIGHT":0.5}]"#),
+    ("A_MAP", r#"{"other":1}"#),
+    ("A_STRUCT", r#"{"LABEL":"other"}"#),
+];
+
+/// The comparison sees one wrong value of any type.
+#[test]
+fn no_type_hides_a_difference() {
+    // The last one, a STRUCT, differs in many members: more are not kept than there is room for.
+    for columns in OTHERS.chunks(8) {
+        let broker = Broker::start();
+        let server = broker.server(DemoOptions { rows: 300, every_type: true, ..DemoOptions::default() });
+        let mut records = server.get().topic_records("EVERY_TYPE", 0);
+        let mut changed = Vec::new();
+        for (column, other) in columns {
+            // Each in a record of its own. What is true already is looked for where it is false.
+            let place = (0..records.len()).find_map(|at| {
+                let value: BTreeMap<String, Box<RawValue>> =
+                    serde_json::from_slice(&records[at].value).unwrap();
+                let is_free = changed.iter().all(|(used, _)| *used != at);
+                (is_free && !["null", *other].contains(&value[*column].get())).then_some((at, value))
+            });
+            let (at, mut value) = place.unwrap();
+            value.insert((*column).to_owned(), RawValue::from_string((*other).to_owned()).unwrap());
+            records[at].value = serde_json::to_vec(&value).unwrap();
+            changed.push((at, *column));
+        }
+        broker.topic("every_type", 3);
+        broker.produce("every_type", &records);
+        let project = empty_lake(&broker, &server);
+        project.feed("every", "stream", "EVERY_TYPE", r#""visibility": "shared""#);
+        let ran = project.run(&["check", "every", "--source", "--json"]);
+        let check = checked(&ran);
+        let found: BTreeSet<(i64, String)> = check["first"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|difference| {
+                let path = difference["column"].as_str().unwrap();
+                let column = path.split(['.', '[']).next().unwrap().to_owned();
+                (difference["offset"].as_i64().unwrap(), column)
+            })
+            .collect();
+        // All of them lie in partition 0, whose records come first.
+        let wanted = changed.iter().map(|(at, column)| (i64::try_from(*at).unwrap(), (*column).to_owned()));
+        assert_eq!(found, wanted.collect(), "{check}");
+        assert_eq!((ran.code, &check["rows"]), (1, &json!(300)));
+    }
 }
