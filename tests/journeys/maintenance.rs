@@ -394,3 +394,34 @@ pub(crate) fn any_days(feed: String) -> Message {
 pub(crate) fn any_check(feed: String) -> Message {
     Message::Checked { feed, at: start(), deep: true, mended: None, report: Ok(damaged()) }
 }
+
+#[test]
+fn the_comparison_of_both_ways_and_why_a_way_is_taken_are_in_the_feeds_detail() {
+    let mut journey = Journey::new(vec![stream("payments")]);
+    let mut known = held(&[TENTH]);
+    known.read_why = Some("not from Kafka: compared at 2025-01-15 14:00:00Z".into());
+    known.source_check = Some(
+        serde_json::from_value(serde_json::json!({
+            "at": "2025-01-15T14:00:00Z", "ways": ["kafka", "ksqldb"], "outcome": "different", "seed": 7, "rows": 900,
+            "ranges": [{ "partition": 0, "offsets": [0, 899], "rows": 900 }], "differences": 2,
+            "first": [{
+                "partition": 0, "offset": 12, "column": "AMOUNT", "kafka": "1.50", "ksqldb": "1.51", "what": "another value",
+            }],
+            "holds_for": {
+                "topic": "payments", "formats": "KAFKA / JSON", "statement": "", "columns": "", "decoder": 1,
+            },
+        }))
+        .unwrap(),
+    );
+    journey.tell(dataset(known)).press("enter");
+    journey.sees("both ways").sees("2 differences in 900 rows in 1 ranges");
+    journey.sees("partition 0, offset 12, AMOUNT: 1.50 by Kafka, 1.51 by ksqlDB").sees("not from Kafka");
+    // What a later version found is read, and claimed for nothing.
+    let check: lakehand::lake::SourceCheck = serde_json::from_value(serde_json::json!({
+        "at": "2025-01-15T14:00:00Z", "ways": ["kafka", "raw"], "outcome": "nearly-equal", "seed": 7, "rows": 1, "ranges": [],
+        "differences": 0,
+        "holds_for": { "topic": "t", "formats": "", "statement": "", "columns": "", "decoder": 9 },
+    }))
+    .unwrap();
+    assert!(check.sentence().starts_with("nothing is proved"), "{}", check.sentence());
+}
