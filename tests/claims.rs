@@ -76,6 +76,68 @@ fn a_loss_is_a_state_with_an_exit_code_until_it_is_acknowledged() {
     assert_eq!(project.run(&["feeds", "acknowledge-loss", "raw"]).code, 2, "nothing is left to acknowledge");
 }
 
+/// The query that writes a stream or a table stands still: what it has not written is not in the source.
+#[test]
+fn over_a_writer_that_stands_still_nothing_is_claimed_and_nothing_is_sealed() {
+    let server = Server::start(DemoOptions { rows: 600, partitions: 2, days: 3, ..DemoOptions::default() });
+    let project = Project::on(&server.url()).set("export.seal_after=1h");
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", "");
+    project.feed("totals", "table", "PAYMENT_METHOD_TOTALS", "");
+    let held = || {
+        let datasets = [project.stream("transaction_flattened"), project.table("payment_method_totals")];
+        datasets.map(|dir| metadata(&dir))
+    };
+    let sealed = |metadata: &serde_json::Value| {
+        metadata["partitions"].as_array().unwrap().iter().filter(|p| !p["sealed_at"].is_null()).count()
+    };
+    for state in ["PAUSED", "ERROR"] {
+        for source in ["TRANSACTION_FLATTENED", "PAYMENT_METHOD_TOTALS"] {
+            server.get().set_writer(source, state);
+        }
+        // With something new and without.
+        for _ in 0..2 {
+            let ran = project.ok(&["export", "--all", "--json"]);
+            let warned = |feed: &str| {
+                ran.json().iter().any(|event| {
+                    event["event"] == "warning"
+                        && event["feed"] == feed
+                        && event["text"]
+                            .as_str()
+                            .is_some_and(|text| text.contains(&format!("is {state}: rows may be missing")))
+                })
+            };
+            assert!(warned("flat") && warned("totals"), "{}", ran.out);
+            for metadata in held() {
+                assert!(metadata["complete_through"].is_null(), "{metadata}");
+                assert_eq!(metadata["stopped_writers"][0]["state"], state);
+                assert_eq!(sealed(&metadata), 0);
+            }
+        }
+        for feed in ["flat", "totals"] {
+            let show = project.ok(&["feeds", "show", feed]).out;
+            assert!(show.contains(&format!("which writes the source, is {state}")), "{show}");
+        }
+        server.get().append(10);
+    }
+    for source in ["TRANSACTION_FLATTENED", "PAYMENT_METHOD_TOTALS"] {
+        server.get().set_writer(source, "RUNNING");
+    }
+    project.ok(&["export", "--all"]);
+    let [stream, table] = held();
+    for metadata in [&stream, &table] {
+        assert!(
+            !metadata["complete_through"].is_null() && metadata["stopped_writers"].is_null(),
+            "{metadata}"
+        );
+    }
+    assert!(sealed(&stream) > 0);
+    // What was known to be complete before a pause stays so, and no more is claimed.
+    server.get().set_writer("TRANSACTION_FLATTENED", "PAUSED");
+    server.get().append(10);
+    project.ok(&["export", "--feed", "flat"]);
+    assert_eq!(held()[0]["complete_through"], stream["complete_through"]);
+}
+
 #[test]
 fn a_table_that_shrinks_is_held_and_accepted_by_a_command() {
     let (many, few) = (Server::with_rows(3_000), Server::with_rows(20));

@@ -43,6 +43,34 @@ fn a_stream_survives_what_passes() {
     }
 }
 
+/// What ksqlDB cannot read leaves a hole between the offsets: it is counted, and nobody is accused.
+#[test]
+fn offsets_that_gave_no_row_are_counted_in_report_metadata_and_log() {
+    let server = Server::with_rows(2_000);
+    let project = stream_project(&server);
+    for row in [5, 6, 700] {
+        server.faults().next_with("EMIT CHANGES", Fault::DropRow(row));
+    }
+    let ran = project.ok(&["export", "--feed", "raw", "--json"]);
+    let finished = ran.finished("raw");
+    assert_eq!((&finished["without_row"], &finished["rows"]), (&3.into(), &1_997.into()), "{finished}");
+    let words = "3 offsets gave no row: markers of transactions, records that compaction removed, or records that ksqlDB could not read";
+    assert!(finished["text"].as_str().unwrap().ends_with(words), "{finished}");
+    let held = metadata(&project.stream("transaction_stream"));
+    assert_eq!(held["offsets_without_row"], serde_json::json!({ "offsets": 3 }));
+    assert_eq!(held["runs"][0]["without_row"], 3);
+    assert!(project.log().contains(" without_row=3"), "{}", project.log());
+    let show = project.ok(&["feeds", "show", "raw"]).out;
+    assert!(show.contains(&format!("read by offsets, {words}")), "{show}");
+
+    // Those of later runs are added.
+    server.get().append(100);
+    server.faults().next_with("EMIT CHANGES", Fault::DropRow(1));
+    project.ok(&["export", "--feed", "raw"]);
+    let held = metadata(&project.stream("transaction_stream"));
+    assert_eq!((&held["offsets_without_row"]["offsets"], &held["total_records"]), (&4.into(), &2_096.into()));
+}
+
 #[test]
 fn a_slow_or_trickling_stream_is_no_fault() {
     for fault in [Fault::Trickle, Fault::Slow(Duration::from_millis(2))] {

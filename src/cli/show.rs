@@ -84,6 +84,12 @@ fn show_metadata(m: &Metadata) {
     if let Some(version) = m.current_version {
         say(&format!("  current version v{version}"));
     }
+    for query in &m.stopped_writers {
+        say(&format!("  {}", query.sentence()));
+    }
+    for sentence in m.without_row() {
+        say(&format!("  {sentence}"));
+    }
     if m.quarantined_records > 0 {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
     }

@@ -117,6 +117,8 @@ pub(super) struct Source {
     /// The source that the query which writes this one reads, and that query's id.
     pub(super) written_by: Option<(String, String)>,
     pub(super) statement: String,
+    /// What the server says of the query that writes it.
+    pub(super) writer_state: &'static str,
 }
 
 impl Source {
@@ -152,6 +154,7 @@ impl Catalog {
             });
             let topic = if reads.is_none() { "transactions".to_owned() } else { name.to_lowercase() };
             catalog.insert(Source {
+                writer_state: "RUNNING",
                 name: name.to_owned(),
                 topic,
                 key_format: "KAFKA",
@@ -171,6 +174,7 @@ impl Catalog {
                 origin: Origin::Table(at),
             });
             catalog.insert(Source {
+                writer_state: "RUNNING",
                 name: name.to_owned(),
                 topic: name.to_lowercase(),
                 key_format: if keys > 1 { "JSON" } else { "KAFKA" },
@@ -234,6 +238,13 @@ impl Catalog {
     }
 
     /// Adds a STRING column that is null in a stream's transactions before number `first`, and everywhere in a table.
+    /// The query that writes `source` is in this state from now on.
+    pub(super) fn set_writer(&mut self, source: &str, state: &'static str) {
+        for own in self.sources.iter_mut().filter(|own| own.name.eq_ignore_ascii_case(source)) {
+            Arc::make_mut(own).writer_state = state;
+        }
+    }
+
     pub(super) fn add_column(&mut self, source: &str, column: &str, first: u64) {
         for own in &mut self.sources {
             if own.name.eq_ignore_ascii_case(source) {

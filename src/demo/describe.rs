@@ -83,9 +83,9 @@ pub(super) fn persistent(source: &Source) -> Option<String> {
         ("sinks", array([quote(&source.name)])),
         ("sinkKafkaTopics", array([quote(&source.topic)])),
         ("id", quote(id)),
-        ("statusCount", "{\"RUNNING\":1}".into()),
+        ("statusCount", object(&[(source.writer_state, "1".to_owned())])),
         ("queryType", quote("PERSISTENT")),
-        ("state", quote("RUNNING")),
+        ("state", quote(source.writer_state)),
     ]))
 }
 

@@ -200,6 +200,7 @@ fn new_stream(
         data: Data::Stream(log),
         written_by: Some((input.name.clone(), String::new())),
         statement: text.to_owned(),
+        writer_state: "RUNNING",
     })
 }
 

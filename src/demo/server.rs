@@ -195,6 +195,11 @@ impl DemoServer {
         self.state.catalog_mut().add_column(source, column, self.state.options.rows);
     }
 
+    /// The query that writes `source` is in this state: `RUNNING`, `PAUSED` or `ERROR`. Rows come on all the same.
+    pub fn set_writer(&self, source: &str, state: &'static str) {
+        self.state.catalog_mut().set_writer(source, state);
+    }
+
     /// A table more, with the columns, formats and topic of the table `like`, that no query writes: one that is declared over
     /// its topic by `statement`.
     pub fn declare_table(&self, name: &str, like: &str, statement: &str) {

@@ -190,6 +190,7 @@ impl Context {
             self.commits.set(self.commits.get() + 1);
         }
         self.progress.commit(committed.rows);
+        self.progress.without_row(committed.without_row);
         for folder in &committed.reopened {
             let text =
                 format!("{folder} was sealed, and rows came: its _SUCCESS is gone until it is sealed again");
@@ -273,6 +274,9 @@ fn facts(committed: &Committed, read_mode: &str, complete: bool) -> Vec<(String,
     ];
     if committed.quarantined > 0 {
         facts.push(("quarantined".to_owned(), committed.quarantined.to_string()));
+    }
+    if committed.without_row > 0 {
+        facts.push(("without_row".to_owned(), committed.without_row.to_string()));
     }
     if !committed.positions.is_empty() {
         let offsets: Vec<_> = committed.positions.iter().map(|(p, next)| format!("{p}:{next}")).collect();

@@ -15,7 +15,7 @@ use super::{scan, stream, table, table_log};
 use crate::error::{Class, Error, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
-use crate::lake::{BeforeRun, Clock, Dataset, Owner, RunInfo};
+use crate::lake::{BeforeRun, Clock, Dataset, Owner, RunInfo, StoppedQuery, without_row};
 
 /// Runs the job and gives its outcome, which the engine tells.
 pub(super) fn run(context: &Context) -> Finished {
@@ -127,6 +127,12 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
     if let Some(log) = &plan.log {
         dataset.know_log(log, context.now())?;
     }
+    let stopped = context.wait_for(context.client.stopped_writers(&plan.source))?;
+    let stopped: Vec<_> = stopped.into_iter().map(|(query, state)| StoppedQuery { query, state }).collect();
+    dataset.know_writers(&stopped, context.now())?;
+    for query in stopped.iter().filter(|_| !is_reconnect) {
+        context.emit(What::Warned { text: query.sentence() });
+    }
     dataset.know_why(plan.choice.as_ref().map(|choice| choice.why.as_str()), context.now())?;
     tell_plan(context, &plan, is_reconnect);
     dataset.note_lost_in_log(plan.reading.lost(), context.now())?;
@@ -178,6 +184,10 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
         });
     }
     let mut text = done_text(&plan, dataset);
+    let without_row = context.progress.snapshot().without_row;
+    if without_row > 0 {
+        text += &format!("; {}", without_row::sentence(plan.reading.read_mode(), without_row));
+    }
     if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
         text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
     }

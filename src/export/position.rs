@@ -23,6 +23,8 @@ const MAX_GAPS: usize = 65_536;
 #[derive(Debug, Clone)]
 pub(super) struct Positions {
     spans: BTreeMap<i32, Span>,
+    /// Where the read began: what was asked for, or the first row of a partition that appeared.
+    begun: BTreeMap<i32, i64>,
     /// Whether partitions that were not asked for may appear (reads without a bound).
     open: bool,
     /// Offsets that were passed over, by partition: of this read no row of them has come.
@@ -44,7 +46,8 @@ pub(super) enum Seen {
 
 impl Positions {
     pub(super) fn new(spans: BTreeMap<i32, Span>, open: bool) -> Self {
-        Self { spans, open, gaps: BTreeMap::new(), duplicates: 0, fresh: 0 }
+        let begun = spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
+        Self { spans, begun, open, gaps: BTreeMap::new(), duplicates: 0, fresh: 0 }
     }
 
     /// Takes note of one row.
@@ -52,6 +55,7 @@ impl Positions {
         let span = match self.spans.get_mut(&partition) {
             Some(span) => span,
             None if self.open && partition >= 0 => {
+                self.begun.insert(partition, offset);
                 self.spans.entry(partition).or_insert(Span { next: 0, until: None })
             }
             None => return Err(foreign(partition, offset, "no row of that partition was asked for")),
@@ -133,6 +137,14 @@ impl Positions {
     /// The next offset of each partition, as far as rows have come.
     pub(super) fn next(&self) -> BTreeMap<i32, i64> {
         self.spans.iter().map(|(p, span)| (*p, span.next)).collect()
+    }
+
+    /// Offsets below `positions` that were read and gave no row.
+    pub(super) fn without_row(&self, positions: &BTreeMap<i32, i64>) -> u64 {
+        let passed = self.begun.iter().map(|(partition, begun)| {
+            positions.get(partition).map_or(0, |next| u64::try_from(next.saturating_sub(*begun)).unwrap_or(0))
+        });
+        passed.fold(0, u64::saturating_add).saturating_sub(self.fresh)
     }
 
     /// The most records that the log can hold, by the offsets that were seen.

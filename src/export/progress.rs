@@ -68,6 +68,7 @@ pub struct Progress {
     files_open: AtomicU64,
     expected: AtomicU64,
     lost: AtomicU64,
+    without_row: AtomicU64,
 }
 
 /// The counters at one instant.
@@ -93,6 +94,8 @@ pub struct Snapshot {
     pub expected: u64,
     /// Records of the dataset that are known to be lost, of which no operator has taken note.
     pub lost: u64,
+    /// Offsets that commits of this run passed and that gave no row.
+    pub without_row: u64,
 }
 
 impl Progress {
@@ -121,6 +124,10 @@ impl Progress {
         self.committed.fetch_add(rows, Relaxed);
     }
 
+    pub(super) fn without_row(&self, offsets: u64) {
+        self.without_row.fetch_add(offsets, Relaxed);
+    }
+
     pub(super) fn written(&self, bytes: u64, files_open: usize) {
         self.bytes_out.store(bytes, Relaxed);
         self.files_open.store(files_open as u64, Relaxed);
@@ -147,6 +154,7 @@ impl Progress {
             files_open: self.files_open.load(Relaxed),
             expected: self.expected.load(Relaxed),
             lost: self.lost.load(Relaxed),
+            without_row: self.without_row.load(Relaxed),
         }
     }
 }

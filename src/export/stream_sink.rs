@@ -31,6 +31,8 @@ pub(super) struct StreamSink<'a> {
     pub(super) rows: u64,
     /// Rows that went to quarantine.
     pub(super) bad: u64,
+    /// Offsets without a row that commits have told.
+    without_row: u64,
     /// The greatest ROWTIME that came.
     pub(super) newest: Option<DateTime<Utc>>,
     read_mode: &'static str,
@@ -99,7 +101,19 @@ impl<'a> StreamSink<'a> {
     ) -> Self {
         let last_commit = Instant::now();
         let (first_bad, newest) = (None, None);
-        Self { context, target, positions, first_bad, rows: 0, bad: 0, newest, read_mode, asked, last_commit }
+        Self {
+            context,
+            target,
+            positions,
+            first_bad,
+            rows: 0,
+            bad: 0,
+            without_row: 0,
+            newest,
+            read_mode,
+            asked,
+            last_commit,
+        }
     }
 
     /// No row waits to be committed.
@@ -130,8 +144,11 @@ impl<'a> StreamSink<'a> {
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
         let asked = if complete { self.asked } else { None };
         let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.newest));
+        let passed = if self.target.appends() { self.positions.without_row(&positions) } else { 0 };
+        let without_row = passed.saturating_sub(std::mem::replace(&mut self.without_row, passed));
         self.context.progress.enter(Stage::Committing);
-        let committed = self.target.commit(Commit { positions, complete_through, complete, now })?;
+        let committed =
+            self.target.commit(Commit { positions, complete_through, complete, without_row, now })?;
         self.context.progress.enter(Stage::Reading);
         if let Some(committed) = committed {
             self.context.committed(&committed, self.read_mode, complete);

@@ -37,6 +37,11 @@ impl Target<'_> {
         }
     }
 
+    /// Rows go behind what is there: their offsets are read for the first time.
+    pub(super) fn appends(&self) -> bool {
+        matches!(self, Self::Append(_))
+    }
+
     /// Commits; `None` where there is nothing to commit before the end.
     pub(super) fn commit(&mut self, at: Commit) -> Result<Option<Committed>> {
         match self {

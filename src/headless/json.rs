@@ -103,6 +103,7 @@ fn finished_fields(finished: &Finished) -> Value {
         "rows": counters.committed,
         "bytes_in": counters.bytes_in,
         "quarantined": counters.quarantined,
+        "without_row": counters.without_row,
         "lost": counters.lost,
         "duplicates": counters.duplicates,
         "seconds": finished.elapsed.as_secs_f64(),

@@ -89,6 +89,8 @@ fn outcome(finished: &Finished, new: impl Fn(Level, &str) -> Record) -> Record {
     };
     let counters = &finished.counters;
     let record = if counters.lost > 0 { record.fact("lost", counters.lost) } else { record };
+    let record =
+        if counters.without_row > 0 { record.fact("without_row", counters.without_row) } else { record };
     record
         .fact("rows", counters.committed)
         .fact("bytes_in", counters.bytes_in)

@@ -253,6 +253,29 @@ impl Client {
         Ok(None)
     }
 
+    /// The queries that write a source and stand still, each with its state. DESCRIBE and SHOW QUERIES are two witnesses, as
+    /// not every server tells of a pause in both; one that lets nobody list queries leaves the first.
+    pub async fn stopped_writers(&self, source: &Description) -> Result<Vec<(String, String)>> {
+        if source.write_queries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let states = match self.ksql("SHOW QUERIES;", &BTreeMap::new()).await {
+            Ok(reply) => describe::query_states(&reply)?,
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => BTreeMap::new(),
+            Err(error) => return Err(error),
+        };
+        let writers = source.write_queries.iter();
+        let told =
+            writers.flat_map(|query| [Some(&query.state), states.get(&query.id)].map(|told| (query, told)));
+        let mut stopped: Vec<(String, String)> = told
+            .filter_map(|(query, state)| {
+                Some((query.id.clone(), state.filter(|state| describe::is_stopped(state))?.clone()))
+            })
+            .collect();
+        stopped.dedup_by(|a, b| a.0 == b.0);
+        Ok(stopped)
+    }
+
     /// How far a running query has come; `None` when the server does not list it (pulls are never listed).
     pub async fn progress(&self, query_id: &str) -> Result<Option<BTreeMap<i32, QueryProgress>>> {
         let reply = self.ksql("SHOW QUERIES EXTENDED;", &BTreeMap::new()).await?;

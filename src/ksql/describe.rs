@@ -5,6 +5,7 @@
 //! | `LIST STREAMS` / `LIST TABLES` | [`SourceName`]s |
 //! | `DESCRIBE x` | [`Description`]: columns in declared order, window, topic, queries |
 //! | `DESCRIBE y EXTENDED` | also [`TopicOffsets`] of every *input* topic of the queries that write into y |
+//! | `SHOW QUERIES` | the state of each query |
 //! | `SHOW QUERIES EXTENDED` | [`QueryProgress`] per partition of one query, our own push query included |
 //! | CREATE … | [`StatementOutcome`] |
 //!
@@ -58,6 +59,13 @@ pub struct QueryRef {
     pub id: String,
     /// Names of the sources that it writes; empty for a SOURCE TABLE.
     pub sinks: Vec<String>,
+    /// `RUNNING`, `PAUSED`, `ERROR`, …; empty on servers that do not tell.
+    pub state: String,
+}
+
+/// Whether a query in this state stands still, and is not about to begin.
+pub fn is_stopped(state: &str) -> bool {
+    !matches!(state, "" | "RUNNING" | "CREATED" | "REBALANCING")
 }
 
 /// A source as DESCRIBE shows it.
@@ -149,7 +157,7 @@ pub enum CommandState {
 mod fields;
 mod parse;
 
-pub use parse::{command_status, description, outcome, query_progress, source_names};
+pub use parse::{command_status, description, outcome, query_progress, query_states, source_names};
 
 impl Description {
     /// Whether it is a plain `CREATE TABLE` over a topic: ksqlDB keeps no state of it, so it cannot be pulled.

@@ -60,6 +60,8 @@ pub use manifest::metadata::{
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
+pub use manifest::without_row;
+pub use manifest::writers::StoppedQuery;
 pub use ops::append::{Appender, Commit};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};

@@ -16,6 +16,8 @@ pub struct Committed {
     pub rows: u64,
     /// Rows quarantined.
     pub quarantined: u64,
+    /// Offsets that were read and gave no row.
+    pub without_row: u64,
     /// Size of its files.
     pub bytes: u64,
     /// Files.

@@ -99,6 +99,7 @@ pub(crate) fn snapshot(stage: Stage, rows: u64, expected: u64) -> Snapshot {
         files_open: 1,
         expected,
         lost: 0,
+        without_row: 0,
     }
 }
 

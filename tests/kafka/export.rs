@@ -131,6 +131,10 @@ fn tombstones_are_no_rows_and_what_cannot_be_decoded_is_put_aside_with_its_offse
     // The tail of partition 2 holds a tombstone alone: it is read all the same.
     assert_eq!(metadata["positions"], serde_json::json!({ "0": 10, "1": 13, "2": 11 }));
     assert_eq!(metadata["quarantined_records"], 1);
+    // What came and was put aside is known; of the rest the log held no row.
+    assert_eq!(metadata["offsets_without_row"], serde_json::json!({ "kafka": 2 }));
+    let show = project.ok(&["feeds", "show", "flat"]).out;
+    assert!(show.contains("read by kafka, 2 offsets gave no row: markers of transactions, "), "{show}");
     let again = project.ok(&["export", "--all", "--json"]);
     assert_eq!(again.finished("flat")["rows"], 0);
 }

@@ -145,7 +145,13 @@ pub fn commit_after(rows: &[Row]) -> Commit {
         let next = positions.entry(*partition).or_insert(0);
         *next = (*next).max(offset + 1);
     }
-    Commit { positions, complete_through: None, complete: true, now: at(T0 + 40 * DAY + 5000) }
+    Commit {
+        positions,
+        complete_through: None,
+        complete: true,
+        without_row: 0,
+        now: at(T0 + 40 * DAY + 5000),
+    }
 }
 
 /// Every Parquet file that a reader of the lake would see below `dir`, relative, sorted.

@@ -119,6 +119,7 @@ impl Lake {
             files_open: 0,
             expected: rows,
             lost: 0,
+            without_row: 0,
         };
         let over = |outcome, rows, seconds| {
             What::Finished(Finished {

@@ -243,6 +243,12 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
         let value = format!("{}: {}", instant(check.at), escaped(&check.sentence()));
         lines.push(toned("both ways", value, tone));
     }
+    for query in &metadata.stopped_writers {
+        lines.push(toned("writer", escaped(&query.sentence()), Tone::Warn));
+    }
+    for sentence in metadata.without_row() {
+        lines.push(field("no row", escaped(&sentence)));
+    }
     for loss in &metadata.lost_records {
         lines.push(field("lost", escaped(&loss.sentence())));
     }

@@ -119,6 +119,16 @@ pub fn description(body: &[u8]) -> Result<Description> {
     })
 }
 
+/// The state of each query in a SHOW QUERIES reply.
+pub fn query_states(body: &[u8]) -> Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Queries {
+        queries: Vec<WireQuery>,
+    }
+    let queries: Queries = entity(body, &["queries"])?;
+    Ok(queries.queries.into_iter().map(|query| (query.id, query.state.unwrap_or_default())).collect())
+}
+
 /// The progress of query `id` in a SHOW QUERIES EXTENDED reply, by partition; `None` when the query is not listed.
 pub fn query_progress(body: &[u8], id: &str) -> Result<Option<BTreeMap<i32, QueryProgress>>> {
     #[derive(Deserialize)]
@@ -236,11 +246,13 @@ struct WireQuery {
     id: String,
     #[serde(default)]
     sinks: Vec<String>,
+    #[serde(default)]
+    state: Option<String>,
 }
 
 impl From<WireQuery> for QueryRef {
     fn from(query: WireQuery) -> Self {
-        Self { id: query.id, sinks: query.sinks }
+        Self { id: query.id, sinks: query.sinks, state: query.state.unwrap_or_default() }
     }
 }
 

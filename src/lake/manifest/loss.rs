@@ -144,11 +144,12 @@ impl Metadata {
     }
 
     /// Moves the watermark to `through`. What is beyond `now` was said by a wrong clock and is taken back; over a loss that
-    /// nobody has acknowledged nothing is claimed.
+    /// nobody has acknowledged nothing is claimed, and while a query that writes the source stands still nothing more.
     pub(crate) fn claim(&mut self, through: Option<DateTime<Utc>>, now: DateTime<Utc>) {
         let known = self.complete_through.filter(|known| *known <= now);
         // Of a loss in a known folder that folder alone is not claimed.
         let open = self.open_losses().any(|loss| loss.folder.is_none());
+        let through = through.filter(|_| self.stopped_writers.is_empty());
         self.complete_through = if open { None } else { known.max(through) };
     }
 

@@ -16,6 +16,8 @@ use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::source_check::SourceCheck;
+use crate::lake::manifest::without_row::WithoutRow;
+use crate::lake::manifest::writers::StoppedQuery;
 use crate::{Error, Kind, Result};
 
 /// The content of `_metadata.json`. The first fields are those of the contract, with its names; the others are ours.
@@ -113,6 +115,12 @@ pub struct Metadata {
     /// Tables: primary keys that came more than once in the current snapshot; at least so many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubled_keys: u64,
+    /// Streams: offsets that were read and gave no row, by the way of reading.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offsets_without_row: WithoutRow,
+    /// Queries that write the source and did not run when it was last looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped_writers: Vec<StoppedQuery>,
     /// How the last export failed; gone with the next one that does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failure: Option<LastFailure>,
@@ -234,6 +242,9 @@ pub struct RunRecord {
     pub rolls: crate::lake::RollReasons,
     /// Rows quarantined.
     pub quarantined: u64,
+    /// Offsets that were read and gave no row.
+    #[serde(default)]
+    pub without_row: u64,
     /// `complete` when it reached the end that it had set itself, else `partial`.
     pub outcome: String,
 }
@@ -312,6 +323,8 @@ impl Metadata {
             other_log: None,
             pending_decision: None,
             doubled_keys: 0,
+            offsets_without_row: WithoutRow::new(),
+            stopped_writers: Vec::new(),
             last_failure: None,
             source_check: None,
             runs: Vec::new(),
@@ -397,6 +410,7 @@ impl Metadata {
                 run.bytes += record.bytes;
                 run.files += record.files;
                 run.quarantined += record.quarantined;
+                run.without_row += record.without_row;
                 run.rolls.add(record.rolls);
                 run.outcome = record.outcome;
             }

@@ -5,6 +5,7 @@
 //! data_file   one data file as a commit lists it: rows, bytes, offsets, column statistics, hash
 //! journal     every commit's list of files, appended to                      offsets   ranges of Kafka offsets
 //! proof       which positions the files prove                              log       which log the offsets are of
+//! without_row    offsets that gave no row                              writers   queries that write the source and stand still
 //! source_check   what a comparison of both ways of reading found, and what that holds for
 //! ```
 
@@ -19,3 +20,5 @@ pub(crate) mod offsets;
 pub(crate) mod proof;
 pub(crate) mod schema;
 pub(crate) mod source_check;
+pub mod without_row;
+pub(crate) mod writers;

@@ -54,6 +54,8 @@ pub struct Commit {
     pub complete_through: Option<DateTime<Utc>>,
     /// The end that the run had set itself is reached.
     pub complete: bool,
+    /// Offsets since the last commit that gave no row.
+    pub without_row: u64,
     /// The time of the commit.
     pub now: DateTime<Utc>,
 }
@@ -275,6 +277,8 @@ impl<'a> Appender<'a> {
         done.quarantined = transaction.quarantine(quarantine.finish()?)?;
         let next = transaction.metadata();
         next.read_mode = Some(self.run.info.read_mode.clone());
+        next.note_without_row(&self.run.info.read_mode, at.without_row);
+        done.without_row = at.without_row;
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.caught_up = at.complete;

@@ -5,7 +5,7 @@
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
 //! run         what these three have in common
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
-//! source_check   what a comparison of both ways found
+//! source_check   what a comparison of both ways found      writers   queries that write the source and stand still
 //! ```
 
 pub(crate) mod accept;
@@ -21,3 +21,4 @@ pub(crate) mod snapshot;
 pub(crate) mod source_check;
 pub(crate) mod undo;
 pub(crate) mod undo_version;
+pub(crate) mod writers;

@@ -235,6 +235,7 @@ impl Transaction<'_> {
             duration_ms: done.duration_ms,
             rolls: done.rolls,
             quarantined: done.quarantined,
+            without_row: done.without_row,
             outcome: if complete { "complete" } else { "partial" }.to_owned(),
         });
     }
