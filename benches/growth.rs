@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakehand::Result;
-use lakehand::export::rows::Sink;
 use lakehand::feed::{Catalog, Compression, FeedPaths};
 use lakehand::lake::{Dataset, Faults, Lake, Limits, Op, Owner, read_metadata};
+use lakehand::source::ksql::rows::Sink;
 use serde_json::Value;
 use support::sets::{Set, T0};
 use support::{Kept, LakeSink, alone, at, feed, lake, median, open, pieces, read, run};

@@ -15,10 +15,10 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use lakehand::Result;
-use lakehand::export::rows::Rows;
 use lakehand::feed::Compression;
 use lakehand::ksql::response::Framing;
 use lakehand::lake::Limits;
+use lakehand::source::ksql::rows::Rows;
 use support::sets::{SETS, Set};
 use support::{
     Counted, Kept, LakeSink, PIECE, alone, feed, lake, median, open, parquet_bytes, peak, pieces, read,
@@ -90,7 +90,7 @@ fn measure(rows: u64, times: usize) -> Result<()> {
             let mut dataset = open(&lake, &feed(Compression::Zstd(None)), limits()).unwrap();
             let mut sink = LakeSink::new(dataset.appender(&set.table_schema(), run("r")).unwrap());
             for batch in &kept.0 {
-                lakehand::export::rows::Sink::batch(&mut sink, batch.clone()).unwrap();
+                lakehand::source::ksql::rows::Sink::batch(&mut sink, batch.clone()).unwrap();
             }
             sink.commit().unwrap();
         });

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Server and client are processes of their own (the bench starts itself again). A chunk is a row, as real servers send it,
-//! or many; the reader is fast, or stalls for three seconds in the middle, behind a queue as `src/export/chunk_reader.rs` has it.
+//! or many; the reader is fast, or stalls for three seconds in the middle, behind a queue as `src/source/ksql/chunk_reader.rs` has it.
 //! `VERBOSE=1` shows why answers broke off. Without `--bench` (as `cargo test --all-targets` calls it) a few rows only.
 //!
 //! The program uses HTTP/1.1 for every request. That is right in that each of its answers came whole, whatever the chunks
@@ -32,7 +32,7 @@ use hyper_util::server::conn::auto;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, Sleep, interval, sleep};
 
-/// Bytes put together before they are handed on, and pieces that may wait: as in `src/export/chunk_reader.rs`.
+/// Bytes put together before they are handed on, and pieces that may wait: as in `src/source/ksql/chunk_reader.rs`.
 const PIECE: usize = 256 << 10;
 const DEPTH: usize = 32;
 /// How long bytes wait for more.

@@ -32,7 +32,7 @@ const AT_HOME: [(&str, &[&str]); 12] = [
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "export", "watch", "demo", "headless", "runtime", "cli"]),
+    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli"]),
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
     ("notify", &["watch"]),

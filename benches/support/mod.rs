@@ -19,7 +19,6 @@ use arrow::datatypes::{Int32Type, Int64Type};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lakehand::Result;
-use lakehand::export::rows::{Rows, Sink};
 use lakehand::feed::{
     Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
 };
@@ -27,6 +26,7 @@ use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
 use lakehand::lake::{Appender, Commit, Dataset, Lake, Limits, Owner, RunInfo};
 use lakehand::pool::Pool;
+use lakehand::source::ksql::rows::{Rows, Sink};
 use sets::{Set, T0};
 
 /// Bytes that the chunk reader hands on at once.

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::feed::{Feed, FeedKind};
 use crate::ksql::client::Client;
 use crate::lake::{Committed, Lake, Limits};
+use crate::source::Environment;
 
 /// How often a job that waits looks whether it shall stop.
 const ASK_CANCEL: Duration = Duration::from_millis(50);
@@ -126,6 +127,17 @@ impl Context {
             progress,
             commits: std::cell::Cell::new(0),
             newest_row: std::cell::Cell::new(None),
+        }
+    }
+
+    /// What a read works with.
+    pub(super) fn environment(&self) -> Environment {
+        Environment {
+            pool: Arc::clone(self.lake.pool()),
+            handle: self.handle.clone(),
+            inactivity: self.options.inactivity,
+            quiet: self.options.quiet,
+            max_row_bytes: self.options.max_row_bytes,
         }
     }
 

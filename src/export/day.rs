@@ -10,16 +10,16 @@ use chrono::NaiveDate;
 use super::context::{Context, Stop, interrupted};
 use super::event::Outcome;
 use super::job::tell_plan;
-use super::plan::{self, Plan, PushEnd, Reading, Spans};
+use super::plan::{self, Plan, Reading, Way};
 use super::progress::Stage;
 use super::stream;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
 use crate::feed::FeedKind;
-use crate::ksql::client::{Query, QueryKind};
-use crate::ksql::statement::{self, Rest};
+use crate::ksql::statement;
 use crate::lake::{Dataset, RunInfo};
-use crate::source::Span;
+use crate::source::ksql::KsqlStream;
+use crate::source::{Span, Spans};
 
 /// Exports the day again.
 pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) -> Result<Outcome> {
@@ -48,8 +48,11 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
         server: context.client.options().url.clone(),
     };
     let folder = dataset.day_prefix(day);
-    let replacer = dataset.replacer(&plan.schema, run, day)?;
-    if stream::read(context, &plan, Target::Replace(Some(replacer)))? == Stop::Cancelled {
+    let Reading::Stream { way, source, spans, .. } = &plan.reading else {
+        return Err(Error::new(Kind::Refused, "the log holds nothing of what was exported").at("day", day));
+    };
+    let target = Target::Replace(Some(dataset.replacer(&plan.schema, run, day)?));
+    if stream::read(context, *way, &**source, spans, target)? == Stop::Cancelled {
         return Err(interrupted());
     }
     let metadata = dataset.metadata();
@@ -75,7 +78,7 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
     let mut starts = BTreeMap::new();
     if let Some(ends) = &ends {
         // Refuses a topic that is not the one of before.
-        plan::spans(positions, ends, context.now()).map_err(|e| e.at("source", &source.name))?;
+        Spans::to_ends(positions, &ends.bounds(), context.now()).map_err(|e| e.at("source", &source.name))?;
         starts.extend(ends.partitions.iter().map(|(partition, log)| (*partition, log.log_start)));
     }
     still_there(&dataset.first_offsets(day), &starts).map_err(|e| e.at("day", day))?;
@@ -86,16 +89,12 @@ async fn plan_day(context: &Context, dataset: &Dataset, day: NaiveDate) -> Resul
             spans.by_partition.insert(*partition, Span { next, until: Some(*until) });
         }
     }
-    let bounds = spans.bounds();
-    if bounds.is_empty() {
+    if spans.by_partition.is_empty() {
         return Err(Error::new(Kind::Refused, "the log holds nothing of what was exported").at("day", day));
     }
-    let sql = match dataset.day_span(day) {
-        Some(span) => statement::push_between_sql(&source.name, &selection, &bounds, span),
-        None => statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude),
-    };
-    let query = Query { sql, kind: QueryKind::StreamPush };
-    let reading = Reading::Push { query, selection, spans, end: PushEnd::Offsets };
+    let mut stream = KsqlStream::new(client, &source, selection);
+    stream.between = dataset.day_span(day);
+    let reading = Reading::by_query(Way::Offsets, stream, spans);
     Ok(Plan { source, schema, reading, log: Some(log), choice: None, wanted: None })
 }
 

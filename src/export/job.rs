@@ -11,7 +11,7 @@ use super::plan::{Plan, Reading};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
-use super::{scan, stream, table, table_log};
+use super::{stream, table, table_log};
 use crate::error::{Class, Error, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
@@ -144,27 +144,24 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
         server: context.client.options().url.clone(),
     };
     let stop = match &plan.reading {
-        Reading::Nothing { spans, read_mode } => {
+        Reading::Nothing { spans, way } => {
             // Even with no rows the schema is looked at: a change is better seen on a quiet day.
             drop(dataset.appender(&plan.schema, run)?);
             let positions = dataset.metadata().positions.clone();
             let through = spans.asked.and_then(|asked| context.witnessed(asked, None));
-            dataset.note_caught_up(&positions, through, read_mode, context.now())?;
+            dataset.note_caught_up(&positions, through, way.name(), context.now())?;
             Stop::Complete
         }
         Reading::Table { queries, selection } => {
             table::read(context, &plan, queries, selection, dataset.snapshot(&plan.schema, run)?)?
         }
-        Reading::TableLog { source, layout, .. } => {
+        Reading::TableLog { brokers, layout, .. } => {
             let snapshot = dataset.snapshot(&plan.schema, run)?;
-            table_log::read(context, &**source, &plan, layout, snapshot)?
+            table_log::read(context, &**brokers, &plan, layout, snapshot)?
         }
-        Reading::Log { source, layout, spans } => {
+        Reading::Stream { way, source, spans, .. } => {
             let target = Target::Append(dataset.appender(&plan.schema, run)?);
-            scan::read(context, &**source, &plan.source.topic, layout, spans, target)?
-        }
-        Reading::Push { .. } => {
-            stream::read(context, &plan, Target::Append(dataset.appender(&plan.schema, run)?))?
+            stream::read(context, *way, &**source, spans, target)?
         }
     };
     match stop {

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
 
-use super::plan::{Plan, Reading, schema_of, spans};
+use super::plan::{Plan, Reading, Way, schema_of};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed};
 use crate::ksql::client::{Client, EndOffsets};
 use crate::ksql::decode::record::{Layout, ROW_COLUMNS, RecordDecoder};
-use crate::ksql::describe::{Description, PartitionOffsets};
+use crate::ksql::describe::Description;
 use crate::ksql::topic;
 use crate::lake::{LogIdentity, TableSchema};
-use crate::source::{Log, Source};
+use crate::source::{Brokers, Log, Spans, Topic};
 
 /// Who reads logs themselves.
-pub type LogSource = Arc<dyn Source>;
+pub type LogSource = Arc<dyn Brokers>;
 
 /// Asks who reads logs, on a thread that may wait.
 ///
@@ -46,22 +46,14 @@ pub(super) async fn plan(
     let logs = brokers(logs)?;
     let schema = log_schema(&layout, 0)?;
     let log = describe(client, &logs, &source).await?;
-    let partitions = log.bounds.iter().map(|(partition, (log_start, log_end))| {
-        let offsets = PartitionOffsets { log_start: *log_start, log_end: *log_end, consumer: *log_end };
-        (*partition, offsets)
-    });
-    let ends = EndOffsets { via: "the brokers".to_owned(), partitions: partitions.collect() };
-    let mut spans =
-        spans(positions, &ends, now).map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
-    let reading = if feed.mode == ExportMode::Follow {
+    let mut spans = Spans::to_ends(positions, &log.bounds, now)
+        .map_err(|e| e.at("topic", &source.topic).at("source", &source.name))?;
+    if feed.mode == ExportMode::Follow {
         spans.by_partition.values_mut().for_each(|span| span.until = None);
         spans.asked = None;
-        Reading::Log { source: logs, layout, spans }
-    } else if spans.bounds().is_empty() {
-        Reading::Nothing { spans, read_mode: "kafka" }
-    } else {
-        Reading::Log { source: logs, layout, spans }
-    };
+    }
+    let name = source.topic.clone();
+    let reading = Reading::of(Way::Kafka, Box::new(Topic { brokers: logs, name, layout }), spans, None);
     let identity = LogIdentity {
         topic: source.topic.clone(),
         cluster: log.identity.cluster,
@@ -82,7 +74,7 @@ pub(super) async fn plan_table(
     // What tells where a row comes from is no column of a table.
     let schema = log_schema(&layout, ROW_COLUMNS)?;
     let log = describe(client, &logs, &source).await?;
-    let reading = Reading::TableLog { source: logs, layout, bounds: log.bounds };
+    let reading = Reading::TableLog { brokers: logs, layout, bounds: log.bounds };
     Ok(Plan { source, schema, reading, log: None, choice: None, wanted: None })
 }
 
@@ -96,7 +88,7 @@ fn brokers(logs: Option<&LogSource>) -> Result<LogSource> {
 /// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.
 ///
 /// # Errors
-/// Those of [`Source::log`]; `Kind::Feed` when ksqlDB works on another cluster.
+/// Those of [`Brokers::log`]; `Kind::Feed` when ksqlDB works on another cluster.
 pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Description) -> Result<Log> {
     let topic_name = source.topic.clone();
     let mut log = ask(logs, move |logs| logs.log(&topic_name)).await?;

@@ -4,17 +4,13 @@
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   ├─ outage    what waits while server or brokers are out of reach (pure)      probe   whether they are there
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
-//!        ├─ plan      source + feed -> read mode, selection, bounds, schema of the files      log   the same where the log itself is read
-//!        ├─ stream    rows of a query by offset until the bound; commits as it goes
-//!        ├─ scan      the same from the log itself (crate::source)      stream_sink  rows of either on their way into the lake
-//!        ├─ chunk_reader  socket -> bounded queue of bytes     end_probe  the second query by which `idle` learns of an end
-//!        ├─ day       one day read again below the positions     target   where rows go: appended, or in place of a day
-//!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
-//!        ├─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
-//!        │                                                                   rows     bytes -> elements -> batches
+//!        ├─ plan      source + feed -> the way, spans, schema of the files      log   the same where the log itself is read
 //!        ├─ auto      what `auto` has to know, the comparison it makes first      choice   the way it takes, and why (pure)
-//!        ├─ proof     both ways of reading a stream compared
-//!        └─ position  which offset comes next, which row was seen already
+//!        ├─ stream    drives a scan of any way (crate::source); commits as it goes
+//!        ├─ stream_sink  rows on their way into the lake      target   where they go: appended, or in place of a day
+//!        ├─ day       one day read again below the positions      proof    both ways of reading a stream compared
+//!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
+//!        └─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
 //!
@@ -23,11 +19,8 @@
 
 pub mod auto;
 pub mod choice;
-mod chunk_reader;
 mod context;
 mod day;
-mod decoding;
-mod end_probe;
 pub mod engine;
 pub mod event;
 mod job;
@@ -37,13 +30,10 @@ pub mod log;
 mod newest;
 mod outage;
 pub mod plan;
-mod position;
 pub mod prepare;
 mod probe;
 pub mod progress;
 pub mod proof;
-pub mod rows;
-mod scan;
 pub mod scheduler;
 mod stream;
 mod stream_sink;
@@ -63,6 +53,6 @@ pub use progress::{Progress, Stage};
 /// the decoder's batch come off first.
 pub fn writer_budget(memory: usize, concurrency: usize) -> usize {
     const LEAST: usize = 16 << 20;
-    let reading = (chunk_reader::MEMORY + decoding::MEMORY).max(crate::source::kafka::MEMORY);
+    let reading = crate::source::ksql::MEMORY.max(crate::source::kafka::MEMORY);
     (memory / concurrency.max(1)).saturating_sub(reading).max(LEAST)
 }

@@ -15,9 +15,10 @@ use crate::ksql::column::Wire;
 use crate::ksql::decode::Decoder;
 use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::{Description, SourceKind};
-use crate::ksql::statement::{self, Bound, Rest, Selection};
+use crate::ksql::statement::{self, Selection};
 use crate::lake::{LogIdentity, SourceCheck, TableSchema};
-use crate::source::Span;
+use crate::source::ksql::{KsqlStream, OpenEnd};
+use crate::source::{Offsets, Source, Span, Spans};
 
 /// What an export will do.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy)]
 pub struct Held<'a> {
     /// The next offset to read by Kafka partition.
-    pub positions: &'a BTreeMap<i32, i64>,
+    pub positions: &'a Offsets,
     /// The last comparison of both ways of reading.
     pub check: Option<&'a SourceCheck>,
     /// Why the comparison of this run was not finished.
@@ -60,16 +61,16 @@ impl Plan {
 /// How a source is read.
 #[derive(Debug)]
 pub enum Reading {
-    /// A push query, by offset.
-    Push {
-        /// The query.
-        query: Query,
-        /// What is selected and how it arrives.
-        selection: Selection,
-        /// The spans to read, by Kafka partition.
+    /// Rows of a stream, by offset.
+    Stream {
+        /// The way.
+        way: Way,
+        /// Who gives the rows.
+        source: Box<dyn Source>,
+        /// What is to be read.
         spans: Spans,
-        /// How the end of the answer is known.
-        end: PushEnd,
+        /// The statement that ksqlDB is asked, where it is.
+        sql: Option<String>,
     },
     /// A scan of a table.
     Table {
@@ -78,19 +79,10 @@ pub enum Reading {
         /// What is selected and how it arrives.
         selection: Selection,
     },
-    /// The log itself, by offset.
-    Log {
-        /// Who reads it.
-        source: LogSource,
-        /// How its records are laid out.
-        layout: Layout,
-        /// The spans to read, by Kafka partition.
-        spans: Spans,
-    },
     /// The log of a table itself: the newest record of each key.
     TableLog {
-        /// Who reads it.
-        source: LogSource,
+        /// Who keeps it.
+        brokers: LogSource,
         /// How its records are laid out.
         layout: Layout,
         /// By Kafka partition: the first offset that is there, and the one behind the last.
@@ -100,37 +92,65 @@ pub enum Reading {
     Nothing {
         /// Through which offsets.
         spans: Spans,
-        /// The read mode that told so.
-        read_mode: &'static str,
+        /// The way that told so.
+        way: Way,
     },
 }
 
-/// How the end of a push query is known.
+/// A way of reading a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PushEnd {
-    /// The log's end offsets were asked for first.
+pub enum Way {
+    /// From the log itself.
+    Kafka,
+    /// By a push query; the log's end offsets were asked for first.
     Offsets,
-    /// No way to know the end: a quiet time after a pull over the same stream came to its end.
+    /// By a push query until it is quiet: nothing tells where the log ends.
     Idle,
-    /// The read is not to end.
+    /// By a push query that is not to end.
     Follow,
 }
 
-/// What is to be read of each Kafka partition.
-#[derive(Debug, Clone, Default)]
-pub struct Spans {
-    pub(super) by_partition: BTreeMap<i32, Span>,
-    /// When the ends were asked for: what was written before is complete once they are reached.
-    pub asked: Option<DateTime<Utc>>,
-    /// Offsets that are gone from the log and that the lake never held: Kafka partition, first and last, both included.
-    pub lost: Vec<(i32, [i64; 2])>,
+impl Way {
+    /// As the log and `_metadata.json` name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kafka => "kafka",
+            Self::Offsets => "offsets",
+            Self::Idle => "idle",
+            Self::Follow => "follow",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Kafka => "from the topic itself",
+            Self::Offsets => "by offset",
+            Self::Idle => "until it is quiet, as no query tells where the log ends",
+            Self::Follow => "following",
+        }
+    }
 }
 
 impl Reading {
+    /// A stream's, or nothing where the spans hold nothing.
+    pub(super) fn of(way: Way, source: Box<dyn Source>, spans: Spans, sql: Option<String>) -> Self {
+        if spans.is_nothing() {
+            Self::Nothing { spans, way }
+        } else {
+            Self::Stream { way, source, spans, sql }
+        }
+    }
+
+    /// What is read of a stream through ksqlDB.
+    pub(super) fn by_query(way: Way, stream: KsqlStream, spans: Spans) -> Self {
+        let sql = stream.query(&spans.by_partition).sql;
+        Self::of(way, Box::new(stream), spans, Some(sql))
+    }
+
     /// Offsets that the log no longer holds and that the lake never held.
     pub(super) fn lost(&self) -> &[(i32, [i64; 2])] {
         match self {
-            Self::Push { spans, .. } | Self::Log { spans, .. } | Self::Nothing { spans, .. } => &spans.lost,
+            Self::Stream { spans, .. } | Self::Nothing { spans, .. } => &spans.lost,
             Self::Table { .. } | Self::TableLog { .. } => &[],
         }
     }
@@ -138,25 +158,17 @@ impl Reading {
     /// The read mode, as the log and `_metadata.json` name it.
     pub fn read_mode(&self) -> &'static str {
         match self {
-            Self::Push { end: PushEnd::Offsets, .. } => "offsets",
-            Self::Push { end: PushEnd::Idle, .. } => "idle",
-            Self::Push { end: PushEnd::Follow, .. } => "follow",
+            Self::Stream { way, .. } | Self::Nothing { way, .. } => way.name(),
             Self::Table { .. } => "table",
-            Self::Log { .. } | Self::TableLog { .. } => "kafka",
-            Self::Nothing { read_mode, .. } => read_mode,
+            Self::TableLog { .. } => Way::Kafka.name(),
         }
     }
 
     /// What will be read, in words.
     pub fn text(&self) -> String {
         match self {
-            Self::Push { spans, end: PushEnd::Offsets, .. } => format!("by offset, {}", spans.text()),
-            Self::Push { spans, end: PushEnd::Idle, .. } => {
-                format!("until it is quiet, as no query tells where the log ends, {}", spans.text())
-            }
-            Self::Push { spans, end: PushEnd::Follow, .. } => format!("following, {}", spans.text()),
+            Self::Stream { way, spans, .. } => format!("{}, {}", way.words(), spans.text()),
             Self::Table { .. } => "the whole table".to_owned(),
-            Self::Log { spans, .. } => format!("from the topic itself, {}", spans.text()),
             Self::TableLog { bounds, .. } => {
                 let spans = bounds
                     .iter()
@@ -171,40 +183,10 @@ impl Reading {
     /// Upper bound of the rows to come.
     pub fn expected(&self) -> Option<u64> {
         match self {
-            Self::Push { spans, .. } | Self::Log { spans, .. } => spans.expected(),
+            Self::Stream { spans, .. } => spans.expected(),
             Self::Table { .. } | Self::TableLog { .. } => None,
             Self::Nothing { .. } => Some(0),
         }
-    }
-}
-
-impl Spans {
-    /// `0: 5..100, 1: 7..`
-    pub fn text(&self) -> String {
-        if self.by_partition.is_empty() {
-            return "from the beginning".to_owned();
-        }
-        let spans = self.by_partition.iter().map(|(partition, span)| match span.until {
-            Some(until) => format!("{partition}: {}..{until}", span.next),
-            None => format!("{partition}: {}..", span.next),
-        });
-        format!("offsets {}", spans.collect::<Vec<_>>().join(", "))
-    }
-
-    fn expected(&self) -> Option<u64> {
-        self.by_partition
-            .values()
-            .map(|span| span.until.map(|until| u64::try_from(until - span.next).unwrap_or(0)))
-            .sum::<Option<u64>>()
-            .filter(|_| !self.by_partition.is_empty())
-    }
-
-    pub(super) fn bounds(&self) -> Vec<Bound> {
-        self.by_partition
-            .iter()
-            .filter(|(_, span)| span.until.is_none_or(|until| span.next < until))
-            .map(|(partition, span)| Bound { partition: *partition, from: span.next, until: span.until })
-            .collect()
     }
 }
 
@@ -256,16 +238,18 @@ async fn plan_stream(
     client: &Client,
     feed: &Feed,
     source: Description,
-    positions: &BTreeMap<i32, i64>,
+    positions: &Offsets,
     now: DateTime<Utc>,
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
     let log = log::identity(client, &source, ends.as_ref()).await?;
     let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
     let schema = table_schema(&selection)?;
-    let reading = match (feed.mode, feed.read, ends) {
-        (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(ends)) => {
-            by_offset(&source, selection, positions, &ends, now)?
+    let bounds = ends.as_ref().map(EndOffsets::bounds);
+    let mut stream = KsqlStream::new(client, &source, selection);
+    let (way, spans) = match (feed.mode, feed.read, &bounds) {
+        (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(bounds)) => {
+            (Way::Offsets, Spans::to_ends(positions, bounds, now))
         }
         (ExportMode::Batch, ReadMode::Offsets, None) => {
             return Err(Error::new(
@@ -277,84 +261,14 @@ async fn plan_stream(
                 feed.name
             )));
         }
-        (mode, _, ends) => {
-            let mut spans = open_spans(positions);
-            if let Some(ends) = &ends {
-                // The end is not asked for in these ways; a log that begins beyond the position is a loss all the same.
-                let known = self::spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
-                for (partition, [_, last]) in &known.lost {
-                    spans.by_partition.insert(*partition, Span { next: last + 1, until: None });
-                }
-                spans.lost = known.lost;
-            }
-            let sql = statement::push_sql(&source.name, &selection, &spans.bounds(), Rest::Include);
-            let end = if mode == ExportMode::Follow { PushEnd::Follow } else { PushEnd::Idle };
-            Reading::Push { query: Query { sql, kind: QueryKind::StreamPush }, selection, spans, end }
+        (ExportMode::Batch, ..) => {
+            stream.open_end = OpenEnd::Quiet;
+            (Way::Idle, Spans::onwards(positions, bounds.as_ref(), now))
         }
+        (ExportMode::Follow, ..) => (Way::Follow, Spans::onwards(positions, bounds.as_ref(), now)),
     };
+    let reading = Reading::by_query(way, stream, spans.map_err(|e| e.at("source", &source.name))?);
     Ok(Plan { source, schema, reading, log: Some(log), choice: None, wanted: None })
-}
-
-fn by_offset(
-    source: &Description,
-    selection: Selection,
-    positions: &BTreeMap<i32, i64>,
-    ends: &EndOffsets,
-    now: DateTime<Utc>,
-) -> Result<Reading> {
-    let spans = spans(positions, ends, now).map_err(|e| e.at("source", &source.name))?;
-    let bounds = spans.bounds();
-    if bounds.is_empty() {
-        return Ok(Reading::Nothing { spans, read_mode: "offsets" });
-    }
-    let sql = statement::push_sql(&source.name, &selection, &bounds, Rest::Exclude);
-    Ok(Reading::Push {
-        query: Query { sql, kind: QueryKind::StreamPush },
-        selection,
-        spans,
-        end: PushEnd::Offsets,
-    })
-}
-
-/// From the lake's positions to the log's ends.
-pub(super) fn spans(positions: &BTreeMap<i32, i64>, ends: &EndOffsets, now: DateTime<Utc>) -> Result<Spans> {
-    let mut spans = Spans { asked: Some(now), ..Spans::default() };
-    for (&partition, &next) in positions {
-        let Some(log) = ends.partitions.get(&partition) else {
-            return Err(recreated(&format!(
-                "Kafka partition {partition} is gone, of which the lake holds {next} offsets"
-            )));
-        };
-        if next > log.log_end {
-            return Err(recreated(&format!(
-                "Kafka partition {partition} ends at offset {}, and the lake holds it through {}",
-                log.log_end,
-                next - 1
-            )));
-        }
-    }
-    for (&partition, log) in &ends.partitions {
-        let held = positions.get(&partition).copied();
-        let next = held.unwrap_or(0).max(log.log_start);
-        // Records that retention removed before the first export were never promised; after it they are a loss.
-        if let Some(held) = held.filter(|held| *held < log.log_start) {
-            spans.lost.push((partition, [held, log.log_start - 1]));
-        }
-        spans.by_partition.insert(partition, Span { next, until: Some(log.log_end) });
-    }
-    Ok(spans)
-}
-
-fn recreated(what: &str) -> Error {
-    Error::new(Kind::Feed, format!("the topic is not the one that was exported before: {what}")).next(
-        "a topic that was deleted and made again starts at offset 0: `lakehand feeds reset NAME --from-start` puts the dataset \
-         aside and exports the stream from the beginning",
-    )
-}
-
-fn open_spans(positions: &BTreeMap<i32, i64>) -> Spans {
-    let by_partition = positions.iter().map(|(p, next)| (*p, Span { next: *next, until: None })).collect();
-    Spans { by_partition, ..Spans::default() }
 }
 
 /// The source of a feed, as the server describes it.
@@ -420,42 +334,5 @@ pub(super) fn kind_name(kind: FeedKind) -> &'static str {
     match kind {
         FeedKind::Stream => "stream",
         FeedKind::Table => "table",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ksql::describe::PartitionOffsets;
-
-    fn ends(log: &[(i32, i64, i64)]) -> EndOffsets {
-        let partitions = log
-            .iter()
-            .map(|&(p, log_start, log_end)| (p, PartitionOffsets { log_start, log_end, consumer: log_end }))
-            .collect();
-        EndOffsets { via: "Y".into(), partitions }
-    }
-
-    #[test]
-    fn reads_from_the_position_to_the_end() {
-        let spans =
-            spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 0, 9), (1, 2, 4)]), DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!(spans.text(), "offsets 0: 5..9, 1: 2..4");
-        assert_eq!(spans.expected(), Some(6));
-        assert!(spans.lost.is_empty());
-    }
-
-    #[test]
-    fn what_retention_removed_after_the_first_export_is_said_to_be_lost() {
-        let spans = spans(&BTreeMap::from([(0, 5)]), &ends(&[(0, 8, 9)]), DateTime::UNIX_EPOCH).unwrap();
-        assert_eq!(spans.lost, [(0, [5, 7])]);
-        assert_eq!(spans.by_partition[&0], Span { next: 8, until: Some(9) });
-    }
-
-    #[test]
-    fn a_topic_made_again_is_refused() {
-        let error = spans(&BTreeMap::from([(0, 50)]), &ends(&[(0, 0, 9)]), DateTime::UNIX_EPOCH).unwrap_err();
-        assert_eq!(error.kind(), Kind::Feed);
-        assert!(error.to_string().contains("ends at offset 9, and the lake holds it through 49"), "{error}");
     }
 }

@@ -1,22 +1,20 @@
-//! Rows of a stream on their way into the lake, whatever way they came: seen before or not, good or bad.
+//! Rows of a stream on their way into the lake, good or bad, whatever way they came; and how far they have come.
 
 use std::time::Instant;
 
 use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;
-use arrow::compute::{filter_record_batch, max};
-use arrow::datatypes::Int64Type;
+use arrow::compute::max;
+use arrow::datatypes::{Int32Type, Int64Type};
 use chrono::{DateTime, Utc};
 
 use super::context::Context;
 use super::event::What;
-use super::position::{Positions, Seen};
 use super::progress::Stage;
-use super::rows::Sink;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
-use crate::ksql::decode::{BadRow, leading_integers};
 use crate::lake::{Commit, Quarantined};
+use crate::source::{BadRecord, Offsets, Spans};
 
 /// Rows before the share of bad ones is checked while reading; it is always checked before a commit.
 const CHECK_BAD_FROM: u64 = 10_000;
@@ -25,40 +23,61 @@ const CHECK_BAD_FROM: u64 = 10_000;
 pub(super) struct StreamSink<'a> {
     context: &'a Context,
     pub(super) target: Target<'a>,
-    pub(super) positions: Positions,
+    spans: &'a Spans,
+    /// Where each partition begins: what was asked for, or the first row of one that appeared.
+    begun: Offsets,
+    /// The next offset of each partition, as far as rows have come.
+    next: Offsets,
+    /// Records that came, bad ones too.
+    came: u64,
     first_bad: Option<String>,
-    /// Rows that were new and went into the lake.
-    pub(super) rows: u64,
+    /// Rows that went into the lake.
+    rows: u64,
     /// Rows that went to quarantine.
-    pub(super) bad: u64,
+    bad: u64,
     /// Offsets without a row that commits have told.
     without_row: u64,
     /// The greatest ROWTIME that came.
-    pub(super) newest: Option<DateTime<Utc>>,
+    newest: Option<DateTime<Utc>>,
     read_mode: &'static str,
-    /// When the ends were asked for; `None` where they were not.
-    asked: Option<DateTime<Utc>>,
     last_commit: Instant,
 }
 
-impl Sink for StreamSink<'_> {
-    fn batch(&mut self, batch: RecordBatch) -> Result<()> {
-        let doubled = self.positions.duplicates;
-        let keep = self.positions.observe_batch(&batch)?;
-        let batch = match keep {
-            None => batch,
-            Some(keep) => filter_record_batch(&batch, &keep)
-                .map_err(|e| Error::new(Kind::Bug, format!("cannot leave out rows: {e}")))?,
-        };
-        self.context.progress.duplicate(self.positions.duplicates - doubled);
+impl<'a> StreamSink<'a> {
+    /// A sink that commits what comes of `spans` as read by `read_mode`.
+    pub(super) fn new(
+        context: &'a Context,
+        target: Target<'a>,
+        spans: &'a Spans,
+        read_mode: &'static str,
+    ) -> Self {
+        let begun: Offsets = spans.by_partition.iter().map(|(p, span)| (*p, span.next)).collect();
+        Self {
+            context,
+            target,
+            spans,
+            next: begun.clone(),
+            begun,
+            came: 0,
+            first_bad: None,
+            rows: 0,
+            bad: 0,
+            without_row: 0,
+            newest: None,
+            read_mode,
+            last_commit: Instant::now(),
+        }
+    }
+
+    /// Takes rows.
+    pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.advance_by(batch)?;
         let newest = batch.column(0).as_primitive_opt::<Int64Type>().and_then(max);
         self.newest = self.newest.max(newest.and_then(DateTime::from_timestamp_millis));
         self.rows += batch.num_rows() as u64;
         self.context.progress.decoded(batch.num_rows());
         let before = self.target.stats();
-        if batch.num_rows() > 0 {
-            self.target.write(&batch)?;
-        }
+        self.target.write(batch)?;
         let stats = self.target.stats();
         self.context.progress.written(stats.bytes_out, stats.open_files);
         // Rows that are well decoded and belong to no folder: the lake puts them aside itself.
@@ -79,41 +98,61 @@ impl Sink for StreamSink<'_> {
         Ok(())
     }
 
-    fn bad(&mut self, bad: BadRow, row: &[u8]) -> Result<()> {
-        let Some(position) = leading_integers(row, 3) else {
-            return Err(Error::new(Kind::Garbled, format!("a row without a position: {}", bad.reason))
-                .at("JSON path", bad.place)
-                .next("rows without a position cannot be resumed; nothing of this read is kept"));
-        };
-        let (partition, offset) = (i32::try_from(position[1]).unwrap_or(-1), position[2]);
-        self.bad_at(partition, offset, &bad, row)
+    /// Puts a record aside that cannot be a row.
+    pub(super) fn bad(&mut self, record: &BadRecord) -> Result<()> {
+        let BadRecord { partition, offset, bad, value } = record;
+        self.advance(*partition, *offset)?;
+        self.bad += 1;
+        self.context.progress.quarantine(1);
+        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.place));
+        self.target.quarantine(&Quarantined {
+            partition: Some(*partition),
+            offset: Some(*offset),
+            path: &bad.path,
+            reason: &bad.reason,
+            raw: value,
+            time: self.context.now(),
+        })?;
+        self.check_bad_share(false)
     }
-}
 
-impl<'a> StreamSink<'a> {
-    /// A sink that commits what comes as read by `read_mode`; `asked` is the instant at which the ends were asked for.
-    pub(super) fn new(
-        context: &'a Context,
-        target: Target<'a>,
-        positions: Positions,
-        read_mode: &'static str,
-        asked: Option<DateTime<Utc>>,
-    ) -> Self {
-        let last_commit = Instant::now();
-        let (first_bad, newest) = (None, None);
-        Self {
-            context,
-            target,
-            positions,
-            first_bad,
-            rows: 0,
-            bad: 0,
-            without_row: 0,
-            newest,
-            read_mode,
-            asked,
-            last_commit,
+    /// Takes note of the offsets in columns 1 and 2.
+    fn advance_by(&mut self, batch: &RecordBatch) -> Result<()> {
+        let partitions = batch.column(1).as_primitive_opt::<Int32Type>();
+        let offsets = batch.column(2).as_primitive_opt::<Int64Type>();
+        let (Some(partitions), Some(offsets)) = (partitions, offsets) else {
+            return Err(Error::new(
+                Kind::Bug,
+                "a batch does not begin with ROWTIME, ROWPARTITION, ROWOFFSET",
+            ));
+        };
+        for (&partition, &offset) in partitions.values().iter().zip(offsets.values()) {
+            self.advance(partition, offset)?;
         }
+        Ok(())
+    }
+
+    /// The lake's position is a claim about every offset below it, so a scan that breaks its word is not believed.
+    fn advance(&mut self, partition: i32, offset: i64) -> Result<()> {
+        let span = self.spans.by_partition.get(&partition);
+        let next = self.next.entry(partition).or_insert(0);
+        if offset < *next || span.and_then(|span| span.until).is_some_and(|until| offset >= until) {
+            return Err(Error::new(Kind::Bug, "a row came that was not to be read")
+                .at("offset", offset)
+                .at("partition", partition));
+        }
+        *next = offset + 1;
+        self.begun.entry(partition).or_insert(offset);
+        self.came += 1;
+        Ok(())
+    }
+
+    /// Offsets below `positions` that were read and gave no row.
+    fn without_row(&self, positions: &Offsets) -> u64 {
+        let passed = self.begun.iter().map(|(partition, begun)| {
+            positions.get(partition).map_or(0, |next| u64::try_from(next.saturating_sub(*begun)).unwrap_or(0))
+        });
+        passed.fold(0, u64::saturating_add).saturating_sub(self.came)
     }
 
     /// No row waits to be committed.
@@ -140,11 +179,18 @@ impl<'a> StreamSink<'a> {
     pub(super) fn commit(&mut self, complete: bool) -> Result<()> {
         self.check_bad_share(true)?;
         let now = self.context.now();
-        let positions = if complete { self.positions.ends() } else { self.positions.next() };
+        let mut positions = self.next.clone();
+        if complete {
+            // The offsets before an end that brought no row hold none.
+            for (partition, span) in &self.spans.by_partition {
+                let next = positions.entry(*partition).or_insert(span.next);
+                *next = span.until.unwrap_or(*next).max(*next);
+            }
+        }
         // "Complete" speaks of the instant at which the ends were asked for; ways without such an instant claim none.
-        let asked = if complete { self.asked } else { None };
+        let asked = if complete { self.spans.asked } else { None };
         let complete_through = asked.and_then(|asked| self.context.witnessed(asked, self.newest));
-        let passed = if self.target.appends() { self.positions.without_row(&positions) } else { 0 };
+        let passed = if self.target.appends() { self.without_row(&positions) } else { 0 };
         let without_row = passed.saturating_sub(std::mem::replace(&mut self.without_row, passed));
         self.context.progress.enter(Stage::Committing);
         let committed =
@@ -155,26 +201,6 @@ impl<'a> StreamSink<'a> {
         }
         self.last_commit = Instant::now();
         Ok(())
-    }
-
-    /// Puts a row aside whose position is known.
-    pub(super) fn bad_at(&mut self, partition: i32, offset: i64, bad: &BadRow, raw: &[u8]) -> Result<()> {
-        if self.positions.observe(partition, offset)? == Seen::Before {
-            self.context.progress.duplicate(1);
-            return Ok(());
-        }
-        self.bad += 1;
-        self.context.progress.quarantine(1);
-        self.note_bad(|| format!("{} at {} (partition {partition}, offset {offset})", bad.reason, bad.place));
-        self.target.quarantine(&Quarantined {
-            partition: Some(partition),
-            offset: Some(offset),
-            path: &bad.path,
-            reason: &bad.reason,
-            raw,
-            time: self.context.now(),
-        })?;
-        self.check_bad_share(false)
     }
 
     /// Tells the first row of this run that is put aside; the others are counted.

@@ -4,17 +4,15 @@
 //! before a failure can be told (see the wire notes on table pulls); it is the second choice, for servers without the
 //! first one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 
-use super::chunk_reader::{ChunkReader, Piece};
 use super::context::{Context, Stop};
 use super::event::What;
 use super::keys::Keys;
 use super::plan::Plan;
 use super::progress::Stage;
-use super::rows::{Rows, Sink};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::client::{Answer, Query};
 use crate::ksql::column::Wire;
@@ -25,6 +23,8 @@ use crate::ksql::response::Mark;
 use crate::ksql::schema::Role;
 use crate::ksql::statement::Selection;
 use crate::lake::{Quarantined, Snapshot};
+use crate::source::ksql::rows::{Rows, Sink};
+use crate::source::ksql::{ChunkReader, Piece};
 
 const NAP: Duration = Duration::from_millis(200);
 
@@ -41,7 +41,7 @@ pub(super) fn read(
     let mut rows = Rows::new(answer.framing, context.options.max_row_bytes, selection, context.lake.pool())?;
     let mut sink = TableSink::new(context, snapshot, Keys::new(key_columns(plan, selection)));
     let mut chunk_reader = ChunkReader::start(&context.handle, answer);
-    let mut inactivity = Inactivity::new(context.options.inactivity);
+    let mut inactivity = Inactivity::new(context.options.inactivity, Instant::now());
     loop {
         if context.cancel.is_cancelled() {
             sink.snapshot.abandon()?;
@@ -52,20 +52,20 @@ pub(super) fn read(
                 context.progress.received(bytes.len());
                 rows.push(&bytes, &mut sink)?;
             }
-            Piece::Quiet => {}
+            Piece::Head | Piece::Quiet => {}
             Piece::End => break,
         }
-        if !inactivity.note(sink.new_rows()) && inactivity.is_half_over() {
+        if !inactivity.note(sink.new_rows(), Instant::now()) && inactivity.is_half_over(Instant::now()) {
             // What was decoded ahead may hold new rows.
             rows.flush(&mut sink)?;
-            inactivity.note(sink.new_rows());
+            inactivity.note(sink.new_rows(), Instant::now());
         }
-        if inactivity.is_over() {
+        if inactivity.is_over(Instant::now()) {
             return Err(Error::new(
                 Kind::Incomplete,
                 format!(
                     "the answer stopped in the middle: no new row for {} s",
-                    inactivity.elapsed().as_secs()
+                    inactivity.elapsed(Instant::now()).as_secs()
                 ),
             )
             .next("nothing was published; the scan is tried again"));

@@ -11,7 +11,7 @@
 //! has no hole: then nothing was taken away before it was read.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::context::{Context, Stop};
 use super::key_identity::KeyIdentity;
@@ -19,12 +19,12 @@ use super::keys::Keys;
 use super::newest::{Newest, Part, Share};
 use super::plan::Plan;
 use super::progress::Stage;
-use super::rows::Sink as _;
 use super::table::{TableSink, key_places};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{Layout, ROW_COLUMNS};
 use crate::lake::Snapshot;
-use crate::source::{Chosen, KeyStep, Log, Source, Span, Step};
+use crate::source::ksql::rows::Sink as _;
+use crate::source::{Brokers, Chosen, KeyStep, Log, Span, Step};
 
 /// How long the job sleeps at most before it looks whether it shall stop.
 const NAP: Duration = Duration::from_millis(200);
@@ -35,7 +35,7 @@ const ROUNDS: usize = 10;
 /// Reads the table and publishes it; gives back how it ended.
 pub(super) fn read(
     context: &Context,
-    source: &dyn Source,
+    brokers: &dyn Brokers,
     plan: &Plan,
     layout: &Layout,
     mut snapshot: Snapshot<'_>,
@@ -51,13 +51,12 @@ pub(super) fn read(
     let keys = Keys::new(key_places(&plan.source, names));
     let mut read = Read {
         context,
-        source,
+        brokers,
         topic: &plan.source.topic,
         layout,
         seed: fastrand::u64(..),
         sink: TableSink::new(context, snapshot, keys),
         came: 0,
-        alive: Instant::now(),
     };
     match read.pump() {
         Ok(true) => {
@@ -74,14 +73,13 @@ pub(super) fn read(
 
 struct Read<'a> {
     context: &'a Context,
-    source: &'a dyn Source,
+    brokers: &'a dyn Brokers,
     topic: &'a str,
     layout: &'a Layout,
     seed: u64,
     sink: TableSink<'a>,
-    /// Bytes of the scan at work that the progress was told of, and when the last of them came.
+    /// Bytes of the scan at work that the progress was told of.
     came: u64,
-    alive: Instant,
 }
 
 impl Read<'_> {
@@ -99,7 +97,7 @@ impl Read<'_> {
     }
 
     fn log(&self) -> Result<Log> {
-        self.source.log(self.topic)
+        self.brokers.log(self.topic)
     }
 
     /// The newest records of a part; what does not fit is added to `parts`. `None` when it was stopped.
@@ -133,9 +131,9 @@ impl Read<'_> {
         // A part that is given up ends the scan: another one goes on without its partitions.
         while !left.is_empty() {
             let mut identity = KeyIdentity::new(self.layout, self.seed)?;
-            let mut scan = self.source.keys(self.topic, &left)?;
+            let mut scan = self.brokers.keys(self.topic, &left)?;
             let partitions = newest.part().partitions.len();
-            (self.came, self.alive) = (0, Instant::now());
+            self.came = 0;
             let mut step = KeyStep::More;
             while step == KeyStep::More && newest.part().partitions.len() == partitions {
                 if self.context.cancel.is_cancelled() {
@@ -152,7 +150,7 @@ impl Read<'_> {
                     }
                     Ok(())
                 })?;
-                self.check_alive(scan.bytes(), scan.trouble())?;
+                self.note(scan.bytes());
             }
             identity.drain(|known| newest.see(known.place, known.hash, known.is_tombstone, parts))?;
             if step == KeyStep::End {
@@ -169,14 +167,14 @@ impl Read<'_> {
 
     /// Decodes the chosen records; false when it was stopped.
     fn rows(&mut self, chosen: Chosen) -> Result<bool> {
-        let mut scan = self.source.open_chosen(self.topic, chosen, self.layout, self.context.lake.pool())?;
-        (self.came, self.alive) = (0, Instant::now());
+        let mut scan = self.brokers.open_chosen(self.topic, chosen, self.layout, self.context.lake.pool())?;
+        self.came = 0;
         loop {
             if self.context.cancel.is_cancelled() {
                 return Ok(false);
             }
             let step = scan.next(NAP)?;
-            self.check_alive(scan.bytes(), scan.trouble())?;
+            self.note(scan.bytes());
             match step {
                 Step::Rows(batch) => {
                     let columns: Vec<usize> = (ROW_COLUMNS..batch.num_columns()).collect();
@@ -189,27 +187,16 @@ impl Read<'_> {
                     self.sink.bad_at(Some((bad.partition, bad.offset)), &bad.bad, &bad.value)?;
                 }
                 Step::Idle => {}
+                Step::Cut(error) => return Err(error),
                 Step::End => return Ok(true),
             }
         }
     }
 
-    /// Takes note of what has come; a log that is read to an end must not fall silent.
-    fn check_alive(&mut self, bytes: u64, trouble: Option<&str>) -> Result<()> {
-        if bytes > self.came {
-            self.context.progress.received(usize::try_from(bytes - self.came).unwrap_or(usize::MAX));
-            (self.came, self.alive) = (bytes, Instant::now());
-        }
-        let silent = self.alive.elapsed();
-        if silent < self.context.options.inactivity {
-            return Ok(());
-        }
-        let (kind, trouble) = match trouble {
-            Some(trouble) => (Kind::Unreachable, format!(" ({trouble})")),
-            None => (Kind::Incomplete, String::new()),
-        };
-        Err(Error::new(kind, format!("no record came for {} s{trouble}", silent.as_secs()))
-            .next("nothing was published; look at the brokers, or raise server.inactivity_timeout"))
+    /// Tells what has come.
+    fn note(&mut self, bytes: u64) {
+        self.context.progress.received(usize::try_from(bytes - self.came).unwrap_or(usize::MAX));
+        self.came = bytes;
     }
 }
 

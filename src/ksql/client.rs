@@ -124,6 +124,13 @@ pub struct EndOffsets {
     pub partitions: BTreeMap<i32, PartitionOffsets>,
 }
 
+impl EndOffsets {
+    /// By partition: the first offset that is there, and the one behind the last.
+    pub fn bounds(&self) -> BTreeMap<i32, (i64, i64)> {
+        self.partitions.iter().map(|(p, log)| (*p, (log.log_start, log.log_end))).collect()
+    }
+}
+
 impl Client {
     /// A client; nothing is sent yet.
     ///

@@ -3,15 +3,15 @@
 //! | read | what counts as progress |
 //! |---|---|
 //! | a whole body (`client/transport`) | bytes that are no white space; the body's size has a limit of its own |
-//! | a stream (`export/stream`) | offsets that no row had before; offsets below the end that the server has processed |
+//! | a stream (`source/ksql/tail`) | offsets that no row had before; offsets below the end that the server has processed |
 //! | a table (`export/table`) | rows with a key that did not come before |
-//! | the end probe (`export/end_probe`) | rows, for the probe; for the read that waits for it, as many as the log can hold |
+//! | the end probe (`source/ksql/end_probe`) | rows, for the probe; for the read that waits for it, as many as the log can hold |
 //!
 //! Bytes alone are none: a server that sends line feeds, or the same rows again and again, keeps no export busy.
 
 use std::time::{Duration, Instant};
 
-/// How long nothing new has come.
+/// How long nothing new has come. The time is passed in.
 #[derive(Debug, Clone)]
 pub struct Inactivity {
     limit: Duration,
@@ -21,44 +21,44 @@ pub struct Inactivity {
 
 impl Inactivity {
     /// Begins now. Without progress it is over after `limit`.
-    pub fn new(limit: Duration) -> Self {
-        Self { limit, total: 0, since: Instant::now() }
+    pub fn new(limit: Duration, now: Instant) -> Self {
+        Self { limit, total: 0, since: now }
     }
 
     /// Takes note of all that has come so far: a number that grows with progress and with nothing else. True when it is
     /// more than it ever was.
-    pub fn note(&mut self, total: u64) -> bool {
+    pub fn note(&mut self, total: u64, now: Instant) -> bool {
         let more = total > self.total;
         if more {
             self.total = total;
-            self.renew();
+            self.renew(now);
         }
         more
     }
 
     /// Takes note of a sign of life that has no number.
-    pub fn renew(&mut self) {
-        self.since = Instant::now();
+    pub fn renew(&mut self, now: Instant) {
+        self.since = now;
     }
 
     /// How long there was no progress.
-    pub fn elapsed(&self) -> Duration {
-        self.since.elapsed()
+    pub fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.since)
     }
 
     /// Time to look closer: half of the limit has passed.
-    pub fn is_half_over(&self) -> bool {
-        self.elapsed() >= self.limit / 2
+    pub fn is_half_over(&self, now: Instant) -> bool {
+        self.elapsed(now) >= self.limit / 2
     }
 
     /// The read is to end.
-    pub fn is_over(&self) -> bool {
-        self.elapsed() >= self.limit
+    pub fn is_over(&self, now: Instant) -> bool {
+        self.elapsed(now) >= self.limit
     }
 
     /// The time that is left, at least a millisecond.
-    pub fn left(&self) -> Duration {
-        self.limit.saturating_sub(self.elapsed()).max(Duration::from_millis(1))
+    pub fn left(&self, now: Instant) -> Duration {
+        self.limit.saturating_sub(self.elapsed(now)).max(Duration::from_millis(1))
     }
 }
 
@@ -68,11 +68,17 @@ mod tests {
 
     #[test]
     fn only_more_than_ever_is_progress() {
-        let mut inactivity = Inactivity::new(Duration::ZERO);
-        assert!(inactivity.note(3) && !inactivity.note(3) && !inactivity.note(2) && !inactivity.note(3));
-        assert!(inactivity.is_over() && inactivity.left() > Duration::ZERO);
-        let mut patient = Inactivity::new(Duration::from_secs(3600));
-        patient.renew();
-        assert!(!patient.is_over() && !patient.is_half_over());
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let mut inactivity = Inactivity::new(Duration::from_secs(10), begun);
+        assert!(inactivity.note(3, at(2)) && !inactivity.note(3, at(3)) && !inactivity.note(2, at(4)));
+        assert!(!inactivity.is_half_over(at(6)) && inactivity.is_half_over(at(7)));
+        assert!(!inactivity.is_over(at(11)) && inactivity.is_over(at(12)));
+        assert!(inactivity.left(at(12)) > Duration::ZERO);
+        inactivity.renew(at(12));
+        assert_eq!(
+            (inactivity.elapsed(at(13)), inactivity.left(at(13))),
+            (Duration::from_secs(1), Duration::from_secs(9))
+        );
     }
 }

@@ -136,7 +136,7 @@ impl Frames {
     ///
     /// # Errors
     /// [`Kind::Incomplete`] when the mark of completeness has not been seen.
-    pub fn end(self) -> Result<Completion> {
+    pub fn end(&self) -> Result<Completion> {
         let what = match self.state {
             State::Closed(mark) => return Ok(Completion { mark, rows: self.rows }),
             State::Failed => "the answer had failed before it ended",

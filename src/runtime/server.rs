@@ -55,9 +55,9 @@ pub(super) async fn plan_text(client: Client, logs: Option<LogSource>, lake: Lak
 
 fn words(plan: &Plan, feed: &Feed, metadata: Option<&Metadata>) -> PlanText {
     let mut queries = match &plan.reading {
-        Reading::Push { query, .. } => vec![query.sql.clone()],
+        Reading::Stream { sql, .. } => sql.iter().cloned().collect(),
         Reading::Table { queries, .. } => queries.iter().map(|query| query.sql.clone()).collect(),
-        Reading::Log { .. } | Reading::TableLog { .. } | Reading::Nothing { .. } => Vec::new(),
+        Reading::TableLog { .. } | Reading::Nothing { .. } => Vec::new(),
     };
     // The same statement may be asked in more than one way.
     queries.dedup();

@@ -1,30 +1,115 @@
-//! Where the rows of a stream or a table come from when its log is read itself.
+//! Where the rows of a stream or a table come from.
 //!
 //! ```text
-//! Source ── log(topic) ─▶ Log: identity, first and end offset of each partition
-//!        ├─ open(topic, spans, layout) ─▶ Scan ── next(wait) ─▶ Step: rows · a bad record · idle · end
-//!        ├─ keys(topic, spans) ─▶ KeyScan ── next(wait, take) ─▶ partition, offset, key of each record
-//!        └─ open_chosen(topic, chosen, layout) ─▶ Scan of these records alone      chosen: offsets, each of which must come
+//! Source ── open(spans) ─▶ Scan ── next(wait) ─▶ Step: rows · a bad record · idle · cut · end
+//!   ksql/   a push query of ksqlDB: its answer, and how its end is known
+//!   kafka/  the topic itself, from its brokers
+//! Brokers ── log(topic) ─▶ Log: identity, first and end offset of each partition
+//!         ├─ keys(topic, spans) ─▶ KeyScan ── next(wait, take) ─▶ partition, offset, key of each record
+//!         └─ open_chosen(topic, chosen, layout) ─▶ Scan of these records alone      chosen: offsets, each of which must come
+//! spans     from the lake's positions to the log's ends: what is to be read, and what is lost
 //! ```
 //!
-//! `export` drives a [`Scan`] and knows nothing of Kafka; `kafka/` is the only user of its client. Who is asked what a stream
-//! *is* stays ksqlDB: it gives the [`Layout`]. Reading through ksqlDB's queries is older than this seam and lives in `export/stream`.
+//! `export` decides which way is taken and drives the [`Scan`]; beyond the plan it knows neither way. Who is asked what a stream
+//! *is* stays ksqlDB.
 
 mod chosen;
 pub mod kafka;
+pub mod ksql;
+mod spans;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
+use tokio::runtime::Handle;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ksql::decode::BadRow;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
 
 pub use chosen::Chosen;
+pub use spans::{Span, Spans};
+
+/// The next offset of each Kafka partition.
+pub type Offsets = BTreeMap<i32, i64>;
+
+/// A stream, as it is read in one way. Its calls block.
+pub trait Source: std::fmt::Debug + Send + Sync {
+    /// Opens a scan of these spans. A read of spans without an end finds partitions that are added where the way allows it.
+    ///
+    /// # Errors
+    /// `Kind::Unreachable` when nobody answers, `Kind::Auth` when we are not let in, `Kind::Schema` and `Kind::Feed` for
+    /// columns that cannot be decoded. A way may tell them by the first [`Scan::next`].
+    fn open(&self, spans: &BTreeMap<i32, Span>, with: &Environment) -> Result<Box<dyn Scan>>;
+}
+
+/// What a scan works with.
+#[derive(Clone)]
+pub struct Environment {
+    /// Threads that decode.
+    pub pool: Arc<Pool>,
+    /// Who drives the network, where it is asynchronous.
+    pub handle: Handle,
+    /// How long a read may be without progress.
+    pub inactivity: Duration,
+    /// How long without a row counts as caught up where the end is not known.
+    pub quiet: Duration,
+    /// Longest row.
+    pub max_row_bytes: usize,
+}
+
+/// A read in progress. Rows of one partition come in the order of their offsets, each once, and none that was not asked for.
+pub trait Scan {
+    /// What comes next, after at most about `wait`.
+    ///
+    /// # Errors
+    /// `Kind::Incomplete`, `Kind::Unreachable` and `Kind::Busy` when the read broke off: what came before is a prefix of each
+    /// partition. `Kind::Garbled` when nothing of what came can be trusted. Others as [`Source::open`].
+    fn next(&mut self, wait: Duration) -> Result<Step>;
+
+    /// Bytes that came so far, as they were before decoding.
+    fn bytes(&self) -> u64;
+
+    /// Rows that came again and were left out.
+    fn duplicates(&self) -> u64 {
+        0
+    }
+
+    /// Tells the other side that no more is wanted. Dropping the scan does so too, sooner or later.
+    fn close(&mut self) {}
+}
+
+/// A step of a scan.
+#[derive(Debug)]
+pub enum Step {
+    /// Rows: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns of the stream.
+    Rows(RecordBatch),
+    /// A record that cannot be a row; every row of its partition before it was handed over already.
+    Bad(BadRecord),
+    /// Nothing came, and all that had come was handed over.
+    Idle,
+    /// A read without an end was cut after it had begun, and nothing says that something is wrong.
+    Cut(Error),
+    /// Every span is read to its end: the offsets that brought no row hold none. Of a span without an end, all that was there
+    /// has come.
+    End,
+}
+
+/// A record that cannot be a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Why.
+    pub bad: BadRow,
+    /// Its bytes: the row's, or the record's value.
+    pub value: Vec<u8>,
+}
 
 /// By which a log is known again: a topic that was deleted and made anew, and one of another cluster, differ in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,15 +131,6 @@ pub struct Log {
     pub bounds: BTreeMap<i32, (i64, i64)>,
 }
 
-/// What is to be read of one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The next offset to read.
-    pub next: i64,
-    /// One past the last offset to read; `None` for no end.
-    pub until: Option<i64>,
-}
-
 /// What answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
@@ -64,8 +140,8 @@ pub struct Cluster {
     pub brokers: usize,
 }
 
-/// A way to read logs. Its calls block.
-pub trait Source: std::fmt::Debug + Send + Sync {
+/// Who keeps logs. Its calls block.
+pub trait Brokers: std::fmt::Debug + Send + Sync {
     /// Asks who is there.
     ///
     /// # Errors
@@ -82,7 +158,7 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// Opens a scan of these spans.
     ///
     /// # Errors
-    /// As [`Source::log`], and what [`crate::ksql::decode::record::RecordDecoder::new`] refuses.
+    /// As [`Brokers::log`], and what [`crate::ksql::decode::record::RecordDecoder::new`] refuses.
     fn open(
         &self,
         topic: &str,
@@ -94,13 +170,13 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// Opens a scan of the keys of these spans.
     ///
     /// # Errors
-    /// As [`Source::log`].
+    /// As [`Brokers::log`].
     fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>>;
 
     /// Opens a scan of these records alone. It ends with `Kind::Incomplete` when one of them is no longer there.
     ///
     /// # Errors
-    /// As [`Source::open`].
+    /// As [`Brokers::open`].
     fn open_chosen(
         &self,
         topic: &str,
@@ -120,9 +196,6 @@ pub trait KeyScan {
 
     /// As [`Scan::bytes`].
     fn bytes(&self) -> u64;
-
-    /// As [`Scan::trouble`].
-    fn trouble(&self) -> Option<&str>;
 }
 
 /// The key of a record.
@@ -147,44 +220,19 @@ pub enum KeyStep {
     End,
 }
 
-/// A read in progress. Rows of one partition come in the order of their offsets.
-pub trait Scan {
-    /// What comes next, after at most `wait`.
-    ///
-    /// # Errors
-    /// `Kind::Incomplete` when what is to be read is not there any more: the read is to be planned anew. `Kind::Auth` when
-    /// the broker does not let us read.
-    fn next(&mut self, wait: Duration) -> Result<Step>;
-
-    /// Bytes of records that came so far, as they were before decoding.
-    fn bytes(&self) -> u64;
-
-    /// Why nobody answers, when nobody does and nothing has come since.
-    fn trouble(&self) -> Option<&str>;
-}
-
-/// A step of a scan.
+/// A topic whose records are laid out like this, as its brokers give it.
 #[derive(Debug)]
-pub enum Step {
-    /// Rows: ROWTIME, ROWPARTITION, ROWOFFSET, then the columns of the layout.
-    Rows(RecordBatch),
-    /// A record that cannot be a row; every row of its partition before it was handed over already.
-    Bad(BadRecord),
-    /// Nothing came, and all that had come was handed over.
-    Idle,
-    /// Every span is read to its end: the offsets that brought no row hold none.
-    End,
+pub struct Topic {
+    /// Who keeps it.
+    pub brokers: Arc<dyn Brokers>,
+    /// Its name.
+    pub name: String,
+    /// Its records.
+    pub layout: Layout,
 }
 
-/// A record that cannot be a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BadRecord {
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset.
-    pub offset: i64,
-    /// Why.
-    pub bad: BadRow,
-    /// The value's bytes.
-    pub value: Vec<u8>,
+impl Source for Topic {
+    fn open(&self, spans: &BTreeMap<i32, Span>, with: &Environment) -> Result<Box<dyn Scan>> {
+        self.brokers.open(&self.name, spans, &self.layout, &with.pool)
+    }
 }

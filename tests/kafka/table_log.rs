@@ -13,7 +13,7 @@ use lakehand::ksql::decode::record::{Layout, Record, RecordDecoder};
 use lakehand::lake::{Lake, Limits};
 use lakehand::pool::Pool;
 use lakehand::source::{
-    Chosen, Cluster, KeyScan, KeyStep, Keyed, Log, LogIdentity, Scan, Source, Span, Step,
+    Brokers, Chosen, Cluster, KeyScan, KeyStep, Keyed, Log, LogIdentity, Scan, Span, Step,
 };
 use lakehand::{Kind, Result};
 
@@ -98,7 +98,7 @@ impl FakeLog {
     }
 }
 
-impl Source for FakeLog {
+impl Brokers for FakeLog {
     fn cluster(&self) -> Result<Cluster> {
         Ok(Cluster { id: None, brokers: 1 })
     }
@@ -137,10 +137,6 @@ impl KeyScan for FakeKeys {
     fn bytes(&self) -> u64 {
         0
     }
-
-    fn trouble(&self) -> Option<&str> {
-        None
-    }
 }
 
 struct FakeRows {
@@ -173,17 +169,13 @@ impl Scan for FakeRows {
     fn bytes(&self) -> u64 {
         0
     }
-
-    fn trouble(&self) -> Option<&str> {
-        None
-    }
 }
 
 /// Exports the table from this log; gives the outcome.
 fn export(log: &Arc<FakeLog>, lake: &Path, change: impl FnOnce(&mut Setup)) -> Outcome {
     let server = Server::with_rows(30);
     let mut setup = setup(&server.url(), Lake::new(lake));
-    setup.logs = Some(Arc::clone(log) as Arc<dyn Source>);
+    setup.logs = Some(Arc::clone(log) as Arc<dyn Brokers>);
     change(&mut setup);
     let text = r#"{"feed_name": "totals", "feed_type": "table", "ksqldb_source": "PAYMENT_METHOD_TOTALS", "read": "kafka"}"#;
     let feed = parse_feed(text, "totals").unwrap();

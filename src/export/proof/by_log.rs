@@ -1,12 +1,12 @@
 //! Ranges of a topic, read from the log itself.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Tools;
 use super::compare::Side;
 use super::ranges::Range;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::ksql::decode::record::Layout;
 use crate::source::{Span, Step};
 
@@ -72,7 +72,6 @@ fn read_round(
         round.iter().map(|range| (range.partition, Span { next: range.from, until: Some(range.until) }));
     let mut scan = tools.logs.open(topic, &spans.collect(), layout, tools.pool)?;
     let before = *bytes;
-    let mut alive = Instant::now();
     loop {
         tools.cancel.check()?;
         let step = scan.next(NAP)?;
@@ -81,23 +80,12 @@ fn read_round(
             Step::Rows(batch) => side.take(batch),
             Step::Bad(bad) => side.take_bad((bad.partition, bad.offset), bad.bad),
             Step::End => return Ok(true),
-            Step::Idle if alive.elapsed() < tools.inactivity => continue,
-            Step::Idle => {
-                let (kind, why) = match scan.trouble() {
-                    Some(trouble) => (Kind::Unreachable, format!(" ({trouble})")),
-                    None => (Kind::Incomplete, String::new()),
-                };
-                return Err(Error::new(
-                    kind,
-                    format!("no record came from the brokers for {} s{why}", tools.inactivity.as_secs()),
-                )
-                .at("topic", topic));
-            }
+            Step::Idle => {}
+            Step::Cut(error) => return Err(error),
         }
         if *bytes >= MOST_BYTES {
             return Ok(false);
         }
-        alive = Instant::now();
     }
 }
 

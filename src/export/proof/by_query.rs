@@ -9,12 +9,12 @@ use super::Tools;
 use super::compare::Side;
 use super::ranges::Range;
 use crate::error::{Error, Kind, Result};
-use crate::export::chunk_reader::{ChunkReader, Piece};
-use crate::export::rows::{Rows, Sink};
 use crate::ksql::client::{Query, QueryKind};
 use crate::ksql::decode::{BadRow, leading_integers};
 use crate::ksql::inactivity::Inactivity;
 use crate::ksql::statement::{self, Bound, Rest, Selection};
+use crate::source::ksql::rows::{Rows, Sink};
+use crate::source::ksql::{ChunkReader, Piece};
 
 /// How long it is waited at most before it is looked whether to stop.
 const NAP: Duration = Duration::from_millis(200);
@@ -58,7 +58,7 @@ pub(super) fn read(
 struct Read<'a> {
     tools: &'a Tools<'a>,
     chunks: ChunkReader,
-    rows: Rows<'a>,
+    rows: Rows,
     taken: Taken<'a>,
     /// By partition the end of its last range.
     until: BTreeMap<i32, i64>,
@@ -107,7 +107,7 @@ impl Sink for Taken<'_> {
 
 impl Read<'_> {
     fn pump(&mut self) -> Result<()> {
-        let mut inactivity = Inactivity::new(self.tools.inactivity);
+        let mut inactivity = Inactivity::new(self.tools.inactivity, Instant::now());
         let (mut last_byte, mut last_asked) = (Instant::now(), Instant::now());
         loop {
             self.tools.cancel.check()?;
@@ -116,6 +116,7 @@ impl Read<'_> {
                     last_byte = Instant::now();
                     self.rows.push(&bytes, &mut self.taken)?;
                 }
+                Piece::Head => {}
                 Piece::Quiet => {
                     self.rows.flush(&mut self.taken)?;
                     if last_byte.elapsed() >= EMPTY && last_asked.elapsed() >= EMPTY {
@@ -137,12 +138,14 @@ impl Read<'_> {
                     ));
                 }
             }
-            if !inactivity.note(self.taken.rows + self.seen) && inactivity.is_over() {
+            if !inactivity.note(self.taken.rows + self.seen, Instant::now())
+                && inactivity.is_over(Instant::now())
+            {
                 return Err(Error::new(
                     Kind::Incomplete,
                     format!(
                         "ksqlDB brought no row for {} s, and has not processed all that was asked for",
-                        inactivity.elapsed().as_secs()
+                        inactivity.elapsed(Instant::now()).as_secs()
                     ),
                 ));
             }

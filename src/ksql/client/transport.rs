@@ -1,6 +1,7 @@
 //! The reqwest clients, bounded bodies, and what errors of the transport mean.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use reqwest::{Certificate, Identity, Url};
 
@@ -108,14 +109,16 @@ pub(super) async fn body(
 ) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     let limit = options.inactivity_timeout;
-    let mut inactivity = Inactivity::new(limit);
+    let mut inactivity = Inactivity::new(limit, Instant::now());
     let mut said = 0;
     let silent = || {
         let what = format!("the server said nothing for {limit:?} within an answer");
         Error::new(Kind::Incomplete, what).at("endpoint", endpoint)
     };
     loop {
-        let chunk = tokio::time::timeout(inactivity.left(), response.chunk()).await.map_err(|_| silent())?;
+        let chunk = tokio::time::timeout(inactivity.left(Instant::now()), response.chunk())
+            .await
+            .map_err(|_| silent())?;
         match chunk.map_err(|error| cut(error, body.len() as u64).at("endpoint", endpoint))? {
             None => return Ok(body),
             Some(bytes) if body.len() + bytes.len() > max => {
@@ -124,7 +127,7 @@ pub(super) async fn body(
             }
             Some(bytes) => {
                 said += bytes.iter().filter(|byte| !byte.is_ascii_whitespace()).count() as u64;
-                if !inactivity.note(said) && inactivity.is_over() {
+                if !inactivity.note(said, Instant::now()) && inactivity.is_over(Instant::now()) {
                     return Err(silent());
                 }
                 body.extend_from_slice(&bytes);

@@ -31,13 +31,13 @@ pub(super) enum Place {
 
 impl Bounds {
     pub(super) fn new(spans: BTreeMap<i32, Span>) -> Self {
-        let open = spans.values().filter(|span| is_open(span)).count();
+        let open = spans.values().filter(|span| span.is_open()).count();
         Self { spans, open }
     }
 
     /// The partitions with something to read, and from where.
     pub(super) fn starts(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
-        self.spans.iter().filter(|(_, span)| is_open(span)).map(|(partition, span)| (*partition, span.next))
+        self.spans.iter().filter(|(_, span)| span.is_open()).map(|(partition, span)| (*partition, span.next))
     }
 
     /// Takes note of a record.
@@ -46,7 +46,7 @@ impl Bounds {
         if offset < span.next {
             return Place::Foreign;
         }
-        let was_open = is_open(span);
+        let was_open = span.is_open();
         let place = match span.until {
             Some(until) if offset >= until => {
                 span.next = until;
@@ -57,7 +57,7 @@ impl Bounds {
                 if until == Some(offset + 1) { Place::Last } else { Place::Inside }
             }
         };
-        if was_open && !is_open(span) {
+        if was_open && !span.is_open() {
             self.open -= 1;
         }
         place
@@ -66,20 +66,27 @@ impl Bounds {
     /// The broker said that the partition's log ends where it was read to.
     pub(super) fn log_end(&mut self, partition: i32) {
         let Some(span) = self.spans.get_mut(&partition) else { return };
-        if let Some(until) = span.until.filter(|_| is_open(span)) {
+        if let Some(until) = span.until.filter(|_| span.is_open()) {
             span.next = until;
             self.open -= 1;
         }
+    }
+
+    /// Some partition is to be read to an end.
+    pub(super) fn has_ends(&self) -> bool {
+        self.spans.values().any(|span| span.until.is_some())
+    }
+
+    /// The partitions that are not read to their end, with that end.
+    pub(super) fn missing(&self) -> impl Iterator<Item = (i32, i64)> + '_ {
+        let open = self.spans.iter().filter(|(_, span)| span.is_open());
+        open.filter_map(|(partition, span)| Some((*partition, span.until?)))
     }
 
     /// Every partition is done.
     pub(super) fn is_done(&self) -> bool {
         self.open == 0
     }
-}
-
-fn is_open(span: &Span) -> bool {
-    span.until.is_none_or(|until| span.next < until)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A consumer and how far it has come: records inside of the spans, one by one.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -23,7 +23,11 @@ pub(super) struct Fetch {
     topic: String,
     consumer: Consumer,
     bounds: Bounds,
+    /// Why nobody answers, when nobody does and nothing has come since.
     trouble: Option<String>,
+    /// When the last record is known to have come, and whether one has come since.
+    alive: Instant,
+    has_come: bool,
 }
 
 /// What a look has brought.
@@ -73,7 +77,15 @@ impl Fetch {
                 .map_err(|e| error("name an offset", e, options))?;
         }
         consumer.assign(&assigned).map_err(|e| error("begin to read", e, options).at("topic", topic))?;
-        Ok(Self { options: options.clone(), topic: topic.to_owned(), consumer, bounds, trouble: None })
+        Ok(Self {
+            options: options.clone(),
+            topic: topic.to_owned(),
+            consumer,
+            bounds,
+            trouble: None,
+            alive: Instant::now(),
+            has_come: false,
+        })
     }
 
     /// Looks for the next record, for at most `pause`.
@@ -90,6 +102,7 @@ impl Fetch {
                 }
                 if matches!(place, Place::Inside | Place::Last) {
                     self.trouble = None;
+                    self.has_come = true;
                     return Ok(Came::Record(message));
                 }
                 Ok(Came::Other)
@@ -107,9 +120,27 @@ impl Fetch {
         }
     }
 
-    /// Why nobody answers, when nobody does and nothing has come since.
-    pub(super) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    /// Judges a silence. A log that is followed may be silent for as long as it likes; its brokers may not.
+    pub(super) fn check_alive(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.has_come) {
+            self.alive = Instant::now();
+        }
+        let silent = self.alive.elapsed();
+        if silent < self.options.inactivity || !self.bounds.has_ends() && self.trouble.is_none() {
+            return Ok(());
+        }
+        let missing: Vec<_> =
+            self.bounds.missing().map(|(p, end)| format!("partition {p} of {end}")).collect();
+        let missing = match missing.join(", ") {
+            none if none.is_empty() => none,
+            missing => format!(", and {missing} is not read yet"),
+        };
+        let (kind, trouble) = match &self.trouble {
+            Some(trouble) => (Kind::Unreachable, format!(" ({trouble})")),
+            None => (Kind::Incomplete, String::new()),
+        };
+        Err(Error::new(kind, format!("no record came for {} s{missing}{trouble}", silent.as_secs()))
+            .next("what was committed stays; look at the brokers, or raise server.inactivity_timeout"))
     }
 }
 

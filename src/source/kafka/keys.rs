@@ -41,7 +41,10 @@ impl KeyScan for KafkaKeys {
                     })?;
                 }
                 Came::Other if begun.elapsed() < wait => {}
-                Came::Other | Came::Nothing => break,
+                Came::Other | Came::Nothing => {
+                    self.fetch.check_alive()?;
+                    break;
+                }
             }
         }
         Ok(KeyStep::More)
@@ -49,9 +52,5 @@ impl KeyScan for KafkaKeys {
 
     fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    fn trouble(&self) -> Option<&str> {
-        self.fetch.trouble()
     }
 }

@@ -23,7 +23,7 @@ mod scan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Chosen, Cluster, KeyScan, Log, Scan, Source, Span};
+use super::{Brokers, Chosen, Cluster, KeyScan, Log, Scan, Span};
 use crate::error::Result;
 use crate::ksql::decode::record::Layout;
 use crate::pool::Pool;
@@ -53,7 +53,7 @@ impl Kafka {
     }
 }
 
-impl Source for Kafka {
+impl Brokers for Kafka {
     fn cluster(&self) -> Result<Cluster> {
         log::cluster(&self.options)
     }

@@ -18,6 +18,8 @@ pub struct KafkaOptions {
     pub connect_timeout: Duration,
     /// The largest record, in bytes.
     pub max_record_bytes: usize,
+    /// How long a read with an end may be without a record.
+    pub inactivity: Duration,
 }
 
 /// Whether this build speaks TLS and SCRAM with brokers: the feature `kafka-tls`.
@@ -153,7 +155,12 @@ mod tests {
 
     fn options(config: KafkaConfig) -> KafkaOptions {
         let config = KafkaConfig { brokers: "h:1".into(), ..config };
-        KafkaOptions { config, connect_timeout: Duration::from_secs(1), max_record_bytes: 1 << 20 }
+        KafkaOptions {
+            config,
+            connect_timeout: Duration::from_secs(1),
+            max_record_bytes: 1 << 20,
+            inactivity: Duration::from_secs(1),
+        }
     }
 
     #[test]

@@ -186,8 +186,11 @@ impl Scan for KafkaScan {
                     while !self.pending.is_empty() {
                         self.collect()?;
                     }
+                    if self.ready.is_empty() && filled == Filled::Done {
+                        return Ok(Step::End);
+                    }
                     if self.ready.is_empty() {
-                        return Ok(if filled == Filled::Done { Step::End } else { Step::Idle });
+                        return self.fetch.check_alive().map(|()| Step::Idle);
                     }
                 }
             }
@@ -196,9 +199,5 @@ impl Scan for KafkaScan {
 
     fn bytes(&self) -> u64 {
         self.bytes
-    }
-
-    fn trouble(&self) -> Option<&str> {
-        self.fetch.trouble()
     }
 }

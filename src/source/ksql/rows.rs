@@ -22,26 +22,26 @@ pub trait Sink {
 }
 
 /// One answer being read.
-pub struct Rows<'a> {
+pub struct Rows {
     frames: Frames,
     decoding: Decoding,
-    selection: &'a Selection,
+    selection: Selection,
     query_id: Option<String>,
     table: bool,
 }
 
-impl<'a> Rows<'a> {
+impl Rows {
     /// For an answer in `framing` to the query that `selection` asked. The pool's threads decode, where it has any.
     pub fn new(
         framing: Framing,
         max_row_bytes: usize,
-        selection: &'a Selection,
+        selection: &Selection,
         pool: &Arc<Pool>,
     ) -> Result<Self> {
         Ok(Self {
             frames: Frames::new(framing, max_row_bytes),
             decoding: Decoding::new(&selection.columns, pool)?,
-            selection,
+            selection: selection.clone(),
             query_id: None,
             table: matches!(framing, Framing::Table | Framing::LegacyTable),
         })
@@ -85,7 +85,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Decides whether the answer is complete, after a clean end of the transport.
-    pub fn end(self) -> Result<Completion> {
+    pub fn end(&self) -> Result<Completion> {
         self.frames.end()
     }
 }

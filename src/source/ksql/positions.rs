@@ -13,8 +13,7 @@ use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type};
 
 use crate::error::{Error, Kind, Result};
-use crate::ksql::statement::Bound;
-use crate::source::Span;
+use crate::source::{Offsets, Span};
 
 /// Gaps that are remembered of one partition: transactions leave one each.
 const MAX_GAPS: usize = 65_536;
@@ -23,8 +22,6 @@ const MAX_GAPS: usize = 65_536;
 #[derive(Debug, Clone)]
 pub(super) struct Positions {
     spans: BTreeMap<i32, Span>,
-    /// Where the read began: what was asked for, or the first row of a partition that appeared.
-    begun: BTreeMap<i32, i64>,
     /// Whether partitions that were not asked for may appear (reads without a bound).
     open: bool,
     /// Offsets that were passed over, by partition: of this read no row of them has come.
@@ -46,8 +43,7 @@ pub(super) enum Seen {
 
 impl Positions {
     pub(super) fn new(spans: BTreeMap<i32, Span>, open: bool) -> Self {
-        let begun = spans.iter().map(|(partition, span)| (*partition, span.next)).collect();
-        Self { spans, begun, open, gaps: BTreeMap::new(), duplicates: 0, fresh: 0 }
+        Self { spans, open, gaps: BTreeMap::new(), duplicates: 0, fresh: 0 }
     }
 
     /// Takes note of one row.
@@ -55,7 +51,6 @@ impl Positions {
         let span = match self.spans.get_mut(&partition) {
             Some(span) => span,
             None if self.open && partition >= 0 => {
-                self.begun.insert(partition, offset);
                 self.spans.entry(partition).or_insert(Span { next: 0, until: None })
             }
             None => return Err(foreign(partition, offset, "no row of that partition was asked for")),
@@ -129,22 +124,9 @@ impl Positions {
     }
 
     /// What is still to be delivered, for another query.
-    pub(super) fn missing_bounds(&self) -> Vec<Bound> {
-        let missing = self.spans.iter().filter(|(_, span)| span.until.is_some_and(|until| span.next < until));
-        missing.map(|(p, span)| Bound { partition: *p, from: span.next, until: span.until }).collect()
-    }
-
-    /// The next offset of each partition, as far as rows have come.
-    pub(super) fn next(&self) -> BTreeMap<i32, i64> {
-        self.spans.iter().map(|(p, span)| (*p, span.next)).collect()
-    }
-
-    /// Offsets below `positions` that were read and gave no row.
-    pub(super) fn without_row(&self, positions: &BTreeMap<i32, i64>) -> u64 {
-        let passed = self.begun.iter().map(|(partition, begun)| {
-            positions.get(partition).map_or(0, |next| u64::try_from(next.saturating_sub(*begun)).unwrap_or(0))
-        });
-        passed.fold(0, u64::saturating_add).saturating_sub(self.fresh)
+    pub(super) fn missing_spans(&self) -> BTreeMap<i32, Span> {
+        let missing = self.spans.iter().filter(|(_, span)| span.until.is_some() && span.is_open());
+        missing.map(|(partition, span)| (*partition, *span)).collect()
     }
 
     /// The most records that the log can hold, by the offsets that were seen.
@@ -153,7 +135,7 @@ impl Positions {
     }
 
     /// The next offset of each partition once the read is known to be complete: its end, where it has one.
-    pub(super) fn ends(&self) -> BTreeMap<i32, i64> {
+    pub(super) fn ends(&self) -> Offsets {
         self.spans.iter().map(|(p, span)| (*p, span.until.unwrap_or(span.next).max(span.next))).collect()
     }
 }
@@ -200,7 +182,7 @@ mod tests {
         let keep = positions.observe_batch(&batch(&[(0, 5), (0, 6), (0, 7)])).unwrap().unwrap();
         assert_eq!(keep, BooleanArray::from(vec![false, false, true]));
         assert_eq!(positions.duplicates, 2);
-        assert_eq!(positions.next(), BTreeMap::from([(0, 8)]));
+        assert_eq!(positions.missing_spans(), BTreeMap::from([(0, Span { next: 8, until: Some(10) })]));
     }
 
     #[test]
@@ -209,7 +191,7 @@ mod tests {
         positions.observe_batch(&batch(&[(0, 2), (0, 9), (1, 1)])).unwrap();
         assert!(!positions.reached());
         assert_eq!(positions.missing().collect::<Vec<_>>(), [(1, 3)]);
-        assert_eq!(positions.next(), BTreeMap::from([(0, 10), (1, 2)]));
+        assert_eq!(positions.missing_spans(), BTreeMap::from([(1, Span { next: 2, until: Some(3) })]));
         assert_eq!(positions.ends(), BTreeMap::from([(0, 10), (1, 3)]));
     }
 
