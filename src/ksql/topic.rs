@@ -143,6 +143,7 @@ fn format(name: &str, wrapped: bool, delimiter: Option<&String>) -> Option<Forma
         "NONE" => Format::None,
         "JSON" => Format::Json { wrapped },
         "JSON_SR" => Format::JsonSr { wrapped },
+        "AVRO" => Format::Avro { wrapped },
         "KAFKA" => Format::Kafka,
         "DELIMITED" => Format::Delimited(match delimiter.map(String::as_str) {
             None => ',',
@@ -297,7 +298,12 @@ mod tests {
         let two = of(("JSON", "DELIMITED"), &[key.clone(), other, value.clone()]).unwrap();
         assert_eq!((two.key, two.value), (Format::Json { wrapped: true }, Format::Delimited(',')));
         assert_eq!(of(("NONE", "KAFKA"), std::slice::from_ref(&value)).unwrap().key, Format::None);
-        for formats in [("KAFKA", "AVRO"), ("PROTOBUF", "JSON")] {
+        let avro = of(("AVRO", "AVRO"), &[key.clone(), value.clone()]).unwrap();
+        assert_eq!(
+            (avro.key, avro.value),
+            (Format::Avro { wrapped: false }, Format::Avro { wrapped: false })
+        );
+        for formats in [("KAFKA", "PROTOBUF"), ("PROTOBUF", "JSON")] {
             let error = of(formats, &[key.clone(), value.clone()]).unwrap_err();
             assert!(error.advice().unwrap().contains("offsets"), "{error}");
         }

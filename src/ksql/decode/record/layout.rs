@@ -43,10 +43,22 @@ pub enum Format {
         /// An object around the columns.
         wrapped: bool,
     },
+    /// AVRO behind a zero byte and the id of its schema. `wrapped`: a record with a field for each column.
+    Avro {
+        /// A record around the columns.
+        wrapped: bool,
+    },
     /// One value as Kafka's own serializers write it.
     Kafka,
     /// A line of values with this character between them.
     Delimited(char),
+}
+
+impl Format {
+    /// Whether values cannot be read without the schema that they name.
+    pub fn needs_schema(self) -> bool {
+        matches!(self, Self::Avro { .. })
+    }
 }
 
 /// A column of the source, and what becomes of it.
@@ -126,22 +138,18 @@ pub struct Layout {
     pub row_time: RowTime,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Layout {
+    /// Whether records cannot be read without the schemas that they name.
+    pub fn needs_schemas(&self) -> bool {
+        self.key.needs_schema() || self.value.needs_schema()
+    }
 
-    #[test]
-    fn a_window_stands_behind_its_key() {
-        let key = |times: &[i64]| {
-            let times = times.iter().flat_map(|time| time.to_be_bytes());
-            b"k".iter().copied().chain(times).collect::<Vec<u8>>()
+    /// The schemas that a record names and that it cannot be read without.
+    pub fn schema_ids(&self, key: Option<&[u8]>, value: Option<&[u8]>) -> impl Iterator<Item = u32> {
+        let of = |format: Format, bytes: Option<&[u8]>| {
+            bytes.filter(|_| format.needs_schema()).and_then(super::schema_id)
         };
-        let sized = KeyWindow::Sized { ms: 10 };
-        assert_eq!(sized.split(&key(&[5])), Some((&b"k"[..], [5, 15])));
-        assert_eq!(sized.split(&key(&[i64::MAX - 1])).unwrap().1, [i64::MAX - 1, i64::MAX]);
-        // A session's end comes first.
-        assert_eq!(KeyWindow::Session.split(&key(&[9, 4])), Some((&b"k"[..], [4, 9])));
-        assert_eq!(sized.split(&[0; 7]), None);
-        assert_eq!(KeyWindow::Session.split(&[0; 15]), None);
+        // A tombstone is no row, so its key is not read.
+        [value.and(of(self.key, key)), of(self.value, value)].into_iter().flatten()
     }
 }

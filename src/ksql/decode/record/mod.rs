@@ -3,8 +3,8 @@
 //! ```text
 //! Record { partition, offset, time, key, value, headers }
 //!     ROWTIME, ROWPARTITION, ROWOFFSET ◀─ the record, or the column that the stream calls its timestamp
-//!     key columns   ◀─ kafka · json · delimited
-//!     value columns ◀─ json · kafka · delimited          a record without a value (a tombstone) is no row
+//!     key columns   ◀─ kafka · json · avro · delimited
+//!     value columns ◀─ json · avro · kafka · delimited   a record without a value (a tombstone) is no row
 //!     header columns
 //! ```
 //!
@@ -16,6 +16,7 @@
 //!
 //! The two known exceptions are said in docs/kafka.md: a MAP with the same key twice, and half of a surrogate pair, are bad here.
 
+mod avro;
 mod delimited;
 mod headers;
 mod json;
@@ -38,7 +39,8 @@ use super::node::{Member, Node, Values};
 use crate::ksql::schema::{Field, Role, SqlType};
 use crate::{Error, Kind, Result};
 
-pub use layout::{Format, Header, KeyWindow, Layout, Record, RecordColumn, RowTime};
+pub use avro::{AvroSchema, SchemaBook, schema_id};
+pub use layout::{Format, Header, Layout, Record, RecordColumn, RowTime};
 
 /// Columns of a batch that tell where a row comes from: ROWTIME, ROWPARTITION, ROWOFFSET.
 pub const ROW_COLUMNS: usize = 3;
@@ -60,6 +62,7 @@ pub struct RecordDecoder {
     offsets: Vec<i64>,
     /// Where each column of the batch behind the first three comes from.
     columns: Vec<Slot>,
+    schemas: Arc<SchemaBook>,
     scratch: Vec<u8>,
 }
 
@@ -71,6 +74,7 @@ struct Side {
     members: Vec<Member>,
     /// For each column of the format, in its order, which member takes it.
     order: Vec<Option<usize>>,
+    avro: avro::Reader,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +100,16 @@ impl RecordDecoder {
     /// [`Kind::Schema`] for types that cannot be kept; [`Kind::Feed`] for a timestamp column that cannot be followed, and
     /// for a format that has no place for these columns.
     pub fn new(layout: &Layout) -> Result<Self> {
-        let wanted = |column: &RecordColumn| column.lake.is_some() || layout.row_time.is(column);
+        Self::with_schemas(layout, Arc::default())
+    }
+
+    /// The same for records that name schemas: those of the book.
+    ///
+    /// # Errors
+    /// As [`RecordDecoder::new`].
+    pub fn with_schemas(layout: &Layout, schemas: Arc<SchemaBook>) -> Result<Self> {
+        let of_time = |column: &RecordColumn| matches!(&layout.row_time, RowTime::Column { name, .. } if *name == column.name);
+        let wanted = |column: &RecordColumn| column.lake.is_some() || of_time(column);
         let key = Side::new(layout.key, layout, |role| *role == Role::Key, &wanted)?;
         let value = Side::new(layout.value, layout, |role| *role == Role::Value, &wanted)?;
         let mut decoder = Self {
@@ -111,6 +124,7 @@ impl RecordDecoder {
             partitions: Vec::new(),
             offsets: Vec::new(),
             columns: Vec::new(),
+            schemas,
             scratch: Vec::new(),
         };
         let mut fields = vec![
@@ -300,19 +314,14 @@ impl RecordDecoder {
 
     /// The row's time; `None` for a value that says nothing.
     fn read(&mut self, record: &Record<'_>, value: &[u8]) -> Result<Option<i64>, (&'static str, Fault)> {
-        let mut key = record.key;
-        if let Some(window) = self.window {
-            let short = || ("key", Fault::new(0, "the key is too short to have a window behind it"));
-            let split = key.map(|key| window.split(key).ok_or_else(short)).transpose()?;
-            key = split.map(|(key, _)| key);
-            for (at, bounds) in self.windows.iter_mut().enumerate() {
-                bounds.push(split.map(|(_, window)| window[at]));
-            }
-        }
-        if !self.key.read(key, &mut self.scratch).map_err(|fault| ("key", fault))? {
+        if !self.key.read(record.key, &self.schemas, &mut self.scratch).map_err(|fault| ("key", fault))? {
             self.key.push_nulls();
         }
-        if !self.value.read(Some(value), &mut self.scratch).map_err(|fault| ("value", fault))? {
+        if !self
+            .value
+            .read(Some(value), &self.schemas, &mut self.scratch)
+            .map_err(|fault| ("value", fault))?
+        {
             return Ok(None);
         }
         for column in &mut self.headers {
@@ -399,7 +408,8 @@ impl Side {
             .collect();
         let mut taken = 0;
         let order = all.iter().map(|column| decoded(column).then(|| next(&mut taken))).collect();
-        let side = Self { format, members: build::members_of_record(&fields)?, order };
+        let members = build::members_of_record(&fields)?;
+        let side = Self { format, members, order, avro: avro::Reader::default() };
         side.check(&all)?;
         Ok(side)
     }
@@ -419,7 +429,11 @@ impl Side {
             Format::Kafka if columns.len() > 1 => {
                 refuse(format!("the format KAFKA holds one column, and the stream has {}", columns.len()))
             }
-            Format::Json { wrapped: false } | Format::JsonSr { wrapped: false } if columns.len() > 1 => {
+            Format::Json { wrapped: false }
+            | Format::JsonSr { wrapped: false }
+            | Format::Avro { wrapped: false }
+                if columns.len() > 1 =>
+            {
                 refuse(format!(
                     "a value without an object around it is one column, and the stream has {}",
                     columns.len()
@@ -439,8 +453,8 @@ impl Side {
         self.members.iter_mut().for_each(|member| member.node.push_null());
     }
 
-    /// Gives each member one value more; false, and nothing given, when there are no bytes or they are JSON's `null`.
-    fn read(&mut self, bytes: Option<&[u8]>, scratch: &mut Vec<u8>) -> Read<bool> {
+    /// Gives each member one value more; false, and nothing given, when there are no bytes or they say null.
+    fn read(&mut self, bytes: Option<&[u8]>, schemas: &SchemaBook, scratch: &mut Vec<u8>) -> Read<bool> {
         let Some(bytes) = bytes else { return Ok(false) };
         match self.format {
             Format::None => Ok(true),
@@ -452,6 +466,7 @@ impl Side {
                     "no zero byte and schema id stand before the JSON, as JSON_SR has them",
                 )),
             },
+            Format::Avro { wrapped } => self.avro.read(bytes, wrapped, schemas, &mut self.members),
             Format::Kafka => match self.members.first_mut() {
                 Some(member) => kafka::read(bytes, member).map(|()| true),
                 None => Ok(true),
