@@ -19,8 +19,9 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
     let config = start.config()?;
     let terminal = Terminal::of_process(&|name| std::env::var(name).ok());
+    let (logs, registry) = (super::logs(&config), super::registry(&config));
     let lines =
-        runtime(1)?.block_on(examine(&config, client(&config), super::logs(&config), &terminal, Utc::now()));
+        runtime(1)?.block_on(examine(&config, client(&config), logs, registry, &terminal, Utc::now()));
     let count = |level| lines.iter().filter(|line| line.level == level).count();
     for line in &lines {
         if args.json {

@@ -28,6 +28,7 @@ mod lake;
 mod list;
 mod prepare;
 mod presence;
+mod reach;
 mod read;
 mod screen;
 mod shell;
@@ -37,18 +38,15 @@ mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Secret, read_secret};
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::export::log::LogSource;
 use crate::headless::{Exit, stdout};
-use crate::ksql::client::{Auth, Client, ClientOptions, Renew};
 use crate::lake::RetentionRules;
 use crate::log::escape_controls;
-use crate::source::kafka::{Kafka, KafkaOptions};
+use reach::{client, logs, registry};
 
 /// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
 #[derive(Debug, Parser)]
@@ -180,72 +178,6 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Demo(args)) => demo::run(&start, &args),
         Some(Command::Completions { shell }) => shell::completions(shell),
         Some(Command::Man) => shell::man(),
-    }
-}
-
-/// The client that the configuration describes.
-fn client(config: &Config) -> Result<Client> {
-    let server = &config.server;
-    let read = |path: &Option<PathBuf>, what: &str| -> Result<Option<Vec<u8>>> {
-        let Some(path) = path else { return Ok(None) };
-        std::fs::read(path).map(Some).map_err(|e| {
-            Error::new(Kind::Config, format!("cannot read {what}: {e}")).at("file", path.display()).because(e)
-        })
-    };
-    let auth = auth(server.username.as_deref(), server.password.as_ref(), server.token.as_ref());
-    let renew = config.secret_file().map(|path| {
-        let (path, username, is_token) = (path.to_owned(), server.username.clone(), server.token.is_some());
-        Renew::by(move || {
-            let secret = read_secret(&path).map_err(|e| Error::io("read", &path, e))?;
-            let (password, token) = if is_token { (None, Some(secret)) } else { (Some(secret), None) };
-            Ok(self::auth(username.as_deref(), password.as_ref(), token.as_ref()))
-        })
-    });
-    let identity_pem =
-        match (read(&server.client_cert_file, "server.client_cert_file")?, &server.client_key_file) {
-            (Some(mut pem), Some(_)) => {
-                pem.push(b'\n');
-                pem.extend(read(&server.client_key_file, "server.client_key_file")?.unwrap_or_default());
-                Some(pem)
-            }
-            (pem, _) => pem,
-        };
-    Client::new(ClientOptions {
-        url: server.url.clone(),
-        auth,
-        renew,
-        ca_pem: read(&server.ca_file, "server.ca_file")?,
-        identity_pem,
-        connect_timeout: server.connect_timeout,
-        first_byte_timeout: server.first_byte_timeout,
-        inactivity_timeout: server.inactivity_timeout,
-        max_row_bytes: config.export.max_row_bytes,
-    })
-}
-
-/// Who reads topics themselves; `None` where no brokers are configured.
-fn logs(config: &Config) -> Result<Option<LogSource>> {
-    if config.kafka.brokers.is_empty() {
-        return Ok(None);
-    }
-    let options = KafkaOptions {
-        config: config.kafka.clone(),
-        connect_timeout: config.server.connect_timeout,
-        max_record_bytes: config.export.max_row_bytes,
-        inactivity: config.server.inactivity_timeout,
-    };
-    Ok(Some(Arc::new(Kafka::new(options)?)))
-}
-
-/// Who we are to the server.
-fn auth(username: Option<&str>, password: Option<&Secret>, token: Option<&Secret>) -> Auth {
-    match (token, username) {
-        (Some(token), _) => Auth::Bearer(token.expose().to_owned()),
-        (None, Some(username)) => Auth::Basic {
-            username: username.to_owned(),
-            password: password.map(|p| p.expose().to_owned()).unwrap_or_default(),
-        },
-        (None, None) => Auth::None,
     }
 }
 

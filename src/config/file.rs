@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{Form, KEYS, Key, REPLACED};
+use super::secret::SECRETS;
 use crate::feed::{Problem, nearest};
 
 const MAX_BYTES: u64 = 1 << 20;
@@ -99,10 +100,11 @@ impl Page<'_> {
             let full = format!("{section}.{}", name.get_ref());
             match KEYS.iter().find(|key| key.name == full) {
                 Some(key) => self.value(key, name.span().start, value),
-                None if ["server.password", "server.token", "kafka.password"].contains(&full.as_str()) => {
-                    let variable = full.trim_start_matches("server.").replace('.', "_").to_uppercase();
-                    let message =
-                        format!("is a secret, and not kept here; set LAKEHAND_{variable} or {full}_file");
+                None if SECRETS.iter().any(|secret| secret.name == full) => {
+                    let secret = SECRETS.iter().find(|secret| secret.name == full);
+                    let (variable, file) =
+                        secret.map_or(("", ""), |secret| (secret.variable, secret.file_key));
+                    let message = format!("is a secret, and not kept here; set {variable} or {file}");
                     self.report(name.span().start, &full, "", message, None);
                 }
                 None if REPLACED.iter().any(|(old, ..)| *old == full) => {
@@ -145,7 +147,7 @@ impl Page<'_> {
         };
         let span = value.span();
         let seen = self.text.get(span.clone()).unwrap_or_default().to_owned();
-        let seen = if key.name == "server.url" { String::new() } else { seen };
+        let seen = if key.name.ends_with(".url") { String::new() } else { seen };
         self.report(span.start, key.name, &seen, format!("is not {wanted}"), None);
     }
 

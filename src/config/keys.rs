@@ -33,7 +33,7 @@ pub(super) struct Key {
 impl Key {
     /// A refused value as it may be shown: an address may hold a password or a token.
     pub(super) fn seen(&self, value: &str) -> String {
-        let may_hide = (self.name == "server.url" && value.contains(['@', '?', '#']))
+        let may_hide = (self.name.ends_with(".url") && value.contains(['@', '?', '#']))
             || (self.name == "kafka.brokers" && value.contains('@'))
             || self.name == "kafka.properties";
         if may_hide {
@@ -153,6 +153,24 @@ pub(super) const KEYS: &[Key] = &[
         &mut c.kafka.properties,
         kafka::properties(v)
     )),
+    key!("schema_registry.url", Text, |c| c.schema_registry.url.clone(), |c, v| put(
+        &mut c.schema_registry.url,
+        url::parse(v)
+    )),
+    key!(
+        "schema_registry.username",
+        Text,
+        |c| c.schema_registry.username.clone().unwrap_or_default(),
+        |c, v| {
+            c.schema_registry.username = Some(username(v)?);
+            Ok(())
+        }
+    ),
+    key!("schema_registry.password_file", file schema_registry.password_file),
+    key!("schema_registry.token_file", file schema_registry.token_file),
+    key!("schema_registry.ca_file", file schema_registry.ca_file),
+    key!("schema_registry.client_cert_file", file schema_registry.client_cert_file),
+    key!("schema_registry.client_key_file", file schema_registry.client_key_file),
     key!("export.memory_mb", mib memory_bytes, 16..=1_048_576),
     key!("export.min_free_mb", mib min_free_bytes, 0..=1_073_741_824),
     key!("export.target_file_mb", mib target_file_bytes, 1..=65_536),

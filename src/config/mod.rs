@@ -13,6 +13,7 @@
 //! | `LAKEHAND_<SECTION>_<KEY>`, e.g. `LAKEHAND_EXPORT_MEMORY_MB` | `export.memory_mb` |
 //! | `LAKEHAND_PASSWORD`, `LAKEHAND_TOKEN` | before `server.password_file`, `server.token_file` |
 //! | `LAKEHAND_KAFKA_PASSWORD` | before `kafka.password_file` |
+//! | `LAKEHAND_SCHEMA_REGISTRY_PASSWORD`, `LAKEHAND_SCHEMA_REGISTRY_TOKEN` | before the files of `schema_registry` |
 //!
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values
 //! are good for; the environment is passed in.
@@ -36,10 +37,11 @@ use crate::{Error, Kind, Result};
 pub use edit::write_key;
 pub use kafka::KafkaConfig;
 use keys::{KEYS, REPLACED};
+use secret::SECRETS;
 pub use secret::{Secret, read_secret};
 pub use sections::{
-    ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RetentionConfig, ScreenConfig, ServerConfig,
-    Theme, WatchConfig,
+    ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RegistryConfig, RetentionConfig, ScreenConfig,
+    ServerConfig, Theme, WatchConfig,
 };
 
 /// The annotated default file, as `config init` writes it.
@@ -61,6 +63,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The Kafka brokers.
     pub kafka: KafkaConfig,
+    /// The Schema Registry.
+    pub schema_registry: RegistryConfig,
     /// How exports work.
     pub export: ExportConfig,
     /// `[retention]`
@@ -127,6 +131,7 @@ impl Config {
             lake: LakeConfig::default(),
             server: ServerConfig::default(),
             kafka: KafkaConfig::default(),
+            schema_registry: RegistryConfig::default(),
             export: ExportConfig::default(),
             retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
@@ -215,22 +220,20 @@ impl Config {
     }
 
     fn read_secrets(&mut self, env: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<String>) {
-        let (server, kafka) = (&mut self.server, &mut self.kafka);
-        for (variable, key, file, secret) in [
-            ("LAKEHAND_PASSWORD", "server.password_file", &server.password_file, &mut server.password),
-            ("LAKEHAND_TOKEN", "server.token_file", &server.token_file, &mut server.token),
-            ("LAKEHAND_KAFKA_PASSWORD", "kafka.password_file", &kafka.password_file, &mut kafka.password),
-        ] {
-            if let Some(value) = env(variable) {
-                *secret = Some(Secret::new(value));
-                self.origins.insert(variable, Origin::Env(variable.to_owned()));
-            } else if let Some(path) = file {
-                match Secret::read(path) {
+        for secret in SECRETS {
+            if let Some(value) = env(secret.variable) {
+                *(secret.place)(self) = Some(Secret::new(value));
+                self.origins.insert(secret.variable, Origin::Env(secret.variable.to_owned()));
+            } else if let Some(path) = (secret.file)(self).cloned() {
+                match Secret::read(&path) {
                     Ok((value, warning)) => {
-                        *secret = Some(value);
+                        *(secret.place)(self) = Some(value);
                         self.warnings.extend(warning);
                     }
-                    Err(e) => problems.push(format!("{key}: {}: cannot be read: {e}", path.display())),
+                    Err(e) => {
+                        let (key, path) = (secret.file_key, path.display());
+                        problems.push(format!("{key}: {path}: cannot be read: {e}"));
+                    }
                 }
             }
         }
@@ -238,32 +241,32 @@ impl Config {
 
     /// What belongs together, and what cannot be together.
     fn combine(&mut self, problems: &mut Vec<String>) {
-        let (server, kafka) = (&self.server, &self.kafka);
-        if server.client_cert_file.is_some() != server.client_key_file.is_some() {
-            problems
-                .push("server.client_cert_file and server.client_key_file: one needs the other".to_owned());
+        let warnings = &mut self.warnings;
+        let (server, registry) = (&self.server, &self.schema_registry);
+        HttpAccess {
+            section: "server",
+            password_variable: "LAKEHAND_PASSWORD",
+            url: &server.url,
+            username: server.username.is_some(),
+            password: server.password.is_some(),
+            token: server.token.is_some(),
+            certificate: (server.client_cert_file.is_some(), server.client_key_file.is_some()),
         }
-        if server.username.is_some() && server.token.is_some() {
-            problems.push("server.username and a token: choose basic or bearer authentication".to_owned());
+        .combine(problems, warnings);
+        HttpAccess {
+            section: "schema_registry",
+            password_variable: "LAKEHAND_SCHEMA_REGISTRY_PASSWORD",
+            url: &registry.url,
+            username: registry.username.is_some(),
+            password: registry.password.is_some(),
+            token: registry.token.is_some(),
+            certificate: (registry.client_cert_file.is_some(), registry.client_key_file.is_some()),
         }
+        .combine(problems, warnings);
         if self.export.retry_base > self.export.retry_max {
             problems.push("export.retry_base is longer than export.retry_max".to_owned());
         }
-        match (&server.username, &server.password) {
-            (Some(_), None) => self.warnings.push(
-                "server.username is set without a password; set LAKEHAND_PASSWORD or server.password_file"
-                    .to_owned(),
-            ),
-            (None, Some(_)) => {
-                self.warnings.push("a password is set without server.username, and is not used".to_owned());
-            }
-            _ => {}
-        }
-        kafka.combine(problems, &mut self.warnings);
-        if (server.password.is_some() || server.token.is_some()) && url::is_open(&server.url) {
-            let warning = "server.url begins with http: credentials cross the network unencrypted";
-            self.warnings.push(warning.to_owned());
-        }
+        self.kafka.combine(problems, warnings);
     }
 
     /// Every key with its value and its origin, section by section.
@@ -274,20 +277,16 @@ impl Config {
             let origin = self.origins.get(key.name).cloned().unwrap_or(Origin::Default);
             Setting { key: key.name.to_owned(), value, origin }
         });
-        let (server, kafka) = (&self.server, &self.kafka);
-        let secrets = [
-            ("server.password", "LAKEHAND_PASSWORD", "server.password_file", &server.password),
-            ("server.token", "LAKEHAND_TOKEN", "server.token_file", &server.token),
-            ("kafka.password", "LAKEHAND_KAFKA_PASSWORD", "kafka.password_file", &kafka.password),
-        ];
-        let secrets = secrets.into_iter().map(|(name, variable, key, secret)| {
-            let (from, origin) = match (secret, self.origins.get(variable)) {
-                (None, _) => (None, None),
-                (Some(_), Some(origin)) => (Some(variable), Some(origin)),
-                (Some(_), None) => (Some(key), self.origins.get(key)),
+        let secrets = SECRETS.iter().map(|secret| {
+            // One of both is set, or there is none: a file that cannot be read is refused.
+            let (from, origin) = match (self.origins.get(secret.variable), (secret.file)(self)) {
+                (Some(origin), _) => (Some(secret.variable), Some(origin)),
+                (None, Some(_)) => (Some(secret.file_key), self.origins.get(secret.file_key)),
+                (None, None) => (None, None),
             };
             let value = from.map_or_else(|| "(not set)".to_owned(), |from| format!("(set, from {from})"));
-            Setting { key: name.to_owned(), value, origin: origin.cloned().unwrap_or(Origin::Default) }
+            let origin = origin.cloned().unwrap_or(Origin::Default);
+            Setting { key: secret.name.to_owned(), value, origin }
         });
         let mut settings: Vec<_> = plain.collect();
         for secret in secrets {
@@ -303,6 +302,48 @@ impl Config {
     /// What works and should be looked at, in words.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+}
+
+/// What one section says of a server that is reached by HTTP.
+struct HttpAccess<'a> {
+    section: &'a str,
+    password_variable: &'a str,
+    url: &'a str,
+    username: bool,
+    password: bool,
+    token: bool,
+    /// The client's certificate, and its key.
+    certificate: (bool, bool),
+}
+
+impl HttpAccess<'_> {
+    /// What belongs together, and what cannot be together.
+    fn combine(&self, problems: &mut Vec<String>, warnings: &mut Vec<String>) {
+        let section = self.section;
+        if self.certificate.0 != self.certificate.1 {
+            problems.push(format!(
+                "{section}.client_cert_file and {section}.client_key_file: one needs the other"
+            ));
+        }
+        if self.username && self.token {
+            problems.push(format!("{section}.username and a token: choose basic or bearer authentication"));
+        }
+        match (self.username, self.password) {
+            (true, false) => warnings.push(format!(
+                "{section}.username is set without a password; set {} or {section}.password_file",
+                self.password_variable
+            )),
+            (false, true) => {
+                warnings.push(format!("a password is set without {section}.username, and is not used"));
+            }
+            _ => {}
+        }
+        if (self.password || self.token) && url::is_open(self.url) {
+            let warning =
+                format!("{section}.url begins with http: credentials cross the network unencrypted");
+            warnings.push(warning);
+        }
     }
 }
 

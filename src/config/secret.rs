@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Config;
 
@@ -59,15 +59,64 @@ pub fn read_secret(path: &Path) -> io::Result<Secret> {
     Secret::read(path).map(|(secret, _)| secret)
 }
 
+/// A secret that the configuration knows of: never in the file itself.
+pub(super) struct SecretKey {
+    /// `section.key`, as `config show` has it.
+    pub(super) name: &'static str,
+    /// The variable of the environment, which counts before the file.
+    pub(super) variable: &'static str,
+    /// The key that names its file.
+    pub(super) file_key: &'static str,
+    pub(super) file: fn(&Config) -> Option<&PathBuf>,
+    pub(super) place: fn(&mut Config) -> &mut Option<Secret>,
+}
+
+macro_rules! secret {
+    ($name:literal, $variable:literal, $file_key:literal, $section:ident . $secret:ident, $file:ident) => {
+        SecretKey {
+            name: $name,
+            variable: $variable,
+            file_key: $file_key,
+            file: |c| c.$section.$file.as_ref(),
+            place: |c| &mut c.$section.$secret,
+        }
+    };
+}
+
+/// Every secret.
+pub(super) const SECRETS: &[SecretKey] = &[
+    secret!("server.password", "LAKEHAND_PASSWORD", "server.password_file", server.password, password_file),
+    secret!("server.token", "LAKEHAND_TOKEN", "server.token_file", server.token, token_file),
+    secret!(
+        "kafka.password",
+        "LAKEHAND_KAFKA_PASSWORD",
+        "kafka.password_file",
+        kafka.password,
+        password_file
+    ),
+    secret!(
+        "schema_registry.password",
+        "LAKEHAND_SCHEMA_REGISTRY_PASSWORD",
+        "schema_registry.password_file",
+        schema_registry.password,
+        password_file
+    ),
+    secret!(
+        "schema_registry.token",
+        "LAKEHAND_SCHEMA_REGISTRY_TOKEN",
+        "schema_registry.token_file",
+        schema_registry.token,
+        token_file
+    ),
+];
+
 impl Config {
-    /// The file from which the secret in use was read; `None` where it came from the environment, or where there is none.
-    pub fn secret_file(&self) -> Option<&Path> {
-        let server = &self.server;
-        let (file, variable) = match &server.token {
-            Some(_) => (&server.token_file, "LAKEHAND_TOKEN"),
-            None => (&server.password_file, "LAKEHAND_PASSWORD"),
-        };
-        file.as_deref().filter(|_| !self.origins.contains_key(variable))
+    /// The file from which a secret was read, by the secret's name (`server.token`); `None` where it came from the
+    /// environment, or where there is none.
+    pub fn secret_file(&self, name: &str) -> Option<&Path> {
+        let secret = SECRETS.iter().find(|secret| secret.name == name)?;
+        let file = (secret.file)(self).filter(|_| !self.origins.contains_key(secret.variable));
+        file.map(PathBuf::as_path)
     }
 }
 

@@ -82,6 +82,29 @@ impl Default for ServerConfig {
     }
 }
 
+/// The Schema Registry, which has the schemas of AVRO records; none is asked when `url` is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistryConfig {
+    /// `http://host:port`, without a slash at the end and without credentials.
+    pub url: String,
+    /// For basic authentication.
+    pub username: Option<String>,
+    /// The file of the password.
+    pub password_file: Option<PathBuf>,
+    /// From `LAKEHAND_SCHEMA_REGISTRY_PASSWORD` or the file.
+    pub password: Option<Secret>,
+    /// The file of the token.
+    pub token_file: Option<PathBuf>,
+    /// For bearer authentication, from `LAKEHAND_SCHEMA_REGISTRY_TOKEN` or the file.
+    pub token: Option<Secret>,
+    /// Certificates (PEM) that are trusted instead of the built-in ones.
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate (PEM); always with its key.
+    pub client_cert_file: Option<PathBuf>,
+    /// The key of the client's certificate (PEM).
+    pub client_key_file: Option<PathBuf>,
+}
+
 /// How exports work.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportConfig {

@@ -8,7 +8,7 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if rest.contains('@') {
-        let advice = "set server.username with LAKEHAND_PASSWORD or server.password_file";
+        let advice = "set username and password_file beside it, or the variable of the password";
         return Err(format!("holds credentials, which would come into logs; {advice}"));
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control())

@@ -24,13 +24,13 @@ pub(super) fn array(elements: impl IntoIterator<Item = String>) -> String {
 }
 
 /// An element of SHOW STREAMS or SHOW TABLES.
-pub(super) fn listed(source: &Source) -> String {
+pub(super) fn listed(state: &State, source: &Source) -> String {
     object(&[
         ("type", quote(source.kind())),
         ("name", quote(&source.name)),
         ("topic", quote(&source.topic)),
         ("keyFormat", quote(source.key_format)),
-        ("valueFormat", quote("JSON")),
+        ("valueFormat", quote(state.options.value_format)),
         ("isWindowed", source.window.is_some().to_string()),
     ])
 }
@@ -227,7 +227,7 @@ pub(super) fn source(
         ("errorStats", quote("")),
         ("extended", extended.to_string()),
         ("keyFormat", quote(source.key_format)),
-        ("valueFormat", quote("JSON")),
+        ("valueFormat", quote(state.options.value_format)),
         ("topic", quote(&source.topic)),
         ("partitions", state.world.partitions().to_string()),
         ("replication", "1".into()),

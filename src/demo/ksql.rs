@@ -122,7 +122,11 @@ fn list(state: &State, text: &str, what: &str, extended: bool, offsets: bool) ->
                 return Ok(entity("source_descriptions", text, vec![("sourceDescriptions", array(all))]));
             }
             let name = if tables { "tables" } else { "streams" };
-            Ok(entity(name, text, vec![(name, array(of(tables).map(|source| describe::listed(source))))]))
+            Ok(entity(
+                name,
+                text,
+                vec![(name, array(of(tables).map(|source| describe::listed(state, source))))],
+            ))
         }
         "QUERIES" => {
             let queries = lock(&state.queries);

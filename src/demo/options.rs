@@ -46,6 +46,8 @@ pub struct DemoOptions {
     pub end_helpers: bool,
     /// The Kafka cluster that `/info` names; `None`: one that there is not.
     pub cluster: Option<String>,
+    /// The format that the server says values have; topics of it are whoever fills them's matter.
+    pub value_format: &'static str,
     /// `ksql.max.push.queries`
     pub max_push_queries: usize,
     /// What turns an accepted connection into one that speaks HTTP, with the scheme for [`url`](super::DemoServer::url)
@@ -68,6 +70,7 @@ impl Default for DemoOptions {
             every_type: false,
             end_helpers: true,
             cluster: None,
+            value_format: "JSON",
             max_push_queries: 100,
             accept: None,
         }

@@ -76,7 +76,9 @@ fn readers(config: &Config, wanted: fn(ReadMode) -> bool) -> Vec<Feed> {
 /// Whether the feed can be read from its topic.
 async fn topic_of(logs: &LogSource, client: &Client, feed: &Feed) -> Result<String> {
     let source = find_source(client, feed).await?;
-    RecordDecoder::new(&topic::layout(&source, &feed.exclude_columns, &feed.rename)?)?;
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    RecordDecoder::new(&layout)?;
+    logs.can_read(&layout)?;
     let name = source.topic.clone();
     let log = ask(logs, move |logs| logs.log(&name)).await?;
     let records: i64 = log.bounds.values().map(|(start, end)| end - start).sum();

@@ -12,6 +12,7 @@ mod certificate;
 mod feeds;
 mod kafka;
 mod place;
+mod registry;
 mod server;
 mod terminal;
 
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::export::log::LogSource;
 use crate::ksql::client::Client;
+use crate::ksql::registry::Registry;
 
 pub use certificate::valid_until;
 pub use terminal::Terminal;
@@ -86,11 +88,12 @@ impl Line {
     }
 }
 
-/// Looks at everything; `client` and `logs` are errors where none can be made from the configuration.
+/// Looks at everything; `client`, `logs` and `registry` are errors where none can be made from the configuration.
 pub async fn examine(
     config: &Config,
     client: Result<Client, Error>,
     logs: Result<Option<LogSource>, Error>,
+    registry: Result<Option<Registry>, Error>,
     terminal: &Terminal,
     now: DateTime<Utc>,
 ) -> Vec<Line> {
@@ -114,6 +117,7 @@ pub async fn examine(
     certificate::look(config, now, &mut lines);
     place::look(config, now, &mut lines);
     let client = client.ok().filter(|_| reached);
+    registry::look(registry, &mut lines).await;
     kafka::look(config, logs, client.as_ref(), &mut lines).await;
     feeds::look(config, client.as_ref(), &mut lines).await;
     terminal.look(&mut lines);

@@ -82,14 +82,10 @@ fn brokers(logs: Option<&LogSource>) -> Result<LogSource> {
     logs.cloned().ok_or_else(|| {
         Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
             .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
-    })
-}
-
-/// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.
-///
-/// # Errors
-/// Those of [`Brokers::log`]; `Kind::Feed` when ksqlDB works on another cluster.
-pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Description) -> Result<Log> {
+    })?;
+    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let schema = log_schema(&layout)?;
+    logs.can_read(&layout).map_err(|e| e.at("source", &source.name))?;
     let topic_name = source.topic.clone();
     let mut log = ask(logs, move |logs| logs.log(&topic_name)).await?;
     let theirs = cluster_of(client).await?;

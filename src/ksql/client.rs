@@ -1,4 +1,4 @@
-//! HTTP to ksqlDB: time limits, authentication, TLS. The only user of reqwest.
+//! HTTP to ksqlDB: time limits, authentication, TLS. The only user of reqwest, together with `registry`, which asks through it.
 //!
 //! ```text
 //! Client ── ask: GET /info, POST /ksql …  small, whole, bounded bodies        describe reads them
@@ -8,6 +8,7 @@
 //! | module | what |
 //! |---|---|
 //! | `options` | address, credentials, limits |
+//! | `http` | one server: who we are to it, requests, small answers; the Schema Registry is another one |
 //! | `transport` | the reqwest clients, and what their errors mean |
 //! | `refusal` | what an answer other than 200 means |
 //! | `answer` | a streamed answer, chunk by chunk |
@@ -18,19 +19,21 @@
 //! `*/*` yields a format without an end mark. Nothing is tried again here, and no redirect is followed.
 
 mod answer;
+mod http;
 mod options;
 mod refusal;
 mod transport;
 mod version;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use answer::{Answer, Chunk};
 use chrono::{DateTime, Utc};
+pub(super) use http::{Http, Reply};
 pub use options::{Auth, ClientOptions, Renew};
-use reqwest::{Method, Url};
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 pub use version::ServerVersion;
@@ -58,16 +61,9 @@ pub struct Client(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    options: ClientOptions,
-    /// Who we are: as the options say, until the server refuses it and other credentials are there.
-    auth: Mutex<Auth>,
-    base: Url,
-    /// For small requests: connections are kept.
-    plain: reqwest::Client,
+    http: Http,
     /// For streamed answers: a connection each, and none kept.
     streaming: reqwest::Client,
-    /// The newest `Date` of an answer, and when it came.
-    date: Mutex<Option<(std::time::Instant, DateTime<Utc>)>>,
 }
 
 /// What `/healthcheck` says.
@@ -137,16 +133,14 @@ impl Client {
     /// # Errors
     /// [`Kind::Config`] for an address, certificate or key that cannot be used.
     pub fn new(options: ClientOptions) -> Result<Self> {
-        let base = options.base_url()?;
-        let plain = transport::plain(&options, &base)?;
-        let streaming = transport::streaming(&options, &base)?;
-        let (auth, date) = (Mutex::new(options.auth.clone()), Mutex::new(None));
-        Ok(Self(Arc::new(Inner { options, auth, base, plain, streaming, date })))
+        let http = Http::new(options, V1_JSON)?;
+        let streaming = http.streaming()?;
+        Ok(Self(Arc::new(Inner { http, streaming })))
     }
 
     /// The options it was made from.
     pub fn options(&self) -> &ClientOptions {
-        &self.0.options
+        self.0.http.options()
     }
 
     /// `GET /info`
@@ -179,15 +173,14 @@ impl Client {
 
     /// The server's clock, where it tells it: the `Date` of an answer.
     pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>> {
-        let response = self.send(&self.0.plain, Method::GET, &["info"], None).await?;
-        Ok(date_of(&response))
+        let response = self.0.http.send(None, Method::GET, &["info"], None).await?;
+        Ok(http::date_of(&response))
     }
 
     /// What the server's clock shows now, by the newest `Date` of all answers of this client so far. ksqlDB itself sends
     /// none (recorded for 7.4 and 0.29); proxies and balancers in front of it do.
     pub fn clock(&self) -> Option<DateTime<Utc>> {
-        let (came, date) = (*self.0.date.lock().unwrap_or_else(PoisonError::into_inner))?;
-        date.checked_add_signed(chrono::TimeDelta::from_std(came.elapsed()).ok()?)
+        self.0.http.clock()
     }
 
     /// `GET /healthcheck`
@@ -315,19 +308,16 @@ impl Client {
     /// Closes a query: true when it was closed, false when the server does not know it (any more). Rows that wait in the
     /// server's queue are dropped by it, in spite of the end mark that follows: read the socket empty first.
     pub async fn close_query(&self, id: &str) -> Result<bool> {
-        let path = ["close-query"];
-        let response = self.send(&self.0.plain, Method::POST, &path, Some(json!({ "queryId": id }))).await?;
-        let status = response.status();
-        let wait = refusal::retry_after(response.headers());
-        let body = transport::body(response, self.options(), refusal::MAX_BODY, "/close-query").await?;
-        if status.is_success() {
+        let body = json!({ "queryId": id }).to_string();
+        let reply = self.0.http.ask(Method::POST, &["close-query"], Some(body), refusal::MAX_BODY).await?;
+        if (200..300).contains(&reply.status) {
             return Ok(true);
         }
-        let said = super::server_error::ServerError::parse(&body);
-        if status.as_u16() == 400 && said.is_some_and(|said| said.message.contains("No query with id")) {
+        let said = super::server_error::ServerError::parse(&reply.body);
+        if reply.status == 400 && said.is_some_and(|said| said.message.contains("No query with id")) {
             return Ok(false);
         }
-        Err(refusal::error(status.as_u16(), wait, &body, "/close-query"))
+        Err(refusal::error(reply.status, reply.wait, &reply.body, "/close-query"))
     }
 
     /// Asks, and returns when the head of a good answer has come.
@@ -358,7 +348,8 @@ impl Client {
             ),
         };
         let endpoint = format!("/{path}");
-        let response = self.send(&self.0.streaming, Method::POST, &[path], Some(body)).await?;
+        let body = Some(body.to_string());
+        let response = self.0.http.send(Some(&self.0.streaming), Method::POST, &[path], body).await?;
         let status = response.status();
         if status.as_u16() == 200 {
             return Ok(Answer::new(response, framing, self.options()));
@@ -379,93 +370,12 @@ impl Client {
 
     /// A small request and its whole body.
     async fn ask(&self, method: Method, path: &[&str], body: Option<Value>) -> Result<Vec<u8>> {
-        let endpoint = format!("/{}", path.join("/"));
-        let response = self.send(&self.0.plain, method, path, body).await?;
-        let status = response.status();
-        if status.as_u16() == 200 {
-            return transport::body(response, self.options(), MAX_BODY, &endpoint).await;
+        let reply = self.0.http.ask(method, path, body.map(|body| body.to_string()), MAX_BODY).await?;
+        if reply.status == 200 {
+            return Ok(reply.body);
         }
-        let wait = refusal::retry_after(response.headers());
-        let body = transport::body(response, self.options(), refusal::MAX_BODY, &endpoint).await?;
-        Err(refusal::error(status.as_u16(), wait, &body, &endpoint))
+        Err(refusal::error(reply.status, reply.wait, &reply.body, &format!("/{}", path.join("/"))))
     }
-
-    /// Sends a request; once more with other credentials, where the server refuses these and others are there by now.
-    async fn send(
-        &self,
-        client: &reqwest::Client,
-        method: Method,
-        path: &[&str],
-        body: Option<Value>,
-    ) -> Result<reqwest::Response> {
-        let used = self.auth();
-        let response = self.send_as(&used, client, method.clone(), path, body.as_ref()).await?;
-        if response.status().as_u16() != 401 {
-            return Ok(response);
-        }
-        match self.renewed(&used) {
-            Some(auth) => self.send_as(&auth, client, method, path, body.as_ref()).await,
-            None => Ok(response),
-        }
-    }
-
-    fn auth(&self) -> Auth {
-        self.0.auth.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Other credentials than the refused ones. A file that cannot be read now gives none: the refusal is what is told.
-    fn renewed(&self, refused: &Auth) -> Option<Auth> {
-        let mut known = self.0.auth.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == *refused {
-            *known = self.options().renew.as_ref()?.read().ok()?;
-        }
-        (*known != *refused).then(|| known.clone())
-    }
-
-    async fn send_as(
-        &self,
-        auth: &Auth,
-        client: &reqwest::Client,
-        method: Method,
-        path: &[&str],
-        body: Option<&Value>,
-    ) -> Result<reqwest::Response> {
-        let mut url = self.0.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        let mut request = client.request(method, url).header("Accept", V1_JSON);
-        if let Some(body) = body {
-            request = request.header("Content-Type", V1_JSON).body(body.to_string());
-        }
-        request = match auth {
-            Auth::None => request,
-            Auth::Basic { username, password } => request.basic_auth(username, Some(password)),
-            Auth::Bearer(token) => request.bearer_auth(token),
-        };
-        let limit = self.options().first_byte_timeout;
-        match tokio::time::timeout(limit, request.send()).await {
-            Ok(Ok(response)) => {
-                if let Some(date) = date_of(&response) {
-                    *self.0.date.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some((std::time::Instant::now(), date));
-                }
-                Ok(response)
-            }
-            Ok(Err(error)) => Err(transport::failed(error, self.options())),
-            Err(_) => {
-                Err(Error::new(Kind::Unreachable, format!("the server sent no answer within {limit:?}"))
-                    .at("endpoint", format!("/{}", path.join("/")))
-                    .at("server", self.options().shown_url())
-                    .next("look at the server's load, or raise server.first_byte_timeout"))
-            }
-        }
-    }
-}
-
-fn date_of(response: &reqwest::Response) -> Option<DateTime<Utc>> {
-    let date = response.headers().get("date")?.to_str().ok()?;
-    DateTime::parse_from_rfc2822(date).ok().map(|date| date.with_timezone(&Utc))
 }
 
 fn no_ksqldb(endpoint: &str, error: &serde_json::Error) -> Error {

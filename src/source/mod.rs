@@ -155,6 +155,12 @@ pub trait Brokers: std::fmt::Debug + Send + Sync {
     /// such topic.
     fn log(&self, topic: &str) -> Result<Log>;
 
+    /// Whether records of this layout can be read here. Nobody is asked.
+    ///
+    /// # Errors
+    /// `Kind::Feed` when they name schemas, and nobody is configured who has them.
+    fn can_read(&self, layout: &Layout) -> Result<()>;
+
     /// Opens a scan of these spans.
     ///
     /// # Errors

@@ -5,12 +5,15 @@ mod engine;
 #[path = "../support/mod.rs"]
 mod support;
 
-mod auto;
+#[path = "../support/avro.rs"]
+mod avro_records;
+#[path = "../support/registry.rs"]
+mod registry_server;
+
+mod avro;
 mod broker;
 mod export;
 mod faults;
 mod identity;
 mod recorded;
-mod source_check;
-mod table_log;
-mod tables;
+mod registry;

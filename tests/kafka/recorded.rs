@@ -36,7 +36,7 @@ fn inputs(text: &str) -> Vec<Input> {
         .collect()
 }
 
-fn stream(columns: &str, value_format: &str, statement: &str, timestamp: &str) -> Description {
+pub(crate) fn stream(columns: &str, value_format: &str, statement: &str, timestamp: &str) -> Description {
     let columns = parse_columns(columns).unwrap();
     Description {
         name: "S".into(),

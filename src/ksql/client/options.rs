@@ -69,6 +69,8 @@ pub struct ClientOptions {
     pub first_byte_timeout: Duration,
     /// How long an answer may stay silent; for streamed answers the caller enforces it, by [`super::Chunk::Idle`].
     pub inactivity_timeout: Duration,
+    /// The section of the configuration that all this comes from: `server` or `schema_registry`.
+    pub section: &'static str,
     /// Longest line of an answer, for [`crate::ksql::response::Frames`].
     pub max_row_bytes: usize,
 }
@@ -85,6 +87,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_secs(60),
             inactivity_timeout: Duration::from_secs(120),
+            section: "server",
             max_row_bytes: 64 << 20,
         }
     }
@@ -103,9 +106,15 @@ impl ClientOptions {
         }
     }
 
+    /// Whom we talk to, in words.
+    pub(super) fn who(&self) -> &'static str {
+        if self.section == "schema_registry" { "the schema registry" } else { "the server" }
+    }
+
     pub(super) fn base_url(&self) -> Result<Url> {
+        let section = self.section;
         let wrong = |why: &str| {
-            Err(Error::new(Kind::Config, format!("server.url {why}"))
+            Err(Error::new(Kind::Config, format!("{section}.url {why}"))
                 .next("write it as http://host:8088 or https://host:8088"))
         };
         let Ok(url) = Url::parse(&self.url) else { return wrong("is no URL") };
@@ -114,7 +123,7 @@ impl ClientOptions {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return wrong(
-                "holds credentials: set server.username with LAKEHAND_PASSWORD or server.password_file",
+                "holds credentials: set username and password_file beside it, or the variable of the password",
             );
         }
         Ok(url)

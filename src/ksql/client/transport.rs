@@ -12,12 +12,12 @@ use crate::ksql::inactivity::Inactivity;
 /// For small requests: connections are kept for a moment.
 pub(super) fn plain(options: &ClientOptions, base: &Url) -> Result<reqwest::Client> {
     let builder = builder(options, base)?.pool_idle_timeout(std::time::Duration::from_secs(15));
-    built(builder)
+    built(builder, options)
 }
 
 /// For streamed answers: every query has a connection of its own, closed with it, which ends the query on the server.
 pub(super) fn streaming(options: &ClientOptions, base: &Url) -> Result<reqwest::Client> {
-    built(builder(options, base)?.pool_max_idle_per_host(0))
+    built(builder(options, base)?.pool_max_idle_per_host(0), options)
 }
 
 fn builder(options: &ClientOptions, base: &Url) -> Result<reqwest::ClientBuilder> {
@@ -35,12 +35,13 @@ fn builder(options: &ClientOptions, base: &Url) -> Result<reqwest::ClientBuilder
     if is_loopback(base) {
         builder = builder.no_proxy();
     }
+    let section = options.section;
     if let Some(pem) = &options.ca_pem {
         let certificates = Certificate::from_pem_bundle(pem)
-            .map_err(|error| unusable("the CA certificate", &error, "server.ca_file"))?;
+            .map_err(|error| unusable("the CA certificate", &error, &format!("{section}.ca_file")))?;
         if certificates.is_empty() {
             return Err(Error::new(Kind::Config, "the CA file holds no certificate")
-                .next("name a PEM file in server.ca_file"));
+                .next(format!("name a PEM file in {section}.ca_file")));
         }
         builder = builder.tls_certs_only(certificates);
     } else if base.scheme() == "http" {
@@ -49,17 +50,19 @@ fn builder(options: &ClientOptions, base: &Url) -> Result<reqwest::ClientBuilder
     }
     if let Some(pem) = &options.identity_pem {
         let identity = Identity::from_pem(pem).map_err(|error| {
-            unusable("the client certificate", &error, "server.client_cert_file and server.client_key_file")
+            let keys = format!("{section}.client_cert_file and {section}.client_key_file");
+            unusable("the client certificate", &error, &keys)
         })?;
         builder = builder.identity(identity);
     }
     Ok(builder)
 }
 
-fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client> {
-    builder
-        .build()
-        .map_err(|error| unusable("the TLS set-up", &error, "server.ca_file and server.client_cert_file"))
+fn built(builder: reqwest::ClientBuilder, options: &ClientOptions) -> Result<reqwest::Client> {
+    let section = options.section;
+    builder.build().map_err(|error| {
+        unusable("the TLS set-up", &error, &format!("{section}.ca_file and {section}.client_cert_file"))
+    })
 }
 
 fn unusable(what: &str, error: &reqwest::Error, setting: &str) -> Error {
@@ -75,20 +78,22 @@ fn is_loopback(url: &Url) -> bool {
 /// A request that brought no head.
 pub(super) fn failed(error: reqwest::Error, options: &ClientOptions) -> Error {
     let error = error.without_url();
-    let server = options.shown_url();
+    let (server, section, who) = (options.shown_url(), options.section, options.who());
     if error.is_builder() {
         return Error::new(Kind::Config, format!("the request cannot be made: {}", causes(&error)))
-            .next("check server.url and the credentials");
+            .next(format!("check {section}.url and the credentials"));
     }
     let text = causes(&error);
     let advice = if text.to_lowercase().contains("certificate") {
-        "name the CA that signed the server's certificate in server.ca_file, and reach the server by a host name that is in it"
+        format!(
+            "name the CA that signed the server's certificate in {section}.ca_file, and reach the server by a host name that is in it"
+        )
     } else if error.is_connect() || error.is_timeout() {
-        "start the server, or set server.url"
+        format!("start {who}, or set {section}.url")
     } else {
-        "look at the server's log; a server that speaks TLS only needs an https address"
+        "look at the server's log; a server that speaks TLS only needs an https address".to_owned()
     };
-    Error::new(Kind::Unreachable, format!("the server cannot be reached: {text}"))
+    Error::new(Kind::Unreachable, format!("{who} cannot be reached: {text}"))
         .at("server", server)
         .next(advice)
 }
@@ -112,7 +117,7 @@ pub(super) async fn body(
     let mut inactivity = Inactivity::new(limit, Instant::now());
     let mut said = 0;
     let silent = || {
-        let what = format!("the server said nothing for {limit:?} within an answer");
+        let what = format!("{} said nothing for {limit:?} within an answer", options.who());
         Error::new(Kind::Incomplete, what).at("endpoint", endpoint)
     };
     loop {

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! options   settings -> configuration of the client         log   metadata, end offsets, cluster id
-//! bounds    which partition is read to its end (pure)       fetch the consumer's records inside of the spans
-//! scan      records -> blocks -> batches                    keys  their keys alone
-//! block     records copied together, decoded by the pool    complaints   why a question was not answered
+//! bounds    which partition is read to its end (pure)       scan  consumer -> blocks -> batches
+//! block     records copied together, decoded by the pool     complaints   why a question was not answered
+//! schemas   what records name, asked for before they are decoded
 //! ```
 //!
 //! Partitions are assigned by us: no group is joined and nothing is committed at the broker, as the lake keeps its own
@@ -19,6 +19,7 @@ mod keys;
 mod log;
 mod options;
 mod scan;
+mod schemas;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use super::{Brokers, Chosen, Cluster, KeyScan, Log, Scan, Span};
 use crate::error::Result;
 use crate::ksql::decode::record::Layout;
+use crate::ksql::registry::Registry;
 use crate::pool::Pool;
 
 pub use options::{KafkaOptions, has_tls};
@@ -35,16 +37,17 @@ pub use scan::MEMORY;
 #[derive(Debug, Clone)]
 pub struct Kafka {
     options: Arc<KafkaOptions>,
+    registry: Option<Registry>,
 }
 
 impl Kafka {
-    /// For these brokers.
+    /// For these brokers, and the registry of the schemas that records name.
     ///
     /// # Errors
     /// `Kind::Config` when the options contradict each other, or need what this build does not have.
-    pub fn new(options: KafkaOptions) -> Result<Self> {
+    pub fn new(options: KafkaOptions, registry: Option<Registry>) -> Result<Self> {
         options.check()?;
-        Ok(Self { options: Arc::new(options) })
+        Ok(Self { options: Arc::new(options), registry })
     }
 
     /// What it was made from.
@@ -62,6 +65,10 @@ impl Brokers for Kafka {
         log::ask(&self.options, topic)
     }
 
+    fn can_read(&self, layout: &Layout) -> Result<()> {
+        schemas::needed(self.registry.as_ref(), layout).map(drop)
+    }
+
     fn open(
         &self,
         topic: &str,
@@ -69,21 +76,13 @@ impl Brokers for Kafka {
         layout: &Layout,
         pool: &Arc<Pool>,
     ) -> Result<Box<dyn Scan>> {
-        Ok(Box::new(scan::KafkaScan::open(&self.options, topic, spans, None, layout, pool)?))
-    }
-
-    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>> {
-        Ok(Box::new(keys::KafkaKeys::open(&self.options, topic, spans)?))
-    }
-
-    fn open_chosen(
-        &self,
-        topic: &str,
-        chosen: Chosen,
-        layout: &Layout,
-        pool: &Arc<Pool>,
-    ) -> Result<Box<dyn Scan>> {
-        let spans = chosen.spans();
-        Ok(Box::new(scan::KafkaScan::open(&self.options, topic, &spans, Some(chosen), layout, pool)?))
+        Ok(Box::new(scan::KafkaScan::open(
+            &self.options,
+            self.registry.as_ref(),
+            topic,
+            spans,
+            layout,
+            pool,
+        )?))
     }
 }

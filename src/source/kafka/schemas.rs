@@ -1,0 +1,45 @@
+//! The schemas that records name, asked for before the records are handed over: no decoder ever waits for the network.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Kind, Result};
+use crate::ksql::decode::record::{Layout, SchemaBook};
+use crate::ksql::registry::Registry;
+
+/// The registry, where records of this layout need one.
+pub(super) fn needed<'a>(registry: Option<&'a Registry>, layout: &Layout) -> Result<Option<&'a Registry>> {
+    if !layout.needs_schemas() {
+        return Ok(None);
+    }
+    registry.map(Some).ok_or_else(|| {
+        Error::new(Kind::Feed, "records are AVRO, and no schema registry is configured")
+            .next("set schema_registry.url in lakehand.toml, or \"read\": \"offsets\" in the feed")
+    })
+}
+
+/// The schemas of one read.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    registry: Registry,
+    /// What the decoders look into.
+    pub(super) book: Arc<SchemaBook>,
+    /// The id of the last record, which mostly is that of the next.
+    last: Option<u32>,
+}
+
+impl Schemas {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self { registry: registry.clone(), book: Arc::default(), last: None }
+    }
+
+    /// Finds out what a record names. An id that the registry does not have is known as such until this read ends.
+    pub(super) fn find(&mut self, layout: &Layout, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
+        for id in layout.schema_ids(key, value) {
+            if self.last != Some(id) && !self.book.knows(id) {
+                self.book.keep(id, self.registry.schema(id)?);
+            }
+            self.last = Some(id);
+        }
+        Ok(())
+    }
+}
