@@ -11,7 +11,10 @@ fuzz_target!(|text: &str| {
         Ok(feed) => {
             if let Ok(dir) = Lake::new("/lake").dataset_dir(&feed) {
                 let parent = dir.parent().unwrap();
-                assert!(parent == Path::new("/lake/streams") || parent == Path::new("/lake/tables"), "{dir:?}");
+                assert!(
+                    parent == Path::new("/lake/streams") || parent == Path::new("/lake/tables"),
+                    "{dir:?}"
+                );
             }
         }
         Err(problems) => {

@@ -32,8 +32,8 @@ fn read(framing: Framing, chunks: &[&[u8]]) -> Verdict {
 
 fuzz_target!(|data: &[u8]| {
     let [kind, cut, step, body @ ..] = data else { return };
-    let framing =
-        [Framing::Stream, Framing::Table, Framing::LegacyTable, Framing::LegacyStream][usize::from(*kind) % 4];
+    let framing = [Framing::Stream, Framing::Table, Framing::LegacyTable, Framing::LegacyStream]
+        [usize::from(*kind) % 4];
     let whole = read(framing, &[body]);
     let at = usize::from(*cut).min(body.len());
     let (head, tail) = body.split_at(at);

@@ -27,7 +27,8 @@ const TYPES: [&str; 14] = [
 fuzz_target!(|data: &[u8]| {
     // The first byte chooses one column of a type, or all of them.
     let Some((choice, row)) = data.split_first() else { return };
-    let chosen: Vec<&str> = TYPES.get(usize::from(*choice) % 16).map_or_else(|| TYPES.to_vec(), |one| vec![*one]);
+    let chosen: Vec<&str> =
+        TYPES.get(usize::from(*choice) % 16).map_or_else(|| TYPES.to_vec(), |one| vec![*one]);
     let columns: Vec<ReadColumn> = chosen
         .iter()
         .enumerate()

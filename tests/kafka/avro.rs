@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use base64::Engine as _;
 use lakehand::ksql::decode::record::{AvroSchema, Record, RecordDecoder, SchemaBook};
 use lakehand::ksql::describe::Description;
 use lakehand::ksql::schema::Role;
@@ -240,4 +241,29 @@ fn sizes_that_bytes_only_claim_cost_nothing() {
     let deep: Vec<u8> = [0, 0, 2].repeat(100_000);
     assert!(push(&mut decoder, 1, &framed(&deep)).unwrap_err().contains("levels"));
     assert_eq!(decoder.finish().unwrap().num_rows(), 1);
+}
+
+/// Data that Apache Avro for Java 1.11.4 has written, every other record in blocks with their sizes.
+#[test]
+fn what_apache_avro_writes_is_read() {
+    let recorded: Value = serde_json::from_str(include_str!("recorded/avro.json")).unwrap();
+    let line = "STRUCT<`SKU` STRING, `QTY` INTEGER, `TAGS` ARRAY<STRING>>";
+    let columns = format!(
+        "`ID` STRING, `I` INTEGER, `L` BIGINT, `F` DOUBLE, `D` DOUBLE, `B` BOOLEAN, `S` STRING, `BY` BYTES, `FX` BYTES, \
+         `E` STRING, `E2` STRING, `ARR` ARRAY<BIGINT>, `M` MAP<STRING, INTEGER>, `LINES` ARRAY<{line}>, `FIRST` {line}, \
+         `NESTED` MAP<STRING, ARRAY<{line}>>"
+    );
+    let mut decoder = decoder(&of(&columns), std::slice::from_ref(&recorded["schema"]));
+    let records = recorded["records"].as_array().unwrap();
+    for (offset, record) in (0..).zip(records) {
+        let datum =
+            base64::engine::general_purpose::STANDARD.decode(record["datum"].as_str().unwrap()).unwrap();
+        let value = [&[0, 0, 0, 0, 1], datum.as_slice()].concat();
+        assert_eq!(push(&mut decoder, offset, &value), Ok(true), "{record}");
+    }
+    let rows = rows(&decoder.finish().unwrap());
+    assert_eq!(rows.len(), 40);
+    for (row, record) in rows.iter().zip(records) {
+        assert_eq!(*row, record["values"]);
+    }
 }
