@@ -64,7 +64,7 @@ fn the_annotated_file_is_the_default_and_lists_every_key() {
             listed.push(format!("{section}.{key}"));
         }
     }
-    let is_secret = |key: &str| ["server.password", "server.token", "kafka.password"].contains(&key);
+    let is_secret = |key: &str| matches!(key.split_once('.'), Some((_, "password" | "token")));
     let keys: Vec<_> = default.settings().into_iter().map(|s| s.key).filter(|key| !is_secret(key)).collect();
     assert_eq!(listed, keys);
     for setting in read.settings() {
@@ -79,6 +79,7 @@ fn the_examples_behind_a_hash_are_legal() {
     fs::create_dir(dir.path().join("secrets")).unwrap();
     fs::write(dir.path().join("secrets/password"), "p").unwrap();
     fs::write(dir.path().join("secrets/kafka-password"), "p").unwrap();
+    fs::write(dir.path().join("secrets/registry-password"), "p").unwrap();
     let uncommented: String = DEFAULT_FILE
         .lines()
         .map(|line| {
@@ -90,6 +91,36 @@ fn the_examples_behind_a_hash_are_legal() {
     assert_eq!(config.server.username.as_deref(), Some("lakehand"));
     assert_eq!(config.paths.logs, dir.path().join("data_lake/logs"));
     assert_eq!(config.server.client_key_file, Some(dir.path().join("secrets/client.key")));
+}
+
+#[test]
+fn secrets_come_from_the_environment_or_a_file_and_are_never_shown() {
+    for section in ["server", "kafka", "schema_registry"] {
+        let variable = if section == "server" {
+            "LAKEHAND_PASSWORD".to_owned()
+        } else {
+            format!("LAKEHAND_{}_PASSWORD", section.to_uppercase())
+        };
+        let dir = root();
+        fs::write(dir.path().join("secret"), "hunter2\n").unwrap();
+        let text = format!("[{section}]\nusername = \"me\"\npassword_file = \"secret\"\n");
+        let shown = |config: &Config| {
+            let settings = config.settings();
+            let wanted = format!("{section}.password");
+            settings.into_iter().find(|setting| setting.key == wanted).unwrap().value
+        };
+        let config = load(dir.path(), &text).unwrap();
+        assert_eq!(shown(&config), format!("(set, from {section}.password_file)"));
+        assert_eq!(config.secret_file(&format!("{section}.password")), Some(&*dir.path().join("secret")));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let env = |name: &str| (name == variable).then(|| "hunter2".to_owned());
+        let config = Config::load(dir.path(), None, &env, &[]).unwrap();
+        assert_eq!(shown(&config), format!("(set, from {variable})"));
+        assert_eq!(config.secret_file(&format!("{section}.password")), None);
+        let error =
+            load(dir.path(), &format!("[{section}]\npassword = \"hunter2\"\n")).unwrap_err().to_string();
+        assert!(error.contains(&variable) && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]
