@@ -41,7 +41,7 @@ fn layout(value: Format, types: &[&str]) -> Layout {
         sql_type: parse_type(text).unwrap(),
         role: Role::Value,
     });
-    Layout { columns: columns.collect(), key: Format::None, value, row_time: RowTime::Record }
+    Layout { columns: columns.collect(), key: Format::None, value, window: None, row_time: RowTime::Record }
 }
 
 fuzz_target!(|data: &[u8]| {

@@ -41,6 +41,7 @@ pub(super) fn logs(config: &Config) -> Result<Option<LogSource>> {
         config: config.kafka.clone(),
         connect_timeout: config.server.connect_timeout,
         max_record_bytes: config.export.max_row_bytes,
+        inactivity: config.server.inactivity_timeout,
     };
     Ok(Some(Arc::new(Kafka::new(options, registry(config)?)?)))
 }

@@ -147,7 +147,7 @@ impl Page<'_> {
         };
         let span = value.span();
         let seen = self.text.get(span.clone()).unwrap_or_default().to_owned();
-        let seen = if key.name.ends_with(".url") { String::new() } else { seen };
+        let seen = if key.is_url() { String::new() } else { seen };
         self.report(span.start, key.name, &seen, format!("is not {wanted}"), None);
     }
 

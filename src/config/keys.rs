@@ -31,9 +31,14 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// Whether it is the address of a server.
+    pub(super) fn is_url(&self) -> bool {
+        self.name.split('.').next_back() == Some("url")
+    }
+
     /// A refused value as it may be shown: an address may hold a password or a token.
     pub(super) fn seen(&self, value: &str) -> String {
-        let may_hide = (self.name.ends_with(".url") && value.contains(['@', '?', '#']))
+        let may_hide = (self.is_url() && value.contains(['@', '?', '#']))
             || (self.name == "kafka.brokers" && value.contains('@'))
             || self.name == "kafka.properties";
         if may_hide {

@@ -3,12 +3,10 @@
 use super::Line;
 use crate::config::Config;
 use crate::error::Result;
-use crate::export::log::{LogSource, ask};
+use crate::export::log::{LogSource, ask, layout};
 use crate::export::plan::find_source;
 use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
 use crate::ksql::client::Client;
-use crate::ksql::decode::record::RecordDecoder;
-use crate::ksql::topic;
 use crate::source::kafka::has_tls;
 
 const TOPIC: &str = "kafka";
@@ -76,9 +74,7 @@ fn readers(config: &Config, wanted: fn(ReadMode) -> bool) -> Vec<Feed> {
 /// Whether the feed can be read from its topic.
 async fn topic_of(logs: &LogSource, client: &Client, feed: &Feed) -> Result<String> {
     let source = find_source(client, feed).await?;
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
-    RecordDecoder::new(&layout)?;
-    logs.can_read(&layout)?;
+    layout(logs, feed, &source)?;
     let name = source.topic.clone();
     let log = ask(logs, move |logs| logs.log(&name)).await?;
     let records: i64 = log.bounds.values().map(|(start, end)| end - start).sum();

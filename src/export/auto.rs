@@ -12,9 +12,8 @@ use super::proof::{Tools, compare_ways, holds, unfinished};
 use crate::error::{Kind, Result};
 use crate::feed::Feed;
 use crate::ksql::client::Client;
-use crate::ksql::decode::record::{Layout, RecordDecoder};
+use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::Description;
-use crate::ksql::topic;
 use crate::lake::{CheckOutcome, Dataset, SourceCheck};
 use crate::source::Log;
 
@@ -35,9 +34,7 @@ pub(super) async fn look(
     now: DateTime<Utc>,
 ) -> (Choice, Option<Wanted>) {
     let facts = |topic| Facts { topic, kept: held.check, failed: held.failed, now };
-    let layout = topic::layout(source, &feed.exclude_columns, &feed.rename)
-        .and_then(|layout| RecordDecoder::new(&layout).map(|_| layout));
-    let layout = match layout {
+    let layout = match log::layout(logs, feed, source) {
         Ok(layout) => layout,
         Err(error) => return (choose(facts(Topic::Unfit(error.what()))), None),
     };

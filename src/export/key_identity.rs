@@ -9,7 +9,7 @@ use arrow::row::{RowConverter, SortField};
 use super::newest::{KeyHash, hash};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{
-    Format, Layout, ROW_COLUMNS, Record, RecordColumn, RecordDecoder, RowTime,
+    Format, Layout, ROW_COLUMNS, Record, RecordColumn, RecordDecoder, RowTime, SchemaBook,
 };
 use crate::ksql::schema::Role;
 use crate::source::Keyed;
@@ -43,13 +43,13 @@ struct Decoded {
 }
 
 impl KeyIdentity {
-    /// For the keys of this layout.
+    /// For the keys of this layout, which may name these schemas.
     ///
     /// # Errors
     /// Those of the decoder.
-    pub(super) fn new(layout: &Layout, seed: u64) -> Result<Self> {
+    pub(super) fn new(layout: &Layout, schemas: Arc<SchemaBook>, seed: u64) -> Result<Self> {
         let is_plain = matches!(layout.key, Format::Kafka | Format::None);
-        let decoded = if is_plain { None } else { Decoded::new(layout)? };
+        let decoded = if is_plain { None } else { Decoded::new(layout, schemas)? };
         let is_json = matches!(layout.key, Format::Json { .. } | Format::JsonSr { .. });
         Ok(Self { seed, decoded, is_json, known: Vec::new() })
     }
@@ -88,7 +88,7 @@ impl KeyIdentity {
 
 impl Decoded {
     /// `None` for keys of a type that has no order: MAPs, which ksqlDB does not take as keys.
-    fn new(layout: &Layout) -> Result<Option<Self>> {
+    fn new(layout: &Layout, schemas: Arc<SchemaBook>) -> Result<Option<Self>> {
         let keys = layout.columns.iter().filter(|column| column.role == Role::Key);
         let keys = keys.map(|column| RecordColumn { lake: Some(column.name.clone()), ..column.clone() });
         let layout = Layout {
@@ -97,7 +97,7 @@ impl Decoded {
             row_time: RowTime::Record,
             ..layout.clone()
         };
-        let decoder = RecordDecoder::new(&layout)?;
+        let decoder = RecordDecoder::with_schemas(&layout, schemas)?;
         let schema = decoder.schema();
         let fields = schema.fields().iter().skip(ROW_COLUMNS);
         let fields = fields.map(|field| SortField::new(field.data_type().clone())).collect();
@@ -153,7 +153,11 @@ mod tests {
     }
 
     fn hashes(layout: &Layout, keys: &[Option<&[u8]>]) -> Vec<KeyHash> {
-        let mut identity = KeyIdentity::new(layout, 3).unwrap();
+        hashes_with(Arc::default(), layout, keys)
+    }
+
+    fn hashes_with(book: Arc<SchemaBook>, layout: &Layout, keys: &[Option<&[u8]>]) -> Vec<KeyHash> {
+        let mut identity = KeyIdentity::new(layout, book, 3).unwrap();
         for (offset, key) in (0..).zip(keys) {
             let keyed = Keyed { partition: 0, offset, key: *key, is_tombstone: false };
             assert!(!identity.push(&keyed));
@@ -190,6 +194,28 @@ mod tests {
         assert_eq!((found[0], found[3], found[5]), (found[1], found[4], found[6]));
         let different: std::collections::BTreeSet<_> = found.iter().collect();
         assert_eq!(different.len(), 5);
+    }
+
+    #[test]
+    fn a_key_in_avro_is_the_same_by_whatever_schema() {
+        use crate::ksql::decode::record::AvroSchema;
+        let book = SchemaBook::default();
+        for (id, text) in [(1, r#""string""#), (2, r#"["null","string"]"#)] {
+            book.keep(id, AvroSchema::parse(text, &[]).map(Arc::new));
+        }
+        let avro = layout(Format::Avro { wrapped: false }, &["A"], None);
+        let found = hashes_with(
+            Arc::new(book),
+            &avro,
+            &[
+                Some(&[0, 0, 0, 0, 1, 2, b'x']),
+                Some(&[0, 0, 0, 0, 2, 2, 2, b'x']),
+                Some(&[0, 0, 0, 0, 1, 2, b'y']),
+                Some(&[0, 0, 0, 0, 3, 2, b'x']),
+            ],
+        );
+        assert_eq!(found[0], found[1]);
+        assert_eq!(found.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
     }
 
     #[test]

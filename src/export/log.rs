@@ -33,6 +33,17 @@ pub async fn ask<T: Send + 'static>(
         .map_err(|e| Error::new(Kind::Bug, "a question to the brokers was given up").because(e))?
 }
 
+/// How the records of a feed's stream are laid out, where they can be read here.
+///
+/// # Errors
+/// What [`topic::layout`], [`RecordDecoder::new`] and [`crate::source::Brokers::can_read`] refuse.
+pub fn layout(logs: &LogSource, feed: &Feed, source: &Description) -> Result<Layout> {
+    let layout = topic::layout(source, &feed.exclude_columns, &feed.rename)?;
+    RecordDecoder::new(&layout)?;
+    logs.can_read(&layout).map_err(|e| e.at("source", &source.name))?;
+    Ok(layout)
+}
+
 /// A stream read from its topic: ksqlDB says what it is, the brokers where it ends.
 pub(super) async fn plan(
     client: &Client,
@@ -42,8 +53,8 @@ pub(super) async fn plan(
     positions: &BTreeMap<i32, i64>,
     now: DateTime<Utc>,
 ) -> Result<Plan> {
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
     let logs = brokers(logs)?;
+    let layout = layout(&logs, feed, &source)?;
     let schema = log_schema(&layout, 0)?;
     let log = describe(client, &logs, &source).await?;
     let mut spans = Spans::to_ends(positions, &log.bounds, now)
@@ -69,8 +80,8 @@ pub(super) async fn plan_table(
     feed: &Feed,
     source: Description,
 ) -> Result<Plan> {
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
     let logs = brokers(logs)?;
+    let layout = layout(&logs, feed, &source)?;
     // What tells where a row comes from is no column of a table.
     let schema = log_schema(&layout, ROW_COLUMNS)?;
     let log = describe(client, &logs, &source).await?;
@@ -82,10 +93,14 @@ fn brokers(logs: Option<&LogSource>) -> Result<LogSource> {
     logs.cloned().ok_or_else(|| {
         Error::new(Kind::Feed, "the feed is to be read from Kafka, and no brokers are configured")
             .next("set kafka.brokers in lakehand.toml, or \"read\": \"auto\" in the feed")
-    })?;
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
-    let schema = log_schema(&layout)?;
-    logs.can_read(&layout).map_err(|e| e.at("source", &source.name))?;
+    })
+}
+
+/// The log behind a stream, as the brokers tell it; its cluster as ksqlDB does, where they tell none.
+///
+/// # Errors
+/// Those of [`Brokers::log`]; `Kind::Feed` when ksqlDB works on another cluster.
+pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Description) -> Result<Log> {
     let topic_name = source.topic.clone();
     let mut log = ask(logs, move |logs| logs.log(&topic_name)).await?;
     let theirs = cluster_of(client).await?;

@@ -130,8 +130,8 @@ impl Read<'_> {
         let mut is_whole = true;
         // A part that is given up ends the scan: another one goes on without its partitions.
         while !left.is_empty() {
-            let mut identity = KeyIdentity::new(self.layout, self.seed)?;
-            let mut scan = self.brokers.keys(self.topic, &left)?;
+            let mut scan = self.brokers.keys(self.topic, &left, self.layout)?;
+            let mut identity = KeyIdentity::new(self.layout, scan.schemas(), self.seed)?;
             let partitions = newest.part().partitions.len();
             self.came = 0;
             let mut step = KeyStep::More;

@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{Error, Result};
 use crate::ksql::decode::BadRow;
-use crate::ksql::decode::record::Layout;
+use crate::ksql::decode::record::{Layout, SchemaBook};
 use crate::pool::Pool;
 
 pub use chosen::Chosen;
@@ -176,8 +176,8 @@ pub trait Brokers: std::fmt::Debug + Send + Sync {
     /// Opens a scan of the keys of these spans.
     ///
     /// # Errors
-    /// As [`Brokers::log`].
-    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>>;
+    /// As [`Brokers::open`].
+    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>, layout: &Layout) -> Result<Box<dyn KeyScan>>;
 
     /// Opens a scan of these records alone. It ends with `Kind::Incomplete` when one of them is no longer there.
     ///
@@ -199,6 +199,9 @@ pub trait KeyScan {
     /// # Errors
     /// As [`Scan::next`], and those of `take`.
     fn next(&mut self, wait: Duration, take: &mut dyn FnMut(&Keyed<'_>) -> Result<()>) -> Result<KeyStep>;
+
+    /// The schemas that the keys name; each is there before its first key is handed over.
+    fn schemas(&self) -> Arc<SchemaBook>;
 
     /// As [`Scan::bytes`].
     fn bytes(&self) -> u64;

@@ -61,9 +61,9 @@ fn fields(values: Vec<(&str, Avro)>) -> Avro {
 }
 
 /// One record of one schema.
-fn one(columns: &str, schema: &Value, value: Avro) -> Result<Value, String> {
+fn one(columns: &str, schema: &Value, value: &Avro) -> Result<Value, String> {
     let mut decoder = decoder(&of(columns), std::slice::from_ref(schema));
-    push(&mut decoder, 0, &frame(1, &value))?;
+    push(&mut decoder, 0, &frame(1, value))?;
     Ok(rows(&decoder.finish().unwrap()).remove(0))
 }
 
@@ -101,12 +101,12 @@ fn types_widen_as_ksqldb_widens_them() {
                    `S2` STRING, `S3` STRING, `S4` STRING, `DC` DECIMAL(6, 2), `M` MAP<STRING, INTEGER>, \
                    `U` STRUCT<`INT` INTEGER, `STRING` STRING, `IN` STRUCT<`X` INTEGER>>, `GONE` STRING";
     assert!(
-        one(columns, &schema, value.clone()).unwrap_err().contains("$.M['a']") || {
+        one(columns, &schema, &value).unwrap_err().contains("$.M['a']") || {
             // A long does not narrow.
-            one(columns, &schema, value.clone()).unwrap_err().contains("long, which no INTEGER takes")
+            one(columns, &schema, &value).unwrap_err().contains("long, which no INTEGER takes")
         }
     );
-    let row = one(&columns.replace("STRING, INTEGER>, ", "STRING, BIGINT>, "), &schema, value).unwrap();
+    let row = one(&columns.replace("STRING, INTEGER>, ", "STRING, BIGINT>, "), &schema, &value).unwrap();
     assert_eq!(
         row,
         json!({
@@ -159,7 +159,7 @@ fn names_match_in_any_case_and_of_two_spellings_the_last_counts() {
     let value =
         fields(vec![("A", Avro::Int(1)), ("a", Avro::Int(2)), ("low", Avro::Int(3)), ("LOW", Avro::Int(4))]);
     assert_eq!(
-        one("`ID` STRING, `A` INTEGER, `low` INTEGER", &schema, value).unwrap(),
+        one("`ID` STRING, `A` INTEGER, `low` INTEGER", &schema, &value).unwrap(),
         json!({ "A": 2, "low": 3 })
     );
 }

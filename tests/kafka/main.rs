@@ -10,6 +10,7 @@ mod avro_records;
 #[path = "../support/registry.rs"]
 mod registry_server;
 
+mod auto;
 mod avro;
 mod broker;
 mod export;
@@ -17,3 +18,6 @@ mod faults;
 mod identity;
 mod recorded;
 mod registry;
+mod source_check;
+mod table_log;
+mod tables;

@@ -9,7 +9,7 @@ use arrow::array::cast::AsArray;
 use arrow::datatypes::Int64Type;
 use lakehand::export::{Outcome, Setup};
 use lakehand::feed::parse_feed;
-use lakehand::ksql::decode::record::{Layout, Record, RecordDecoder};
+use lakehand::ksql::decode::record::{Layout, Record, RecordDecoder, SchemaBook};
 use lakehand::lake::{Lake, Limits};
 use lakehand::pool::Pool;
 use lakehand::source::{
@@ -110,11 +110,15 @@ impl Brokers for FakeLog {
         Ok(Log { identity, bounds })
     }
 
+    fn can_read(&self, _: &Layout) -> Result<()> {
+        Ok(())
+    }
+
     fn open(&self, _: &str, _: &BTreeMap<i32, Span>, _: &Layout, _: &Arc<Pool>) -> Result<Box<dyn Scan>> {
         unreachable!("a table is not read like a stream")
     }
 
-    fn keys(&self, _: &str, spans: &BTreeMap<i32, Span>) -> Result<Box<dyn KeyScan>> {
+    fn keys(&self, _: &str, spans: &BTreeMap<i32, Span>, _: &Layout) -> Result<Box<dyn KeyScan>> {
         Ok(Box::new(FakeKeys(self.open(Opened::Keys, spans).into_iter())))
     }
 
@@ -132,6 +136,10 @@ impl KeyScan for FakeKeys {
             take(&Keyed { partition, offset, key: Some(key.as_bytes()), is_tombstone: count.is_none() })?;
         }
         Ok(if self.0.len() == 0 { KeyStep::End } else { KeyStep::More })
+    }
+
+    fn schemas(&self) -> Arc<SchemaBook> {
+        Arc::default()
     }
 
     fn bytes(&self) -> u64 {

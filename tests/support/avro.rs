@@ -67,7 +67,9 @@ impl Avro {
                 // Blocks of two, every other one with its size.
                 for (i, block) in values.chunks(2).enumerate() {
                     let mut bytes = Vec::new();
-                    block.iter().for_each(|value| value.write(&mut bytes));
+                    for value in block {
+                        value.write(&mut bytes);
+                    }
                     begin_block(i % 2 == 1, block.len(), bytes.len(), out);
                     out.extend(bytes);
                 }
@@ -103,10 +105,10 @@ fn counted(bytes: &[u8], out: &mut Vec<u8>) {
 fn number(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     while rest >= 0x80 {
-        out.push((rest as u8 & 0x7f) | 0x80);
+        out.push(rest.to_le_bytes()[0] | 0x80);
         rest >>= 7;
     }
-    out.push(rest as u8);
+    out.push(rest.to_le_bytes()[0]);
 }
 
 /// The schema that ksqlDB registers for the value columns of a stream.
@@ -149,7 +151,7 @@ fn type_of(sql_type: &SqlType, path: &str) -> Value {
 pub fn fields(columns: &[Column], value: &[u8]) -> Vec<Avro> {
     let members: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(value).unwrap();
     let values = columns.iter().filter(|column| column.role == Role::Value);
-    values.map(|column| nullable(&column.sql_type, members.get(&column.name))).collect()
+    values.map(|column| nullable(&column.sql_type, members.get(&column.name).map(AsRef::as_ref))).collect()
 }
 
 /// A datum behind its frame.
@@ -160,8 +162,8 @@ pub fn frame(id: u32, value: &Avro) -> Vec<u8> {
     bytes
 }
 
-fn nullable(sql_type: &SqlType, json: Option<&Box<RawValue>>) -> Avro {
-    match json.map(|json| json.get()) {
+fn nullable(sql_type: &SqlType, json: Option<&RawValue>) -> Avro {
+    match json.map(RawValue::get) {
         None | Some("null") => Avro::none(),
         Some(text) => value_of(sql_type, text).some(),
     }
@@ -184,14 +186,19 @@ fn value_of(sql_type: &SqlType, text: &str) -> Avro {
         }
         SqlType::Map(_, value) => {
             let entries: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).unwrap();
-            let entry = |(key, json): (&String, &Box<RawValue>)| {
-                Avro::Record(vec![Avro::text(key).some(), nullable(value, Some(json))])
+            let entry = |(key, json): (String, Box<RawValue>)| {
+                Avro::Record(vec![Avro::String(key).some(), nullable(value, Some(&json))])
             };
-            Avro::Array(entries.iter().map(entry).collect())
+            Avro::Array(entries.into_iter().map(entry).collect())
         }
         SqlType::Struct(fields) => {
             let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).unwrap();
-            Avro::Record(fields.iter().map(|f| nullable(&f.sql_type, members.get(&f.name))).collect())
+            Avro::Record(
+                fields
+                    .iter()
+                    .map(|f| nullable(&f.sql_type, members.get(&f.name).map(AsRef::as_ref)))
+                    .collect(),
+            )
         }
     }
 }

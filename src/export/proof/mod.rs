@@ -32,7 +32,6 @@ use crate::ksql::decode::DECODER_VERSION;
 use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::Description;
 use crate::ksql::statement::{self, Selection};
-use crate::ksql::topic;
 use crate::lake::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
 use crate::pool::Pool;
 use crate::source::Log;
@@ -72,7 +71,7 @@ impl Tools<'_> {
 /// where nobody answers, `Kind::Incomplete` where an answer broke off. None of them says that the sides differ.
 pub fn check_source(tools: &Tools<'_>, feed: &Feed, seed: u64, now: DateTime<Utc>) -> Result<SourceCheck> {
     let source = tools.wait_for(super::plan::find_source(tools.client, feed))?;
-    let layout = topic::layout(&source, &feed.exclude_columns, &feed.rename)?;
+    let layout = log::layout(tools.logs, feed, &source)?;
     let log = tools.wait_for(log::describe(tools.client, tools.logs, &source))?;
     compare_ways(tools, feed, &source, &layout, &log, seed, now)
 }

@@ -141,6 +141,7 @@ impl fmt::Debug for ClientOptions {
             .field("connect_timeout", &self.connect_timeout)
             .field("first_byte_timeout", &self.first_byte_timeout)
             .field("inactivity_timeout", &self.inactivity_timeout)
+            .field("section", &self.section)
             .field("max_row_bytes", &self.max_row_bytes)
             .finish()
     }

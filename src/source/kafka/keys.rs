@@ -1,13 +1,16 @@
 //! Keys of records alone: values are fetched too, as brokers know no other way, and left where they came.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
 
 use super::fetch::{Came, Fetch};
 use super::options::KafkaOptions;
+use super::schemas::Schemas;
 use crate::error::Result;
+use crate::ksql::decode::record::{Format, Layout, SchemaBook};
 use crate::source::{KeyScan, KeyStep, Keyed, Span};
 
 /// Records between two looks at the clock.
@@ -16,12 +19,22 @@ const AT_ONCE: usize = 16 * 1024;
 /// A read of a topic's keys.
 pub(super) struct KafkaKeys {
     fetch: Fetch,
+    layout: Layout,
+    schemas: Option<Schemas>,
     bytes: u64,
 }
 
 impl KafkaKeys {
-    pub(super) fn open(options: &KafkaOptions, topic: &str, spans: &BTreeMap<i32, Span>) -> Result<Self> {
-        Ok(Self { fetch: Fetch::open(options, topic, spans)?, bytes: 0 })
+    pub(super) fn open(
+        options: &KafkaOptions,
+        schemas: Option<Schemas>,
+        topic: &str,
+        spans: &BTreeMap<i32, Span>,
+        layout: &Layout,
+    ) -> Result<Self> {
+        // Values are not read here, whatever they name.
+        let layout = Layout { value: Format::None, ..layout.clone() };
+        Ok(Self { fetch: Fetch::open(options, topic, spans)?, layout, schemas, bytes: 0 })
     }
 }
 
@@ -33,6 +46,10 @@ impl KeyScan for KafkaKeys {
                 Came::Done => return Ok(KeyStep::End),
                 Came::Record(message) => {
                     self.bytes += message.payload_len() as u64 + message.key_len() as u64;
+                    if let Some(schemas) = &mut self.schemas {
+                        // The key of a tombstone counts too.
+                        schemas.find(&self.layout, message.key(), Some(&[]))?;
+                    }
                     take(&Keyed {
                         partition: message.partition(),
                         offset: message.offset(),
@@ -48,6 +65,10 @@ impl KeyScan for KafkaKeys {
             }
         }
         Ok(KeyStep::More)
+    }
+
+    fn schemas(&self) -> Arc<SchemaBook> {
+        self.schemas.as_ref().map(|schemas| Arc::clone(&schemas.book)).unwrap_or_default()
     }
 
     fn bytes(&self) -> u64 {

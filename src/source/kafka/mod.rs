@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! options   settings -> configuration of the client         log   metadata, end offsets, cluster id
-//! bounds    which partition is read to its end (pure)       scan  consumer -> blocks -> batches
-//! block     records copied together, decoded by the pool     complaints   why a question was not answered
+//! bounds    which partition is read to its end (pure)       fetch the consumer's records inside of the spans
+//! scan      records -> blocks -> batches                    keys  their keys alone
 //! schemas   what records name, asked for before they are decoded
+//! block     records copied together, decoded by the pool    complaints   why a question was not answered
 //! ```
 //!
 //! Partitions are assigned by us: no group is joined and nothing is committed at the broker, as the lake keeps its own
@@ -23,6 +24,8 @@ mod schemas;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use schemas::Schemas;
 
 use super::{Brokers, Chosen, Cluster, KeyScan, Log, Scan, Span};
 use crate::error::Result;
@@ -50,6 +53,11 @@ impl Kafka {
         Ok(Self { options: Arc::new(options), registry })
     }
 
+    /// The schemas of one read; `None` where its records name none.
+    fn schemas(&self, layout: &Layout) -> Result<Option<Schemas>> {
+        Schemas::needed(self.registry.as_ref(), layout)
+    }
+
     /// What it was made from.
     pub fn options(&self) -> &KafkaOptions {
         &self.options
@@ -66,7 +74,7 @@ impl Brokers for Kafka {
     }
 
     fn can_read(&self, layout: &Layout) -> Result<()> {
-        schemas::needed(self.registry.as_ref(), layout).map(drop)
+        self.schemas(layout).map(drop)
     }
 
     fn open(
@@ -76,11 +84,29 @@ impl Brokers for Kafka {
         layout: &Layout,
         pool: &Arc<Pool>,
     ) -> Result<Box<dyn Scan>> {
+        let schemas = self.schemas(layout)?;
+        Ok(Box::new(scan::KafkaScan::open(&self.options, schemas, topic, spans, None, layout, pool)?))
+    }
+
+    fn keys(&self, topic: &str, spans: &BTreeMap<i32, Span>, layout: &Layout) -> Result<Box<dyn KeyScan>> {
+        let schemas = if layout.key.needs_schema() { self.schemas(layout)? } else { None };
+        Ok(Box::new(keys::KafkaKeys::open(&self.options, schemas, topic, spans, layout)?))
+    }
+
+    fn open_chosen(
+        &self,
+        topic: &str,
+        chosen: Chosen,
+        layout: &Layout,
+        pool: &Arc<Pool>,
+    ) -> Result<Box<dyn Scan>> {
+        let (spans, schemas) = (chosen.spans(), self.schemas(layout)?);
         Ok(Box::new(scan::KafkaScan::open(
             &self.options,
-            self.registry.as_ref(),
+            schemas,
             topic,
-            spans,
+            &spans,
+            Some(chosen),
             layout,
             pool,
         )?))

@@ -9,13 +9,11 @@ use std::time::{Duration, Instant};
 use rdkafka::Message as _;
 
 use super::block::Block;
-use super::bounds::{Bounds, Place};
-use super::complaints::{self, Consumer};
-use super::options::{KafkaOptions, error, is_auth};
-use super::schemas::{self, Schemas};
+use super::fetch::{Came, Fetch, QUEUE_BYTES};
+use super::options::KafkaOptions;
+use super::schemas::Schemas;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{Layout, RecordDecoder};
-use crate::ksql::registry::Registry;
 use crate::ksql::schema::Role;
 use crate::pool::{Pool, Promise};
 use crate::source::{Chosen, Scan, Span, Step};
@@ -59,47 +57,14 @@ impl KafkaScan {
     /// Of `chosen`, where there is one, every record must come, and no other one is decoded.
     pub(super) fn open(
         options: &KafkaOptions,
-        registry: Option<&Registry>,
+        schemas: Option<Schemas>,
         topic: &str,
         spans: &BTreeMap<i32, Span>,
         chosen: Option<Chosen>,
         layout: &Layout,
         pool: &Arc<Pool>,
     ) -> Result<Self> {
-        let schemas = schemas::needed(registry, layout)?.map(Schemas::new);
         let decoder = decoder(layout, schemas.as_ref())?;
-        let mut config = options.client();
-        let own = |name: &str| options.config.properties.iter().any(|(known, _)| known == name);
-        let fetched = (QUEUE_BYTES / 2).to_string();
-        let kilobytes = (QUEUE_BYTES >> 10).to_string();
-        for (name, value) in [
-            ("queued.max.messages.kbytes", kilobytes.as_str()),
-            ("queued.min.messages", "1000000"),
-            ("fetch.max.bytes", &fetched),
-            ("fetch.message.max.bytes", "1048576"),
-            ("fetch.wait.max.ms", "100"),
-            // A second, as is the default, is long beside a queue that is empty again after 20 ms.
-            ("fetch.queue.backoff.ms", "2"),
-            ("check.crcs", "true"),
-        ] {
-            if !own(name) {
-                config.set(name, value);
-            }
-        }
-        // A record that is larger than a fetch comes all the same, alone.
-        let most = options.max_record_bytes.saturating_add(1 << 20).clamp(16 << 20, 2_147_483_647);
-        if !own("receive.message.max.bytes") {
-            config.set("receive.message.max.bytes", most.to_string());
-        }
-        let consumer = complaints::consumer(&config, options)?;
-        let bounds = Bounds::new(spans.clone());
-        let mut assigned = TopicPartitionList::new();
-        for (partition, next) in bounds.starts() {
-            assigned
-                .add_partition_offset(topic, partition, Offset::Offset(next))
-                .map_err(|e| error("name an offset", e, options))?;
-        }
-        consumer.assign(&assigned).map_err(|e| error("begin to read", e, options).at("topic", topic))?;
         Ok(Self {
             fetch: Fetch::open(options, topic, spans)?,
             chosen,
@@ -128,17 +93,21 @@ impl KafkaScan {
             } else {
                 Duration::from_millis(5)
             };
-            match self.consumer.poll(pause) {
-                Some(Ok(message)) => {
-                    let (partition, offset) = (message.partition(), message.offset());
-                    let place = self.bounds.record(partition, offset);
-                    if matches!(place, Place::Inside | Place::Last) {
+            match self.fetch.next(pause)? {
+                Came::Done => {
+                    self.chosen.as_ref().map_or(Ok(()), Chosen::end)?;
+                    return Ok(Filled::Done);
+                }
+                Came::Record(message) => {
+                    self.bytes += message.payload_len() as u64 + message.key_len() as u64;
+                    let wanted = match &mut self.chosen {
+                        None => true,
+                        Some(chosen) => chosen.meet(message.partition(), message.offset())?,
+                    };
+                    if wanted {
                         if let Some(schemas) = &mut self.schemas {
-                            schemas
-                                .find(&self.layout, message.key(), message.payload())
-                                .map_err(|e| e.at("topic", &self.topic))?;
+                            schemas.find(&self.layout, message.key(), message.payload())?;
                         }
-                        let before = self.block.size();
                         self.block.push(&message, self.with_headers);
                         if self.block.len() >= BLOCK_RECORDS || self.block.size() >= self.most {
                             return Ok(Filled::Full);

@@ -6,17 +6,6 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{Layout, SchemaBook};
 use crate::ksql::registry::Registry;
 
-/// The registry, where records of this layout need one.
-pub(super) fn needed<'a>(registry: Option<&'a Registry>, layout: &Layout) -> Result<Option<&'a Registry>> {
-    if !layout.needs_schemas() {
-        return Ok(None);
-    }
-    registry.map(Some).ok_or_else(|| {
-        Error::new(Kind::Feed, "records are AVRO, and no schema registry is configured")
-            .next("set schema_registry.url in lakehand.toml, or \"read\": \"offsets\" in the feed")
-    })
-}
-
 /// The schemas of one read.
 #[derive(Debug)]
 pub(super) struct Schemas {
@@ -28,8 +17,16 @@ pub(super) struct Schemas {
 }
 
 impl Schemas {
-    pub(super) fn new(registry: &Registry) -> Self {
-        Self { registry: registry.clone(), book: Arc::default(), last: None }
+    /// For records of this layout; `None` where they name no schemas.
+    pub(super) fn needed(registry: Option<&Registry>, layout: &Layout) -> Result<Option<Self>> {
+        if !layout.needs_schemas() {
+            return Ok(None);
+        }
+        let registry = registry.ok_or_else(|| {
+            Error::new(Kind::Feed, "records are AVRO, and no schema registry is configured")
+                .next("set schema_registry.url in lakehand.toml, or read the feed through ksqlDB")
+        })?;
+        Ok(Some(Self { registry: registry.clone(), book: Arc::default(), last: None }))
     }
 
     /// Finds out what a record names. An id that the registry does not have is known as such until this read ends.

@@ -153,3 +153,23 @@ impl Layout {
         [value.and(of(self.key, key)), of(self.value, value)].into_iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_stands_behind_its_key() {
+        let key = |times: &[i64]| {
+            let times = times.iter().flat_map(|time| time.to_be_bytes());
+            b"k".iter().copied().chain(times).collect::<Vec<u8>>()
+        };
+        let sized = KeyWindow::Sized { ms: 10 };
+        assert_eq!(sized.split(&key(&[5])), Some((&b"k"[..], [5, 15])));
+        assert_eq!(sized.split(&key(&[i64::MAX - 1])).unwrap().1, [i64::MAX - 1, i64::MAX]);
+        // A session's end comes first.
+        assert_eq!(KeyWindow::Session.split(&key(&[9, 4])), Some((&b"k"[..], [4, 9])));
+        assert_eq!(sized.split(&[0; 7]), None);
+        assert_eq!(KeyWindow::Session.split(&[0; 15]), None);
+    }
+}

@@ -40,7 +40,7 @@ use crate::ksql::schema::{Field, Role, SqlType};
 use crate::{Error, Kind, Result};
 
 pub use avro::{AvroSchema, SchemaBook, schema_id};
-pub use layout::{Format, Header, Layout, Record, RecordColumn, RowTime};
+pub use layout::{Format, Header, KeyWindow, Layout, Record, RecordColumn, RowTime};
 
 /// Columns of a batch that tell where a row comes from: ROWTIME, ROWPARTITION, ROWOFFSET.
 pub const ROW_COLUMNS: usize = 3;
@@ -108,8 +108,7 @@ impl RecordDecoder {
     /// # Errors
     /// As [`RecordDecoder::new`].
     pub fn with_schemas(layout: &Layout, schemas: Arc<SchemaBook>) -> Result<Self> {
-        let of_time = |column: &RecordColumn| matches!(&layout.row_time, RowTime::Column { name, .. } if *name == column.name);
-        let wanted = |column: &RecordColumn| column.lake.is_some() || of_time(column);
+        let wanted = |column: &RecordColumn| column.lake.is_some() || layout.row_time.is(column);
         let key = Side::new(layout.key, layout, |role| *role == Role::Key, &wanted)?;
         let value = Side::new(layout.value, layout, |role| *role == Role::Value, &wanted)?;
         let mut decoder = Self {
@@ -314,7 +313,16 @@ impl RecordDecoder {
 
     /// The row's time; `None` for a value that says nothing.
     fn read(&mut self, record: &Record<'_>, value: &[u8]) -> Result<Option<i64>, (&'static str, Fault)> {
-        if !self.key.read(record.key, &self.schemas, &mut self.scratch).map_err(|fault| ("key", fault))? {
+        let mut key = record.key;
+        if let Some(window) = self.window {
+            let short = || ("key", Fault::new(0, "the key is too short to have a window behind it"));
+            let split = key.map(|key| window.split(key).ok_or_else(short)).transpose()?;
+            key = split.map(|(key, _)| key);
+            for (at, bounds) in self.windows.iter_mut().enumerate() {
+                bounds.push(split.map(|(_, window)| window[at]));
+            }
+        }
+        if !self.key.read(key, &self.schemas, &mut self.scratch).map_err(|fault| ("key", fault))? {
             self.key.push_nulls();
         }
         if !self

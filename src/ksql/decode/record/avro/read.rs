@@ -128,7 +128,9 @@ impl Run<'_> {
                 for field in fields {
                     self.field(c, field, members)?;
                 }
-                missing.iter().for_each(|at| members[*at].node.push_null());
+                for at in missing {
+                    members[*at].node.push_null();
+                }
                 Ok(())
             }
             Op::Branches(branches) => {
@@ -163,13 +165,12 @@ impl Run<'_> {
     fn scalar(self, c: &mut Cursor, place: usize, node: &mut Node) -> Read {
         let at = c.at;
         match (self.schema.at(place), &mut node.values) {
-            (Type::Int, Values::Integer(values)) => values.push(c.int()?),
+            (Type::Int, Values::Integer(values) | Values::Date { values, .. }) => values.push(c.int()?),
             (Type::Int, Values::BigInt(values)) => values.push(c.int()?.into()),
             (Type::Long, Values::BigInt(values)) => values.push(c.long()?),
             (Type::Float, Values::Double(values)) => values.push(c.float()?.into()),
             (Type::Double, Values::Double(values)) => values.push(c.double()?),
             (Type::Boolean, Values::Boolean(values)) => values.push(c.boolean()?),
-            (Type::Int, Values::Date { values, .. }) => values.push(c.int()?),
             (Type::Int, Values::Time { values, .. }) => {
                 values.push(placed(at, time::time_millis(c.int()?.into()))?);
             }
