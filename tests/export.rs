@@ -148,7 +148,10 @@ fn a_stream_without_a_reader_is_read_until_it_is_quiet_or_prepared_for() {
     let rows = server.get().expected_rows().datasets["TRANSACTION_STREAM_BLACKLISTED"].rows;
     assert!(rows > 0);
 
-    project.ok(&["export", "--feed", "black"]);
+    let ran = project.ok(&["export", "--feed", "black", "--json"]).json();
+    let at = |wanted: &str| ran.iter().position(|e| e.to_string().contains(wanted));
+    let said = at("`lakehand feeds prepare black` shows the statement").expect("the helper is named");
+    assert!(said < at("\"committed\"").unwrap(), "before anything is read: {ran:?}");
     let dir = project.stream("transaction_stream_blacklisted");
     assert_each_offset_once(&dir, rows);
     assert_eq!(metadata(&dir)["read_way"], "idle");

@@ -48,6 +48,14 @@ pub struct Choice {
     pub warns: bool,
 }
 
+impl Choice {
+    /// The same with what another one has to say.
+    pub(super) fn and(self, other: &Self) -> Self {
+        let why = format!("{}; {}", self.why, other.why);
+        Self { way: self.way, why, warns: self.warns || other.warns }
+    }
+}
+
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auto {

@@ -211,6 +211,7 @@ pub async fn plan(
                 Auto::Kafka => log::plan(client, logs, feed, source, positions, now).await?,
                 Auto::Queries | Auto::Compare => plan_stream(client, feed, source, positions, now).await?,
             };
+            let choice = plan.choice.iter().fold(choice, Choice::and);
             Ok(Plan { choice: Some(choice), wanted, ..plan })
         }
         (FeedKind::Stream, ..) => plan_stream(client, feed, source, positions, now).await,
@@ -246,6 +247,7 @@ async fn plan_stream(
     let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
     let schema = table_schema(&selection)?;
     let bounds = ends.as_ref().map(EndOffsets::bounds);
+    let mut choice = None;
     let mut stream = KsqlStream::new(client, &source, selection);
     let (way, spans) = match (feed.mode, feed.read, &bounds) {
         (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(bounds)) => {
@@ -263,12 +265,26 @@ async fn plan_stream(
         }
         (ExportMode::Batch, ..) => {
             stream.open_end = OpenEnd::Quiet;
+            if feed.read == ReadMode::Auto && statement::end_helper_ddl(&source).is_ok() {
+                choice = Some(without_helper(feed, &source));
+            }
             (Way::Idle, Spans::onwards(positions, bounds.as_ref(), now))
         }
         (ExportMode::Follow, ..) => (Way::Follow, Spans::onwards(positions, bounds.as_ref(), now)),
     };
     let reading = Reading::by_query(way, stream, spans.map_err(|e| e.at("source", &source.name))?);
-    Ok(Plan { source, schema, reading, log: Some(log), choice: None, wanted: None })
+    Ok(Plan { source, schema, reading, log: Some(log), choice, wanted: None })
+}
+
+/// The stream is read until it is quiet for want of a helper, which a statement would make.
+fn without_helper(feed: &Feed, source: &Description) -> Choice {
+    let why = format!(
+        "caught up is then no more than a guess: `lakehand feeds prepare {}` shows the statement for {}, a stream that never \
+         holds a row, by whose query the end is known",
+        feed.name,
+        statement::helper_name(&source.name)
+    );
+    Choice { way: Auto::Queries, why, warns: true }
 }
 
 /// The source of a feed, as the server describes it.

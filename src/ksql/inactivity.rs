@@ -3,9 +3,9 @@
 //! | read | what counts as progress |
 //! |---|---|
 //! | a whole body (`client/transport`) | bytes that are no white space; the body's size has a limit of its own |
-//! | a stream (`source/ksql/tail`) | offsets that no row had before; offsets below the end that the server has processed |
+//! | a stream (`source/ksql/tail`) | offsets that no row had before; offsets that the server has processed, below the end where one is known |
 //! | a table (`export/table`) | rows with a key that did not come before |
-//! | the end probe (`source/ksql/end_probe`) | rows, for the probe; for the read that waits for it, as many as the log can hold |
+//! | the end probe (`source/ksql/end_probe`) | rows, as many as the log can hold, for the read that waits for it |
 //!
 //! Bytes alone are none: a server that sends line feeds, or the same rows again and again, keeps no export busy.
 

@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use super::asked::Asked;
-use crate::error::{Error, Kind, Result};
-use crate::ksql::client::{Chunk, Client, Query, QueryKind};
-use crate::ksql::inactivity::Inactivity;
+use crate::error::Result;
+use crate::ksql::client::{Client, Query, QueryKind};
 use crate::ksql::response::Frames;
 use crate::ksql::statement;
 use crate::source::Environment;
@@ -25,11 +23,11 @@ impl EndProbe {
     pub(super) fn start(client: &Client, source: &str, with: &Environment) -> Self {
         let client = client.clone();
         let query = Query { sql: statement::count_pull_sql(source), kind: QueryKind::StreamPull };
-        let (limit, max_row) = (with.inactivity, with.max_row_bytes);
+        let max_row = with.max_row_bytes;
         let rows = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&rows);
         let outcome =
-            Asked::new(&with.handle, async move { drain(&client, &query, limit, max_row, &counted).await });
+            Asked::new(&with.handle, async move { drain(&client, &query, max_row, &counted).await });
         Self { outcome, rows, ended: false }
     }
 
@@ -49,41 +47,13 @@ impl EndProbe {
         Ok(self.ended)
     }
 }
-/// Reads an answer to its end for nothing but its end mark.
-async fn drain(
-    client: &Client,
-    query: &Query,
-    limit: Duration,
-    max_row_bytes: usize,
-    rows: &AtomicU64,
-) -> Result<()> {
+/// Reads an answer to its end for nothing but its end mark. How long that may take is for the read to judge which waits for it.
+async fn drain(client: &Client, query: &Query, max_row_bytes: usize, rows: &AtomicU64) -> Result<()> {
     let mut answer = client.open(query).await?;
     let mut frames = Frames::new(answer.framing, max_row_bytes);
-    let mut inactivity = Inactivity::new(limit, Instant::now());
-    loop {
-        match answer.chunk(inactivity.left(Instant::now())).await? {
-            Chunk::Data(bytes) if !inactivity.is_over(Instant::now()) => {
-                frames.push(&bytes, &mut |_| Ok(()))?;
-                rows.store(frames.rows(), Ordering::Relaxed);
-                inactivity.note(frames.rows(), Instant::now());
-            }
-            Chunk::Data(_) => {
-                return Err(Error::new(
-                    Kind::Incomplete,
-                    format!(
-                        "a pull over the stream, asked for its end, brought no row for {} s",
-                        inactivity.elapsed(Instant::now()).as_secs()
-                    ),
-                ));
-            }
-            Chunk::Idle(silent) => {
-                return Err(Error::new(
-                    Kind::Incomplete,
-                    format!("a pull over the stream, asked for its end, said nothing for {} s", silent.as_secs()),
-                )
-                .next("a partition that holds only transaction markers never ends a pull: use \"read\": \"offsets\""));
-            }
-            Chunk::End => return frames.end().map(|_| ()),
-        }
+    while let Some(bytes) = answer.next().await? {
+        frames.push(&bytes, &mut |_| Ok(()))?;
+        rows.store(frames.rows(), Ordering::Relaxed);
     }
+    frames.end().map(|_| ())
 }

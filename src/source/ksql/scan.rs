@@ -25,6 +25,10 @@ const LINGER: Duration = Duration::from_millis(25);
 /// How long the server may take to close a query: one that does not answer will see the connection go.
 const CLOSE: Duration = Duration::from_secs(2);
 
+/// What the next attempt does.
+const AGAIN: &str = "what was committed stays, and the next attempt asks for the rest, for which the server reads the stream from \
+                     its first record";
+
 /// A push query being read.
 pub(super) struct KsqlScan {
     stream: KsqlStream,
@@ -177,7 +181,17 @@ impl KsqlScan {
         let Some(told) = self.question.as_mut().and_then(Asked::take) else { return Ok(()) };
         self.question = None;
         let positions = &self.taken.positions;
-        match told? {
+        let told = match told {
+            // Who may not ask can only wait for longer.
+            Err(error)
+                if matches!(self.end, End::Quiet(_))
+                    && matches!(error.kind(), Kind::Refused | Kind::Auth) =>
+            {
+                Told::Progress(None)
+            }
+            told => told?,
+        };
+        match told {
             Told::Progress(progress) => {
                 self.tail.told_progress(progress.as_ref(), positions, Instant::now()).map_err(again)
             }
@@ -220,9 +234,14 @@ impl KsqlScan {
         } else {
             format!("no new row came for {seconds} s, and {} is not delivered yet", missing.join(", "))
         };
-        Error::new(Kind::Incomplete, what).next(
-            "the read goes on from the last offset; look at the server's load, or raise server.inactivity_timeout",
-        )
+        let advice = match self.end {
+            End::Quiet(_) => {
+                "a partition of transaction markers alone never ends a pull: `lakehand feeds prepare` makes a helper that tells \
+                 where the log ends; else look at the server's load, or raise server.inactivity_timeout"
+            }
+            _ => "look at the server's load, or raise server.inactivity_timeout",
+        };
+        Error::new(Kind::Incomplete, what).next(format!("{AGAIN}; {advice}"))
     }
 }
 
@@ -234,7 +253,7 @@ fn ask(stream: &KsqlStream, spans: &BTreeMap<i32, Span>, with: &Environment) -> 
 
 /// What the next attempt does.
 fn again(error: Error) -> Error {
-    if error.advice().is_some() { error } else { error.next("the read goes on from the last offset") }
+    if error.advice().is_some() { error } else { error.next(AGAIN) }
 }
 
 impl Scan for KsqlScan {

@@ -3,7 +3,8 @@
 //! ```text
 //! offsets  done when every partition has delivered its last offset, or the server has processed up to there and the
 //!          socket stayed empty (records at the tail may be filtered, unreadable or transaction markers), twice
-//! quiet    done when a pull over the same stream has come to its end and no row came for a while
+//! quiet    done when a pull over the same stream has come to its end and no row came for a while; a server that reads old
+//!          rows and drops them is at work, and one that cannot tell gets far more time
 //! never    not done before somebody stops it
 //! ```
 //!
@@ -21,6 +22,8 @@ use crate::ksql::inactivity::Inactivity;
 
 /// How long the socket must stay empty after the server has processed up to the end; also the pause between questions.
 const EMPTY: Duration = Duration::from_secs(1);
+/// What the limit of inactivity is multiplied by where the server cannot tell whether it works on our query.
+const PATIENCE: u32 = 10;
 /// How long nothing must have come before a partition is taken to hold nothing but transaction markers.
 const MARKERS: Duration = Duration::from_secs(5);
 
@@ -82,15 +85,19 @@ enum Markers {
 #[derive(Debug, Clone)]
 pub(super) struct Tail {
     end: End,
+    limit: Duration,
     /// Since the last new row, or the last sign that the server works on our query.
     inactivity: Inactivity,
+    /// The server tells how far it is with our query.
+    tells: bool,
     last_byte: Instant,
     last_asked: Option<Instant>,
     /// A question is on its way.
     asking: bool,
     /// Since when the server is known to have processed up to the end.
     processed: Option<Instant>,
-    /// The most that the sum of the offsets below the ends was which the server had processed: more is a sign of life.
+    /// The most that the sum of the offsets below the ends, where there are any, was which the server had processed: more is a
+    /// sign of life.
     processed_below: i64,
     markers: Markers,
     /// How often the tail was asked for again, and the new rows before the last time.
@@ -102,7 +109,9 @@ impl Tail {
     pub(super) fn new(end: End, inactivity: Duration, now: Instant) -> Self {
         Self {
             end,
+            limit: inactivity,
             inactivity: Inactivity::new(inactivity, now),
+            tells: false,
             last_byte: now,
             last_asked: None,
             asking: false,
@@ -151,7 +160,10 @@ impl Tail {
         if self.end == End::Offsets && seen.positions.reached() {
             return Verdict::Done;
         }
-        self.alive(now)
+        match self.look(seen, now) {
+            Verdict::Wait => self.alive(now),
+            ask => ask,
+        }
     }
 
     /// Judges a socket that is empty, once all that came was decoded.
@@ -162,7 +174,7 @@ impl Tail {
             End::Offsets => self.judge_tail(seen, now),
             End::Quiet(quiet) => {
                 let ended = seen.probe.is_some_and(|(_, ended)| ended);
-                if ended && now - self.last_byte >= quiet { Verdict::Done } else { Verdict::Wait }
+                if ended && now - self.last_byte >= quiet { Verdict::Done } else { self.look(seen, now) }
             }
             End::Never => Verdict::Wait,
         };
@@ -170,10 +182,23 @@ impl Tail {
     }
 
     fn alive(&self, now: Instant) -> Verdict {
-        if self.end == End::Never || !self.inactivity.is_over(now) {
+        let is_blind = matches!(self.end, End::Quiet(_)) && !self.tells;
+        let limit = self.limit * if is_blind { PATIENCE } else { 1 };
+        if self.end == End::Never || self.inactivity.elapsed(now) < limit {
             return Verdict::Wait;
         }
         Verdict::Dead(self.inactivity.elapsed(now))
+    }
+
+    /// Without an end that is known, the server is only asked how far it is when it has been silent for long.
+    fn look(&mut self, seen: Seen<'_>, now: Instant) -> Verdict {
+        let pause = EMPTY.min(self.limit / 4);
+        let is_early =
+            !self.inactivity.is_half_over(now) || self.last_asked.is_some_and(|at| now - at < pause);
+        if !matches!(self.end, End::Quiet(_)) || self.asking || is_early || !seen.has_id {
+            return Verdict::Wait;
+        }
+        self.ask(Question::Progress, now)
     }
 
     /// The server has processed every partition up to its end, and the socket stayed empty since: what is missing holds no row.
@@ -206,7 +231,7 @@ impl Tail {
     /// The server has told how far it is with our query.
     ///
     /// # Errors
-    /// `Kind::Incomplete` when it no longer knows the query.
+    /// `Kind::Incomplete` when it no longer knows the query, and the end cannot be known without it.
     pub(super) fn told_progress(
         &mut self,
         progress: Option<&BTreeMap<i32, QueryProgress>>,
@@ -214,6 +239,14 @@ impl Tail {
         now: Instant,
     ) -> Result<()> {
         self.asking = false;
+        if matches!(self.end, End::Quiet(_)) {
+            let at = |at: &QueryProgress| at.polled.max(at.committed);
+            let told: Vec<_> =
+                progress.into_iter().flatten().map(|(_, p)| at(p)).filter(|at| *at >= 0).collect();
+            self.tells |= !told.is_empty();
+            self.note_processed(told.into_iter().fold(0, i64::saturating_add), now);
+            return Ok(());
+        }
         let Some(progress) = progress else {
             let what = "the server no longer knows the query whose answer it is sending";
             return Err(Error::new(Kind::Incomplete, what));
@@ -234,12 +267,16 @@ impl Tail {
                 progress.get(p).map_or(0, |at| at.polled.max(at.committed).clamp(0, *end))
             };
             let sum = positions.ends().iter().map(below).fold(0, i64::saturating_add);
-            if sum > self.processed_below {
-                self.processed_below = sum;
-                self.inactivity.renew(now);
-            }
+            self.note_processed(sum, now);
         }
         Ok(())
+    }
+
+    fn note_processed(&mut self, sum: i64, now: Instant) {
+        if sum > self.processed_below {
+            self.processed_below = sum;
+            self.inactivity.renew(now);
+        }
     }
 
     /// The server has told where the log's persistent readers are: in a partition that holds only transaction markers, their

@@ -220,6 +220,38 @@ fn quiet_is_the_end_only_behind_the_end_of_the_pull() {
 }
 
 #[test]
+fn a_server_that_drops_old_rows_is_at_work_without_an_end_too() {
+    let mut read = Read::new(End::Quiet(QUIET));
+    read.probe = Some((0, false));
+    assert_eq!(read.judge(29.0), Verdict::Wait, "it is not asked before half of the limit");
+    for at in (30..600).step_by(30) {
+        assert_eq!(read.judge(f64::from(at)), ASK);
+        read.told(f64::from(at), [(-1, i64::from(at)), (-1, -1)]);
+    }
+    // It stands still.
+    for at in [600.0, 620.0] {
+        assert_eq!(read.judge(at), ASK);
+        read.told(at, [(-1, 570), (-1, -1)]);
+    }
+    assert_eq!(read.judge(620.5), Verdict::Wait);
+    assert_eq!(read.judge(630.0), ASK);
+    assert_eq!(read.judge(630.0), Verdict::Dead(LIMIT));
+}
+
+#[test]
+fn a_server_that_cannot_tell_gets_far_more_time() {
+    let mut read = Read::new(End::Quiet(QUIET));
+    for at in [30.0, 60.0, 599.0] {
+        assert_eq!(read.judge(at), ASK);
+        let now = read.at(at);
+        read.tail.told_progress(None, &read.positions, now).unwrap();
+    }
+    assert_eq!(read.judge(599.5), Verdict::Wait);
+    assert_eq!(read.judge(600.0), ASK);
+    assert_eq!(read.judge(600.0), Verdict::Dead(LIMIT * 10));
+}
+
+#[test]
 fn a_read_that_is_not_to_end_waits_for_ever() {
     let mut read = Read::new(End::Never);
     assert_eq!(read.judge(1e6), Verdict::Wait);
