@@ -152,14 +152,14 @@ fn an_answer_that_lost_a_row_once_is_no_difference() {
     assert_eq!((&check["outcome"], &check["rows"]), (&json!("equal"), &json!(30)), "{check}");
 }
 
-/// Broker and server over the same 30 records, but that the first one of partition 0 is changed.
-fn over_first(change: impl Fn(&mut Value)) -> (Broker, Server) {
+/// Broker and server over the same 30 records, but that this one of partition 0 is changed.
+fn over_changed(offset: usize, change: impl Fn(&mut Value)) -> (Broker, Server) {
     let broker = Broker::start();
     let server = broker.with_rows(30);
     let mut records = server.get().topic_records(STREAM, 0);
-    let mut value: Value = serde_json::from_slice(&records[0].value).unwrap();
+    let mut value: Value = serde_json::from_slice(&records[offset].value).unwrap();
     change(&mut value);
-    records[0].value = serde_json::to_vec(&value).unwrap();
+    records[offset].value = serde_json::to_vec(&value).unwrap();
     broker.topic(TOPIC, 3);
     broker.produce(TOPIC, &records);
     (broker, server)
@@ -167,9 +167,9 @@ fn over_first(change: impl Fn(&mut Value)) -> (Broker, Server) {
 
 #[test]
 fn known_differences_are_told_apart_and_prove_nothing_against_a_stream() {
-    let known = |(broker, server): &(Broker, Server), feed: &str, dropped: bool| {
-        if dropped {
-            server.faults().all(Fault::DropRow(0));
+    let known = |(broker, server): &(Broker, Server), feed: &str, dropped: Option<u64>| {
+        if let Some(row) = dropped {
+            server.faults().all(Fault::DropRow(row));
         }
         let project = empty_lake(broker, server);
         project.feed("flat", "stream", STREAM, feed);
@@ -177,15 +177,17 @@ fn known_differences_are_told_apart_and_prove_nothing_against_a_stream() {
         assert_eq!((&check["outcome"], &check["rows"]), (&json!("equal"), &json!(29)), "{check}");
         check["known"].clone()
     };
-    // Put aside here, dropped by ksqlDB.
-    let bad = over_first(|value| value["ITEM_COUNT"] = "three".into());
-    assert_eq!(known(&bad, "", true), json!({ "dropped-by-ksqldb": 1 }));
-    // A row here, as the feed leaves the bad column out.
-    let left_out = r#""exclude_columns": ["ITEM_COUNT"]"#;
-    assert_eq!(known(&bad, left_out, true), json!({ "dropped-for-a-column-left-out": 1 }));
+    // Put aside here, dropped by ksqlDB: the first record of a partition, and the last, behind which no row comes.
+    for offset in [0, 9] {
+        let bad = over_changed(offset, |value| value["ITEM_COUNT"] = "three".into());
+        assert_eq!(known(&bad, "", Some(offset as u64)), json!({ "dropped-by-ksqldb": 1 }));
+        // A row here, as the feed leaves the bad column out.
+        let left_out = r#""exclude_columns": ["ITEM_COUNT"]"#;
+        assert_eq!(known(&bad, left_out, None), json!({ "dropped-for-a-column-left-out": 1 }));
+    }
     // A number that ksqlDB wraps.
-    let wide = over_first(|value| value["ITEM_COUNT"] = 2_147_483_648_i64.into());
-    assert_eq!(known(&wide, "", false), json!({ "wrapped-by-ksqldb": 1 }));
+    let wide = over_changed(0, |value| value["ITEM_COUNT"] = 2_147_483_648_i64.into());
+    assert_eq!(known(&wide, "", None), json!({ "wrapped-by-ksqldb": 1 }));
 }
 
 #[test]
