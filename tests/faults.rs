@@ -48,8 +48,8 @@ fn a_stream_survives_what_passes() {
 fn offsets_that_gave_no_row_are_counted_in_report_metadata_and_log() {
     let server = Server::with_rows(2_000);
     let project = stream_project(&server);
-    for row in [5, 6, 700] {
-        server.faults().next_with("EMIT CHANGES", Fault::DropRow(row));
+    for (partition, offset) in [(0, 5), (0, 6), (2, 300)] {
+        server.faults().next_with("EMIT CHANGES", Fault::DropRecord(partition, offset));
     }
     let ran = project.ok(&["export", "--feed", "raw", "--json"]);
     let finished = ran.finished("raw");
@@ -65,7 +65,7 @@ fn offsets_that_gave_no_row_are_counted_in_report_metadata_and_log() {
 
     // Those of later runs are added.
     server.get().append(100);
-    server.faults().next_with("EMIT CHANGES", Fault::DropRow(1));
+    server.faults().next_with("EMIT CHANGES", Fault::DropRecord(0, 668));
     project.ok(&["export", "--feed", "raw"]);
     let held = metadata(&project.stream("transaction_stream"));
     assert_eq!((&held["offsets_without_row"]["offsets"], &held["total_records"]), (&4.into(), &2_096.into()));

@@ -18,6 +18,7 @@ use crate::ksql::client::Client;
 use crate::lake::{CheckOutcome, Lake, SourceCheck};
 use crate::log::{Level, Record};
 use crate::pool::Pool;
+use crate::source::Environment;
 
 /// What comparisons work with.
 pub(super) struct Sources {
@@ -89,15 +90,14 @@ impl Sources {
         if feed.kind == FeedKind::Table {
             return Err(Error::new(Kind::Feed, "both ways are compared for streams, and this is a table"));
         }
-        let tools = Tools {
-            handle: self.runtime.handle(),
-            client: &self.client,
-            logs: &self.logs,
-            pool: &self.pool,
+        let with = Environment {
+            pool: Arc::clone(&self.pool),
+            handle: self.runtime.handle().clone(),
             inactivity: config.server.inactivity_timeout,
+            quiet: config.export.quiet,
             max_row_bytes: config.export.max_row_bytes,
-            cancel: &self.cancel,
         };
+        let tools = Tools { client: &self.client, logs: &self.logs, with, cancel: &self.cancel };
         check_source(&tools, feed, self.seed, Utc::now())
     }
 }

@@ -29,8 +29,8 @@ pub enum Fault {
     Reorder,
     /// Streams: two rows of one partition that follow each other change places. Kafka never does this.
     SwapRows(u64),
-    /// Streams: that row does not come, as that of a record which the server cannot decode.
-    DropRow(u64),
+    /// Streams: the record of that partition at that offset brings no row, as one that the server cannot decode.
+    DropRecord(u64, u64),
     /// A pause before every row.
     Slow(Duration),
     /// One byte per chunk.

@@ -127,8 +127,9 @@ impl Scan {
                 while *next < burst_end {
                     let record = log.record(&state.world, partition, *next);
                     let row = Row::Record(&record);
+                    let drops = writer.drops(partition, *next);
                     *next += 1;
-                    if plan.keeps(&row) {
+                    if plan.keeps(&row) && !drops {
                         self.row.clear();
                         plan.print(&row, &mut self.row);
                         writer.row(&self.row).await?;

@@ -194,6 +194,11 @@ impl Writer {
         (writer, Answer { pieces: received, closed, late })
     }
 
+    /// The record brings no row.
+    pub(super) fn drops(&self, partition: u64, offset: u64) -> bool {
+        self.faults.contains(&Fault::DropRecord(partition, offset))
+    }
+
     /// Whether the partitions come the other way round.
     pub(super) fn reorders(&self) -> bool {
         self.faults.contains(&Fault::Reorder)
@@ -261,7 +266,7 @@ impl Writer {
             let changed = self.before_row(columns).await?;
             if self.faults.contains(&Fault::SwapRows(self.rows)) {
                 self.swapped = Some(columns.to_vec());
-            } else if !self.faults.contains(&Fault::DropRow(self.rows)) {
+            } else {
                 self.frame_row(changed.as_deref().unwrap_or(columns));
                 if let Some(row) = self.swapped.take() {
                     self.frame_row(&row);

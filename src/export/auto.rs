@@ -97,15 +97,8 @@ fn compare(
     source: &Description,
     wanted: &Wanted,
 ) -> Result<SourceCheck> {
-    let tools = Tools {
-        handle: &context.handle,
-        client: &context.client,
-        logs,
-        pool: context.lake.pool(),
-        inactivity: context.options.inactivity,
-        max_row_bytes: context.options.max_row_bytes,
-        cancel: &context.cancel,
-    };
+    let with = context.environment();
+    let tools = Tools { client: &context.client, logs, with, cancel: &context.cancel };
     let seed = u64::from(fastrand::u32(..));
     compare_ways(&tools, &context.feed, source, &wanted.layout, &wanted.log, seed, context.now())
 }

@@ -134,7 +134,7 @@ fn a_record_that_one_way_alone_makes_a_row_of_is_a_difference() {
 
     // A row here, and none of ksqlDB, however often it is asked.
     let (broker, server) = over(|_| {});
-    server.faults().all(Fault::DropRow(0));
+    server.faults().all(Fault::DropRecord(0, 0));
     let project = empty_lake(&broker, &server);
     project.feed("flat", "stream", STREAM, "");
     let check = checked(&project.run(&["check", "flat", "--source", "--json"]));
@@ -145,7 +145,7 @@ fn a_record_that_one_way_alone_makes_a_row_of_is_a_difference() {
 #[test]
 fn an_answer_that_lost_a_row_once_is_no_difference() {
     let (broker, server) = over(|_| {});
-    server.faults().next(Fault::DropRow(0));
+    server.faults().next(Fault::DropRecord(0, 0));
     let project = empty_lake(&broker, &server);
     project.feed("flat", "stream", STREAM, "");
     let check = checked(&project.ok(&["check", "flat", "--source", "--json"]));
@@ -168,8 +168,8 @@ fn over_changed(offset: usize, change: impl Fn(&mut Value)) -> (Broker, Server) 
 #[test]
 fn known_differences_are_told_apart_and_prove_nothing_against_a_stream() {
     let known = |(broker, server): &(Broker, Server), feed: &str, dropped: Option<u64>| {
-        if let Some(row) = dropped {
-            server.faults().all(Fault::DropRow(row));
+        if let Some(offset) = dropped {
+            server.faults().all(Fault::DropRecord(0, offset));
         }
         let project = empty_lake(broker, server);
         project.feed("flat", "stream", STREAM, feed);

@@ -1,24 +1,20 @@
 //! Do both ways of reading a stream give the same rows? Ranges of its log are read both ways and compared value by value.
 //!
 //! ```text
-//! ranges (pure)  which offsets ─┬─▶ by_log    the topic itself   ─┐
-//!                               └─▶ by_query  one push query     ─┴─▶ compare (pure) ─▶ SourceCheck
+//! ranges (pure)  which offsets ─▶ read ─┬─ the topic itself ─┬─▶ compare (pure) ─▶ SourceCheck
+//!                                       └─ one push query   ─┘
 //! ```
 //!
 //! What it costs: the ranges from the brokers, and one query of ksqlDB, which reads the topic up to the last range, as every
 //! query does. Where a row seems to be missing, both ways are asked once more before that is called a difference.
 
-mod by_log;
-mod by_query;
 mod compare;
 mod ranges;
+mod read;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::runtime::Handle;
 
 use self::compare::{Comparison, Difference, Known, Side, compare};
 use self::ranges::Range;
@@ -31,28 +27,22 @@ use crate::ksql::client::Client;
 use crate::ksql::decode::DECODER_VERSION;
 use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::Description;
-use crate::ksql::statement::{self, Selection};
+use crate::ksql::statement;
 use crate::lake::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
-use crate::pool::Pool;
-use crate::source::Log;
+use crate::source::ksql::KsqlStream;
+use crate::source::{Environment, Log};
 
 /// The two ways, as `_metadata.json` names them.
 const WAYS: [&str; 2] = ["kafka", "ksqldb"];
 
 /// What a comparison works with.
 pub struct Tools<'a> {
-    /// The runtime of the network.
-    pub handle: &'a Handle,
     /// The server.
     pub client: &'a Client,
     /// Who reads logs themselves.
     pub logs: &'a LogSource,
-    /// Threads that decode.
-    pub pool: &'a Arc<Pool>,
-    /// How long either side may bring nothing.
-    pub inactivity: Duration,
-    /// Longest row.
-    pub max_row_bytes: usize,
+    /// What scans work with.
+    pub with: Environment,
     /// A request to stop.
     pub cancel: &'a Cancel,
 }
@@ -60,7 +50,7 @@ pub struct Tools<'a> {
 impl Tools<'_> {
     /// Waits for the network, on this thread; ends early when somebody asks to stop.
     fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        wait_for(self.handle, self.cancel, work)
+        wait_for(&self.with.handle, self.cancel, work)
     }
 }
 
@@ -93,7 +83,8 @@ pub(super) fn compare_ways(
         (Comparison::default(), 0)
     } else {
         let count = ranges.len();
-        (Ways { tools, source, layout, selection: &selection }.compare(&ranges)?, count)
+        let stream = KsqlStream::new(tools.client, source, selection);
+        (Ways { tools, source, layout, stream }.compare(&ranges)?, count)
     };
     let why = match (found.compared(), ranges) {
         (_, 0) => Some("the topic is empty".to_owned()),
@@ -188,29 +179,21 @@ struct Ways<'a> {
     tools: &'a Tools<'a>,
     source: &'a Description,
     layout: &'a Layout,
-    selection: &'a Selection,
+    stream: KsqlStream,
 }
 
 impl Ways<'_> {
     fn compare(&self, ranges: &[Range]) -> Result<Comparison> {
         let Self { tools, source, layout, .. } = self;
-        let (mut kafka, ranges) = by_log::read(tools, &source.topic, layout, ranges)?;
+        let (mut kafka, ranges) = read::by_log(tools, &source.topic, layout, ranges)?;
         let mut ksqldb = Side::default();
-        self.ask(&ranges, &kafka, &mut ksqldb)?;
+        read::by_query(tools, &self.stream, &ranges, &kafka, &mut ksqldb)?;
         self.leave_out_what_is_gone([&mut kafka, &mut ksqldb])?;
         let found = compare(&kafka, &ksqldb, &ranges);
         if found.only_kafka.is_empty() {
             return Ok(found);
         }
         self.look_again(&ranges, kafka, ksqldb, &found.only_kafka)
-    }
-
-    fn ask(&self, ranges: &[Range], kafka: &Side, ksqldb: &mut Side) -> Result<()> {
-        if ranges.is_empty() {
-            return Ok(());
-        }
-        let last = ranges.iter().filter_map(|range| Some((range.partition, kafka.last_of(range.partition)?)));
-        by_query::read(self.tools, &self.source.name, self.selection, ranges, &last.collect(), ksqldb)
     }
 
     /// Retention may have passed a range between the two reads.
@@ -235,10 +218,10 @@ impl Ways<'_> {
     ) -> Result<Comparison> {
         let Self { tools, source, .. } = self;
         let narrowed = narrowed(ranges, doubtful);
-        let (again, _) = by_log::read(tools, &source.topic, &whole(self.layout), &narrowed)?;
+        let (again, _) = read::by_log(tools, &source.topic, &whole(self.layout), &narrowed)?;
         kafka.retain(|place| !doubtful.contains(&place) || again.has_row(place) || again.is_bad(place));
         if doubtful.iter().any(|place| again.has_row(*place)) {
-            self.ask(&narrowed, &again, &mut ksqldb)?;
+            read::by_query(tools, &self.stream, &narrowed, &again, &mut ksqldb)?;
             self.leave_out_what_is_gone([&mut kafka, &mut ksqldb])?;
         }
         let mut found = compare(&kafka, &ksqldb, ranges);

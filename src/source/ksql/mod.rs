@@ -44,6 +44,8 @@ pub struct KsqlStream {
     pub open_end: OpenEnd,
     /// Only rows with `from <= ROWTIME < until`, milliseconds since 1970. All spans must have ends.
     pub between: Option<[i64; 2]>,
+    /// Of the spans only these offsets; all of them where none are named.
+    pub only: Vec<Bound>,
 }
 
 /// How spans without an end are read.
@@ -59,17 +61,13 @@ impl KsqlStream {
     /// All columns of a selection, and no end but those of the spans.
     pub fn new(client: &Client, source: &Description, selection: Selection) -> Self {
         let (client, source) = (client.clone(), source.clone());
-        Self { client, source, selection, open_end: OpenEnd::Never, between: None }
+        Self { client, source, selection, open_end: OpenEnd::Never, between: None, only: Vec::new() }
     }
 
     /// The query that brings these spans.
     pub fn query(&self, spans: &BTreeMap<i32, Span>) -> Query {
-        let bound = |(partition, span): (&i32, &Span)| Bound {
-            partition: *partition,
-            from: span.next,
-            until: span.until,
-        };
-        let bounds: Vec<_> = spans.iter().filter(|(_, span)| span.is_open()).map(bound).collect();
+        let open = spans.iter().filter(|(_, span)| span.is_open());
+        let bounds: Vec<_> = open.flat_map(|(partition, span)| self.bounds(*partition, *span)).collect();
         let name = &self.source.name;
         let rest = if has_ends(spans) { Rest::Exclude } else { Rest::Include };
         let sql = match self.between {
@@ -77,6 +75,24 @@ impl KsqlStream {
             None => statement::push_sql(name, &self.selection, &bounds, rest),
         };
         Query { sql, kind: QueryKind::StreamPush }
+    }
+}
+
+impl KsqlStream {
+    /// What is asked for of a span.
+    fn bounds(&self, partition: i32, span: Span) -> Vec<Bound> {
+        let whole = Bound { partition, from: span.next, until: span.until };
+        if self.only.is_empty() {
+            return vec![whole];
+        }
+        let least = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
+        let part = |only: &Bound| Bound {
+            partition,
+            from: only.from.max(whole.from),
+            until: least(only.until, whole.until),
+        };
+        let parts = self.only.iter().filter(|only| only.partition == partition).map(part);
+        parts.filter(|part| !part.is_empty()).collect()
     }
 }
 
@@ -89,4 +105,47 @@ impl Source for KsqlStream {
 /// Each partition has an end.
 fn has_ends(spans: &BTreeMap<i32, Span>) -> bool {
     !spans.is_empty() && spans.values().all(|span| span.until.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ksql::client::ClientOptions;
+    use crate::ksql::describe::SourceKind;
+
+    #[test]
+    fn a_query_asks_for_the_spans_or_for_a_part_of_them() {
+        let client = Client::new(ClientOptions::new("http://127.0.0.1:1")).unwrap();
+        let source = Description {
+            name: "S".into(),
+            kind: SourceKind::Stream,
+            window: None,
+            columns: Vec::new(),
+            topic: "t".into(),
+            key_format: "NONE".into(),
+            value_format: "JSON".into(),
+            timestamp: String::new(),
+            partitions: 2,
+            statement: String::new(),
+            read_queries: Vec::new(),
+            write_queries: Vec::new(),
+            offsets: Vec::new(),
+        };
+        let selection = Selection { columns: Vec::new(), exprs: vec!["ROWOFFSET".into()], star: false };
+        let mut stream = KsqlStream::new(&client, &source, selection);
+        let span = |next, until| Span { next, until: Some(until) };
+        let spans = BTreeMap::from([(0, span(5, 100)), (1, span(0, 50)), (2, span(7, 7))]);
+        assert_eq!(
+            stream.query(&spans).sql,
+            "SELECT ROWOFFSET FROM `S` WHERE (ROWPARTITION=0 AND ROWOFFSET>=5 AND ROWOFFSET<100) OR \
+             (ROWPARTITION=1 AND ROWOFFSET>=0 AND ROWOFFSET<50) EMIT CHANGES;"
+        );
+        let only = |partition, from, until| Bound { partition, from, until: Some(until) };
+        stream.only = vec![only(0, 0, 10), only(0, 90, 200), only(1, 60, 70), only(2, 0, 9)];
+        assert_eq!(
+            stream.query(&spans).sql,
+            "SELECT ROWOFFSET FROM `S` WHERE (ROWPARTITION=0 AND ROWOFFSET>=5 AND ROWOFFSET<10) OR \
+             (ROWPARTITION=0 AND ROWOFFSET>=90 AND ROWOFFSET<100) EMIT CHANGES;"
+        );
+    }
 }
