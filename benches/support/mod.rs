@@ -105,7 +105,14 @@ impl<'a> LakeSink<'a> {
 
     pub fn commit(&mut self) -> Result<()> {
         let positions = (0..).zip(self.next).filter(|(_, next)| *next > 0).collect();
-        let at = Commit { positions, complete_through: None, complete: true, without_row: 0, now: at(T0) };
+        let at = Commit {
+            positions,
+            last_rows: std::collections::BTreeMap::new(),
+            complete_through: None,
+            complete: true,
+            without_row: 0,
+            now: at(T0),
+        };
         self.appender.commit(at).map(|_| ())
     }
 }

@@ -264,7 +264,7 @@ pub(super) fn interrupted() -> Error {
 }
 
 /// How a read ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Stop {
     /// The end that was set is reached.
     Complete,
@@ -272,6 +272,8 @@ pub(super) enum Stop {
     Cancelled,
     /// The connection of a followed stream was cut while nothing was to be sent, as proxies do.
     Disconnected,
+    /// The log is another one than the dataset's; why. Nothing was kept of it.
+    OtherLog(String),
 }
 
 /// Facts of a commit, for the log.

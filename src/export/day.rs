@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use super::context::{Context, Stop, interrupted};
 use super::event::Outcome;
 use super::job::tell_plan;
+use super::last_rows::LastRows;
 use super::plan::{self, Plan, Reading, Way};
 use super::progress::Stage;
 use super::stream;
@@ -19,7 +20,7 @@ use crate::feed::FeedKind;
 use crate::ksql::statement;
 use crate::lake::{Dataset, RunInfo};
 use crate::source::ksql::KsqlStream;
-use crate::source::{Span, Spans};
+use crate::source::{Offsets, Span, Spans};
 
 /// Exports the day again.
 pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) -> Result<Outcome> {
@@ -38,6 +39,7 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
     let plan = context.wait_for(plan_day(context, dataset, day))?;
     if let Some(log) = &plan.log {
         dataset.know_log(log, context.now())?;
+        dataset.refuse_undecided_log()?;
     }
     tell_plan(context, &plan, false);
     let run = RunInfo {
@@ -52,7 +54,10 @@ pub(super) fn again(context: &Context, dataset: &mut Dataset, day: NaiveDate) ->
         return Err(Error::new(Kind::Refused, "the log holds nothing of what was exported").at("day", day));
     };
     let target = Target::Replace(Some(dataset.replacer(&plan.schema, run, day)?));
-    if stream::read(context, *way, &**source, spans, target)? == Stop::Cancelled {
+    // The row by which the log is known is no row of this day, mostly.
+    let last_rows = LastRows::new(&BTreeMap::new(), &Offsets::new(), String::new());
+    let read = stream::Read { way: *way, source: &**source, spans, last_rows };
+    if stream::read(context, read, target)? == Stop::Cancelled {
         return Err(interrupted());
     }
     let metadata = dataset.metadata();

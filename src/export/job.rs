@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 
 use super::context::{Context, Options, Stop, Verdict, interrupted};
 use super::event::{Finished, Outcome, What};
-use super::plan::{Plan, Reading};
+use super::last_rows::{self, LastRows};
+use super::plan::{Plan, Reading, Way};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
@@ -144,9 +145,19 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
         server: context.client.options().url.clone(),
     };
     let stop = match &plan.reading {
-        Reading::Nothing { spans, way } => {
+        Reading::Nothing { spans, way, source } => {
             // Even with no rows the schema is looked at: a change is better seen on a quiet day.
             drop(dataset.appender(&plan.schema, run)?);
+            // ksqlDB would read the whole stream for one row.
+            if *way == Way::Kafka || dataset.waits_for_log() {
+                let last_rows = last_rows(dataset, &plan, *way);
+                let stop =
+                    stream::look(context, stream::Read { way: *way, source: &**source, spans, last_rows })?;
+                know_rows(context, dataset, &plan, &stop)?;
+                if stop == Stop::Cancelled {
+                    return Err(interrupted());
+                }
+            }
             let positions = dataset.metadata().positions.clone();
             let through = spans.asked.and_then(|asked| context.witnessed(asked, None));
             dataset.note_caught_up(&positions, through, way.name(), context.now())?;
@@ -160,11 +171,16 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
             table_log::read(context, &**brokers, &plan, layout, snapshot)?
         }
         Reading::Stream { way, source, spans, .. } => {
-            let target = Target::Append(dataset.appender(&plan.schema, run)?);
-            stream::read(context, *way, &**source, spans, target)?
+            let last_rows = last_rows(dataset, &plan, *way);
+            let read = stream::Read { way: *way, source: &**source, spans, last_rows };
+            let stop = stream::read(context, read, Target::Append(dataset.appender(&plan.schema, run)?))?;
+            know_rows(context, dataset, &plan, &stop)?;
+            stop
         }
     };
     match stop {
+        // `know_rows` has made an error of it, which says what to do.
+        Stop::OtherLog(why) => return Err(Error::new(Kind::Held, why)),
         Stop::Cancelled => return Err(interrupted()),
         Stop::Disconnected => return Ok(None),
         Stop::Complete => {}
@@ -189,6 +205,22 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
         text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
     }
     Ok(Some(Outcome::Done { text }))
+}
+
+/// The rows by which the log of this plan is known again.
+fn last_rows(dataset: &Dataset, plan: &Plan, way: Way) -> LastRows {
+    let metadata = dataset.metadata();
+    let like = last_rows::likeness(way == Way::Kafka, &plan.source, &plan.schema);
+    LastRows::new(&metadata.last_rows, &metadata.positions, like)
+}
+
+/// Holds the feed where the log has another row than the dataset; else a decision that waited for this is none any more.
+fn know_rows(context: &Context, dataset: &mut Dataset, plan: &Plan, stop: &Stop) -> Result<()> {
+    match (stop, &plan.log) {
+        (Stop::OtherLog(why), Some(log)) => dataset.hold_for_row(why, log, context.now()),
+        (Stop::Complete, _) => dataset.know_row(context.now()),
+        _ => Ok(()),
+    }
 }
 
 /// Tells what will be read, and what is lost. The plan of a reconnection is that of before.

@@ -8,6 +8,7 @@
 //!        ├─ auto      what `auto` has to know, the comparison it makes first      choice   the way it takes, and why (pure)
 //!        ├─ stream    drives a scan of any way (crate::source); commits as it goes
 //!        ├─ stream_sink  rows on their way into the lake      target   where they go: appended, or in place of a day
+//!        ├─ last_rows  by which a log is known again that was made anew under its name
 //!        ├─ day       one day read again below the positions      proof    both ways of reading a stream compared
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
 //!        └─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
@@ -26,6 +27,7 @@ pub mod event;
 mod job;
 mod key_identity;
 mod keys;
+mod last_rows;
 pub mod log;
 mod newest;
 mod outage;

@@ -94,6 +94,8 @@ pub enum Reading {
         spans: Spans,
         /// The way that told so.
         way: Way,
+        /// Who gives the rows by which the log is known again.
+        source: Box<dyn Source>,
     },
 }
 
@@ -135,7 +137,7 @@ impl Reading {
     /// A stream's, or nothing where the spans hold nothing.
     pub(super) fn of(way: Way, source: Box<dyn Source>, spans: Spans, sql: Option<String>) -> Self {
         if spans.is_nothing() {
-            Self::Nothing { spans, way }
+            Self::Nothing { spans, way, source }
         } else {
             Self::Stream { way, source, spans, sql }
         }

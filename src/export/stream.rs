@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::context::{Context, Stop};
+use super::last_rows::LastRows;
 use super::plan::Way;
 use super::progress::Stage;
 use super::stream_sink::StreamSink;
@@ -17,24 +18,30 @@ use crate::source::{Scan, Source, Spans, Step};
 /// How long the job sleeps at most before it looks whether it shall stop.
 const NAP: Duration = Duration::from_millis(200);
 
+/// What is read of a stream.
+pub(super) struct Read<'a> {
+    pub(super) way: Way,
+    pub(super) source: &'a dyn Source,
+    pub(super) spans: &'a Spans,
+    /// By which the log is known again.
+    pub(super) last_rows: LastRows,
+}
+
 /// Reads and commits; gives back how it ended.
-pub(super) fn read(
-    context: &Context,
-    way: Way,
-    source: &dyn Source,
-    spans: &Spans,
-    target: Target<'_>,
-) -> Result<Stop> {
+pub(super) fn read(context: &Context, read: Read<'_>, target: Target<'_>) -> Result<Stop> {
+    let Read { way, source, spans, mut last_rows } = read;
     context.progress.enter(Stage::Reading);
-    let mut scan = source.open(&spans.by_partition, &context.environment())?;
-    let mut sink = StreamSink::new(context, target, spans, way.name());
+    let asked = last_rows.spans(&spans.by_partition, &spans.starts);
+    let mut scan = source.open(&asked, &context.environment())?;
+    let mut sink = StreamSink::new(context, target, spans, way.name(), last_rows);
     let outcome = pump(context, &mut *scan, &mut sink);
     scan.close();
     match outcome {
         Ok(Stop::Complete) => sink.commit(true).map(|()| Stop::Complete),
-        Ok(stop) => sink.commit_rows().map(|()| stop),
+        Ok(stop @ Stop::OtherLog(_)) => sink.target.abandon().map(|()| stop),
+        Ok(stop) => sink.commit_settled().map(|()| stop),
         Err(error) if matches!(error.kind(), Kind::Incomplete | Kind::Unreachable | Kind::Busy) => {
-            sink.commit_rows()?;
+            sink.commit_settled()?;
             Err(error)
         }
         Err(error) => {
@@ -42,6 +49,37 @@ pub(super) fn read(
             Err(error)
         }
     }
+}
+
+/// Looks whether the log has the rows that it is known by, where nothing else is to be read.
+pub(super) fn look(context: &Context, read: Read<'_>) -> Result<Stop> {
+    let Read { source, spans, mut last_rows, .. } = read;
+    let mut asked = last_rows.spans(&spans.by_partition, &spans.starts);
+    asked.retain(|_, span| span.is_open());
+    if asked.is_empty() {
+        return Ok(Stop::Complete);
+    }
+    let mut scan = source.open(&asked, &context.environment())?;
+    let outcome = loop {
+        if context.cancel.is_cancelled() {
+            break Ok(Stop::Cancelled);
+        }
+        let checked = match scan.next(NAP)? {
+            Step::Rows(batch) => last_rows.rows(batch)?.other(),
+            Step::Bad(bad) => last_rows.bad(bad).other(),
+            Step::Idle => None,
+            Step::Cut(error) => break Err(error),
+            Step::End => break Ok(Stop::Complete),
+        };
+        if let Some(why) = checked {
+            break Ok(Stop::OtherLog(why));
+        }
+        if !last_rows.are_wanted() {
+            break Ok(Stop::Complete);
+        }
+    };
+    scan.close();
+    outcome
 }
 
 fn pump(context: &Context, scan: &mut dyn Scan, sink: &mut StreamSink<'_>) -> Result<Stop> {
@@ -54,14 +92,17 @@ fn pump(context: &Context, scan: &mut dyn Scan, sink: &mut StreamSink<'_>) -> Re
         context.progress.received(usize::try_from(scan.bytes() - bytes).unwrap_or(usize::MAX));
         context.progress.duplicate(scan.duplicates() - duplicates);
         (bytes, duplicates) = (scan.bytes(), scan.duplicates());
-        match step? {
-            Step::Rows(batch) => sink.rows(&batch)?,
-            Step::Bad(bad) => sink.bad(&bad)?,
-            Step::Idle => {}
+        let other = match step? {
+            Step::Rows(batch) => sink.rows(batch)?,
+            Step::Bad(bad) => sink.bad(bad)?,
+            Step::Idle => None,
             // A row that waits to be committed makes of the cut a failure that is told.
             Step::Cut(_) if sink.is_empty() => return Ok(Stop::Disconnected),
             Step::Cut(error) => return Err(error),
             Step::End => return Ok(Stop::Complete),
+        };
+        if let Some(why) = other {
+            return Ok(Stop::OtherLog(why));
         }
         if sink.is_due() {
             sink.commit_rows()?;

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::context::Context;
 use super::event::What;
+use super::last_rows::{Checked, LastRows};
 use super::progress::Stage;
 use super::target::Target;
 use crate::error::{Error, Kind, Result};
@@ -18,6 +19,9 @@ use crate::source::{BadRecord, Offsets, Spans};
 
 /// Rows before the share of bad ones is checked while reading; it is always checked before a commit.
 const CHECK_BAD_FROM: u64 = 10_000;
+
+/// So many times `export.commit_every` commits wait for a row by which the log is known again.
+const UNSETTLED: u32 = 10;
 
 /// Rows of a stream on their way into the lake.
 pub(super) struct StreamSink<'a> {
@@ -40,6 +44,7 @@ pub(super) struct StreamSink<'a> {
     /// The greatest ROWTIME that came.
     newest: Option<DateTime<Utc>>,
     read_mode: &'static str,
+    last_rows: LastRows,
     last_commit: Instant,
 }
 
@@ -50,6 +55,7 @@ impl<'a> StreamSink<'a> {
         target: Target<'a>,
         spans: &'a Spans,
         read_mode: &'static str,
+        last_rows: LastRows,
     ) -> Self {
         let begun: Offsets = spans.by_partition.iter().map(|(p, span)| (*p, span.next)).collect();
         Self {
@@ -65,12 +71,20 @@ impl<'a> StreamSink<'a> {
             without_row: 0,
             newest: None,
             read_mode,
+            last_rows,
             last_commit: Instant::now(),
         }
     }
 
-    /// Takes rows.
-    pub(super) fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Takes rows. Gives why they are of another log than the dataset's, where they are.
+    pub(super) fn rows(&mut self, batch: RecordBatch) -> Result<Option<String>> {
+        match self.last_rows.rows(batch)? {
+            Checked::New(batch) => self.new_rows(&batch).map(|()| None),
+            checked => Ok(checked.other()),
+        }
+    }
+
+    fn new_rows(&mut self, batch: &RecordBatch) -> Result<()> {
         self.advance_by(batch)?;
         let newest = batch.column(0).as_primitive_opt::<Int64Type>().and_then(max);
         self.newest = self.newest.max(newest.and_then(DateTime::from_timestamp_millis));
@@ -98,8 +112,15 @@ impl<'a> StreamSink<'a> {
         Ok(())
     }
 
-    /// Puts a record aside that cannot be a row.
-    pub(super) fn bad(&mut self, record: &BadRecord) -> Result<()> {
+    /// Puts a record aside that cannot be a row. Gives what [`StreamSink::rows`] does.
+    pub(super) fn bad(&mut self, record: BadRecord) -> Result<Option<String>> {
+        match self.last_rows.bad(record) {
+            Checked::New(record) => self.new_bad(&record).map(|()| None),
+            checked => Ok(checked.other()),
+        }
+    }
+
+    fn new_bad(&mut self, record: &BadRecord) -> Result<()> {
         let BadRecord { partition, offset, bad, value } = record;
         self.advance(*partition, *offset)?;
         self.bad += 1;
@@ -161,9 +182,15 @@ impl<'a> StreamSink<'a> {
         staged.rows == 0 && staged.quarantined == 0
     }
 
-    /// The last commit is as long ago as the configuration allows.
+    /// The last commit is as long ago as the configuration allows; longer, as long as the log is not known again.
     pub(super) fn is_due(&self) -> bool {
-        self.last_commit.elapsed() >= self.context.options.commit_every
+        let patience = if self.last_rows.are_settled() { 1 } else { UNSETTLED };
+        self.last_commit.elapsed() >= self.context.options.commit_every * patience
+    }
+
+    /// Commits what came of a read that broke off, unless nobody knows of which log it is.
+    pub(super) fn commit_settled(&mut self) -> Result<()> {
+        if self.last_rows.are_settled() { self.commit_rows() } else { Ok(()) }
     }
 
     /// Commits what came since the last time, if anything did.
@@ -193,8 +220,14 @@ impl<'a> StreamSink<'a> {
         let passed = if self.target.appends() { self.without_row(&positions) } else { 0 };
         let without_row = passed.saturating_sub(std::mem::replace(&mut self.without_row, passed));
         self.context.progress.enter(Stage::Committing);
-        let committed =
-            self.target.commit(Commit { positions, complete_through, complete, without_row, now })?;
+        let committed = self.target.commit(Commit {
+            positions,
+            last_rows: self.last_rows.take(),
+            complete_through,
+            complete,
+            without_row,
+            now,
+        })?;
         self.context.progress.enter(Stage::Reading);
         if let Some(committed) = committed {
             self.context.committed(&committed, self.read_mode, complete);

@@ -52,6 +52,7 @@ pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
 pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::facts::nothing_yet;
+pub use manifest::last_row::LastRow;
 pub use manifest::log::LogIdentity;
 pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{

@@ -30,6 +30,8 @@ pub struct Spans {
     pub by_partition: BTreeMap<i32, Span>,
     /// When the ends were asked for: what was written before is complete once they are reached.
     pub asked: Option<DateTime<Utc>>,
+    /// The first offset that the log has of each partition, where it was told.
+    pub starts: Offsets,
     /// Offsets that are gone from the log and that the lake never held: Kafka partition, first and last, both included.
     pub lost: Vec<(i32, [i64; 2])>,
 }
@@ -60,6 +62,7 @@ impl Spans {
             }
         }
         for (&partition, &(start, end)) in bounds {
+            spans.starts.insert(partition, start);
             let held = positions.get(&partition).copied();
             let next = held.unwrap_or(0).max(start);
             // Records that retention removed before the first export were never promised; after it they are a loss.
@@ -84,7 +87,7 @@ impl Spans {
         let by_partition = positions.iter().map(|(partition, next)| (*partition, from(*next))).collect();
         let mut spans = Self { by_partition, ..Self::default() };
         if let Some(bounds) = bounds {
-            spans.lost = Self::to_ends(positions, bounds, now)?.lost;
+            Self { lost: spans.lost, starts: spans.starts, .. } = Self::to_ends(positions, bounds, now)?;
             for (partition, [_, last]) in &spans.lost {
                 spans.by_partition.insert(*partition, from(last + 1));
             }

@@ -99,6 +99,16 @@ impl Broker {
         self.flush();
     }
 
+    /// The cluster's id.
+    pub(crate) fn id(&self) -> String {
+        self.producer.client().fetch_cluster_id(Duration::from_secs(10)).unwrap()
+    }
+
+    /// The same project, reading from this broker.
+    pub(crate) fn project_at(&self, project: Project, server: &Server) -> Project {
+        project.moved_to(&server.url()).set(&format!("kafka.brokers={}", self.brokers()))
+    }
+
     /// A project that reads from this broker.
     pub(crate) fn project(&self, server: &Server) -> Project {
         Project::on(&server.url()).set(&format!("kafka.brokers={}", self.brokers()))

@@ -16,6 +16,7 @@ mod broker;
 mod export;
 mod faults;
 mod identity;
+mod last_rows;
 mod recorded;
 mod registry;
 mod source_check;

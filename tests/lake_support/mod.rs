@@ -147,6 +147,7 @@ pub fn commit_after(rows: &[Row]) -> Commit {
     }
     Commit {
         positions,
+        last_rows: BTreeMap::new(),
         complete_through: None,
         complete: true,
         without_row: 0,

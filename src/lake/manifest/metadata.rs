@@ -12,6 +12,7 @@ use crate::lake::fs;
 use crate::lake::layout::{self, Places};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::journal::Mark;
+use crate::lake::manifest::last_row::LastRow;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -106,6 +107,9 @@ pub struct Metadata {
     /// The log whose offsets `positions` are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<LogIdentity>,
+    /// Streams: the last row of each Kafka partition that came, by which the log is known again. It lies below `positions`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_rows: BTreeMap<i32, LastRow>,
     /// The log that the source is over now, where that is another one and an operator has to decide.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_log: Option<LogIdentity>,
@@ -320,6 +324,7 @@ impl Metadata {
             journal: None,
             lost_records: Vec::new(),
             log: None,
+            last_rows: BTreeMap::new(),
             other_log: None,
             pending_decision: None,
             doubled_keys: 0,

@@ -5,6 +5,7 @@
 //! data_file   one data file as a commit lists it: rows, bytes, offsets, column statistics, hash
 //! journal     every commit's list of files, appended to                      offsets   ranges of Kafka offsets
 //! proof       which positions the files prove                              log       which log the offsets are of
+//! last_row    by which a log is known again that was made anew under its name
 //! without_row    offsets that gave no row                              writers   queries that write the source and stand still
 //! source_check   what a comparison of both ways of reading found, and what that holds for
 //! ```
@@ -13,6 +14,7 @@ pub(crate) mod column_stats;
 pub(crate) mod data_file;
 pub(crate) mod facts;
 pub(crate) mod journal;
+pub(crate) mod last_row;
 pub(crate) mod log;
 pub(crate) mod loss;
 pub(crate) mod metadata;

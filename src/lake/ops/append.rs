@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 
 use crate::feed::FeedKind;
 use crate::lake::file::open_file::{CommitEnd, RowFacts};
+use crate::lake::manifest::last_row::LastRow;
 use crate::lake::manifest::metadata::PendingDecision;
 use crate::lake::manifest::offsets::{Seen, doubled};
 use crate::lake::ops::run::{RowColumns, Run, same_columns};
@@ -50,6 +51,8 @@ pub struct Appender<'a> {
 pub struct Commit {
     /// Per Kafka partition the offset to read next: one above every row written or quarantined.
     pub positions: BTreeMap<i32, i64>,
+    /// The last row of each Kafka partition that came since the commit before.
+    pub last_rows: BTreeMap<i32, LastRow>,
     /// The instant through which the lake is complete with this commit, where it is known.
     pub complete_through: Option<DateTime<Utc>>,
     /// The end that the run had set itself is reached.
@@ -281,6 +284,7 @@ impl<'a> Appender<'a> {
         done.without_row = at.without_row;
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
+        next.last_rows.extend(at.last_rows);
         next.caught_up = at.complete;
         next.last_failure = None;
         next.checked_at = next.checked_at.max(Some(at.now));

@@ -35,23 +35,84 @@ impl Dataset {
             Some(held) => held.joined(now),
             None => now.clone(),
         };
-        let waits = self.metadata.pending_decision.as_ref().is_some_and(|decision| decision.about == ABOUT);
+        // What one row says is not settled by the log's name: see `know_row`.
+        let waits = self.waits_for_log() && !self.is_held_for_row();
         if self.metadata.log.as_ref() == Some(&next) && !waits {
             return Ok(());
         }
         let mut note = self.note(time);
         let metadata = note.metadata();
         metadata.log = Some(next);
-        metadata.other_log = None;
         if waits {
+            metadata.other_log = None;
             metadata.pending_decision = None;
         }
+        note.commit()
+    }
+
+    /// A decision about the log waits.
+    pub fn waits_for_log(&self) -> bool {
+        self.metadata.pending_decision.as_ref().is_some_and(|decision| decision.about == ABOUT)
+    }
+
+    /// Nothing is to be read while a decision about the log waits.
+    ///
+    /// # Errors
+    /// `Kind::Held` with what waits.
+    pub fn refuse_undecided_log(&self) -> Result<()> {
+        match &self.metadata.pending_decision {
+            Some(decision) if decision.about == ABOUT => Err(self.undecided(decision.what.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn undecided(&self, what: String) -> Error {
+        let name = &self.feed.name;
+        Error::new(Kind::Held, what).next(format!(
+            "nothing was read; `lakehand feeds reset {name} --from-start` puts the dataset aside and begins anew, \
+             `lakehand feeds reset {name} --continue` goes on at the same offsets of the other log"
+        ))
+    }
+
+    /// The decision is one about a row: the log is of the same name as before.
+    fn is_held_for_row(&self) -> bool {
+        let (held, other) = (&self.metadata.log, &self.metadata.other_log);
+        held.as_ref().zip(other.as_ref()).is_some_and(|(held, other)| held.may_be(other))
+    }
+
+    /// Takes note that the log has the rows that the dataset was read from, as far as it has any at their offsets.
+    ///
+    /// # Errors
+    /// Why that could not be noted.
+    pub fn know_row(&mut self, time: DateTime<Utc>) -> Result<()> {
+        self.recover_if_needed()?;
+        if !self.waits_for_log() {
+            return Ok(());
+        }
+        let mut note = self.note(time);
+        let metadata = note.metadata();
+        metadata.other_log = None;
+        metadata.pending_decision = None;
         note.commit()
     }
 
     fn hold_for(&mut self, held: &LogIdentity, now: &LogIdentity, time: DateTime<Utc>) -> Result<()> {
         let what =
             format!("the stream is now over another log ({now}), and the dataset holds rows of {held}");
+        self.wait_for_decision(what, now, time)
+    }
+
+    /// Holds the feed, as the log has another row than the dataset at an offset that both have: a topic that was deleted and
+    /// made again under its name. `what` says which.
+    ///
+    /// # Errors
+    /// `Kind::Held`, or why that could not be noted.
+    pub fn hold_for_row(&mut self, what: &str, now: &LogIdentity, time: DateTime<Utc>) -> Result<()> {
+        self.recover_if_needed()?;
+        self.wait_for_decision(format!("the stream is now over another log ({now}): {what}"), now, time)
+    }
+
+    fn wait_for_decision(&mut self, what: String, now: &LogIdentity, time: DateTime<Utc>) -> Result<()> {
         let rows = self.metadata.total_records;
         let mut note = self.note(time);
         let metadata = note.metadata();
@@ -65,11 +126,7 @@ impl Dataset {
             accepted: false,
         });
         note.commit()?;
-        let name = &self.feed.name;
-        Err(Error::new(Kind::Held, what).next(format!(
-            "nothing was read; `lakehand feeds reset {name} --from-start` puts the dataset aside and begins anew, \
-             `lakehand feeds reset {name} --continue` goes on at the same offsets of the other log"
-        )))
+        Err(self.undecided(what))
     }
 
     /// The other log takes the place of the one of before; positions stay. Gives it.
@@ -88,6 +145,7 @@ impl Dataset {
         metadata.log = Some(other.clone());
         metadata.other_log = None;
         metadata.pending_decision = None;
+        metadata.last_rows.clear();
         // What was complete was so of the other log.
         metadata.caught_up = false;
         note.commit()?;
