@@ -38,7 +38,7 @@ pub(super) async fn look(
         Ok(layout) => layout,
         Err(error) => return (choose(facts(Topic::Unfit(error.what()))), None),
     };
-    match log::describe(client, logs, source).await {
+    match log::describe_whole(client, logs, source, &layout).await {
         Err(error) => (choose(facts(Topic::OutOfReach(&error.to_string()))), None),
         Ok(log) => {
             let holds = holds(source, &layout, &log);

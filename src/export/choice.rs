@@ -131,6 +131,7 @@ mod tests {
             topic: "t".into(),
             cluster: None,
             formats: "KAFKA / JSON".into(),
+            schemas: None,
             statement: Holds::hash("CREATE"),
             columns: Holds::hash("A"),
             decoder: 1,

@@ -132,6 +132,22 @@ fn log_schema(layout: &Layout, skip: usize) -> Result<TableSchema> {
     Ok(schema_of(Arc::new(Schema::new(fields)), columns))
 }
 
+/// The same, with the newest schemas of its records.
+///
+/// # Errors
+/// As [`describe`], and those of the registry.
+pub(super) async fn describe_whole(
+    client: &Client,
+    logs: &LogSource,
+    source: &Description,
+    layout: &Layout,
+) -> Result<Log> {
+    let mut log = describe(client, logs, source).await?;
+    let (topic, layout) = (source.topic.clone(), layout.clone());
+    log.schemas = ask(logs, move |logs| logs.newest_schemas(&topic, &layout)).await?;
+    Ok(log)
+}
+
 /// The log behind a stream, as ksqlDB tells it.
 pub(super) async fn identity(
     client: &Client,

@@ -3,6 +3,7 @@
 //! ```text
 //! GET /schemas/ids/{id}                          text, type, references ──▶ AvroSchema, kept for good
 //! GET /subjects/{subject}/versions/{version}     each reference, those that it has itself before it
+//! GET /subjects/{subject}/versions/latest        which schema is the newest
 //! ```
 //!
 //! A registry that says that it has no such id makes bad records of those that name it. One that cannot be asked is an outage, and
@@ -43,6 +44,8 @@ struct Inner {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
+    /// Told of versions, not of ids.
+    id: Option<u32>,
     schema: String,
     /// AVRO where it is not told.
     schema_type: Option<String>,
@@ -94,6 +97,15 @@ impl Registry {
             schemas.insert(id, Arc::clone(schema));
         }
         Ok(known)
+    }
+
+    /// The id of the newest schema of a subject; `None` where there is no such subject. It blocks, as [`Registry::schema`] does.
+    ///
+    /// # Errors
+    /// As [`Registry::schema`].
+    pub fn newest(&self, subject: &str) -> Result<Option<u32>> {
+        let wire = block_on(self.get(&["subjects", subject, "versions", "latest"]))?;
+        Ok(wire.map_err(|error| error.at("subject", subject))?.and_then(|wire| wire.id))
     }
 
     async fn ask(&self, id: u32) -> Result<Known> {

@@ -129,6 +129,8 @@ pub struct Log {
     pub identity: LogIdentity,
     /// By partition: the first offset that is there, and the offset behind the last record to be read.
     pub bounds: BTreeMap<i32, (i64, i64)>,
+    /// The newest schemas of its records, where they were asked for.
+    pub schemas: Option<String>,
 }
 
 /// What answers.
@@ -160,6 +162,13 @@ pub trait Brokers: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// `Kind::Feed` when they name schemas, and nobody is configured who has them.
     fn can_read(&self, layout: &Layout) -> Result<()>;
+
+    /// The newest schemas by which records of this layout may be written, as a text that changes with them; `None` where they
+    /// name no schemas.
+    ///
+    /// # Errors
+    /// Those of the registry.
+    fn newest_schemas(&self, topic: &str, layout: &Layout) -> Result<Option<String>>;
 
     /// Opens a scan of these spans.
     ///

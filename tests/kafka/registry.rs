@@ -236,3 +236,34 @@ fn doctor_and_feeds_say_what_a_registry_is_needed_for() {
     let ran = other.run(&["export", "--all"]);
     assert!(ran.code == 1 && (ran.out + &ran.err).contains("schema_registry.url is that of"), "no registry");
 }
+
+#[test]
+fn auto_compares_records_in_avro_and_again_once_there_is_a_newer_schema() {
+    let (broker, registry) = (Broker::start(), Registry::start());
+    let server = broker.server(options(300));
+    broker.topic(TOPIC, 3);
+    broker.produce(TOPIC, &avro_records(&server, "TRANSACTION_FLATTENED", &registry));
+    let subject = format!("{TOPIC}-value");
+    registry.add_version(&subject, "latest", json!({ "id": 7, "version": 1, "schema": "{}" }));
+    let project = project(&broker, &server, &registry);
+    project.feed("flat", "stream", "TRANSACTION_FLATTENED", "");
+    let export = || {
+        let ran = project.ok(&["export", "--all", "--json"]);
+        let held = metadata(&project.stream(TOPIC));
+        let compared = ran.json().into_iter().find(|event| event["event"] == "compared");
+        (compared.map(|event| event["differs"].clone()), held["read_way"].clone())
+    };
+    assert_eq!(export(), (Some(json!(false)), json!("kafka")));
+    assert_eq!(export(), (None, json!("kafka")));
+    registry.add_version(&subject, "latest", json!({ "id": 8, "version": 2, "schema": "{}" }));
+    assert_eq!(export(), (Some(json!(false)), json!("kafka")));
+    let held = metadata(&project.stream(TOPIC));
+    assert_eq!(held["source_check"]["holds_for"]["schemas"], "value 8");
+    assert_each_offset_once(&project.stream(TOPIC), 300);
+    // A registry that does not answer is no word about the stream.
+    registry.fail_with(&[500; 20]);
+    let ran = project.ok(&["export", "--all", "--json"]);
+    let warning = ran.json().into_iter().find(|event| event["event"] == "warning").unwrap();
+    assert!(warning["text"].to_string().contains("schema registry"), "{warning}");
+    assert_eq!(metadata(&project.stream(TOPIC))["read_way"], "offsets");
+}

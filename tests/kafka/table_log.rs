@@ -107,7 +107,11 @@ impl Brokers for FakeLog {
         let partitions = self.partitions.lock().unwrap();
         let bounds: BTreeMap<_, _> = partitions.0.iter().map(|(p, (end, _))| (*p, (0, *end))).collect();
         let identity = LogIdentity { topic: topic.to_owned(), cluster: None, partitions: bounds.len() };
-        Ok(Log { identity, bounds })
+        Ok(Log { identity, bounds, schemas: None })
+    }
+
+    fn newest_schemas(&self, _: &str, _: &Layout) -> Result<Option<String>> {
+        Ok(None)
     }
 
     fn can_read(&self, _: &Layout) -> Result<()> {

@@ -62,7 +62,7 @@ impl Tools<'_> {
 pub fn check_source(tools: &Tools<'_>, feed: &Feed, seed: u64, now: DateTime<Utc>) -> Result<SourceCheck> {
     let source = tools.wait_for(super::plan::find_source(tools.client, feed))?;
     let layout = log::layout(tools.logs, feed, &source)?;
-    let log = tools.wait_for(log::describe(tools.client, tools.logs, &source))?;
+    let log = tools.wait_for(log::describe_whole(tools.client, tools.logs, &source, &layout))?;
     compare_ways(tools, feed, &source, &layout, &log, seed, now)
 }
 
@@ -167,6 +167,7 @@ pub(super) fn holds(source: &Description, layout: &Layout, log: &Log) -> Holds {
     Holds {
         topic: source.topic.clone(),
         cluster: log.identity.cluster.clone(),
+        schemas: log.schemas.clone(),
         formats: format!("{} / {}", source.key_format, source.value_format),
         statement: Holds::hash(&format!("{}\n{}", source.statement, source.timestamp)),
         columns: Holds::hash(&columns.join("\n")),

@@ -93,6 +93,9 @@ pub struct Holds {
     pub cluster: Option<String>,
     /// The formats of key and value: `KAFKA / JSON`.
     pub formats: String,
+    /// The newest schemas of its records, where they name some: `key 3, value 12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schemas: Option<String>,
     /// Hash of the stream's statement.
     pub statement: String,
     /// Hash of every column's name and type, and of what becomes of it in the lake.
@@ -115,6 +118,7 @@ impl Holds {
             (cluster, "the cluster"),
             (self.formats != now.formats, "the formats"),
             (self.columns != now.columns, "the columns"),
+            (self.schemas != now.schemas, "the newest schema"),
             (self.statement != now.statement, "the stream's statement"),
             (self.decoder != now.decoder, "lakehand's decoder"),
         ]
@@ -166,6 +170,7 @@ mod tests {
             topic: "t".into(),
             cluster: Some("c".into()),
             formats: "KAFKA / JSON".into(),
+            schemas: None,
             statement: Holds::hash("CREATE"),
             columns: Holds::hash("A INTEGER"),
             decoder: 1,
@@ -182,6 +187,7 @@ mod tests {
             (Holds { cluster: Some("d".into()), ..holds() }, "the cluster"),
             (Holds { formats: "KAFKA / AVRO".into(), ..holds() }, "the formats"),
             (Holds { columns: Holds::hash("A BIGINT"), ..holds() }, "the columns"),
+            (Holds { schemas: Some("value 8".into()), ..holds() }, "the newest schema"),
             (Holds { statement: Holds::hash("CREATE OR REPLACE"), ..holds() }, "the stream's statement"),
             (Holds { decoder: 2, ..holds() }, "lakehand's decoder"),
         ] {

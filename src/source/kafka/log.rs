@@ -59,5 +59,5 @@ pub(super) fn ask(options: &KafkaOptions, topic: &str) -> Result<Log> {
         return Err(Error::new(Kind::Refused, "the topic has no partitions").at("topic", topic));
     }
     let identity = LogIdentity { topic: topic.to_owned(), cluster, partitions: bounds.len() };
-    Ok(Log { identity, bounds })
+    Ok(Log { identity, bounds, schemas: None })
 }

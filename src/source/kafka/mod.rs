@@ -77,6 +77,10 @@ impl Brokers for Kafka {
         self.schemas(layout).map(drop)
     }
 
+    fn newest_schemas(&self, topic: &str, layout: &Layout) -> Result<Option<String>> {
+        self.schemas(layout)?.map(|schemas| schemas.newest(topic, layout)).transpose()
+    }
+
     fn open(
         &self,
         topic: &str,

@@ -29,6 +29,16 @@ impl Schemas {
         Ok(Some(Self { registry: registry.clone(), book: Arc::default(), last: None }))
     }
 
+    /// The newest schemas of a topic's keys and values, as they are registered by default: `key 3, value 12`.
+    pub(super) fn newest(&self, topic: &str, layout: &Layout) -> Result<String> {
+        let sides = [("key", layout.key), ("value", layout.value)];
+        let newest = sides.into_iter().filter(|(_, format)| format.needs_schema()).map(|(side, _)| {
+            let id = self.registry.newest(&format!("{topic}-{side}"))?;
+            Ok(format!("{side} {}", id.map_or_else(|| "-".to_owned(), |id| id.to_string())))
+        });
+        Ok(newest.collect::<Result<Vec<_>>>()?.join(", "))
+    }
+
     /// Finds out what a record names. An id that the registry does not have is known as such until this read ends.
     pub(super) fn find(&mut self, layout: &Layout, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<()> {
         for id in layout.schema_ids(key, value) {
