@@ -1,6 +1,6 @@
 //! Whom the configuration names: the ksqlDB server, the brokers, the Schema Registry.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::export::log::LogSource;
 use crate::ksql::client::{Auth, Client, ClientOptions, Renew};
 use crate::ksql::registry::Registry;
-use crate::source::kafka::{Kafka, KafkaOptions};
+use crate::source::kafka::{Kafka, KafkaOptions, SecretFiles};
 
 /// The client that the configuration describes.
 pub(super) fn client(config: &Config) -> Result<Client> {
@@ -42,6 +42,10 @@ pub(super) fn logs(config: &Config) -> Result<Option<LogSource>> {
         connect_timeout: config.server.connect_timeout,
         max_record_bytes: config.export.max_row_bytes,
         inactivity: config.server.inactivity_timeout,
+        secrets: SecretFiles {
+            password: config.secret_file("kafka.password").map(Path::to_owned),
+            token: config.secret_file("kafka.token").map(Path::to_owned),
+        },
     };
     Ok(Some(Arc::new(Kafka::new(options, registry(config)?)?)))
 }

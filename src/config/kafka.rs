@@ -19,6 +19,10 @@ pub struct KafkaConfig {
     pub password_file: Option<PathBuf>,
     /// From `LAKEHAND_KAFKA_PASSWORD` or the file.
     pub password: Option<Secret>,
+    /// The file of the token.
+    pub token_file: Option<PathBuf>,
+    /// For OAUTHBEARER, from `LAKEHAND_KAFKA_TOKEN` or the file.
+    pub token: Option<Secret>,
     /// Certificates (PEM) that are trusted instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate (PEM); always with its key.
@@ -55,6 +59,8 @@ pub enum Mechanism {
     ScramSha256,
     /// `SCRAM-SHA-512`
     ScramSha512,
+    /// `OAUTHBEARER`: a token instead of name and password
+    OauthBearer,
 }
 
 /// Which records of transactions are read.
@@ -77,6 +83,7 @@ pub(super) const MECHANISMS: &[(&str, Mechanism)] = &[
     ("PLAIN", Mechanism::Plain),
     ("SCRAM-SHA-256", Mechanism::ScramSha256),
     ("SCRAM-SHA-512", Mechanism::ScramSha512),
+    ("OAUTHBEARER", Mechanism::OauthBearer),
 ];
 pub(super) const ISOLATIONS: &[(&str, Isolation)] =
     &[("read_committed", Isolation::ReadCommitted), ("read_uncommitted", Isolation::ReadUncommitted)];
@@ -87,11 +94,20 @@ impl KafkaConfig {
         if self.client_cert_file.is_some() != self.client_key_file.is_some() {
             problems.push("kafka.client_cert_file and kafka.client_key_file: one needs the other".to_owned());
         }
-        if self.security.has_sasl() && (self.username.is_none() || self.password.is_none()) {
+        let by_token = self.mechanism == Mechanism::OauthBearer;
+        if self.security.has_sasl() && by_token && self.token.is_none() {
+            problems.push(
+                "kafka.mechanism is OAUTHBEARER: set LAKEHAND_KAFKA_TOKEN or kafka.token_file".to_owned(),
+            );
+        }
+        if self.security.has_sasl() && !by_token && (self.username.is_none() || self.password.is_none()) {
             problems.push(
                 "kafka.security has SASL: set kafka.username, and LAKEHAND_KAFKA_PASSWORD or kafka.password_file"
                     .to_owned(),
             );
+        }
+        if !self.security.has_sasl() && by_token {
+            warnings.push("kafka.mechanism is not used: kafka.security has no SASL".to_owned());
         }
         if self.security.has_sasl() && !self.security.is_encrypted() {
             let warning = "kafka.security is sasl_plaintext: credentials cross the network unencrypted";
@@ -113,17 +129,20 @@ impl Security {
 }
 
 /// Properties that decide whether what is read is right and whom we talk to, and secrets: they are not set this way.
-const OURS: [&str; 16] = [
+const OURS: [&str; 19] = [
     "auto.offset.reset",
     "bootstrap.servers",
     "enable.auto.commit",
     "enable.auto.offset.store",
     "enable.partition.eof",
+    "enable.sasl.oauthbearer.unsecure.jwt",
     "enable.ssl.certificate.verification",
     "group.id",
     "isolation.level",
     "sasl.mechanism",
     "sasl.mechanisms",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.method",
     "sasl.password",
     "sasl.username",
     "security.protocol",

@@ -147,6 +147,7 @@ pub(super) const KEYS: &[Key] = &[
         Ok(())
     }),
     key!("kafka.password_file", file kafka.password_file),
+    key!("kafka.token_file", file kafka.token_file),
     key!("kafka.ca_file", file kafka.ca_file),
     key!("kafka.client_cert_file", file kafka.client_cert_file),
     key!("kafka.client_key_file", file kafka.client_key_file),

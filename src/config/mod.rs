@@ -12,7 +12,7 @@
 //! |---|---|
 //! | `LAKEHAND_<SECTION>_<KEY>`, e.g. `LAKEHAND_EXPORT_MEMORY_MB` | `export.memory_mb` |
 //! | `LAKEHAND_PASSWORD`, `LAKEHAND_TOKEN` | before `server.password_file`, `server.token_file` |
-//! | `LAKEHAND_KAFKA_PASSWORD` | before `kafka.password_file` |
+//! | `LAKEHAND_KAFKA_PASSWORD`, `LAKEHAND_KAFKA_TOKEN` | before `kafka.password_file`, `kafka.token_file` |
 //! | `LAKEHAND_SCHEMA_REGISTRY_PASSWORD`, `LAKEHAND_SCHEMA_REGISTRY_TOKEN` | before the files of `schema_registry` |
 //!
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values

@@ -94,6 +94,7 @@ pub(super) const SECRETS: &[SecretKey] = &[
         kafka.password,
         password_file
     ),
+    secret!("kafka.token", "LAKEHAND_KAFKA_TOKEN", "kafka.token_file", kafka.token, token_file),
     secret!(
         "schema_registry.password",
         "LAKEHAND_SCHEMA_REGISTRY_PASSWORD",

@@ -10,12 +10,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use lakehand::demo::{DemoOptions, TopicRecord};
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::{ClientContext, DefaultClientContext};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 use tempfile::TempDir;
 
 use crate::support::{Project, Server, wait_until};
@@ -41,14 +41,16 @@ pub(crate) type Producer = BaseProducer<Deliveries>;
 pub(crate) struct Broker {
     dir: TempDir,
     port: u16,
-    /// The listener that asks for a name and a password.
+    /// The listener that asks who we are.
     sasl_port: u16,
+    /// The listener with TLS, and the one with TLS that asks who we are.
+    tls_ports: [u16; 2],
     process: Option<Child>,
 }
 
 /// Ports that were free a moment ago.
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+fn free_ports() -> [u16; 5] {
+    let listeners = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
@@ -64,34 +66,62 @@ fn java(class: &str, args: &[&str]) -> Command {
 impl Broker {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let [port, sasl_port, controller] = free_ports();
+        let [port, sasl_port, tls_port, sasl_tls_port, controller] = free_ports();
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = certified.cert.pem();
+        std::fs::write(dir.path().join("ca.pem"), &certificate).unwrap();
+        let keystore = format!("{}{certificate}", certified.signing_key.serialize_pem());
+        std::fs::write(dir.path().join("keystore.pem"), keystore).unwrap();
+        let login = "org.apache.kafka.common.security";
+        let keystore = dir.path().join("keystore.pem");
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},CONTROLLER://127.0.0.1:{controller}\n\
-             advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port}\n\
-             sasl.enabled.mechanisms=PLAIN\n\
-             listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \
+             listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
+             SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
+             SSL://localhost:{tls_port},SASL_SSL://localhost:{sasl_tls_port}\n\
+             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n\
+             listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+             listener.name.sasl_plaintext.plain.sasl.jaas.config={login}.plain.PlainLoginModule \
              required user_lakehand=\"open sesame\";\n\
+             listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config={login}.scram.ScramLoginModule required;\n\
+             listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;\n\
+             listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={login}.scram.ScramLoginModule required;\n\
+             listener.name.sasl_plaintext.oauthbearer.sasl.jaas.config={login}.oauthbearer.OAuthBearerLoginModule \
+             required unsecuredLoginStringClaim_sub=\"broker\";\n\
+             ssl.keystore.type=PEM\nssl.keystore.location={}\nlog.cleaner.backoff.ms=200\n\
              controller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL\n\
              log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=false\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              transaction.state.log.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n\
              log.retention.check.interval.ms=500\nlog.initial.task.delay.ms=500\nmessage.max.bytes=16000000\n",
+            keystore.display(),
             dir.path().join("log").display()
         );
         std::fs::write(dir.path().join("server.properties"), properties).unwrap();
         let settings = dir.path().join("server.properties");
         let formatted = java(
             "kafka.tools.StorageTool",
-            &["format", "-t", "bGFrZWhhbmQtdGVzdC0xMg", "-c", settings.to_str().unwrap()],
+            &[
+                "format",
+                "-t",
+                "bGFrZWhhbmQtdGVzdC0xMg",
+                "-c",
+                settings.to_str().unwrap(),
+                "--add-scram",
+                "SCRAM-SHA-256=[name=lakehand,password=\"open sesame\"]",
+                "--add-scram",
+                "SCRAM-SHA-512=[name=lakehand,password=\"open sesame\"]",
+            ],
         )
         .output()
         .expect("java is needed to run a broker");
         assert!(formatted.status.success(), "the storage cannot be formatted: {formatted:?}");
-        let mut broker = Self { dir, port, sasl_port, process: None };
+        let tls_ports = [tls_port, sasl_tls_port];
+        let mut broker = Self { dir, port, sasl_port, tls_ports, process: None };
         broker.run();
         broker
     }
@@ -129,9 +159,20 @@ impl Broker {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The same by the listener that lets in the user `lakehand` with the password `open sesame`.
+    /// The same by the listener that lets in the user `lakehand` with the password `open sesame`, by PLAIN and SCRAM, and
+    /// whoever has a token that is not signed.
     pub(crate) fn sasl_brokers(&self) -> String {
         format!("127.0.0.1:{}", self.sasl_port)
+    }
+
+    /// The same by the listeners with TLS: without and with a question who we are.
+    pub(crate) fn tls_brokers(&self) -> [String; 2] {
+        self.tls_ports.map(|port| format!("localhost:{port}"))
+    }
+
+    /// The certificate that the broker shows.
+    pub(crate) fn ca_file(&self) -> PathBuf {
+        self.dir.path().join("ca.pem")
     }
 
     fn client(&self) -> ClientConfig {
@@ -185,6 +226,23 @@ impl Broker {
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> (i64, i64) {
         let consumer: BaseConsumer = self.client().create().unwrap();
         consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)).unwrap()
+    }
+
+    /// The offsets of a partition that hold a record.
+    pub(crate) fn offsets(&self, topic: &str, partition: i32) -> Vec<i64> {
+        let consumer: BaseConsumer =
+            self.client().set("group.id", "looker").set("enable.partition.eof", "true").create().unwrap();
+        let mut assigned = TopicPartitionList::new();
+        assigned.add_partition_offset(topic, partition, Offset::Beginning).unwrap();
+        consumer.assign(&assigned).unwrap();
+        let mut offsets = Vec::new();
+        loop {
+            match consumer.poll(Duration::from_secs(10)).expect("the broker answers") {
+                Ok(message) => offsets.push(message.offset()),
+                Err(KafkaError::PartitionEOF(_)) => return offsets,
+                Err(error) => panic!("{error}"),
+            }
+        }
     }
 
     pub(crate) fn producer(&self, settings: &[(&str, &str)]) -> Producer {

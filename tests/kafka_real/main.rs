@@ -3,7 +3,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/avro.rs"]
+mod avro_records;
+#[path = "../support/registry.rs"]
+mod registry_server;
+
 mod access;
+mod avro;
 mod both_ways;
 mod broker;
 mod kills;

@@ -161,3 +161,46 @@ fn a_topic_that_is_deleted_and_made_again_is_held_until_the_feed_is_reset() {
     project.ok(&["export", "--all"]);
     assert_each_offset_once(&project.stream(TOPIC), fewer.len() as u64);
 }
+
+#[test]
+#[ignore = "needs Kafka: .ci/kafka"]
+fn holes_that_compaction_leaves_hold_nothing_up() {
+    let broker = Broker::start();
+    let server = broker.server(DemoOptions { partitions: 1, ..options(3_000) });
+    let settings = [
+        ("cleanup.policy", "compact"),
+        ("retention.ms", "-1"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+    ];
+    broker.topic(TOPIC, 1, &settings);
+    let mut records = server.get().topic_records("TRANSACTION_FLATTENED", 0);
+    // Ten keys, each three hundred times.
+    for (record, key) in records.iter_mut().zip((0..10_u8).cycle()) {
+        record.key = format!("key {key}").into_bytes();
+    }
+    let (old, new) = records.split_at(2_990);
+    broker.produce(TOPIC, old, &[("batch.num.messages", "100")]);
+    let project = broker.project(&server);
+    project.ok(&["export", "--all"]);
+    let before = positions(&project.stream(TOPIC));
+    // What is new begins a segment of its own, and those before it are cleaned.
+    broker.produce(TOPIC, new, &[]);
+    wait_until("the log is compacted", || broker.offsets(TOPIC, 0).len() < 1_000);
+    project.ok(&["export", "--all"]);
+    let held = positions(&project.stream(TOPIC));
+    assert!(before.keys().all(|place| held.contains_key(place)), "what was read before stays");
+    assert_eq!(metadata(&project.stream(TOPIC))["positions"]["0"], 3_000);
+
+    // A lake that begins now finds what is there, and knows that it is all.
+    let late = broker.project(&server);
+    late.ok(&["export", "--all"]);
+    let read: Vec<i64> = positions(&late.stream(TOPIC)).keys().map(|(_, offset)| *offset).collect();
+    let there = broker.offsets(TOPIC, 0);
+    assert!(there.iter().all(|offset| read.contains(offset)), "{there:?} is not in {read:?}");
+    assert!(read.len() < 1_000 && read.last() == Some(&2_999), "{read:?}");
+    let held = metadata(&late.stream(TOPIC));
+    assert_eq!((&held["positions"]["0"], &held["caught_up"]), (&3_000.into(), &true.into()));
+    assert_eq!(late.ok(&["export", "--all", "--json"]).finished("flat")["rows"], 0);
+    late.ok(&["check", "--all"]);
+}

@@ -2,13 +2,15 @@
 //! apart, with a reason in words.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::options::{KafkaOptions, error, is_auth};
+use super::token;
 use crate::error::{Error, Kind};
 
 /// How often the client is asked for causes, and how long each time.
@@ -18,17 +20,44 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A consumer whose complaints are kept.
 pub(super) type Consumer = BaseConsumer<Complaints>;
 
-/// The last complaint; one about credentials is not displaced by others.
-#[derive(Debug, Default)]
-pub(super) struct Complaints(Mutex<Option<(Code, String)>>);
+/// What the client asks and tells beside records.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    /// The last complaint of those that say most.
+    last: Mutex<Option<(Code, String)>>,
+    options: KafkaOptions,
+    /// What became of the last question for a token: none yet, given, or why there is none.
+    token: Mutex<Option<Result<(), Error>>>,
+}
 
 impl ClientContext for Complaints {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
     fn error(&self, error: KafkaError, reason: &str) {
         let Some(code) = error.rdkafka_error_code() else { return };
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.as_ref().is_none_or(|(known, _)| !is_auth(*known)) {
+        let mut kept = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.as_ref().is_none_or(|(known, _)| weight(*known) <= weight(code)) {
             *kept = Some((code, reason.to_owned()));
         }
+    }
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        let (given, state) = match token::current(&self.options) {
+            Ok(token) => (Ok(token), Ok(())),
+            Err(error) => (Err(error.what().into()), Err(error)),
+        };
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+        given
+    }
+}
+
+/// How much a complaint says: that no broker is left follows from each of the others.
+fn weight(code: Code) -> u8 {
+    match code {
+        Code::AllBrokersDown => 0,
+        Code::SSL => 2,
+        code if is_auth(code) => 3,
+        _ => 1,
     }
 }
 
@@ -37,17 +66,39 @@ impl ConsumerContext for Complaints {}
 impl Complaints {
     /// The last complaint in words.
     pub(super) fn last(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reason)| reason.clone())
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reason)| reason.clone())
     }
 
     fn refused(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|(code, _)| is_auth(*code))
+        self.code().is_some_and(is_auth)
+    }
+
+    fn is_about_tls(&self) -> bool {
+        self.code() == Some(Code::SSL)
+    }
+
+    fn code(&self) -> Option<Code> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(code, _)| *code)
     }
 }
 
-/// A consumer for these options.
+/// A consumer for these options. Where a token says who we are, it has one: questions do not wait for it.
 pub(super) fn consumer(config: &rdkafka::ClientConfig, options: &KafkaOptions) -> Result<Consumer, Error> {
-    config.create_with_context(Complaints::default()).map_err(|e| error("make a Kafka client", e, options))
+    let context = Complaints { last: Mutex::default(), options: options.clone(), token: Mutex::default() };
+    let consumer: Consumer =
+        config.create_with_context(context).map_err(|e| error("make a Kafka client", e, options))?;
+    let begun = Instant::now();
+    while options.by_token() {
+        // The client's question comes when it is asked what there is.
+        drop(consumer.poll(LOOK));
+        let told = consumer.context().token.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match told {
+            Some(given) => return given.map(|()| consumer),
+            None if begun.elapsed() < options.connect_timeout => {}
+            None => return Err(Error::new(Kind::Bug, "the Kafka client did not ask for its token")),
+        }
+    }
+    Ok(consumer)
 }
 
 /// The error of a question that was not answered, with its cause. `doing` completes "cannot …".
@@ -66,6 +117,9 @@ pub(super) fn unanswered(doing: &str, e: KafkaError, consumer: &Consumer, option
             .at("brokers", &options.config.brokers)
             .next(super::options::ACCESS)
             .because(told),
+        Some(reason) if complaints.is_about_tls() => told.at("cause", reason).next(
+            "look at kafka.ca_file and the client certificate, and at the names that the brokers' certificates hold",
+        ),
         Some(reason) if told.kind() == Kind::Unreachable => told.at("cause", reason),
         _ => told,
     }

@@ -4,6 +4,7 @@
 //! options   settings -> configuration of the client         log   metadata, end offsets, cluster id
 //! bounds    which partition is read to its end (pure)       fetch the consumer's records inside of the spans
 //! scan      records -> blocks -> batches                    keys  their keys alone
+//! token     who we are, where a token says so
 //! schemas   what records name, asked for before they are decoded
 //! block     records copied together, decoded by the pool    complaints   why a question was not answered
 //! ```
@@ -21,6 +22,7 @@ mod log;
 mod options;
 mod scan;
 mod schemas;
+mod token;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use crate::ksql::decode::record::Layout;
 use crate::ksql::registry::Registry;
 use crate::pool::Pool;
 
-pub use options::{KafkaOptions, has_tls};
+pub use options::{KafkaOptions, SecretFiles, has_tls};
 pub use scan::MEMORY;
 
 /// The brokers that a configuration names. Cheap to clone; connections are made by each call.

@@ -1,12 +1,13 @@
 //! Settings become the configuration of the client.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use crate::config::KafkaConfig;
 use crate::config::kafka::{Isolation, Mechanism, Security};
+use crate::config::{KafkaConfig, read_secret};
 use crate::error::{Error, Kind, Result};
 
 /// How brokers are reached, and what is read from them.
@@ -18,11 +19,22 @@ pub struct KafkaOptions {
     pub connect_timeout: Duration,
     /// The largest record, in bytes.
     pub max_record_bytes: usize,
+    /// Where the secrets come from that may change while the program runs.
+    pub secrets: SecretFiles,
     /// How long a read with an end may be without a record.
     pub inactivity: Duration,
 }
 
-/// Whether this build speaks TLS and SCRAM with brokers: the feature `kafka-tls`.
+/// The files of secrets; none where one came from the environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretFiles {
+    /// That of the password.
+    pub password: Option<PathBuf>,
+    /// That of the token.
+    pub token: Option<PathBuf>,
+}
+
+/// Whether this build speaks TLS, SCRAM and OAUTHBEARER with brokers: the feature `kafka-tls`.
 pub fn has_tls() -> bool {
     cfg!(feature = "kafka-tls")
 }
@@ -42,6 +54,7 @@ fn mechanism(mechanism: Mechanism) -> &'static str {
         Mechanism::Plain => "PLAIN",
         Mechanism::ScramSha256 => "SCRAM-SHA-256",
         Mechanism::ScramSha512 => "SCRAM-SHA-512",
+        Mechanism::OauthBearer => "OAUTHBEARER",
     }
 }
 
@@ -49,15 +62,20 @@ impl KafkaOptions {
     /// What belongs together, and what this build can do.
     pub(super) fn check(&self) -> Result<()> {
         let KafkaConfig { security, mechanism, .. } = self.config;
-        let scram = security.has_sasl() && mechanism != Mechanism::Plain;
-        if (security.is_encrypted() || scram) && !has_tls() {
+        let needs_openssl = security.has_sasl() && mechanism != Mechanism::Plain;
+        if (security.is_encrypted() || needs_openssl) && !has_tls() {
             return Err(Error::new(
                 Kind::Config,
-                "this build speaks neither TLS nor SCRAM with Kafka brokers, as it has no OpenSSL",
+                "this build speaks neither TLS nor SCRAM nor OAUTHBEARER with Kafka brokers, as it has no OpenSSL",
             )
             .next("build lakehand with `--features kafka-tls`, or read the feeds through ksqlDB"));
         }
         Ok(())
+    }
+
+    /// Whether a token says who we are.
+    pub(super) fn by_token(&self) -> bool {
+        self.config.security.has_sasl() && self.config.mechanism == Mechanism::OauthBearer
     }
 
     /// The client's configuration; `check` has been passed.
@@ -72,8 +90,13 @@ impl KafkaOptions {
         config.set("security.protocol", protocol(kafka.security));
         if kafka.security.has_sasl() {
             config.set("sasl.mechanisms", mechanism(kafka.mechanism));
-            config.set("sasl.username", kafka.username.as_deref().unwrap_or_default());
-            config.set("sasl.password", kafka.password.as_ref().map_or("", |secret| secret.expose()));
+            if !self.by_token() {
+                // The file may have another password by now.
+                let fresh = self.secrets.password.as_deref().and_then(|file| read_secret(file).ok());
+                let password = fresh.as_ref().or(kafka.password.as_ref());
+                config.set("sasl.username", kafka.username.as_deref().unwrap_or_default());
+                config.set("sasl.password", password.map_or("", |secret| secret.expose()));
+            }
         }
         for (name, path) in [
             ("ssl.ca.location", &kafka.ca_file),
@@ -106,7 +129,7 @@ impl KafkaOptions {
 
 /// What to do when the brokers do not let us in.
 pub(super) const ACCESS: &str =
-    "look at kafka.security, kafka.username and the password, and at the topic's access rules";
+    "look at kafka.security, kafka.username and the password or the token, and at the topic's access rules";
 
 /// An error of the client as ours. `doing` completes "cannot …".
 pub(super) fn error(doing: &str, error: KafkaError, options: &KafkaOptions) -> Error {
@@ -121,9 +144,7 @@ pub(super) fn error(doing: &str, error: KafkaError, options: &KafkaOptions) -> E
         _ => Kind::Unreachable,
     };
     let next = match kind {
-        Kind::Auth => {
-            "look at kafka.security, kafka.username and the password, and at the topic's access rules"
-        }
+        Kind::Auth => ACCESS,
         Kind::Refused => "DESCRIBE … EXTENDED names the topic; look whether kafka.brokers is that cluster",
         Kind::Incomplete => "the read is planned anew",
         Kind::Config => "look at kafka.properties: the names are those of librdkafka",
@@ -160,6 +181,7 @@ mod tests {
             connect_timeout: Duration::from_secs(1),
             max_record_bytes: 1 << 20,
             inactivity: Duration::from_secs(1),
+            secrets: SecretFiles::default(),
         }
     }
 
@@ -180,6 +202,7 @@ mod tests {
         assert!(!format!("{plain:?}").contains("hunter2"));
         for config in [
             KafkaConfig { mechanism: Mechanism::ScramSha512, ..plain.clone() },
+            KafkaConfig { mechanism: Mechanism::OauthBearer, ..plain.clone() },
             KafkaConfig { security: Security::Tls, ..plain },
         ] {
             match options(config).check() {
