@@ -33,7 +33,7 @@ pub(super) async fn look(
         Err(error) => return lines.push(Line::of(TOPIC, &error)),
     };
     let id = cluster.id.as_deref().unwrap_or("without an id");
-    let tls = if has_tls() { "" } else { "; this build has no TLS and no SCRAM for brokers" };
+    let tls = if has_tls() { "" } else { "; this build has no TLS, SCRAM or OAUTHBEARER for brokers" };
     lines.push(Line::ok(TOPIC, format!("{} brokers of cluster {id} answer{tls}", cluster.brokers)));
     let Some(client) = client else { return };
     if let (Some(ours), Ok(info)) = (&cluster.id, client.info().await)

@@ -62,7 +62,7 @@ mod tls {
         let start = broker
             .project(server)
             .set(&format!("kafka.brokers={brokers}"))
-            .set("server.connect_timeout=5s")
+            .set("server.connect_timeout=2s")
             .set("export.retries=0");
         settings.iter().fold(start, |project, setting| project.set(setting))
     }
