@@ -3,7 +3,7 @@
 use lakehand::demo::DemoOptions;
 
 use crate::broker::Broker;
-use crate::support::{Project, Server, assert_each_offset_once};
+use crate::support::assert_each_offset_once;
 
 const TOPIC: &str = "transaction_flattened";
 
@@ -40,7 +40,6 @@ fn the_right_password_reads_and_a_wrong_one_is_said_at_once() {
 }
 
 /// What a build without OpenSSL cannot do: .ci/kafka makes one with it.
-#[cfg(feature = "kafka-tls")]
 mod tls {
     use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -48,6 +47,7 @@ mod tls {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     use super::*;
+    use crate::support::{Project, Server};
 
     /// A broker with 300 records, and ksqlDB beside it.
     fn start() -> (Broker, Server) {

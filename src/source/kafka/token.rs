@@ -58,7 +58,7 @@ fn taken(token: &str, now: Duration, file: Option<&Path>) -> Result<OAuthToken> 
     if until <= now {
         let error = Error::new(
             Kind::Auth,
-            format!("the token for the brokers expired {} s ago", (now - until).as_secs()),
+            format!("the token for the brokers expired {} s ago", now.saturating_sub(until).as_secs()),
         );
         return Err(match file {
             Some(file) => error.at("file", file.display()).next("look at whoever renews kafka.token_file"),
