@@ -2,6 +2,7 @@
 
 use super::super::super::cursor::MAX_DEPTH;
 use super::super::super::fault::{Fault, Read, Step};
+use super::super::super::known::DOUBLE_KEY;
 use super::super::super::node::{Member, Node, Values};
 use super::super::super::read::{closed, has_duplicates, placed};
 use super::super::super::time;
@@ -274,7 +275,7 @@ impl Run<'_> {
 /// Ends a map whose keys begin at `start`.
 fn end_map(at: usize, start: usize, offsets: &mut super::super::super::buffer::Offsets, key: &Node) -> Read {
     if has_duplicates(key, start) {
-        return Err(Fault::new(at, "the same key twice in a MAP"));
+        return Err(Fault::new(at, DOUBLE_KEY));
     }
     closed(at, offsets.push(key.len()))
 }
