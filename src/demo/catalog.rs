@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDateTime;
 
 use crate::ksql::schema::SqlType;
@@ -12,6 +14,7 @@ use super::every;
 use super::log::Log;
 use super::predicate::Value;
 use super::token;
+use super::writer::quote;
 
 /// The statements that make the pipeline on a real server, and the texts that DESCRIBE shows here.
 const PIPELINE: &str = include_str!("../../assets/pipeline.sql");
@@ -27,19 +30,27 @@ pub(super) enum Origin {
     Table(usize),
     /// The same, a TIMESTAMP as milliseconds.
     TableMillis(usize),
+    /// The bytes of a record's key, and of its value.
+    RawKey,
+    RawValue,
 }
 
 /// What a query goes through.
 pub(super) enum Row<'a> {
     Record(&'a Record),
     Table(&'a [Vec<u8>]),
+    /// A record with the bytes of its key and of its value.
+    Raw(&'a Record, &'a [u8], &'a [u8]),
 }
 
 impl Origin {
     /// The JSON of the value in this row.
     pub(super) fn print(self, row: &Row<'_>, out: &mut Vec<u8>) {
         match (self, row) {
-            (Self::Record(cell), Row::Record(record)) => cell.print(record, out),
+            (Self::Record(cell), Row::Record(record) | Row::Raw(record, ..)) => cell.print(record, out),
+            (Self::RawKey, Row::Raw(_, bytes, _)) | (Self::RawValue, Row::Raw(_, _, bytes)) => {
+                out.extend_from_slice(quote(&STANDARD.encode(bytes)).as_bytes());
+            }
             (Self::Table(at), Row::Table(values)) => {
                 out.extend_from_slice(values.get(at).map_or(b"null", Vec::as_slice));
             }
@@ -54,7 +65,7 @@ impl Origin {
     /// The value in this row, for conditions.
     pub(super) fn value(self, row: &Row<'_>) -> Value {
         match (self, row) {
-            (Self::Record(cell), Row::Record(record)) => {
+            (Self::Record(cell), Row::Record(record) | Row::Raw(record, ..)) => {
                 if let Some(number) = cell.number(record) {
                     return Value::Whole(number);
                 }
@@ -119,6 +130,8 @@ pub(super) struct Source {
     pub(super) statement: String,
     /// What the server says of the query that writes it.
     pub(super) writer_state: &'static str,
+    /// The stream whose topic this one declares as bytes.
+    pub(super) raw_of: Option<Arc<Self>>,
 }
 
 impl Source {
@@ -155,6 +168,7 @@ impl Catalog {
             let topic = if reads.is_none() { "transactions".to_owned() } else { name.to_lowercase() };
             catalog.insert(Source {
                 writer_state: "RUNNING",
+                raw_of: None,
                 name: name.to_owned(),
                 topic,
                 key_format: "KAFKA",
@@ -175,6 +189,7 @@ impl Catalog {
             });
             catalog.insert(Source {
                 writer_state: "RUNNING",
+                raw_of: None,
                 name: name.to_owned(),
                 topic: name.to_lowercase(),
                 key_format: if keys > 1 { "JSON" } else { "KAFKA" },

@@ -30,9 +30,13 @@ pub(super) fn listed(state: &State, source: &Source) -> String {
         ("name", quote(&source.name)),
         ("topic", quote(&source.topic)),
         ("keyFormat", quote(source.key_format)),
-        ("valueFormat", quote(state.options.value_format)),
+        ("valueFormat", quote(value_format(state, source))),
         ("isWindowed", source.window.is_some().to_string()),
     ])
+}
+
+fn value_format(state: &State, source: &Source) -> &'static str {
+    if source.raw_of.is_some() { "KAFKA" } else { state.options.value_format }
 }
 
 /// A type as `fields` show it. A MAP's key type is not among what ksqlDB tells.
@@ -227,7 +231,7 @@ pub(super) fn source(
         ("errorStats", quote("")),
         ("extended", extended.to_string()),
         ("keyFormat", quote(source.key_format)),
-        ("valueFormat", quote(state.options.value_format)),
+        ("valueFormat", quote(value_format(state, source))),
         ("topic", quote(&source.topic)),
         ("partitions", state.world.partitions().to_string()),
         ("replication", "1".into()),

@@ -3,7 +3,7 @@
 use hyper::{Response, StatusCode};
 use serde_json::Value;
 
-use super::catalog::{Catalog, Data, Source};
+use super::catalog::{Catalog, Data, Source, SourceColumn};
 use super::describe::{self, array, object};
 use super::faults::Fault;
 use super::http::{Call, Payload, Refusal, json, object as body_object};
@@ -15,6 +15,7 @@ use super::server::State;
 use super::sql::{Command, Compare, Select, Statement, parse};
 use super::writer::quote;
 use super::{catalog::Origin, cell::Cell};
+use crate::ksql::schema::SqlType;
 
 /// Answers a request.
 pub(super) fn answer(state: &State, call: &Call) -> Response<Payload> {
@@ -85,6 +86,21 @@ fn run(state: &State, statement: &Statement, offsets: bool) -> Result<String, Re
             let id = format!("CSAS_{name}_{number}");
             let message = format!("Created query with ID {id}");
             Ok(status_entity(text, &format!("stream/`{name}`/create"), &message, Some(&id), number + 1))
+        }
+        Command::Declare { name, if_not_exists, columns, with } => {
+            let mut catalog = state.catalog_mut();
+            let command = format!("stream/`{name}`/create");
+            if catalog.get(name).is_some() {
+                let message =
+                    format!("Cannot add stream `{name}`: A stream with the same name already exists.");
+                if *if_not_exists {
+                    return Ok(status_entity(text, &command, &message, None, 0));
+                }
+                return Err(wrong(message));
+            }
+            let source = raw_stream(&catalog, text, name, columns, with).map_err(wrong)?;
+            let number = catalog.insert(source);
+            Ok(status_entity(text, &command, "Stream created", None, number + 1))
         }
         Command::Drop { table, name, if_exists } => drop_source(state, text, *table, name, *if_exists),
         Command::Terminate(id) => {
@@ -176,6 +192,44 @@ fn status_entity(text: &str, command: &str, message: &str, query: Option<&str>, 
     entity("currentStatus", text, members)
 }
 
+/// The records of a topic as bytes: nothing is read or written by the declaration.
+fn raw_stream(
+    catalog: &Catalog,
+    text: &str,
+    name: &str,
+    columns: &[(String, bool)],
+    with: &[(String, String)],
+) -> Result<Source, String> {
+    let of = |wanted: &str| with.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
+    if of("FORMAT") != Some("KAFKA") {
+        return Err("This server declares streams of the format KAFKA only".into());
+    }
+    let topic = of("KAFKA_TOPIC").unwrap_or(name);
+    let original = catalog.sources().find(|s| s.topic == topic && !s.is_table() && s.raw_of.is_none());
+    let Some(original) = original.map(std::sync::Arc::clone) else {
+        return Err(format!("Kafka topic does not exist: {topic}"));
+    };
+    let column = |(name, key): &(String, bool)| SourceColumn {
+        name: name.clone(),
+        sql_type: SqlType::Bytes,
+        key: *key,
+        window: false,
+        origin: if *key { Origin::RawKey } else { Origin::RawValue },
+    };
+    Ok(Source {
+        name: name.to_owned(),
+        topic: topic.to_owned(),
+        key_format: "KAFKA",
+        window: None,
+        columns: columns.iter().map(column).collect(),
+        data: original.data,
+        written_by: None,
+        statement: text.to_owned(),
+        writer_state: "RUNNING",
+        raw_of: Some(original),
+    })
+}
+
 /// A stream that a query writes: everything of another stream, or nothing of it.
 fn new_stream(
     catalog: &Catalog,
@@ -205,6 +259,7 @@ fn new_stream(
         written_by: Some((input.name.clone(), String::new())),
         statement: text.to_owned(),
         writer_state: "RUNNING",
+        raw_of: None,
     })
 }
 

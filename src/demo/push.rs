@@ -8,6 +8,7 @@ use super::log::Log;
 use super::query::{Registered, Running};
 use super::select::Plan;
 use super::server::State;
+use super::topic::bytes_of;
 use super::writer::{Over, Writer};
 
 /// Records of one partition before the next has its turn.
@@ -131,7 +132,13 @@ impl Scan {
                     *next += 1;
                     if plan.keeps(&row) && !drops {
                         self.row.clear();
-                        plan.print(&row, &mut self.row);
+                        match &plan.source.raw_of {
+                            None => plan.print(&row, &mut self.row),
+                            Some(original) => {
+                                let (key, value) = bytes_of(original, &record);
+                                plan.print(&Row::Raw(&record, &key, &value), &mut self.row);
+                            }
+                        }
                         writer.row(&self.row).await?;
                         self.sent += 1;
                         if plan.limit == Some(self.sent) {

@@ -266,7 +266,7 @@ impl Binder<'_> {
                 let (origin, _, _) = self.origin(inner, clause)?;
                 let member = match origin {
                     Origin::Record(cell) => cell.member(name),
-                    Origin::Table(_) | Origin::TableMillis(_) => None,
+                    _ => None,
                 };
                 match member {
                     Some(cell) => Ok((Origin::Record(cell), cell.sql_type(), Some(name.clone()))),

@@ -20,6 +20,8 @@ pub(super) enum Command {
     Select(Select),
     /// `CREATE [OR REPLACE] STREAM|TABLE … AS SELECT …`
     CreateAs { table: bool, name: String, if_not_exists: bool, with: Vec<(String, String)>, select: Select },
+    /// `CREATE STREAM … (name BYTES [KEY], …) WITH (…)`; of each column its name, and whether it is a key.
+    Declare { name: String, if_not_exists: bool, columns: Vec<(String, bool)>, with: Vec<(String, String)> },
     /// `DROP STREAM|TABLE [IF EXISTS] name [DELETE TOPIC]`
     Drop { table: bool, name: String, if_exists: bool },
     /// `TERMINATE id`
@@ -197,7 +199,7 @@ impl Parser<'_> {
         Ok(command)
     }
 
-    /// After CREATE; `None`: a form without AS SELECT.
+    /// After CREATE; `None`: a form that is neither AS SELECT nor a stream of bytes.
     fn create(&mut self) -> Result<Option<Command>, SyntaxError> {
         if self.word("OR") {
             self.expect_word("REPLACE")?;
@@ -212,6 +214,17 @@ impl Parser<'_> {
             self.expect_word("EXISTS")?;
         }
         let name = self.name()?;
+        let mut columns = Vec::new();
+        if self.symbol("(") {
+            while !self.symbol(")") {
+                let column = self.name()?;
+                if !self.word("BYTES") {
+                    return Ok(None);
+                }
+                columns.push((column, self.word("KEY")));
+                self.symbol(",");
+            }
+        }
         let mut with = Vec::new();
         if self.word("WITH") {
             self.expect("(")?;
@@ -227,6 +240,9 @@ impl Parser<'_> {
                 with.push((key, format!("{negative}{value}")));
                 self.symbol(",");
             }
+        }
+        if !columns.is_empty() && !table {
+            return Ok(Some(Command::Declare { name, if_not_exists, columns, with }));
         }
         if !self.word("AS") {
             return Ok(None);

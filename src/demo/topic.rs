@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::DemoServer;
 use super::aggregate::{Aggregates, Table, sessions};
 use super::catalog::{Data, Origin, Source, SourceColumn, millis};
-use super::cell::Cell;
+use super::cell::{Cell, Record};
 use super::every::Every;
 use super::predicate::Value;
 use super::print;
@@ -53,36 +53,11 @@ impl DemoServer {
         for (partition, end) in (0_u64..).zip(log.ends(&state.world, state.transactions())) {
             for offset in from..end {
                 let record = log.record(&state.world, partition, offset);
-                let mut value = b"{".to_vec();
-                let mut key = Vec::new();
-                for column in &source.columns {
-                    let Origin::Record(cell) = column.origin else { continue };
-                    if column.key {
-                        cell.print(&record, &mut key);
-                        continue;
-                    }
-                    if value.len() > 1 {
-                        value.push(b',');
-                    }
-                    value.extend_from_slice(quote(&column.name).as_bytes());
-                    value.push(b':');
-                    match cell {
-                        Cell::EventTime => print::integer(&mut value, record.transaction.time_ms),
-                        Cell::Every(every) => every.print_in_topic(record.transaction.index, &mut value),
-                        cell => cell.print(&record, &mut value),
-                    }
-                }
-                value.push(b'}');
-                // A STRING key of the format KAFKA is its text alone.
-                let key = key
-                    .trim_ascii()
-                    .strip_prefix(b"\"")
-                    .and_then(|key| key.strip_suffix(b"\""))
-                    .unwrap_or(&key);
+                let (key, value) = bytes_of(source, &record);
                 records.push(TopicRecord {
                     partition: i32::try_from(partition).unwrap_or(i32::MAX),
                     time: record.transaction.time_ms,
-                    key: key.to_vec(),
+                    key,
                     value,
                 });
             }
@@ -98,6 +73,33 @@ impl DemoServer {
         let Data::Table(table) = source.data else { return Vec::new() };
         table_changes(state, source, table)
     }
+}
+
+/// The bytes of a record's key and value.
+pub(super) fn bytes_of(source: &Source, record: &Record) -> (Vec<u8>, Vec<u8>) {
+    let mut value = b"{".to_vec();
+    let mut key = Vec::new();
+    for column in &source.columns {
+        let Origin::Record(cell) = column.origin else { continue };
+        if column.key {
+            cell.print(record, &mut key);
+            continue;
+        }
+        if value.len() > 1 {
+            value.push(b',');
+        }
+        value.extend_from_slice(quote(&column.name).as_bytes());
+        value.push(b':');
+        match cell {
+            Cell::EventTime => print::integer(&mut value, record.transaction.time_ms),
+            Cell::Every(every) => every.print_in_topic(record.transaction.index, &mut value),
+            cell => cell.print(record, &mut value),
+        }
+    }
+    value.push(b'}');
+    // A STRING key of the format KAFKA is its text alone.
+    let key = key.trim_ascii().strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(&key);
+    (key.to_vec(), value)
 }
 
 /// The rows that are new or other after each third of the transactions, and a tombstone for each
