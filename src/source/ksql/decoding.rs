@@ -16,9 +16,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
+use super::raw::RawDecoder;
 use super::rows::Sink;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::column::ReadColumn;
+use crate::ksql::decode::record::Layout;
 use crate::ksql::decode::{BadRow, Decoder};
 use crate::pool::{Pool, Promise};
 
@@ -50,11 +52,63 @@ enum Decoded {
     Bad(BadRow, Bytes),
 }
 
+/// What rows hold.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    /// Values of these columns.
+    Columns(Vec<ReadColumn>),
+    /// Records of this layout, as bytes.
+    Records(Layout),
+}
+
+impl Content {
+    fn decoder(&self) -> Result<Box<dyn RowDecoder>> {
+        Ok(match self {
+            Self::Columns(columns) => Box::new(Decoder::new(columns)?),
+            Self::Records(layout) => Box::new(RawDecoder::new(layout)?),
+        })
+    }
+}
+
+/// Rows become a batch.
+pub(super) trait RowDecoder: Send {
+    /// Takes a row; after a fault all is as it was before.
+    fn push_row(&mut self, row: &[u8]) -> Result<(), BadRow>;
+    /// Rows held.
+    fn len(&self) -> usize;
+    /// Bytes of the rows held.
+    fn memory(&self) -> usize;
+    /// Takes the rows as a batch.
+    fn finish(&mut self) -> Result<RecordBatch>;
+    /// No row is held.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl RowDecoder for Decoder {
+    fn push_row(&mut self, row: &[u8]) -> Result<(), BadRow> {
+        Self::push_row(self, row)
+    }
+
+    fn len(&self) -> usize {
+        Self::len(self)
+    }
+
+    fn memory(&self) -> usize {
+        Self::memory(self)
+    }
+
+    fn finish(&mut self) -> Result<RecordBatch> {
+        Self::finish(self)
+    }
+}
+
 /// Decoding of one answer.
 pub(super) struct Decoding {
-    columns: Vec<ReadColumn>,
+    content: Content,
     /// Decoders without rows, but for the one of this thread.
-    decoders: Vec<Decoder>,
+    decoders: Vec<Box<dyn RowDecoder>>,
     /// Bytes of rows that the batch in progress may have.
     most: usize,
     /// Bytes of the rows of this thread's batch, and since its memory was looked at.
@@ -69,11 +123,11 @@ pub(super) struct Decoding {
 }
 
 impl Decoding {
-    /// For rows of these columns. `Kind::Schema` as [`Decoder::new`] says.
-    pub(super) fn new(columns: &[ReadColumn], pool: &Arc<Pool>) -> Result<Self> {
+    /// For rows with this content. `Kind::Schema` as [`Decoder::new`] says.
+    pub(super) fn new(content: Content, pool: &Arc<Pool>) -> Result<Self> {
         Ok(Self {
-            columns: columns.to_vec(),
-            decoders: vec![Decoder::new(columns)?],
+            decoders: vec![content.decoder()?],
+            content,
             most: FIRST_BYTES,
             bytes: 0,
             unseen: 0,
@@ -94,7 +148,7 @@ impl Decoding {
         if self.block_rows < BATCH_ROWS && self.block_bytes < self.most {
             return Ok(());
         }
-        let decoder = self.decoders.pop().map_or_else(|| Decoder::new(&self.columns), Ok)?;
+        let decoder = self.decoders.pop().map_or_else(|| self.content.decoder(), Ok)?;
         let block = std::mem::take(&mut self.block);
         (self.block_rows, self.block_bytes, self.most) = (0, 0, BATCH_BYTES);
         self.pending.push_back(pool.run(move || decode_block(decoder, &block)));
@@ -137,13 +191,13 @@ impl Decoding {
     /// Decodes on this thread, into a batch that goes on growing.
     fn decode_here(&mut self, slice: &Slice, sink: &mut dyn Sink) -> Result<()> {
         if self.decoders.is_empty() {
-            self.decoders.push(Decoder::new(&self.columns)?);
+            self.decoders.push(self.content.decoder()?);
         }
         let decoder = &mut self.decoders[0];
         for row in &slice.rows {
             self.bytes += row.len();
             self.unseen += row.len();
-            decode_row(decoder, slice, row, &mut |part| hand_on(part, sink))?;
+            decode_row(&mut **decoder, slice, row, &mut |part| hand_on(part, sink))?;
             let mut full = decoder.len() >= BATCH_ROWS || self.bytes >= self.most;
             if self.unseen >= LOOK_BYTES {
                 self.unseen = 0;
@@ -168,7 +222,7 @@ fn hand_on(part: Decoded, sink: &mut dyn Sink) -> Result<()> {
 /// Decodes a row. A bad one is handed on behind those before it; one that breaks the answer's grammar is an error.
 #[inline]
 fn decode_row(
-    decoder: &mut Decoder,
+    decoder: &mut dyn RowDecoder,
     slice: &Slice,
     row: &Range<usize>,
     on: &mut dyn FnMut(Decoded) -> Result<()>,
@@ -190,19 +244,19 @@ fn decode_row(
 
 /// A block that was decoded.
 struct Done {
-    decoder: Decoder,
+    decoder: Box<dyn RowDecoder>,
     parts: Vec<Decoded>,
     /// What went wrong behind these rows.
     failed: Option<Error>,
 }
 
 /// Decodes a block to its end, or to the first fault in its grammar.
-fn decode_block(mut decoder: Decoder, block: &[Slice]) -> Done {
+fn decode_block(mut decoder: Box<dyn RowDecoder>, block: &[Slice]) -> Done {
     let mut parts = Vec::new();
     let mut decode = || {
         for slice in block {
             for row in &slice.rows {
-                decode_row(&mut decoder, slice, row, &mut |part| {
+                decode_row(&mut *decoder, slice, row, &mut |part| {
                     parts.push(part);
                     Ok(())
                 })?;

@@ -7,13 +7,14 @@
 //! ```
 //!
 //! A query has no beginning but the log's: what is below the positions is read by the server and dropped by the predicate.
-//! `chunk_reader` and `rows` also serve scans of tables.
+//! A stream that declares the topic as bytes costs the server least (`raw`). `chunk_reader` and `rows` also serve scans of tables.
 
 mod asked;
 mod chunk_reader;
 mod decoding;
 mod end_probe;
 mod positions;
+mod raw;
 pub mod rows;
 mod scan;
 mod tail;
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use super::{Environment, Scan, Source, Span};
 use crate::error::Result;
 use crate::ksql::client::{Client, Query, QueryKind};
+use crate::ksql::decode::record::Layout;
 use crate::ksql::describe::Description;
 use crate::ksql::statement::{self, Bound, Rest, Selection};
 
@@ -38,6 +40,10 @@ pub struct KsqlStream {
     pub client: Client,
     /// The stream, as the server describes it.
     pub source: Description,
+    /// The stream that is asked: this one, or one that declares its topic as bytes.
+    pub asked: String,
+    /// How the topic's records are laid out, where rows hold them as bytes.
+    pub records: Option<Layout>,
     /// What is selected, and how it arrives.
     pub selection: Selection,
     /// How spans without an end are read.
@@ -60,15 +66,19 @@ pub enum OpenEnd {
 impl KsqlStream {
     /// All columns of a selection, and no end but those of the spans.
     pub fn new(client: &Client, source: &Description, selection: Selection) -> Self {
-        let (client, source) = (client.clone(), source.clone());
-        Self { client, source, selection, open_end: OpenEnd::Never, between: None, only: Vec::new() }
+        let (client, source, asked) = (client.clone(), source.clone(), source.name.clone());
+        Self { client, source, asked, records: None, selection, open_end: OpenEnd::Never, between: None }
     }
 
     /// The query that brings these spans.
     pub fn query(&self, spans: &BTreeMap<i32, Span>) -> Query {
-        let open = spans.iter().filter(|(_, span)| span.is_open());
-        let bounds: Vec<_> = open.flat_map(|(partition, span)| self.bounds(*partition, *span)).collect();
-        let name = &self.source.name;
+        let bound = |(partition, span): (&i32, &Span)| Bound {
+            partition: *partition,
+            from: span.next,
+            until: span.until,
+        };
+        let bounds: Vec<_> = spans.iter().filter(|(_, span)| span.is_open()).map(bound).collect();
+        let name = &self.asked;
         let rest = if has_ends(spans) { Rest::Exclude } else { Rest::Include };
         let sql = match self.between {
             Some(between) => statement::push_between_sql(name, &self.selection, &bounds, between),

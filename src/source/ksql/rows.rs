@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 
-use super::decoding::{Decoding, Slice};
+use super::decoding::{Content, Decoding, Slice};
 use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::BadRow;
+use crate::ksql::decode::record::Layout;
 use crate::ksql::response::{Completion, Element, Frames, Framing};
 use crate::ksql::statement::Selection;
 use crate::pool::Pool;
@@ -38,9 +39,33 @@ impl Rows {
         selection: &Selection,
         pool: &Arc<Pool>,
     ) -> Result<Self> {
+        Self::of(framing, max_row_bytes, selection, Content::Columns(selection.columns.clone()), pool)
+    }
+
+    /// The same where each row holds a record of this layout, as bytes.
+    ///
+    /// # Errors
+    /// As [`crate::ksql::decode::record::RecordDecoder::new`].
+    pub fn of_records(
+        framing: Framing,
+        max_row_bytes: usize,
+        selection: &Selection,
+        layout: &Layout,
+        pool: &Arc<Pool>,
+    ) -> Result<Self> {
+        Self::of(framing, max_row_bytes, selection, Content::Records(layout.clone()), pool)
+    }
+
+    fn of(
+        framing: Framing,
+        max_row_bytes: usize,
+        selection: &Selection,
+        content: Content,
+        pool: &Arc<Pool>,
+    ) -> Result<Self> {
         Ok(Self {
             frames: Frames::new(framing, max_row_bytes),
-            decoding: Decoding::new(&selection.columns, pool)?,
+            decoding: Decoding::new(content, pool)?,
             selection: selection.clone(),
             query_id: None,
             table: matches!(framing, Framing::Table | Framing::LegacyTable),

@@ -10,6 +10,7 @@ use super::asked::Asked;
 use super::chunk_reader::{ChunkReader, Piece};
 use super::end_probe::EndProbe;
 use super::positions::{Positions, Seen as Row};
+use super::raw::value_of;
 use super::rows::{Rows, Sink};
 use super::tail::{End, Question, Seen, Tail, Verdict};
 use super::{KsqlStream, OpenEnd, has_ends};
@@ -73,6 +74,7 @@ impl KsqlScan {
             taken: Taken {
                 positions: Positions::new(spans.clone(), end != End::Offsets),
                 steps: VecDeque::new(),
+                holds_records: stream.records.is_some(),
             },
             tail: Tail::new(end, with.inactivity, Instant::now()),
             has_head: false,
@@ -95,8 +97,8 @@ impl KsqlScan {
                     self.has_head = true;
                     self.tail.opened(Instant::now());
                     if matches!(self.end, End::Quiet(_)) && self.probe.is_none() {
-                        let KsqlStream { client, source, .. } = &self.stream;
-                        self.probe = Some(EndProbe::start(client, &source.name, &self.with));
+                        let KsqlStream { client, asked, .. } = &self.stream;
+                        self.probe = Some(EndProbe::start(client, asked, &self.with));
                     }
                 }
                 Piece::Data(bytes) => self.take(&bytes)?,
@@ -247,7 +249,14 @@ impl KsqlScan {
 
 /// Sends the query for these spans.
 fn ask(stream: &KsqlStream, spans: &BTreeMap<i32, Span>, with: &Environment) -> Result<(ChunkReader, Rows)> {
-    let rows = Rows::new(Framing::Stream, with.max_row_bytes, &stream.selection, &with.pool)?;
+    let (most, selection) = (with.max_row_bytes, &stream.selection);
+    let rows = match &stream.records {
+        None => Rows::new(Framing::Stream, most, selection, &with.pool)?,
+        // Base64 takes four bytes for three.
+        Some(layout) => {
+            Rows::of_records(Framing::Stream, most.saturating_mul(3) / 2, selection, layout, &with.pool)?
+        }
+    };
     Ok((ChunkReader::ask(&with.handle, &stream.client, stream.query(spans)), rows))
 }
 
@@ -315,6 +324,8 @@ impl Known {
 struct Taken {
     positions: Positions,
     steps: VecDeque<Step>,
+    /// Each row holds a record, as bytes.
+    holds_records: bool,
 }
 
 impl Sink for Taken {
@@ -338,7 +349,9 @@ impl Sink for Taken {
         };
         let (partition, offset) = (i32::try_from(position[1]).unwrap_or(-1), position[2]);
         if self.positions.observe(partition, offset)? == Row::New {
-            self.steps.push_back(Step::Bad(BadRecord { partition, offset, bad, value: row.to_vec() }));
+            let record = if self.holds_records { value_of(row) } else { None };
+            let value = record.unwrap_or_else(|| row.to_vec());
+            self.steps.push_back(Step::Bad(BadRecord { partition, offset, bad, value }));
         }
         Ok(())
     }
