@@ -68,6 +68,9 @@ pub(super) enum FeedsCommand {
     Prepare {
         /// The feed
         name: String,
+        /// Declare the stream's topic as bytes instead, which costs the server least; nothing is copied
+        #[arg(long)]
+        raw: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -147,9 +150,9 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
             Ok(format!("{name} is active again"))
         }),
         FeedsCommand::Validate { names } => validate(&paths, &names),
-        FeedsCommand::Prepare { name, yes } => {
+        FeedsCommand::Prepare { name, raw, yes } => {
             let feed = valid(&Catalog::load(&paths)?, &name)?;
-            super::prepare::prepare(&config, &feed, yes)
+            super::prepare::prepare(&config, &feed, raw, yes)
         }
         FeedsCommand::Undo(args) => {
             let feed = valid(&Catalog::load(&paths)?, &args.name)?;

@@ -1,4 +1,4 @@
-//! `feeds prepare`: the helper stream that a stream needs.
+//! `feeds prepare`: the helper streams of a stream.
 
 use super::ask::ask;
 use super::{client, runtime, say};
@@ -9,10 +9,10 @@ use crate::feed::Feed;
 use crate::headless::Exit;
 
 /// Shows the statement, and runs it with the operator's consent.
-pub(super) fn prepare(config: &Config, feed: &Feed, yes: bool) -> Result<Exit> {
+pub(super) fn prepare(config: &Config, feed: &Feed, raw: bool, yes: bool) -> Result<Exit> {
     let client = client(config)?;
     let runtime = runtime(1)?;
-    let (sql, purpose) = match runtime.block_on(prepare::examine(&client, feed))? {
+    let (sql, purpose) = match runtime.block_on(prepare::examine(&client, feed, raw))? {
         Preparation::NotNeeded(why) => {
             say(&format!("nothing to prepare: {why}"));
             return Ok(Exit::Done);

@@ -119,7 +119,7 @@ pub(super) async fn describe(client: &Client, logs: &LogSource, source: &Descrip
 }
 
 /// What the files hold of records of this layout, without the first `skip` columns of the decoder's.
-fn log_schema(layout: &Layout, skip: usize) -> Result<TableSchema> {
+pub(super) fn log_schema(layout: &Layout, skip: usize) -> Result<TableSchema> {
     let arrow = RecordDecoder::new(layout)?.schema();
     let fields: Vec<_> = arrow.fields().iter().skip(skip).map(Arc::clone).collect();
     let sql_type = |name: &str| match layout.columns.iter().find(|c| c.lake.as_deref() == Some(name)) {

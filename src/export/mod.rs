@@ -4,7 +4,7 @@
 //! engine     takes requests, asks the scheduler (pure) what may start, one thread per job, tells events
 //!   ├─ outage    what waits while server or brokers are out of reach (pure)      probe   whether they are there
 //!   └─ job       attempts with back-off; lock, recover, plan, read, commit, retention
-//!        ├─ plan      source + feed -> the way, spans, schema of the files      log   the same where the log itself is read
+//!        ├─ plan      source + feed -> the way, spans, schema of the files      log   the same where the log itself is read      raw   where ksqlDB gives its bytes
 //!        ├─ auto      what `auto` has to know, the comparison it makes first      choice   the way it takes, and why (pure)
 //!        ├─ stream    drives a scan of any way (crate::source); commits as it goes
 //!        ├─ stream_sink  rows on their way into the lake      target   where they go: appended, or in place of a day
@@ -36,6 +36,7 @@ pub mod prepare;
 mod probe;
 pub mod progress;
 pub mod proof;
+mod raw;
 pub mod scheduler;
 mod stream;
 mod stream_sink;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::auto::{self, Wanted};
 use super::choice::{Auto, Choice};
 use super::log::{self, LogSource};
+use super::raw;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
 use crate::ksql::client::{Client, EndOffsets, Query, QueryKind};
@@ -104,6 +105,8 @@ pub enum Reading {
 pub enum Way {
     /// From the log itself.
     Kafka,
+    /// By a push query over a stream that declares the topic as bytes.
+    Raw,
     /// By a push query; the log's end offsets were asked for first.
     Offsets,
     /// By a push query until it is quiet: nothing tells where the log ends.
@@ -117,6 +120,7 @@ impl Way {
     pub fn name(self) -> &'static str {
         match self {
             Self::Kafka => "kafka",
+            Self::Raw => "raw",
             Self::Offsets => "offsets",
             Self::Idle => "idle",
             Self::Follow => "follow",
@@ -126,6 +130,7 @@ impl Way {
     fn words(self) -> &'static str {
         match self {
             Self::Kafka => "from the topic itself",
+            Self::Raw => "the topic as bytes, through ksqlDB",
             Self::Offsets => "by offset",
             Self::Idle => "until it is quiet, as no query tells where the log ends",
             Self::Follow => "following",
@@ -246,13 +251,19 @@ async fn plan_stream(
 ) -> Result<Plan> {
     let ends = client.end_offsets(&source).await?;
     let log = log::identity(client, &source, ends.as_ref()).await?;
-    let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
-    let schema = table_schema(&selection)?;
     let bounds = ends.as_ref().map(EndOffsets::bounds);
     let mut choice = None;
-    let mut stream = KsqlStream::new(client, &source, selection);
+    let raw = raw::find(client, feed, &source).await?;
+    let is_raw = raw.is_some();
+    let (mut stream, schema) = if let Some(raw) = raw {
+        raw
+    } else {
+        let selection = statement::select_stream(&source, &feed.exclude_columns, &feed.rename)?;
+        let schema = table_schema(&selection)?;
+        (KsqlStream::new(client, &source, selection), schema)
+    };
     let (way, spans) = match (feed.mode, feed.read, &bounds) {
-        (ExportMode::Batch, ReadMode::Auto | ReadMode::Offsets, Some(bounds)) => {
+        (ExportMode::Batch, ReadMode::Auto | ReadMode::Raw | ReadMode::Offsets, Some(bounds)) => {
             (Way::Offsets, Spans::to_ends(positions, bounds, now))
         }
         (ExportMode::Batch, ReadMode::Offsets, None) => {
@@ -274,6 +285,7 @@ async fn plan_stream(
         }
         (ExportMode::Follow, ..) => (Way::Follow, Spans::onwards(positions, bounds.as_ref(), now)),
     };
+    let way = if is_raw { Way::Raw } else { way };
     let reading = Reading::by_query(way, stream, spans.map_err(|e| e.at("source", &source.name))?);
     Ok(Plan { source, schema, reading, log: Some(log), choice, wanted: None })
 }

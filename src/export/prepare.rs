@@ -24,10 +24,25 @@ pub enum Preparation {
 }
 
 /// Looks at the server and says what a feed needs.
-pub async fn examine(client: &Client, feed: &Feed) -> Result<Preparation> {
+pub async fn examine(client: &Client, feed: &Feed, raw: bool) -> Result<Preparation> {
     let source = find_source(client, feed).await?;
     if feed.kind == FeedKind::Table {
         return Ok(Preparation::NotNeeded("tables are scanned as they are".into()));
+    }
+    if raw {
+        // Refused before a statement is shown that would not help.
+        super::raw::layout(&source, &feed.exclude_columns, &feed.rename)?;
+        let name = statement::raw_name(&source.name);
+        return Ok(match client.describe(&name).await {
+            Ok(_) => Preparation::NotNeeded(format!("{name} is there already")),
+            Err(error) if error.kind() == Kind::Refused => Preparation::Needed {
+                sql: statement::raw_ddl(&source),
+                purpose: "a stream that declares the topic as bytes; it reads, writes and copies nothing, and the server passes \
+                          over old records of it several times faster"
+                    .into(),
+            },
+            Err(error) => return Err(error),
+        });
     }
     Ok(match client.end_offsets(&source).await? {
         Some(ends) => Preparation::NotNeeded(format!("{} tells where the log ends", ends.via)),

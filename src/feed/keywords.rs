@@ -34,7 +34,7 @@ keywords!(FeedKind: "stream" = Stream, "table" = Table);
 keywords!(DatePart: "year" = Year, "month" = Month, "day" = Day, "hour" = Hour);
 keywords!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ignore);
 keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
-keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "offsets" = Offsets, "idle" = Idle);
+keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "raw" = Raw, "offsets" = Offsets, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
 keywords!(TimeAs: "string" = Text, "time" = Time);
 keywords!(DecimalAs: "string" = Text, "decimal256" = Decimal256);

@@ -166,6 +166,8 @@ pub enum ReadMode {
     Auto,
     /// The stream's topic itself, from the brokers.
     Kafka,
+    /// A push query over a stream that declares the topic as bytes.
+    Raw,
     /// A push query bounded by the log's end offsets.
     Offsets,
     /// A push query without a known end: caught up after a quiet time.
@@ -230,6 +232,7 @@ impl Feed {
             (_, ReadMode::Auto) => {
                 "read from its topic where that was proved to give the same rows, else through ksqlDB (\"read\": \"auto\")"
             }
+            (_, ReadMode::Raw) => "read through ksqlDB from the topic as bytes, as \"read\": \"raw\" says",
             (_, ReadMode::Offsets) => "read through ksqlDB by offset, as \"read\": \"offsets\" says",
             (_, ReadMode::Idle) => "read through ksqlDB until it is quiet, as \"read\": \"idle\" says",
         }

@@ -251,6 +251,20 @@ fn the_helper_that_tells_ends_holds_no_row() {
 }
 
 #[test]
+fn a_topic_is_declared_as_bytes_with_its_headers_where_they_are_columns() {
+    let mut s = source(SourceKind::Stream, "`K` STRING KEY, `V` INTEGER");
+    s.topic = "it's".into();
+    assert_eq!(
+        raw_ddl(&s),
+        "CREATE STREAM IF NOT EXISTS `S_LAKEHAND_RAW` (K BYTES KEY, V BYTES) WITH (KAFKA_TOPIC='it''s', FORMAT='KAFKA');"
+    );
+    s.columns[1].role = Role::Header("h".into());
+    assert!(
+        raw_ddl(&s).contains("(K BYTES KEY, V BYTES, H ARRAY<STRUCT<`KEY` STRING, `VALUE` BYTES>> HEADERS)")
+    );
+}
+
+#[test]
 fn names_and_literals_are_quoted() {
     assert_eq!(quote("a`b"), "`a``b`");
     assert_eq!(literal("it's"), "'it''s'");

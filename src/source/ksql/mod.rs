@@ -67,17 +67,22 @@ impl KsqlStream {
     /// All columns of a selection, and no end but those of the spans.
     pub fn new(client: &Client, source: &Description, selection: Selection) -> Self {
         let (client, source, asked) = (client.clone(), source.clone(), source.name.clone());
-        Self { client, source, asked, records: None, selection, open_end: OpenEnd::Never, between: None }
+        Self {
+            client,
+            source,
+            asked,
+            records: None,
+            selection,
+            open_end: OpenEnd::Never,
+            between: None,
+            only: Vec::new(),
+        }
     }
 
     /// The query that brings these spans.
     pub fn query(&self, spans: &BTreeMap<i32, Span>) -> Query {
-        let bound = |(partition, span): (&i32, &Span)| Bound {
-            partition: *partition,
-            from: span.next,
-            until: span.until,
-        };
-        let bounds: Vec<_> = spans.iter().filter(|(_, span)| span.is_open()).map(bound).collect();
+        let open = spans.iter().filter(|(_, span)| span.is_open());
+        let bounds: Vec<_> = open.flat_map(|(partition, span)| self.bounds(*partition, *span)).collect();
         let name = &self.asked;
         let rest = if has_ends(spans) { Rest::Exclude } else { Rest::Include };
         let sql = match self.between {
