@@ -85,6 +85,56 @@ fn each_fault_is_told_with_what_to_do() {
     assert!(wrong(&ran, "folders").iter().any(|line| line.contains("is no folder")), "{}", ran.out);
 }
 
+/// A server that is there, and says nothing to statements, as one whose brokers are gone.
+fn mute_server() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                while let Ok(read @ 1..) = stream.read(&mut request) {
+                    let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    let body = if request.starts_with("GET /info") {
+                        r#"{"KsqlServerInfo":{"version":"7.4.15","kafkaClusterId":"c","ksqlServiceId":"s","serverStatus":"RUNNING"}}"#
+                    } else if request.starts_with("GET /healthcheck") {
+                        r#"{"isHealthy":false,"details":{"metastore":{"isHealthy":true},"kafka":{"isHealthy":false}}}"#
+                    } else {
+                        continue;
+                    };
+                    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+                    write!(stream, "{head}: {}\r\n\r\n{body}", body.len()).unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+/// Each question has a limit of time and a line while it is asked; what cannot be answered any more is not asked.
+#[test]
+fn a_server_that_says_nothing_holds_doctor_up_for_a_bounded_time() {
+    let project = Project::on(&mute_server());
+    for name in ["a", "b", "c", "d"] {
+        project.feed(name, "stream", name, "");
+    }
+    let begun = std::time::Instant::now();
+    let ran = project.run(&["doctor"]);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{:?}", begun.elapsed());
+    for part in [
+        "fail  brokers   ksqlDB does not reach its Kafka brokers",
+        "...   access    waiting for the server's list of streams, at most 10 s",
+        "fail  access    the server's list of streams: no answer within 10 s",
+        "fail  feeds     the source of feed a: no answer within 10 s (feed a)",
+        "warn  feeds     3 more feeds were not looked at, as nobody answers",
+        "ok    terminal",
+    ] {
+        assert!(ran.out.contains(part), "{part}\n{}", ran.out);
+    }
+}
+
 #[test]
 fn a_stream_whose_end_nobody_tells_is_told() {
     let server = Server::with_rows(50);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lakehand::demo::{DemoOptions, Fault};
 use lakehand::feed::Catalog;
 use serde_json::Value;
-use support::{Project, Ran, Server, assert_each_offset_once, wait_until};
+use support::{Project, Ran, Server, assert_each_offset_once, row_count, wait_until};
 
 const STREAMS: [&str; 4] = [
     "transaction_stream",
@@ -115,6 +115,28 @@ fn a_wait_ends_at_once_when_somebody_asks_to_stop() {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(ran.code, 130, "{}\n{}", ran.out, ran.err);
     assert_eq!(events(&ran.json(), "finished").len(), 8, "each tells its end: {}", ran.out);
+}
+
+/// A query over brokers that are gone says nothing, for ever: that is told long before its time limit ends, and what had come is
+/// kept.
+#[test]
+fn a_silence_is_told_as_the_outage_that_it_is() {
+    let server = Server::with_rows(2_000);
+    let project = Project::on(&server.url()).set("export.outage_wait=60s");
+    // A quarter of the time limit, and ten seconds at most.
+    let project = project.set("server.inactivity_timeout=4s").set("export.retries=0");
+    project.feed("raw", "stream", "transaction_stream", "");
+    server.faults().all_with("EMIT CHANGES", Fault::StallAfterRows(100, None));
+    server.get().lose_brokers(true);
+    let child = project.spawn(&["export", "--all", "--json"]);
+    wait_until("the outage is told", || project.log().contains(" paused waits_for=brokers"));
+    wait_until("what had come is committed", || row_count(&project.stream("transaction_stream")) == 100);
+    server.faults().clear();
+    server.get().lose_brokers(false);
+    let ran = Ran::of(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    assert_eq!(events(&ran.json(), "retrying").len(), 0, "{}", ran.out);
+    assert_each_offset_once(&project.stream("transaction_stream"), 2_000);
 }
 
 /// ksqlDB says that its brokers are gone: streams wait, tables do not.

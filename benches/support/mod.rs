@@ -111,6 +111,7 @@ impl<'a> LakeSink<'a> {
             complete_through: None,
             complete: true,
             without_row: 0,
+            ends: std::collections::BTreeMap::new(),
             now: at(T0),
         };
         self.appender.commit(at).map(|_| ())

@@ -63,6 +63,10 @@ pub enum Action {
     Edit,
     /// Take the source's columns as they are.
     AcceptSchema,
+    /// Put the dataset aside and begin anew.
+    ResetFromStart,
+    /// Go on in another log at the same offsets.
+    ResetContinue,
     /// Show the partitions of the feed.
     ShowPartitions,
     /// Show the log of the feed.
@@ -317,6 +321,22 @@ pub const ACTIONS: &[ActionInfo] = &[
         "",
         "take the source's columns as they are now",
         &["S"],
+        &[Detail],
+    )),
+    dangerous(row(
+        Action::ResetFromStart,
+        "reset-from-start",
+        "",
+        "put the dataset aside under another name, and read the stream from its first offset",
+        &["B"],
+        &[Detail],
+    )),
+    dangerous(row(
+        Action::ResetContinue,
+        "reset-continue",
+        "",
+        "go on at the same offsets of the other log that the stream is over now",
+        &["O"],
         &[Detail],
     )),
     row(

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 
 use crate::export::Trigger;
 use crate::feed::{Change, NewFeed};
+use crate::lake::Reset;
 use crate::log::Month;
 
 /// Something to do outside of the model.
@@ -114,6 +115,13 @@ pub enum Effect {
     CheckHealth,
     /// Take the source's columns as they are now. `Done` or `Failed`.
     AcceptSchema(String),
+    /// Decide about a dataset whose log is another one. `Done` or `Failed`.
+    Reset {
+        /// The feed.
+        feed: String,
+        /// What is decided.
+        how: Reset,
+    },
     /// Take the mouse, or leave it to the terminal.
     Mouse(bool),
     /// Draw everything anew, as after another program wrote on the terminal.

@@ -7,9 +7,9 @@ use super::say;
 use super::undo::{note, open};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{Feed, FeedKind};
+use crate::feed::Feed;
 use crate::headless::Exit;
-use crate::lake::{Lake, read_metadata};
+use crate::lake::{Lake, Reset, read_metadata};
 use crate::log::{Level, Record};
 
 #[derive(Debug, Args)]
@@ -79,22 +79,10 @@ pub(super) fn acknowledge_loss(config: &Config, feed: &Feed) -> Result<Exit> {
 
 /// Another log is read from now on.
 pub(super) fn reset(config: &Config, feed: &Feed, args: &ResetArgs) -> Result<Exit> {
-    if feed.kind == FeedKind::Table {
-        return Err(Error::new(Kind::Usage, "a table is read whole: there is no position to reset")
-            .at("feed", &feed.name));
-    }
     let lake = Lake::new(&config.paths.lake);
-    if read_metadata(&lake.dataset_dir(feed)?)?.is_none() {
-        return Err(Error::new(Kind::Usage, "nothing of the feed was exported yet").at("feed", &feed.name));
-    }
-    let mut dataset = open(config, &lake, feed, "lakehand feeds reset")?;
-    let what = if args.go_on {
-        let log = dataset.continue_with_log(Utc::now())?;
-        format!("goes on at the same offsets of {log}")
-    } else {
-        let aside = dataset.set_whole_aside(Utc::now())?;
-        format!("begins anew; what was there is in {}", aside.display())
-    };
+    Reset::check(&lake, feed)?;
+    let how = if args.go_on { Reset::Continue } else { Reset::FromStart };
+    let what = how.perform(open(config, &lake, feed, "lakehand feeds reset")?, Utc::now())?;
     say(&format!("{}: {what}", feed.name));
     log(config, feed, "feed reset", &what);
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Start, client, runtime, say, say_json};
-use crate::doctor::{Level, Terminal, examine};
+use crate::doctor::{Level, Line, Lines, Terminal, Told, examine};
 use crate::error::Result;
 use crate::headless::Exit;
 
@@ -19,22 +19,23 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
     let config = start.config()?;
     let terminal = Terminal::of_process(&|name| std::env::var(name).ok());
-    let (logs, registry) = (super::logs(&config), super::registry(&config));
-    let lines =
-        runtime(1)?.block_on(examine(&config, client(&config), logs, registry, &terminal, Utc::now()));
-    let count = |level| lines.iter().filter(|line| line.level == level).count();
-    for line in &lines {
-        if args.json {
-            say_json(&json!({
-                "event": "doctor", "topic": line.topic, "level": line.level.name(), "what": line.what, "next": line.next,
-            }));
-            continue;
+    let mut levels = Vec::new();
+    let mut tell = |told: Told| match told {
+        Told::Line(line) => {
+            levels.push(line.level);
+            show(&line, args.json);
         }
-        say(&format!("{:<5} {:<9} {}", line.level.name(), line.topic, line.what));
-        if let Some(next) = &line.next {
-            say(&format!("{:<15} {next}", ""));
-        }
-    }
+        // Of a wait only people need to know.
+        Told::Waits(topic, what) if !args.json => say(&format!("{:<5} {topic:<9} {what}", "...")),
+        Told::Waits(..) => {}
+    };
+    let mut lines = Lines::new(&mut tell);
+    let runtime = runtime(1)?;
+    let (client, logs, registry) = (client(&config), super::logs(&config), super::registry(&config));
+    runtime.block_on(examine(&config, client, logs, registry, &terminal, Utc::now(), &mut lines));
+    // A question to the brokers that nobody waits for any longer does not hold up the end.
+    runtime.shutdown_background();
+    let count = |level| levels.iter().filter(|known| **known == level).count();
     let (ok, warn, fail) = (count(Level::Ok), count(Level::Warn), count(Level::Fail));
     if args.json {
         say_json(&json!({ "event": "summary", "ok": ok, "warn": warn, "fail": fail }));
@@ -42,4 +43,18 @@ pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
         say(&format!("{ok} ok, {warn} warnings, {fail} failures"));
     }
     Ok(if fail > 0 { Exit::Failed } else { Exit::Done })
+}
+
+fn show(line: &Line, json: bool) {
+    let Line { topic, level, what, next } = line;
+    if json {
+        let level = level.name();
+        return say_json(
+            &json!({ "event": "doctor", "topic": topic, "level": level, "what": what, "next": next }),
+        );
+    }
+    say(&format!("{:<5} {topic:<9} {what}", level.name()));
+    if let Some(next) = next {
+        say(&format!("{:<15} {next}", ""));
+    }
 }

@@ -79,7 +79,9 @@ fn show_metadata(m: &Metadata) {
         say(&format!("  auto: {why}"));
     }
     for (partition, next) in &m.positions {
-        say(&format!("  Kafka partition {partition}: offsets below {next}"));
+        let behind =
+            m.behind(*partition).map_or(String::new(), |behind| format!(", {behind} behind the end"));
+        say(&format!("  Kafka partition {partition}: offsets below {next}{behind}"));
     }
     if let Some(version) = m.current_version {
         say(&format!("  current version v{version}"));

@@ -8,13 +8,13 @@ use std::path::Path;
 use base64::Engine as _;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::Line;
+use super::{Line, Lines};
 use crate::config::Config;
 
 /// Days before the end from which on a certificate is told.
 const SOON_DAYS: i64 = 30;
 
-pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Vec<Line>) {
+pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Lines<'_>) {
     let files = [
         ("server.ca_file", &config.server.ca_file),
         ("server.client_cert_file", &config.server.client_cert_file),

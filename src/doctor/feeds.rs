@@ -1,12 +1,13 @@
 //! The feeds: invalid ones, and streams whose end nobody tells.
 
-use super::Line;
+use super::{Line, Lines};
 use crate::config::Config;
+use crate::error::Result;
 use crate::export::plan::find_source;
 use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
 use crate::ksql::client::Client;
 
-pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut Vec<Line>) {
+pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut Lines<'_>) {
     let catalog = match Catalog::load(&FeedPaths::below(&config.paths.feeds)) {
         Ok(catalog) => catalog,
         Err(error) => return lines.push(Line::of("feeds", &error)),
@@ -24,24 +25,27 @@ pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut V
         lines.push(Line::fail("feeds", what, format!("`lakehand feeds validate {}` says each", entry.name)));
     }
     let Some(client) = client else { return };
-    for feed in feeds {
-        lines.extend(source(client, feed).await);
+    for (at, feed) in feeds.iter().enumerate() {
+        let what = format!("the source of feed {}", feed.name);
+        match lines.ask("feeds", &what, source(client, feed)).await {
+            Ok(line) => lines.extend(line),
+            Err(error) => {
+                if lines.fails("feeds", error, &feed.name, feeds.len() - at - 1) {
+                    return;
+                }
+            }
+        }
     }
 }
 
 /// What is wrong with the source of a feed; `None` when nothing is.
-async fn source(client: &Client, feed: &Feed) -> Option<Line> {
-    let source = match find_source(client, feed).await {
-        Ok(source) => source,
-        Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
-    };
+async fn source(client: &Client, feed: &Feed) -> Result<Option<Line>> {
+    let source = find_source(client, feed).await?;
     if feed.kind == FeedKind::Table || matches!(feed.read, ReadMode::Idle | ReadMode::Kafka) {
-        return None;
+        return Ok(None);
     }
-    match client.end_offsets(&source).await {
-        Ok(Some(_)) => return None,
-        Ok(None) => {}
-        Err(error) => return Some(Line::of("feeds", &error.at("feed", &feed.name))),
+    if client.end_offsets(&source).await?.is_some() {
+        return Ok(None);
     }
     let what = format!(
         "feed {}: no query reads {}, so the server cannot tell where its log ends",
@@ -51,5 +55,5 @@ async fn source(client: &Client, feed: &Feed) -> Option<Line> {
         "`lakehand feeds prepare {}` makes a helper; without it, caught up means a quiet time",
         feed.name
     );
-    Some(Line::warn("feeds", what, next))
+    Ok(Some(Line::warn("feeds", what, next)))
 }

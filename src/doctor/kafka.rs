@@ -1,6 +1,6 @@
 //! The Kafka brokers: reached, let us in, those of ksqlDB's cluster; and each feed that reads from them.
 
-use super::Line;
+use super::{Line, Lines};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::log::{LogSource, ask, layout};
@@ -16,7 +16,7 @@ pub(super) async fn look(
     config: &Config,
     logs: Result<Option<LogSource>>,
     client: Option<&Client>,
-    lines: &mut Vec<Line>,
+    lines: &mut Lines<'_>,
 ) {
     let feeds = readers(config, |read| read == ReadMode::Kafka);
     let logs = match logs {
@@ -28,7 +28,7 @@ pub(super) async fn look(
         }
         Err(error) => return lines.push(Line::of(TOPIC, &error)),
     };
-    let cluster = match ask(&logs, |logs| logs.cluster()).await {
+    let cluster = match lines.ask(TOPIC, "the brokers", ask(&logs, |logs| logs.cluster())).await {
         Ok(cluster) => cluster,
         Err(error) => return lines.push(Line::of(TOPIC, &error)),
     };
@@ -46,7 +46,9 @@ pub(super) async fn look(
     // Those that would rather read from Kafka go on through ksqlDB where they cannot.
     for feed in readers(config, |read| read == ReadMode::Auto) {
         let name = &feed.name;
-        lines.push(match topic_of(&logs, client, &feed).await {
+        let what = format!("the topic of feed {name}");
+        let topic = lines.ask(TOPIC, &what, topic_of(&logs, client, &feed)).await;
+        lines.push(match topic {
             Ok(text) => Line::ok(TOPIC, format!("feed {name}: {text}")),
             Err(error) => Line::warn(
                 TOPIC,
@@ -55,11 +57,16 @@ pub(super) async fn look(
             ),
         });
     }
-    for feed in feeds {
-        lines.push(match topic_of(&logs, client, &feed).await {
-            Ok(text) => Line::ok(TOPIC, format!("feed {}: {text}", feed.name)),
-            Err(error) => Line::of(TOPIC, &error.at("feed", &feed.name)),
-        });
+    for (at, feed) in feeds.iter().enumerate() {
+        let what = format!("the topic of feed {}", feed.name);
+        match lines.ask(TOPIC, &what, topic_of(&logs, client, feed)).await {
+            Ok(text) => lines.push(Line::ok(TOPIC, format!("feed {}: {text}", feed.name))),
+            Err(error) => {
+                if lines.fails(TOPIC, error, &feed.name, feeds.len() - at - 1) {
+                    return;
+                }
+            }
+        }
     }
 }
 

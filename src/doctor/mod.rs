@@ -4,6 +4,7 @@
 //! server        reached, version, credentials, clock       place      folders, owner, locks, space, limits of the system
 //! certificate   until when a certificate is valid          feeds      invalid ones, streams whose end nobody tells
 //! terminal      what the screen will have                  kafka      brokers reached, and the topics of feeds that read them
+//! lines         told as they are found; questions to others have a limit of time
 //! ```
 //!
 //! It changes nothing: the one file that it makes to try a lock has no name.
@@ -11,6 +12,7 @@
 mod certificate;
 mod feeds;
 mod kafka;
+mod lines;
 mod place;
 mod registry;
 mod server;
@@ -25,6 +27,7 @@ use crate::ksql::client::Client;
 use crate::ksql::registry::Registry;
 
 pub use certificate::valid_until;
+pub use lines::{Lines, Told};
 pub use terminal::Terminal;
 
 /// How it is with something.
@@ -88,7 +91,8 @@ impl Line {
     }
 }
 
-/// Looks at everything; `client`, `logs` and `registry` are errors where none can be made from the configuration.
+/// Looks at everything, and tells each answer when it is there; `client`, `logs` and `registry` are errors where none can be made
+/// from the configuration.
 pub async fn examine(
     config: &Config,
     client: Result<Client, Error>,
@@ -96,30 +100,27 @@ pub async fn examine(
     registry: Result<Option<Registry>, Error>,
     terminal: &Terminal,
     now: DateTime<Utc>,
-) -> Vec<Line> {
-    let mut lines: Vec<Line> = config
-        .warnings()
-        .iter()
-        .map(|warning| {
-            Line::warn("config", warning, "`lakehand config show` tells where each value comes from")
-        })
-        .collect();
-    if lines.is_empty() {
+    lines: &mut Lines<'_>,
+) {
+    let warnings = config.warnings();
+    lines.extend(warnings.iter().map(|warning| {
+        Line::warn("config", warning, "`lakehand config show` tells where each value comes from")
+    }));
+    if warnings.is_empty() {
         lines.push(Line::ok("config", "nothing in the configuration needs a look"));
     }
     let reached = match &client {
-        Ok(client) => server::look(config, client, now, &mut lines).await,
+        Ok(client) => server::look(config, client, now, lines).await,
         Err(error) => {
             lines.push(Line::of("server", error));
             false
         }
     };
-    certificate::look(config, now, &mut lines);
-    place::look(config, now, &mut lines);
+    certificate::look(config, now, lines);
+    place::look(config, now, lines);
+    terminal.look(lines);
     let client = client.ok().filter(|_| reached);
-    registry::look(registry, &mut lines).await;
-    kafka::look(config, logs, client.as_ref(), &mut lines).await;
-    feeds::look(config, client.as_ref(), &mut lines).await;
-    terminal.look(&mut lines);
-    lines
+    registry::look(registry, lines).await;
+    kafka::look(config, logs, client.as_ref(), lines).await;
+    feeds::look(config, client.as_ref(), lines).await;
 }

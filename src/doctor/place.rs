@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 use rustix::fs::Access;
 
-use super::Line;
+use super::{Line, Lines};
 use crate::config::Config;
 use crate::feed::FeedPaths;
 
@@ -19,7 +19,7 @@ const INSTANCES: u64 = 16;
 /// Free inodes below which a run may not find room for its files.
 const INODES: u64 = 10_000;
 
-pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Vec<Line>) {
+pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Lines<'_>) {
     let feeds = FeedPaths::below(&config.paths.feeds);
     for (what, path) in [
         ("the lake", &config.paths.lake),

@@ -1,19 +1,20 @@
 //! The Schema Registry: it answers and lets us in.
 
-use super::Line;
+use super::{Line, Lines};
 use crate::error::Result;
 use crate::ksql::registry::Registry;
 
 const TOPIC: &str = "registry";
 
 /// Adds what is found.
-pub(super) async fn look(registry: Result<Option<Registry>>, lines: &mut Vec<Line>) {
+pub(super) async fn look(registry: Result<Option<Registry>>, lines: &mut Lines<'_>) {
     let registry = match registry {
         Ok(Some(registry)) => registry,
         Ok(None) => return,
         Err(error) => return lines.push(Line::of(TOPIC, &error)),
     };
-    lines.push(match registry.check().await {
+    let types = lines.ask(TOPIC, "the schema registry", registry.check()).await;
+    lines.push(match types {
         Ok(types) if types.iter().any(|name| name == "AVRO") => {
             Line::ok(TOPIC, format!("the schema registry answers; it has schemas of {}", types.join(", ")))
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Level, Line};
+use super::{Level, Line, Lines};
 use crate::config::Config;
 use crate::ksql::client::Client;
 
@@ -14,9 +14,10 @@ pub(super) async fn look(
     config: &Config,
     client: &Client,
     now: DateTime<Utc>,
-    lines: &mut Vec<Line>,
+    lines: &mut Lines<'_>,
 ) -> bool {
-    let info = match client.info().await {
+    let url = &config.server.url;
+    let info = match lines.ask("server", &format!("the server at {url}"), client.info()).await {
         Ok(info) => info,
         Err(error) => {
             lines.push(Line::of("server", &error));
@@ -41,14 +42,23 @@ pub(super) async fn look(
             "0.24 (Confluent Platform 7.1) or later is needed",
         )
     });
-    match client.list_streams().await {
+    if let Ok(health) = lines.ask("brokers", "the server's health check", client.health()).await {
+        lines.push(if health.reaches_brokers {
+            Line::ok("brokers", "ksqlDB reaches its Kafka brokers")
+        } else {
+            let next = "look at the brokers; exports of streams wait for them";
+            Line::fail("brokers", "ksqlDB does not reach its Kafka brokers, says its health check", next)
+        });
+    }
+    match lines.ask("access", "the server's list of streams", client.list_streams()).await {
         Ok(streams) => lines.push(Line::ok(
             "access",
             format!("statements are let through; {} streams are there", streams.len()),
         )),
         Err(error) => lines.push(Line::of("access", &error)),
     }
-    lines.push(match client.server_time().await {
+    let time = lines.ask("clock", "the server's clock", client.server_time()).await;
+    lines.push(match time {
         Ok(Some(theirs)) => skew(theirs, now),
         _ => Line::ok("clock", "the server does not tell its time, so it cannot be compared"),
     });

@@ -1,6 +1,6 @@
 //! What the screen will have to work with.
 
-use super::Line;
+use super::{Line, Lines};
 
 /// The terminal, as the process sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Terminal {
         }
     }
 
-    pub(super) fn look(&self, lines: &mut Vec<Line>) {
+    pub(super) fn look(&self, lines: &mut Lines<'_>) {
         if !self.is_one {
             lines.push(Line::ok(
                 "terminal",
@@ -87,13 +87,17 @@ impl Terminal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Level;
+    use super::super::{Level, Told};
     use super::*;
 
     fn levels(terminal: &Terminal) -> Vec<Level> {
-        let mut lines = Vec::new();
-        terminal.look(&mut lines);
-        lines.iter().map(|line| line.level).collect()
+        let mut levels = Vec::new();
+        let mut tell = |told| match told {
+            Told::Line(line) => levels.push(line.level),
+            Told::Waits(topic, what) => panic!("{topic}: {what}"),
+        };
+        terminal.look(&mut Lines::new(&mut tell));
+        levels
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::ksql::client::Client;
 use crate::lake::{Committed, Lake, Limits};
 use crate::source::Environment;
 
+/// How long a peer may be silent before somebody asks whether it is there.
+const ALARM: Duration = Duration::from_secs(10);
 /// How often a job that waits looks whether it shall stop.
 const ASK_CANCEL: Duration = Duration::from_millis(50);
 
@@ -73,7 +75,9 @@ pub(super) struct Suspicion {
     pub needs: Needs,
     /// When the attempt began.
     pub begun: Instant,
-    /// Where the verdict goes: after the outage, if it is one.
+    /// In an outage the verdict comes when it is over.
+    pub waits: bool,
+    /// Where the verdict goes.
     pub verdict: std::sync::mpsc::Sender<Verdict>,
 }
 
@@ -82,8 +86,8 @@ pub(super) struct Suspicion {
 pub(super) enum Verdict {
     /// The feed's own trouble: everybody is there.
     Own,
-    /// An outage, which is over now.
-    Over,
+    /// An outage, which is over now for those that wait.
+    Outage,
     /// An outage that lasts longer than anybody waits.
     GivenUp(Error),
 }
@@ -96,6 +100,8 @@ pub(super) struct Context {
     pub cancel: Cancel,
     pub progress: Arc<Progress>,
     commits: std::cell::Cell<u64>,
+    /// When the engine was last asked about a silence.
+    listened: std::cell::Cell<Option<Instant>>,
     /// The greatest ROWTIME that the dataset held before this run.
     newest_row: std::cell::Cell<Option<DateTime<Utc>>>,
     /// What is to be done.
@@ -126,6 +132,7 @@ impl Context {
             cancel,
             progress,
             commits: std::cell::Cell::new(0),
+            listened: std::cell::Cell::new(None),
             newest_row: std::cell::Cell::new(None),
         }
     }
@@ -168,18 +175,51 @@ impl Context {
 
     /// Waits for the network, on this thread; ends early when somebody asks to stop.
     pub(super) fn wait_for<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        wait_for(&self.handle, &self.cancel, work)
+        let begun = Instant::now();
+        let mut work = std::pin::pin!(work);
+        loop {
+            match wait_a_little(&self.handle, &self.cancel, work.as_mut())? {
+                Some(result) => return Ok(result),
+                None => self.listen(begun.elapsed())?,
+            }
+        }
+    }
+
+    /// Nothing has come for `silent`. When that is long, somebody asks whether the peers are there, long before time limits
+    /// end; `Kind::Unreachable` when they are not.
+    pub(super) fn listen(&self, silent: Duration) -> Result<()> {
+        let alarm = ALARM.min(self.options.inactivity / 4);
+        let asked_lately = self.listened.get().is_some_and(|asked| asked.elapsed() < alarm * 6);
+        if silent < alarm || asked_lately || !self.waits_for_outages() {
+            return Ok(());
+        }
+        self.listened.set(Some(Instant::now()));
+        match self.verdict(Instant::now(), false)? {
+            Verdict::Own => Ok(()),
+            Verdict::Outage | Verdict::GivenUp(_) => Err(Error::new(
+                Kind::Unreachable,
+                format!(
+                    "nothing came for {} s, and the server or the brokers do not answer",
+                    silent.as_secs()
+                ),
+            )),
+        }
+    }
+
+    fn waits_for_outages(&self) -> bool {
+        self.options.outage_wait.is_none_or(|wait| !wait.is_zero())
     }
 
     /// Asks whether the attempt that began at `begun` and failed with `error` met an outage; if it did, waits for its end.
     pub(super) fn wait_for_outage(&self, begun: Instant, error: &Error) -> Result<Verdict> {
         let may_be = matches!(error.kind(), Kind::Unreachable | Kind::Busy | Kind::Incomplete);
-        if !may_be || self.options.outage_wait.is_some_and(|wait| wait.is_zero()) {
-            return Ok(Verdict::Own);
-        }
+        if may_be && self.waits_for_outages() { self.verdict(begun, true) } else { Ok(Verdict::Own) }
+    }
+
+    fn verdict(&self, begun: Instant, waits: bool) -> Result<Verdict> {
         let (verdict, answer) = std::sync::mpsc::channel();
         // The engine lives as long as a job runs.
-        let _ = self.suspicions.send(Suspicion { needs: Needs::of(&self.feed), begun, verdict });
+        let _ = self.suspicions.send(Suspicion { needs: Needs::of(&self.feed), begun, waits, verdict });
         loop {
             match answer.recv_timeout(ASK_CANCEL) {
                 Ok(verdict) => return Ok(verdict),
@@ -247,16 +287,25 @@ pub(super) fn wait_for<T>(
     cancel: &Cancel,
     work: impl Future<Output = Result<T>>,
 ) -> Result<T> {
-    handle.block_on(async {
-        let mut work = std::pin::pin!(work);
-        loop {
-            match tokio::time::timeout(Duration::from_millis(200), &mut work).await {
-                Ok(result) => return result,
-                Err(_) if cancel.is_cancelled() => return Err(interrupted()),
-                Err(_) => {}
-            }
+    let mut work = std::pin::pin!(work);
+    loop {
+        if let Some(result) = wait_a_little(handle, cancel, work.as_mut())? {
+            return Ok(result);
         }
-    })
+    }
+}
+
+/// Waits for the network for a fifth of a second; `None` when nothing came.
+fn wait_a_little<T>(
+    handle: &Handle,
+    cancel: &Cancel,
+    work: std::pin::Pin<&mut impl Future<Output = Result<T>>>,
+) -> Result<Option<T>> {
+    match handle.block_on(async { tokio::time::timeout(Duration::from_millis(200), work).await }) {
+        Ok(result) => result.map(Some),
+        Err(_) if cancel.is_cancelled() => Err(interrupted()),
+        Err(_) => Ok(None),
+    }
 }
 
 pub(super) fn interrupted() -> Error {

@@ -215,14 +215,16 @@ impl EngineActor {
         });
     }
 
-    /// Suspends what an outage holds; to the rest goes its verdict.
+    /// Suspends what an outage holds and waits; to the rest goes its verdict.
     fn place(&mut self, suspicion: Suspicion, otherwise: Verdict) {
-        if self.outages.holds(suspicion.needs) {
+        let holds = self.outages.holds(suspicion.needs);
+        if holds && suspicion.waits {
             return self.suspended.push(suspicion);
         }
         let verdict = match self.outages.given_up(suspicion.needs) {
+            _ if holds => Verdict::Outage,
             Some(peer) => Verdict::GivenUp(self.given_up(peer)),
-            None if self.outages.met(suspicion.needs, suspicion.begun) => Verdict::Over,
+            None if self.outages.met(suspicion.needs, suspicion.begun) => Verdict::Outage,
             None => otherwise,
         };
         // An export that was cancelled does not wait for it.
@@ -285,7 +287,7 @@ impl EngineActor {
     /// Lets go on what no outage holds any longer.
     fn release_suspended(&mut self) {
         for suspicion in std::mem::take(&mut self.suspended) {
-            self.place(suspicion, Verdict::Over);
+            self.place(suspicion, Verdict::Outage);
         }
     }
 

@@ -68,7 +68,7 @@ fn attempts(context: &Context) -> Result<Outcome> {
         context.progress.enter(Stage::Waiting);
         match context.wait_for_outage(begun, &error)? {
             Verdict::Own => {}
-            Verdict::Over => {
+            Verdict::Outage => {
                 // Nobody's failure.
                 failures = if context.commits() > commits { 0 } else { failures };
                 continue;

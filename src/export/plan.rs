@@ -10,7 +10,7 @@ use super::choice::{Auto, Choice};
 use super::log::{self, LogSource};
 use super::raw;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{ExportMode, Feed, FeedKind, ReadMode};
+use crate::feed::{ExportMode, Feed, FeedKind, ReadMode, nearest};
 use crate::ksql::client::{Client, EndOffsets, Query, QueryKind};
 use crate::ksql::column::Wire;
 use crate::ksql::decode::Decoder;
@@ -315,16 +315,12 @@ pub async fn find_source(client: &Client, feed: &Feed) -> Result<Description> {
         FeedKind::Stream => client.list_streams().await?,
         FeedKind::Table => client.list_tables().await?,
     };
-    let wanted = feed.source.to_uppercase();
-    let nearest = known
-        .iter()
-        .map(|s| (strsim::damerau_levenshtein(&s.name.to_uppercase(), &wanted), &s.name))
-        .min()
-        .filter(|(distance, _)| *distance <= wanted.len() / 3 + 1);
+    let named = known.iter().map(|source| source.name.as_str()).filter(|name| !statement::is_helper(name));
+    let nearest = nearest(&feed.source, named);
     let error =
         Error::new(Kind::Refused, format!("the server has no {} {}", kind_name(feed.kind), feed.source));
     let error = match nearest {
-        Some((_, name)) => error.next(format!("did you mean {name}?")),
+        Some(name) => error.next(format!("did you mean {name}?")),
         None => error.next("look at LIST STREAMS and LIST TABLES on the server, then set ksqldb_source"),
     };
     Err(match refusal {

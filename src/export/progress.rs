@@ -1,6 +1,8 @@
 //! How far a job is: counters that the job writes and anybody may read at any time without holding it up.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,7 @@ pub struct Progress {
     expected: AtomicU64,
     lost: AtomicU64,
     without_row: AtomicU64,
+    behind: Mutex<BTreeMap<i32, u64>>,
 }
 
 /// The counters at one instant.
@@ -126,6 +129,15 @@ impl Progress {
 
     pub(super) fn without_row(&self, offsets: u64) {
         self.without_row.fetch_add(offsets, Relaxed);
+    }
+
+    pub(super) fn behind(&self, offsets: BTreeMap<i32, u64>) {
+        *self.behind.lock().unwrap_or_else(PoisonError::into_inner) = offsets;
+    }
+
+    /// By Kafka partition how many offsets the read is behind the log's end, as far as that is known.
+    pub fn lag(&self) -> BTreeMap<i32, u64> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn written(&self, bytes: u64, files_open: usize) {

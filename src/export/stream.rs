@@ -4,7 +4,7 @@
 //! What breaks an answer's grammar is not trusted: nothing since the last commit is kept. Which way the rows come is the
 //! scan's matter.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::{Context, Stop};
 use super::last_rows::LastRows;
@@ -84,6 +84,7 @@ pub(super) fn look(context: &Context, read: Read<'_>) -> Result<Stop> {
 
 fn pump(context: &Context, scan: &mut dyn Scan, sink: &mut StreamSink<'_>) -> Result<Stop> {
     let (mut bytes, mut duplicates) = (0, 0);
+    let mut alive = Instant::now();
     loop {
         if context.cancel.is_cancelled() {
             return Ok(Stop::Cancelled);
@@ -91,11 +92,18 @@ fn pump(context: &Context, scan: &mut dyn Scan, sink: &mut StreamSink<'_>) -> Re
         let step = scan.next(NAP);
         context.progress.received(usize::try_from(scan.bytes() - bytes).unwrap_or(usize::MAX));
         context.progress.duplicate(scan.duplicates() - duplicates);
+        if scan.bytes() > bytes {
+            alive = Instant::now();
+        }
         (bytes, duplicates) = (scan.bytes(), scan.duplicates());
+        sink.know_ends(&scan.ends());
         let other = match step? {
             Step::Rows(batch) => sink.rows(batch)?,
             Step::Bad(bad) => sink.bad(bad)?,
-            Step::Idle => None,
+            Step::Idle => {
+                context.listen(alive.elapsed())?;
+                None
+            }
             // A row that waits to be committed makes of the cut a failure that is told.
             Step::Cut(_) if sink.is_empty() => return Ok(Stop::Disconnected),
             Step::Cut(error) => return Err(error),

@@ -32,6 +32,8 @@ pub(super) struct StreamSink<'a> {
     begun: Offsets,
     /// The next offset of each partition, as far as rows have come.
     next: Offsets,
+    /// The ends of the log, as far as they are known.
+    ends: Offsets,
     /// Records that came, bad ones too.
     came: u64,
     first_bad: Option<String>,
@@ -64,6 +66,7 @@ impl<'a> StreamSink<'a> {
             spans,
             next: begun.clone(),
             begun,
+            ends: spans.by_partition.iter().filter_map(|(p, span)| Some((*p, span.until?))).collect(),
             came: 0,
             first_bad: None,
             rows: 0,
@@ -176,6 +179,19 @@ impl<'a> StreamSink<'a> {
         passed.fold(0, u64::saturating_add).saturating_sub(self.came)
     }
 
+    /// Takes note of how far the log reaches now, and of how far the read is behind.
+    pub(super) fn know_ends(&mut self, ends: &Offsets) {
+        for (partition, end) in ends {
+            let known = self.ends.entry(*partition).or_insert(*end);
+            *known = (*known).max(*end);
+        }
+        let behind = |(partition, end): (&i32, &i64)| {
+            let next = self.next.get(partition).copied().unwrap_or(0);
+            (*partition, u64::try_from(end.saturating_sub(next)).unwrap_or(0))
+        };
+        self.context.progress.behind(self.ends.iter().map(behind).collect());
+    }
+
     /// No row waits to be committed.
     pub(super) fn is_empty(&self) -> bool {
         let staged = self.target.stats();
@@ -225,6 +241,7 @@ impl<'a> StreamSink<'a> {
             last_rows: self.last_rows.take(),
             complete_through,
             complete,
+            ends: self.ends.clone(),
             without_row,
             now,
         })?;

@@ -52,7 +52,8 @@ pub(super) fn read(
                 context.progress.received(bytes.len());
                 rows.push(&bytes, &mut sink)?;
             }
-            Piece::Head | Piece::Quiet => {}
+            Piece::Head => {}
+            Piece::Quiet => context.listen(inactivity.elapsed(Instant::now()))?,
             Piece::End => break,
         }
         if !inactivity.note(sink.new_rows(), Instant::now()) && inactivity.is_half_over(Instant::now()) {

@@ -11,7 +11,7 @@
 //! has no hole: then nothing was taken away before it was read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::{Context, Stop};
 use super::key_identity::KeyIdentity;
@@ -57,6 +57,7 @@ pub(super) fn read(
         seed: fastrand::u64(..),
         sink: TableSink::new(context, snapshot, keys),
         came: 0,
+        alive: Instant::now(),
     };
     match read.pump() {
         Ok(true) => {
@@ -80,6 +81,8 @@ struct Read<'a> {
     sink: TableSink<'a>,
     /// Bytes of the scan at work that the progress was told of.
     came: u64,
+    /// When the last of them came.
+    alive: Instant,
 }
 
 impl Read<'_> {
@@ -133,7 +136,7 @@ impl Read<'_> {
             let mut scan = self.brokers.keys(self.topic, &left, self.layout)?;
             let mut identity = KeyIdentity::new(self.layout, scan.schemas(), self.seed)?;
             let partitions = newest.part().partitions.len();
-            self.came = 0;
+            (self.came, self.alive) = (0, Instant::now());
             let mut step = KeyStep::More;
             while step == KeyStep::More && newest.part().partitions.len() == partitions {
                 if self.context.cancel.is_cancelled() {
@@ -150,7 +153,7 @@ impl Read<'_> {
                     }
                     Ok(())
                 })?;
-                self.note(scan.bytes());
+                self.note(scan.bytes())?;
             }
             identity.drain(|known| newest.see(known.place, known.hash, known.is_tombstone, parts))?;
             if step == KeyStep::End {
@@ -168,13 +171,13 @@ impl Read<'_> {
     /// Decodes the chosen records; false when it was stopped.
     fn rows(&mut self, chosen: Chosen) -> Result<bool> {
         let mut scan = self.brokers.open_chosen(self.topic, chosen, self.layout, self.context.lake.pool())?;
-        self.came = 0;
+        (self.came, self.alive) = (0, Instant::now());
         loop {
             if self.context.cancel.is_cancelled() {
                 return Ok(false);
             }
             let step = scan.next(NAP)?;
-            self.note(scan.bytes());
+            self.note(scan.bytes())?;
             match step {
                 Step::Rows(batch) => {
                     let columns: Vec<usize> = (ROW_COLUMNS..batch.num_columns()).collect();
@@ -194,9 +197,13 @@ impl Read<'_> {
     }
 
     /// Tells what has come.
-    fn note(&mut self, bytes: u64) {
+    fn note(&mut self, bytes: u64) -> Result<()> {
+        if bytes == self.came {
+            return self.context.listen(self.alive.elapsed());
+        }
         self.context.progress.received(usize::try_from(bytes - self.came).unwrap_or(usize::MAX));
-        self.came = bytes;
+        (self.came, self.alive) = (bytes, Instant::now());
+        Ok(())
     }
 }
 

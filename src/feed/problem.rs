@@ -71,7 +71,8 @@ pub(crate) fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
 }
 
-/// The one of `choices` that `seen` most likely meant; `None` when none is near. Case does not count.
+/// The one of `choices` that `seen` most likely meant; `None` when none is near: at most a third of the longer word differs, and
+/// less than all of a short one. Case does not count.
 pub fn nearest<'a>(seen: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // Nobody mistypes a short word into a page of text, and the distance of long texts takes long to find.
     if seen.len() > 200 {
@@ -82,7 +83,8 @@ pub fn nearest<'a>(seen: &str, choices: impl IntoIterator<Item = &'a str>) -> Op
         .into_iter()
         .map(|choice| (strsim::damerau_levenshtein(&seen, &choice.to_lowercase()), choice))
         .filter(|(distance, choice)| {
-            *distance <= seen.chars().count().max(choice.chars().count()).div_ceil(3)
+            let longer = seen.chars().count().max(choice.chars().count());
+            *distance <= longer.div_ceil(3) && *distance * 2 <= longer
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, choice)| choice.to_owned())
@@ -116,6 +118,10 @@ mod tests {
         assert_eq!(nearest("apend", words).as_deref(), Some("append"));
         assert_eq!(nearest("OVERWRITE", words).as_deref(), Some("overwrite"));
         assert_eq!(nearest("gzip", words), None);
+        // A short name is near to nothing only because it is short.
+        assert_eq!(nearest("odd", ["D1", "A", "ODE"]).as_deref(), Some("ODE"));
+        assert_eq!(nearest("odd", ["D1", "A"]), None);
+        assert_eq!((nearest("a", ["b"]), nearest("a", ["A"]).as_deref()), (None, Some("A")));
         assert_eq!(nearest(&"x".repeat(1000), words), None);
     }
 

@@ -108,15 +108,21 @@ pub(super) fn summary(totals: &Totals, exit: Exit) -> String {
         size(totals.bytes_in),
         size(totals.bytes_out)
     );
-    // A few rows take more room in Parquet than on the wire: there is nothing to boast of then.
-    if totals.bytes_out > 0 && totals.bytes_out < totals.bytes_in {
-        line +=
-            &format!(" ({:.0} % saved)", 100.0 * (1.0 - totals.bytes_out as f64 / totals.bytes_in as f64));
+    if let Some(saved) = saved(totals) {
+        line += &format!(" ({saved:.0} % saved)");
     }
     if exit != Exit::Done {
         line += &format!("; exit {}", exit.code());
     }
     line
+}
+
+/// How much smaller the files are than what came, in percent. A few rows take more room in Parquet than on the wire: there is
+/// nothing to boast of then.
+fn saved(totals: &Totals) -> Option<f64> {
+    let saved =
+        totals.bytes_in.checked_sub(totals.bytes_out).filter(|saved| *saved > 0 && totals.bytes_out > 0)?;
+    Some(100.0 * saved as f64 / totals.bytes_in as f64)
 }
 
 /// `1,234,567`
@@ -152,6 +158,24 @@ pub(crate) fn seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::export::Progress;
+    use crate::export::progress::Snapshot;
+
+    proptest::proptest! {
+        #[test]
+        fn no_figure_is_negative_or_no_number(rows in 0_u64.., bytes_in in 0_u64.., bytes_out in 0_u64.., nanos in 0_u64..) {
+            for (bytes_in, bytes_out) in [(bytes_in, bytes_out), (0, bytes_out), (bytes_in, 0), (1000, 6080)] {
+                let elapsed = Duration::from_nanos(nanos);
+                let totals = Totals { rows, bytes_in, bytes_out, elapsed, ..Totals::default() };
+                let counters = Snapshot { committed: rows, ..Progress::default().snapshot() };
+                let done = Outcome::Done { text: String::new() };
+                for line in [summary(&totals, Exit::Done), outcome(&Finished { outcome: done, counters, elapsed }, "f")] {
+                    proptest::prop_assert!(!line.contains('-') && !line.contains("NaN") && !line.contains("inf"), "{}", line);
+                }
+                proptest::prop_assert!(saved(&totals).is_none_or(|saved| (0.0..=100.0).contains(&saved)));
+            }
+        }
+    }
 
     #[test]
     fn numbers_for_people() {

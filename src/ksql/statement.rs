@@ -18,7 +18,7 @@ mod select;
 use std::fmt::Write as _;
 
 pub(super) use helper::FROM_TOPIC;
-pub use helper::{ddl_properties, end_helper_ddl, helper_name, queryable_ddl, raw_ddl, raw_name};
+pub use helper::{ddl_properties, end_helper_ddl, helper_name, is_helper, queryable_ddl, raw_ddl, raw_name};
 pub(super) use select::column_order;
 pub use select::{select_stream, select_table};
 

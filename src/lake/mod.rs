@@ -64,6 +64,7 @@ pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck,
 pub use manifest::without_row;
 pub use manifest::writers::StoppedQuery;
 pub use ops::append::{Appender, Commit};
+pub use ops::log::Reset;
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
 pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};

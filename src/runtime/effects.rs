@@ -65,6 +65,13 @@ impl Runtime {
                 }
                 Err(error) => self.tell(Message::Failed(error)),
             },
+            Effect::Reset { feed, how } => match self.feed(&feed) {
+                Ok(feed) => {
+                    let lake = self.lake.clone();
+                    self.work.block(None, move |teller| maintenance::reset(&lake, &feed, how, teller));
+                }
+                Err(error) => self.tell(Message::Failed(error)),
+            },
             Effect::Mouse(on) => self.screen.set_mouse(on),
             Effect::Redraw => {
                 self.screen.redraw();
@@ -231,5 +238,6 @@ fn changes_something(effect: &Effect) -> bool {
             | Effect::Add(_)
             | Effect::Edit(_)
             | Effect::AcceptSchema(_)
+            | Effect::Reset { .. }
     )
 }

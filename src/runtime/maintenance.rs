@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::export::{Cancel, this_process};
 use crate::feed::Feed;
 use crate::lake::verify::{self, Options};
-use crate::lake::{self, Dataset, Lake, Limits, Owner};
+use crate::lake::{self, Dataset, Lake, Limits, Owner, Reset};
 use crate::log::{Level, Record};
 use crate::ui::terminal::contained;
 
@@ -48,6 +48,25 @@ pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, tel
         }
         Err(error) => {
             note(feed, Level::Error, "undo failed", &error.to_string(), teller);
+            teller.say(Message::Failed(error.at("feed", &feed.name)));
+        }
+    }
+    teller.say(load::dataset(&feed.name, lake.dataset_dir(feed)));
+}
+
+/// Does what was decided about a dataset whose log is another one, as `feeds reset` does.
+pub(super) fn reset(lake: &Lake, feed: &Feed, how: Reset, teller: &Teller) {
+    let done = Reset::check(lake, feed).and_then(|()| {
+        let dataset = Dataset::open(lake, feed, Limits::default(), owner("lakehand: feeds reset"))?;
+        how.perform(dataset, Utc::now())
+    });
+    match done {
+        Ok(what) => {
+            note(feed, Level::Warn, "feed reset", &what, teller);
+            teller.say(Message::Done { text: format!("{}: {what}", feed.name), undo: Vec::new() });
+        }
+        Err(error) => {
+            note(feed, Level::Error, "reset failed", &error.to_string(), teller);
             teller.say(Message::Failed(error.at("feed", &feed.name)));
         }
     }

@@ -78,6 +78,11 @@ pub trait Scan {
         0
     }
 
+    /// The ends of the log as far as the scan knows them beyond its spans: of a log that is followed, as they were lately.
+    fn ends(&self) -> Offsets {
+        Offsets::new()
+    }
+
     /// Tells the other side that no more is wanted. Dropping the scan does so too, sooner or later.
     fn close(&mut self) {}
 }

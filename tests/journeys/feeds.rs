@@ -9,6 +9,7 @@ use lakehand::app::{Effect, Message, Setup};
 use lakehand::export::event::What;
 use lakehand::export::{Outcome, Peer, Stage, Trigger};
 use lakehand::feed::{FeedKind, FeedPaths, NewFeed, Place};
+use lakehand::lake::{Metadata, Reset};
 use lakehand::{Error, Kind};
 
 use crate::support::{
@@ -131,6 +132,44 @@ fn the_server_goes_away_and_comes_back() {
     let lasted = Duration::from_secs(9);
     journey.tell(event("", 12, What::Resumed { peer: Peer::Server, lasted }));
     journey.tick(13).sees("payments | opening").sees_no("waiting for the server");
+}
+
+#[test]
+fn a_feed_whose_log_is_another_one_shows_both_and_is_reset_either_way() {
+    let mut journey = Journey::new(vec![stream("payments")]);
+    let mut held = metadata(&[("year=2025/month=01/day=15", 5000, 4096)]);
+    let told = |held: &Metadata| Message::Dataset {
+        feed: "payments".into(),
+        metadata: Ok(Some(held.clone())),
+        usage: None,
+    };
+    let log = |cluster: &str| {
+        serde_json::from_value(serde_json::json!({"topic": "payments", "cluster": cluster})).unwrap()
+    };
+    held.log = log("old");
+    held.positions = [(0, 70), (1, 20)].into();
+    held.log_ends = [(0, 70), (1, 25)].into();
+    journey.tell(told(&held)).press("enter");
+    journey.sees("behind the end").sees_no("log now");
+    journey.press("O").sees("payments: no other log waits for a decision");
+
+    held.other_log = log("new");
+    journey.tell(told(&held));
+    journey
+        .sees("topic payments, cluster old")
+        .sees("topic payments, cluster new")
+        .sees("B puts the dataset aside");
+    journey.take();
+    for (key, how, words) in [
+        ("B", Reset::FromStart, "Begin anew with payments?"),
+        ("O", Reset::Continue, "Go on in the other log with payments?"),
+    ] {
+        journey.press(key).sees(words).sees("read from topic payments, cluster old");
+        journey.press("enter");
+        assert!(journey.take().is_empty(), "the default is No");
+        journey.press(key).press("y");
+        assert_eq!(journey.take(), [Effect::Reset { feed: "payments".into(), how }]);
+    }
 }
 
 #[test]

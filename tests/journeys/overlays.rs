@@ -98,6 +98,28 @@ fn a_feed_is_added_from_what_the_server_offers() {
 }
 
 #[test]
+fn the_form_offers_no_helpers_and_enter_takes_the_one_source_that_is_left() {
+    let mut journey = Journey::new(vec![]);
+    journey.press("n");
+    let sources = ["ORDERS", "ORDERS_LAKEHAND_END", "REFUNDS"].map(|name| source(name, SourceKind::Stream));
+    journey.tell(Message::Sources(Ok(sources.into())));
+    let offers = |journey: &Journey| view::form(&journey.app, 5).unwrap().offers.len();
+    assert_eq!(offers(&journey), 2, "the helper is none");
+    // With two left nothing is taken, and nothing is added.
+    journey.press("enter");
+    assert_eq!(view::form(&journey.app, 5).unwrap().fields[0].text, "");
+    journey.take();
+    journey.write("ord");
+    assert_eq!(offers(&journey), 1);
+    journey.press("enter");
+    let form = view::form(&journey.app, 5).unwrap();
+    assert_eq!((form.fields[0].text.as_str(), form.fields[1].text.as_str()), ("ORDERS", "orders"));
+    assert!(form.ready && journey.take().is_empty(), "it is taken, and not added yet");
+    journey.press("enter");
+    assert!(matches!(&journey.take()[..], [Effect::Add(new)] if new.source == "ORDERS"));
+}
+
+#[test]
 fn a_frozen_screen_holds_and_then_catches_up() {
     let mut journey = Journey::new(vec![stream("payments")]);
     journey.press("p").sees("[frozen]");

@@ -171,11 +171,26 @@ fn a_feed_that_follows_commits_what_comes_until_it_is_stopped() {
     server.get().append(300);
     broker.produce("transaction_flattened", &server.get().topic_records("TRANSACTION_FLATTENED", 100));
     wait_until("what came is committed", || held() == 600);
+    // How far the log reaches is known while it is followed, and kept with the commits.
+    let mut each = 200_u64;
+    wait_until("the ends are kept", || {
+        server.get().append(3);
+        broker.produce("transaction_flattened", &server.get().topic_records("TRANSACTION_FLATTENED", each));
+        each += 1;
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let text = std::fs::read_to_string(dataset.join("_metadata.json")).unwrap_or_default();
+        let metadata: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        (0..3).all(|p| metadata["log_ends"][p.to_string()].as_i64().is_some_and(|end| end >= 200))
+    });
+    let rows = 3 * each;
+    wait_until("all is committed", || held() == rows);
+    let show = project.ok(&["feeds", "show", "flat"]).out;
+    assert_eq!(show.matches(" behind the end").count(), 3, "{show}");
     let pid = rustix::process::Pid::from_child(&child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let ran = Ran::of(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 130, "{}\n{}", ran.out, ran.err);
-    assert_each_offset_once(&dataset, 600);
+    assert_each_offset_once(&dataset, rows);
 }
 
 #[test]

@@ -151,6 +151,7 @@ pub fn commit_after(rows: &[Row]) -> Commit {
         complete_through: None,
         complete: true,
         without_row: 0,
+        ends: BTreeMap::new(),
         now: at(T0 + 40 * DAY + 5000),
     }
 }

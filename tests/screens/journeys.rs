@@ -66,6 +66,23 @@ fn an_outage_looks_as_it_was_looked_at() {
 }
 
 #[test]
+fn another_log_looks_as_it_was_looked_at() {
+    let places: [(&str, &[&str]); 3] = [
+        ("otherlog", &["j", "j", "j", "enter", "space"]),
+        ("resetfromstart", &["j", "j", "j", "enter", "B"]),
+        ("resetcontinue", &["j", "j", "j", "enter", "O"]),
+    ];
+    super::golden::compare(places.into_iter().flat_map(|(name, keys)| {
+        super::golden::SIZES.into_iter().map(move |size| {
+            let mut lake = Lake::demo(size);
+            lake.other_log();
+            lake.keys(keys);
+            (format!("app_{name}_{}x{}", size.0, size.1), shown(&lake, size, false))
+        })
+    }));
+}
+
+#[test]
 fn the_model_looks_as_it_was_looked_at() {
     super::golden::compare(PLACES.iter().flat_map(|(name, keys)| {
         super::golden::SIZES

@@ -196,6 +196,21 @@ impl Lake {
         self.send(Message::Tick { now: now() });
     }
 
+    /// The stream under the cursor is over another log than before.
+    #[allow(dead_code, reason = "the benchmark shares this file")]
+    pub(crate) fn other_log(&mut self) {
+        let feed = "transaction_stream";
+        let mut held = metadata(feed, "stream", 5);
+        let log = |cluster: &str| {
+            serde_json::from_value(json!({"topic": "transactions", "cluster": cluster, "partitions": 3}))
+                .unwrap()
+        };
+        (held.log, held.other_log) = (log("lkc-old"), log("lkc-new"));
+        held.positions = [(0, 41_030), (1, 40_987), (2, 41_102)].into();
+        held.log_ends = [(0, 41_030), (1, 40_991), (2, 41_102)].into();
+        self.send(Message::Dataset { feed: feed.into(), metadata: Ok(Some(held)), usage: None });
+    }
+
     /// Sends a message, and answers what the model asks for.
     pub(crate) fn send(&mut self, message: Message) {
         let mut effects = self.app.update(message);

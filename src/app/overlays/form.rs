@@ -11,6 +11,7 @@ use crate::app::overlays::Overlay;
 use crate::app::state::App;
 use crate::feed::{FeedKind, NewFeed, Place, parse_feed};
 use crate::ksql::describe::{SourceKind, SourceName};
+use crate::ksql::statement::is_helper;
 
 /// A field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,11 +142,21 @@ fn kind_of(kind: SourceKind) -> FeedKind {
 }
 
 impl App {
-    /// The server's sources that hold what was typed.
+    /// The server's sources that hold what was typed; helpers of lakehand are none.
     pub(crate) fn offers(&self, form: &Form) -> Vec<&SourceName> {
         let typed = form.source.text().trim().to_lowercase();
         let Some(Ok(sources)) = &self.sources else { return Vec::new() };
-        sources.iter().filter(|source| source.name.to_lowercase().contains(&typed)).collect()
+        let meant =
+            |source: &&SourceName| source.name.to_lowercase().contains(&typed) && !is_helper(&source.name);
+        sources.iter().filter(meant).collect()
+    }
+
+    /// The one source that is left of the offers, where it is not written in full yet.
+    fn only_offer(&self, form: &Form) -> Option<SourceName> {
+        match self.offers(form)[..] {
+            [one] if !one.name.eq_ignore_ascii_case(form.source.text().trim()) => Some(one.clone()),
+            _ => None,
+        }
     }
 
     /// What is wrong with each field, and whether it can be written all the same: an unknown source is a warning only
@@ -214,6 +225,7 @@ impl App {
                     form.take(&source);
                 }
             }
+            KeyCode::Enter if choosing && let Some(source) = self.only_offer(&form) => form.take(&source),
             KeyCode::Tab if key.shift => form.field = form.field.step(Field::ALL.len() - 1),
             KeyCode::Tab | KeyCode::Down => form.field = form.field.step(1),
             KeyCode::Up => form.field = form.field.step(Field::ALL.len() - 1),

@@ -120,6 +120,11 @@ impl Run {
         }
     }
 
+    /// By Kafka partition how far the read that is under way is behind the log's end.
+    pub fn lag(&self) -> Option<BTreeMap<i32, u64>> {
+        self.progress.as_ref().map(|progress| progress.lag()).filter(|lag| !lag.is_empty())
+    }
+
     /// The export waits for another attempt, or for the end of an outage.
     pub fn waits(&self) -> bool {
         self.counters.is_some_and(|counters| counters.stage == Stage::Waiting)

@@ -17,6 +17,7 @@ use crate::app::view::feeds::{FeedState, state_of};
 use crate::app::view::{Order, Tone};
 use crate::export::Trigger;
 use crate::feed::{Catalog, Entry, Feed, Place};
+use crate::lake::Reset;
 
 /// A column of the table, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -369,9 +370,42 @@ impl App {
                 let text = "The source's columns of now become those of the lake; old files keep theirs.";
                 return self.ask("Accept the schema of", targets, text, effects);
             }
+            Action::ResetFromStart => return self.ask_reset(targets, Reset::FromStart),
+            Action::ResetContinue => return self.ask_reset(targets, Reset::Continue),
             _ => {}
         }
         Vec::new()
+    }
+
+    /// Asks for a decision about the log behind a feed: both logs are named.
+    fn ask_reset(&mut self, targets: Vec<String>, how: Reset) -> Vec<Effect> {
+        let Some(feed) = targets.first().cloned() else { return Vec::new() };
+        let Some(metadata) = self.metadata(&feed) else {
+            self.toast(format!("nothing of {feed} is in the lake yet"), Tone::Plain);
+            return Vec::new();
+        };
+        let logs = match (&metadata.log, &metadata.other_log) {
+            (Some(held), Some(now)) => {
+                format!("The lake was read from {held}; the stream is over {now} now. ")
+            }
+            _ if how == Reset::Continue => {
+                self.toast(format!("{feed}: no other log waits for a decision"), Tone::Plain);
+                return Vec::new();
+            }
+            _ => String::new(),
+        };
+        let (what, follows) = match how {
+            Reset::FromStart => (
+                "Begin anew with",
+                "The dataset gets another name and stays; the next export reads the stream from its first offset.",
+            ),
+            Reset::Continue => (
+                "Go on in the other log with",
+                "The next export reads the other log at the offsets where the old one was left: rows before them are not read.",
+            ),
+        };
+        let effects = vec![Effect::Reset { feed: feed.clone(), how }];
+        self.ask(what, vec![feed], &format!("{logs}{follows}"), effects)
     }
 
     fn toggle_enabled(&mut self, targets: Vec<String>) -> Vec<Effect> {

@@ -8,6 +8,7 @@ use super::text::{ago, count, escaped, instant, one_line, size, span, until};
 use super::{Cell, Tone};
 use crate::app::App;
 use crate::app::message::PlanText;
+use crate::app::tabs::Run;
 use crate::feed::{Entry, Feed, Partitioning, Visibility};
 use crate::lake::{CheckOutcome, Metadata, RunRecord};
 
@@ -234,6 +235,11 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
     if let Some(log) = &metadata.log {
         lines.push(field("log", escaped(&log.to_string())));
     }
+    if let Some(other) = &metadata.other_log {
+        lines.push(toned("log now", escaped(&other.to_string()), Tone::Bad));
+        let text = "nothing is read from another log: B puts the dataset aside and begins anew, O goes on at the same offsets";
+        lines.push(DetailLine::Text(text.to_owned(), Tone::Warn));
+    }
     if let Some(check) = &metadata.source_check {
         let tone = match check.outcome {
             CheckOutcome::Equal => Tone::Plain,
@@ -268,9 +274,20 @@ fn held(app: &App, metadata: &Metadata, lines: &mut Vec<DetailLine>) {
     let tone = if quarantined > 0 { Tone::Warn } else { Tone::Plain };
     lines.push(toned("quarantine", format!("{} rows", count(quarantined)), tone));
     if !metadata.positions.is_empty() {
-        lines.push(DetailLine::Columns(vec![("Kafka partition", 15), ("next offset", 16)]));
+        // Of a read that is under way the newest figure, else that of the last one.
+        let lag = app.detail.as_ref().and_then(|detail| app.exports.latest(&detail.feed)).and_then(Run::lag);
+        let behind = |partition: &i32| match &lag {
+            Some(lag) => lag.get(partition).copied(),
+            None => metadata.behind(*partition),
+        };
+        let heads = vec![("Kafka partition", 15), ("next offset", 16), ("behind the end", 16)];
+        lines.push(DetailLine::Columns(heads));
         lines.extend(metadata.positions.iter().map(|(partition, next)| {
-            DetailLine::Row(vec![Cell::new(partition.to_string()), Cell::new(next.to_string())])
+            let behind = match behind(partition) {
+                Some(behind) => Cell::toned(count(behind), if behind > 0 { Tone::Warn } else { Tone::Plain }),
+                None => Cell::toned("-", Tone::Dim),
+            };
+            DetailLine::Row(vec![Cell::new(partition.to_string()), Cell::new(next.to_string()), behind])
         }));
     }
 }

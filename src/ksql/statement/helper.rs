@@ -34,6 +34,11 @@ pub fn raw_ddl(source: &Description) -> String {
     )
 }
 
+/// Whether a source is a helper, which holds no rows of its own: nobody wants to export it.
+pub fn is_helper(name: &str) -> bool {
+    ["_LAKEHAND_END", "_LAKEHAND_RAW"].iter().any(|ending| name.ends_with(ending))
+}
+
 /// The properties with which helpers are made: they read their source from its first record.
 pub fn ddl_properties() -> BTreeMap<String, serde_json::Value> {
     BTreeMap::from([("auto.offset.reset".to_owned(), "earliest".into())])

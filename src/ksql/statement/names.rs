@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::helper::FROM_THE_BEGINNING;
 use crate::error::{Error, Kind, Result};
+use crate::feed::nearest;
 use crate::ksql::column::{ReadColumn, Wire};
 use crate::ksql::describe::Description;
 use crate::ksql::schema::SqlType;
@@ -32,18 +33,10 @@ pub(in crate::ksql) fn check_feed(
         if source.columns.iter().all(|column| column.name != *name) {
             let error =
                 Error::new(Kind::Feed, format!("{field} names a column that the source has not: {name}"));
-            let nearest = source
-                .columns
-                .iter()
-                .map(|column| {
-                    (strsim::damerau_levenshtein(&column.name.to_uppercase(), &name.to_uppercase()), column)
-                })
-                .min_by_key(|(distance, _)| *distance);
-            return Err(match nearest {
-                Some((distance, column)) if distance <= 3 => {
-                    error.next(format!("the nearest is {}", column.name))
-                }
-                _ => error,
+            let near = nearest(name, source.columns.iter().map(|column| column.name.as_str()));
+            return Err(match near {
+                Some(column) => error.next(format!("the nearest is {column}")),
+                None => error,
             }
             .at("source", &source.name));
         }

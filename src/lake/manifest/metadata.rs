@@ -119,6 +119,9 @@ pub struct Metadata {
     /// Tables: primary keys that came more than once in the current snapshot; at least so many.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub doubled_keys: u64,
+    /// Streams: per Kafka partition the end of the log as the last read knew it; what lies between it and `positions` is not read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_ends: BTreeMap<i32, i64>,
     /// Streams: offsets that were read and gave no row, by the way of reading.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offsets_without_row: WithoutRow,
@@ -328,6 +331,7 @@ impl Metadata {
             other_log: None,
             pending_decision: None,
             doubled_keys: 0,
+            log_ends: BTreeMap::new(),
             offsets_without_row: WithoutRow::new(),
             stopped_writers: Vec::new(),
             last_failure: None,
@@ -359,6 +363,12 @@ impl Metadata {
             Partitioning::Version => (None, None),
         };
         self.partitioning = word(if self.timezone.is_some() { "date" } else { "version" });
+    }
+
+    /// By how many offsets the lake was behind the log's end when it was last read; `None` where the end was not known.
+    pub fn behind(&self, partition: i32) -> Option<u64> {
+        let next = self.positions.get(&partition)?;
+        Some(u64::try_from(self.log_ends.get(&partition)?.saturating_sub(*next)).unwrap_or(0))
     }
 
     /// The text of the file.

@@ -59,6 +59,8 @@ pub struct Commit {
     pub complete: bool,
     /// Offsets since the last commit that gave no row.
     pub without_row: u64,
+    /// Per Kafka partition the end of the log, as far as it is known.
+    pub ends: BTreeMap<i32, i64>,
     /// The time of the commit.
     pub now: DateTime<Utc>,
 }
@@ -282,6 +284,7 @@ impl<'a> Appender<'a> {
         next.read_mode = Some(self.run.info.read_mode.clone());
         next.note_without_row(&self.run.info.read_mode, at.without_row);
         done.without_row = at.without_row;
+        next.log_ends = at.ends;
         next.claim(at.complete_through, at.now);
         next.pending_decision = next.pending_decision.take().filter(|known| known.about != "times");
         next.last_rows.extend(at.last_rows);

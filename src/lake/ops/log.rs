@@ -10,12 +10,52 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use crate::lake::Dataset;
+use crate::feed::{Feed, FeedKind};
 use crate::lake::manifest::log::LogIdentity;
-use crate::lake::manifest::metadata::PendingDecision;
+use crate::lake::manifest::metadata::{PendingDecision, read_metadata};
 use crate::lake::txn::aside;
 use crate::lake::txn::commit::Committer;
+use crate::lake::{Dataset, Lake};
 use crate::{Error, Kind, Result};
+
+/// What an operator decides about a dataset whose log is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// The dataset gets another name, and a new one begins at the first offset.
+    FromStart,
+    /// The other log is read on at the offsets where the old one was left.
+    Continue,
+}
+
+impl Reset {
+    /// Looks whether there is something to decide.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for a table, and for a feed of which nothing was exported.
+    pub fn check(lake: &Lake, feed: &Feed) -> Result<()> {
+        let what = if feed.kind == FeedKind::Table {
+            "a table is read whole: there is no position to reset"
+        } else if read_metadata(&lake.dataset_dir(feed)?)?.is_none() {
+            "nothing of the feed was exported yet"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Usage, what).at("feed", &feed.name))
+    }
+
+    /// Does what was decided; gives what that was, in words.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::continue_with_log`] and [`Dataset::set_whole_aside`].
+    pub fn perform(self, mut dataset: Dataset, time: DateTime<Utc>) -> Result<String> {
+        Ok(match self {
+            Self::Continue => format!("goes on at the same offsets of {}", dataset.continue_with_log(time)?),
+            Self::FromStart => {
+                format!("begins anew; what was there is in {}", dataset.set_whole_aside(time)?.display())
+            }
+        })
+    }
+}
 
 /// What a decision about the log is called.
 const ABOUT: &str = "log";

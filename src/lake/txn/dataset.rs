@@ -186,6 +186,7 @@ impl Dataset {
         next.read_mode = Some(read_mode.to_owned());
         next.claim(through, now);
         next.caught_up = true;
+        next.log_ends.clone_from(&next.positions);
         next.checked_at = next.checked_at.max(Some(now));
         next.last_failure = None;
         note.commit()

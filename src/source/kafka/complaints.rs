@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::Statistics;
 use rdkafka::client::OAuthToken;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::options::{KafkaOptions, error, is_auth};
 use super::token;
 use crate::error::{Error, Kind};
+use crate::source::Offsets;
 
 /// How often the client is asked for causes, and how long each time.
 const LOOKS: usize = 20;
@@ -28,6 +30,8 @@ pub(super) struct Complaints {
     options: KafkaOptions,
     /// What became of the last question for a token: none yet, given, or why there is none.
     token: Mutex<Option<Result<(), Error>>>,
+    /// The ends of the partitions that are read, where statistics are asked for.
+    ends: Mutex<Offsets>,
 }
 
 impl ClientContext for Complaints {
@@ -38,6 +42,16 @@ impl ClientContext for Complaints {
         let mut kept = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.as_ref().is_none_or(|(known, _)| weight(*known) <= weight(code)) {
             *kept = Some((code, reason.to_owned()));
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        for (partition, told) in statistics.topics.into_values().flat_map(|topic| topic.partitions) {
+            // Below zero: the client does not know yet, or it is its own entry for what has no partition.
+            if partition >= 0 && told.hi_offset >= 0 {
+                ends.insert(partition, told.hi_offset);
+            }
         }
     }
 
@@ -64,6 +78,11 @@ fn weight(code: Code) -> u8 {
 impl ConsumerContext for Complaints {}
 
 impl Complaints {
+    /// The ends of the partitions that are read, as the last statistics told them.
+    pub(super) fn ends(&self) -> Offsets {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The last complaint in words.
     pub(super) fn last(&self) -> Option<String> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(_, reason)| reason.clone())
@@ -84,7 +103,12 @@ impl Complaints {
 
 /// A consumer for these options. Where a token says who we are, it has one: questions do not wait for it.
 pub(super) fn consumer(config: &rdkafka::ClientConfig, options: &KafkaOptions) -> Result<Consumer, Error> {
-    let context = Complaints { last: Mutex::default(), options: options.clone(), token: Mutex::default() };
+    let context = Complaints {
+        last: Mutex::default(),
+        options: options.clone(),
+        token: Mutex::default(),
+        ends: Mutex::default(),
+    };
     let consumer: Consumer =
         config.create_with_context(context).map_err(|e| error("make a Kafka client", e, options))?;
     let begun = Instant::now();

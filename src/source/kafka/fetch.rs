@@ -12,7 +12,7 @@ use super::bounds::{Bounds, Place};
 use super::complaints::{self, Consumer};
 use super::options::{KafkaOptions, error, is_auth};
 use crate::error::{Error, Kind, Result};
-use crate::source::Span;
+use crate::source::{Offsets, Span};
 
 /// Bytes that the consumer fetches ahead.
 pub(super) const QUEUE_BYTES: usize = 8 << 20;
@@ -63,6 +63,10 @@ impl Fetch {
                 config.set(name, value);
             }
         }
+        // Only a log without an end grows while it is read.
+        if spans.values().any(|span| span.until.is_none()) && !own("statistics.interval.ms") {
+            config.set("statistics.interval.ms", "1000");
+        }
         // A record that is larger than a fetch comes all the same, alone.
         let most = options.max_record_bytes.saturating_add(1 << 20).clamp(16 << 20, 2_147_483_647);
         if !own("receive.message.max.bytes") {
@@ -86,6 +90,11 @@ impl Fetch {
             alive: Instant::now(),
             has_come: false,
         })
+    }
+
+    /// The ends of the log, where they grow.
+    pub(super) fn ends(&self) -> Offsets {
+        self.consumer.context().ends()
     }
 
     /// Looks for the next record, for at most `pause`.

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::ksql::decode::record::{Layout, RecordDecoder};
 use crate::ksql::schema::Role;
 use crate::pool::{Pool, Promise};
-use crate::source::{Chosen, Scan, Span, Step};
+use crate::source::{Chosen, Offsets, Scan, Span, Step};
 
 /// A block: records or bytes, whichever comes first. A batch of it is still in a core's cache when it is encoded.
 const BLOCK_RECORDS: usize = 16 * 1024;
@@ -211,5 +211,9 @@ impl Scan for KafkaScan {
 
     fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    fn ends(&self) -> Offsets {
+        self.fetch.ends()
     }
 }
