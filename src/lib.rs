@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod error;
 pub mod export;
 pub mod feed;
+pub mod format;
 pub mod headless;
 pub mod ksql;
 pub mod lake;

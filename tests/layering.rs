@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("error", &[]),
     ("cancel", &["error"]),
     ("pool", &[]),
@@ -13,7 +13,8 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("config", &["error", "feed", "log"]),
     ("ksql", &["error", "log"]),
     ("reading", &["error", "feed", "log"]),
-    ("lake", &["cancel", "error", "feed", "log", "pool", "reading"]),
+    ("format", &["error"]),
+    ("lake", &["cancel", "error", "feed", "format", "log", "pool", "reading"]),
     ("source", &["config", "error", "ksql", "pool"]),
     ("export", &["cancel", "error", "feed", "ksql", "lake", "pool", "source"]),
     ("demo", &["error", "ksql"]),

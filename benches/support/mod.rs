@@ -58,6 +58,7 @@ pub fn feed(compression: Compression) -> Feed {
         schedule: None,
         rename: std::collections::BTreeMap::new(),
         exclude_columns: Vec::new(),
+        table_format: Vec::new(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,

@@ -88,6 +88,6 @@ pub(super) fn reset(config: &Config, feed: &Feed, args: &ResetArgs) -> Result<Ex
     Ok(Exit::Done)
 }
 
-fn log(config: &Config, feed: &Feed, message: &str, what: &str) {
+pub(super) fn log(config: &Config, feed: &Feed, message: &str, what: &str) {
     note(config, &Record::new(Utc::now(), Level::Warn, Some(&feed.name), message).fact("what", what));
 }

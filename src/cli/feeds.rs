@@ -99,6 +99,10 @@ pub(super) enum FeedsCommand {
     },
     /// Decide what becomes of a stream that is over another topic or Kafka cluster than before
     Reset(super::decide::ResetArgs),
+    /// Make the dataset a table of a table format, without rewriting a file
+    EnableFormat(super::format::FormatArgs),
+    /// Remove a table format's log; the data stays as plain Parquet
+    DisableFormat(super::format::FormatArgs),
     /// Take the source's columns as they are now, after a change that readers cannot bridge
     AcceptSchema {
         /// The feed
@@ -174,6 +178,8 @@ pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
         FeedsCommand::Reset(args) => {
             super::decide::reset(&config, &valid(&Catalog::load(&paths)?, &args.name)?, &args)
         }
+        FeedsCommand::EnableFormat(args) => super::format::enable(&config, &paths, &args),
+        FeedsCommand::DisableFormat(args) => super::format::disable(&config, &paths, &args),
         FeedsCommand::AcceptSchema { name } => accept_schema(&config, &paths, &name),
     }
 }

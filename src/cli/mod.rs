@@ -24,6 +24,7 @@ mod demo;
 mod doctor;
 mod export;
 mod feeds;
+mod format;
 mod lake;
 mod list;
 mod prepare;

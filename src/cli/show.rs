@@ -92,6 +92,9 @@ fn show_metadata(m: &Metadata) {
     for sentence in m.without_row() {
         say(&format!("  {sentence}"));
     }
+    if let Some(version) = m.delta.as_ref().and_then(|table| table.version) {
+        say(&format!("  a Delta table too, at version {version} or a later one"));
+    }
     if m.quarantined_records > 0 {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
     }

@@ -2,7 +2,7 @@
 //!
 //! | command | on disk | its undo |
 //! |---|---|---|
-//! | [`set_enabled`] | the value of `enabled` alone, all else byte for byte; replaced atomically | the bytes of before |
+//! | [`set_enabled`], [`set_table_format`] | one value alone, all else byte for byte; replaced atomically | the bytes of before |
 //! | [`archive`], [`restore`] | a rename that never replaces | the rename back |
 //!
 //! A change is undone only while the file is as the change left it. No feed that is invalid is edited, though it may be
@@ -49,16 +49,36 @@ impl Change {
 /// # Errors
 /// The feed's problems when it is invalid: an edit must not hide them.
 pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
+    set(path, "enabled", CstInputValue::Bool(enabled), |feed| super::Feed { enabled, ..feed })
+}
+
+/// Sets `table_format` in the feed file at `path`.
+///
+/// # Errors
+/// As [`set_enabled`].
+pub fn set_table_format(path: &Path, formats: &[super::TableFormat]) -> Result<Change> {
+    let words = formats.iter().map(|format| CstInputValue::String(format.keyword().to_owned())).collect();
+    let table_format = formats.to_vec();
+    set(path, "table_format", CstInputValue::Array(words), |feed| super::Feed { table_format, ..feed })
+}
+
+/// Sets one member of the feed file at `path`, which makes the feed what `wanted` says.
+fn set(
+    path: &Path,
+    member: &str,
+    value: CstInputValue,
+    wanted: impl FnOnce(super::Feed) -> super::Feed,
+) -> Result<Change> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let before = read_text(path).map_err(|problem| invalid(path, &[problem]))?;
     let feed = parse_feed(&before, &stem).map_err(|problems| invalid(path, &problems))?;
-    let after = if feed.enabled == enabled { before.clone() } else { with_enabled(&before, enabled)? };
+    let wanted = wanted(feed.clone());
+    let after = if feed == wanted { before.clone() } else { with(&before, member, value)? };
     // The proof before the change: the edit changes this one value and no other.
     let proof = parse_feed(&after, &stem).map_err(|problems| invalid(path, &problems))?;
-    if proof != (super::Feed { enabled, ..feed }) {
-        return Err(
-            Error::new(Kind::Bug, "the edit would have changed more than enabled").at("path", path.display())
-        );
+    if proof != wanted {
+        return Err(Error::new(Kind::Bug, format!("the edit would have changed more than {member}"))
+            .at("path", path.display()));
     }
     if before != after {
         replace(path, &before, &after)?;
@@ -67,16 +87,16 @@ pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
 }
 
 /// The text with this one value set, and every other byte as it was.
-fn with_enabled(text: &str, enabled: bool) -> Result<String> {
+fn with(text: &str, name: &str, value: CstInputValue) -> Result<String> {
     let bare = text.strip_prefix('\u{FEFF}');
     let bug = || Error::new(Kind::Bug, "a valid feed could not be edited");
     let root =
         CstRootNode::parse(bare.unwrap_or(text), &ParseOptions::default()).map_err(|e| bug().because(e))?;
     let object = root.object_value().ok_or_else(bug)?;
-    match object.get("enabled") {
-        Some(member) => member.set_value(CstInputValue::Bool(enabled)),
+    match object.get(name) {
+        Some(member) => member.set_value(value),
         None => {
-            object.append("enabled", CstInputValue::Bool(enabled));
+            object.append(name, value);
         }
     }
     let mark = if bare.is_some() { "\u{FEFF}" } else { "" };

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::spec::{
-    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, StorageMode, TimeAs,
-    Visibility,
+    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, StorageMode, TableFormat,
+    TimeAs, Visibility,
 };
 
 /// Gives a kind of value its table `KEYWORDS` and its `keyword()`.
@@ -36,6 +36,7 @@ keywords!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ig
 keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
 keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "raw" = Raw, "offsets" = Offsets, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
+keywords!(TableFormat: "delta" = Delta);
 keywords!(TimeAs: "string" = Text, "time" = Time);
 keywords!(DecimalAs: "string" = Text, "decimal256" = Decimal256);
 keywords!(Encodings: "portable" = Portable, "compact" = Compact);

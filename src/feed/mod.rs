@@ -33,7 +33,7 @@ pub mod spec;
 
 pub use add::{NewFeed, add};
 pub use catalog::{Catalog, Entry, EntryState, FeedPaths, Place};
-pub use edit::{Change, archive, restore, set_enabled, undo};
+pub use edit::{Change, archive, restore, set_enabled, set_table_format, undo};
 pub use parse::parse_feed;
 pub use partition_path::{Depth, PartitionPath};
 pub use problem::{Problem, nearest};

@@ -21,12 +21,12 @@ use super::keywords::ZSTD_LEVELS;
 use super::problem::{Problem, nearest};
 use super::spec::{
     Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode, Schedule,
-    StorageMode, TimeAs, Types, Visibility,
+    StorageMode, TableFormat, TimeAs, Types, Visibility,
 };
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 21] = [
+pub const FIELDS: [&str; 22] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -46,6 +46,7 @@ pub const FIELDS: [&str; 21] = [
     "exclude_columns",
     "row_metadata",
     "types",
+    "table_format",
     "enabled",
     "created_at",
 ];
@@ -137,6 +138,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let schedule = fields.set("schedule").map_or(Some(None), |node| read_schedule(page, &node).map(Some));
     let row_metadata = fields.get("row_metadata").map(|node| page.switch(&node));
     let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
+    let table_format = fields.set("table_format").map_or(Some(Vec::new()), |node| read_formats(page, &node));
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
     let partitioning = read_partitioning(page, &fields, kind);
@@ -173,6 +175,7 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
         exclude_columns,
         row_metadata: row_metadata.unwrap_or(Some(stream))?,
         types: types?,
+        table_format: table_format?,
         enabled: enabled?,
         created_at: created_at?,
     })
@@ -347,6 +350,20 @@ fn read_types(page: &mut Page<'_>, node: &Node<'_>) -> Option<Types> {
         .get("decimal")
         .map_or(Some(DecimalAs::default()), |node| page.one_of(&node, DecimalAs::KEYWORDS));
     Some(Types { time: time?, decimal: decimal? })
+}
+
+/// `table_format`.
+fn read_formats(page: &mut Page<'_>, node: &Node<'_>) -> Option<Vec<TableFormat>> {
+    let mut formats = Vec::new();
+    for element in page.list(node)? {
+        let format = page.one_of(&element, TableFormat::KEYWORDS)?;
+        if formats.contains(&format) {
+            page.wrong(&element, "is there twice", None);
+            return None;
+        }
+        formats.push(format);
+    }
+    Some(formats)
 }
 
 /// `rename` and `exclude_columns`.

@@ -143,6 +143,22 @@ impl PartitionPath {
         Self::parse(&path)
     }
 
+    /// The values of its folders, outermost first: `[("year", 2025), ("month", 1)]`; of a version its number.
+    pub fn values(self) -> Vec<(String, u32)> {
+        match self {
+            Self::Version(version) => vec![("version".to_owned(), version)],
+            Self::Date { first, hour, depth } => {
+                let value = |part: DatePart| match part {
+                    DatePart::Year => u32::try_from(first.year()).unwrap_or(0),
+                    DatePart::Month => first.month(),
+                    DatePart::Day => first.day(),
+                    DatePart::Hour => hour,
+                };
+                depth.parts().iter().map(|(part, _)| (part.keyword().to_owned(), value(*part))).collect()
+            }
+        }
+    }
+
     /// The digits in the names of its files: `20250115`; none for a version.
     pub fn digits(self) -> String {
         match self {
@@ -311,6 +327,10 @@ mod tests {
         assert_eq!(around(Depth::Month), "year=2025/month=03");
         assert_eq!(around(Depth::Day), "year=2025/month=03/day=15");
         assert_eq!(around(Depth::Hour), "year=2025/month=03/day=15");
+        let values = |path| PartitionPath::parse(path).unwrap().values();
+        let named = |name: &str, value| (name.to_owned(), value);
+        assert_eq!(values("year=2025/month=01"), [named("year", 2025), named("month", 1)]);
+        assert_eq!(values("version=v3"), [named("version", 3)]);
         assert!(is_inside("year=2025/month=01", "year=2025") && !is_inside("year=20251", "year=2025"));
     }
 }

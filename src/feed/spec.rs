@@ -44,6 +44,8 @@ pub struct Feed {
     pub row_metadata: bool,
     /// How types are written that not every reader knows.
     pub types: Types,
+    /// Table formats whose log is written beside the files.
+    pub table_format: Vec<TableFormat>,
     /// A disabled feed is shown and not exported.
     pub enabled: bool,
     /// When the feed was made.
@@ -128,6 +130,13 @@ pub struct Types {
     pub time: TimeAs,
     /// DECIMAL of more than 38 digits.
     pub decimal: DecimalAs,
+}
+
+/// A table format, whose log is written beside the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Delta Lake.
+    Delta,
 }
 
 /// How a TIME is written.

@@ -61,6 +61,7 @@ pub use manifest::metadata::{
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
+pub use manifest::table::DeltaTable;
 pub use manifest::without_row;
 pub use manifest::writers::StoppedQuery;
 pub use ops::append::{Appender, Commit};
@@ -76,6 +77,7 @@ pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
 pub use txn::migrate::{MetadataMoved, move_metadata};
+pub use txn::table::TableRemoved;
 pub use verify::gaps::{Gap, Why};
 pub use write::columns::{FileColumn, columns_of_files};
 pub use write::present::KSQL_TYPE;

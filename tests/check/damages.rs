@@ -74,6 +74,13 @@ pub struct Built {
 }
 
 impl Built {
+    /// The dataset is a Delta table too; gives the feed that says so.
+    pub fn as_delta(&self) -> Feed {
+        let feed = delta::as_delta(self.feed.clone());
+        open(&self.root, &feed).enable_table().unwrap();
+        feed
+    }
+
     pub(super) fn all(&self) -> Vec<Row> {
         [self.first.clone(), self.second.clone()].concat()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lakehand::feed::parse::FIELDS;
 use lakehand::feed::{
     Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadMode, Schedule,
-    StorageMode, TimeAs, Types, Visibility, parse_feed,
+    StorageMode, TableFormat, TimeAs, Types, Visibility, parse_feed,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         schedule: None,
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
+        table_format: Vec::new(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,
@@ -247,6 +248,24 @@ fn what_cannot_be_together_is_refused() {
         r#", "storage_mode": "ignore", "mode": "follow""#,
         "mode: \"follow\" does not go with storage_mode ignore, which exports once; did you mean \"batch\"?",
     );
+}
+
+#[test]
+fn table_formats_are_words_of_a_list() {
+    for (text, expected) in [
+        (r#", "table_format": null"#, Vec::new()),
+        (r#", "table_format": []"#, Vec::new()),
+        (r#", "table_format": ["delta"]"#, vec![TableFormat::Delta]),
+    ] {
+        assert_eq!(parse("stream", text).table_format, expected, "{text}");
+        assert_eq!(parse("table", text).table_format, expected, "{text}");
+    }
+    refused(
+        "stream",
+        r#", "table_format": ["dleta"]"#,
+        "table_format[0]: \"dleta\" is not one of delta; did you mean \"delta\"?",
+    );
+    refused("stream", r#", "table_format": ["delta", "delta"]"#, "table_format[1]: \"delta\" is there twice");
 }
 
 #[test]

@@ -12,7 +12,7 @@
 //! A killed process loses nothing of this: what it wrote stays in the memory of the kernel, synced or not.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses another part")]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ struct Change {
     to: Option<Name>,
     /// In the same step, this one got the name of before: the two of an exchange last together or not at all.
     other: Option<Id>,
+    /// The other names that the file has after the change.
+    kept: Vec<Name>,
 }
 
 #[derive(Debug, Default)]
@@ -175,8 +177,10 @@ fn apply(names: &mut BTreeMap<Name, Id>, change: &Change) {
         names.remove(from);
     }
     if let Some(to) = &change.to {
-        // One file has one name here: a rename whose beginning was lost finds it where it lasted.
-        names.retain(|_, id| *id != change.id);
+        // A rename whose beginning was lost finds the file where it lasted, but for the names that it has beside.
+        if change.from.is_some() {
+            names.retain(|name, id| *id != change.id || change.kept.contains(name));
+        }
         names.insert(to.clone(), change.id);
     }
 }
@@ -214,23 +218,28 @@ impl State {
         let before = std::mem::replace(&mut self.live, now);
         // The number of a removed file may be given to another one.
         self.by_inode = inodes;
-        let places: HashMap<Id, &PathBuf> = before.iter().map(|(path, id)| (*id, path)).collect();
-        let mut changes = Vec::new();
-        for (path, id) in &self.live {
-            let to = Self::name_of(&self.live, path);
-            match places.get(id) {
-                // What is in a folder that got another name is where it was.
-                Some(old) if Self::name_of(&before, old) == to => {}
-                Some(old) => {
-                    let from = Some(Self::name_of(&before, old));
-                    changes.push(Change { id: *id, from, to: Some(to), other: None });
-                }
-                None => changes.push(Change { id: *id, from: None, to: Some(to), other: None }),
+        // What is in a folder that got another name is where it was: a name is that of the folder, and the last part.
+        let names = |live: &BTreeMap<PathBuf, Id>| {
+            let mut names: BTreeMap<Id, BTreeSet<Name>> = BTreeMap::new();
+            for (path, id) in live {
+                names.entry(*id).or_default().insert(Self::name_of(live, path));
             }
-        }
-        let there: HashSet<Id> = self.live.values().copied().collect();
-        for (path, id) in before.iter().filter(|(_, id)| !there.contains(id)) {
-            changes.push(Change { id: *id, from: Some(Self::name_of(&before, path)), to: None, other: None });
+            names
+        };
+        let (old, new) = (names(&before), names(&self.live));
+        let none = BTreeSet::new();
+        let mut changes = Vec::new();
+        for id in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+            let (was, is) = (old.get(id).unwrap_or(&none), new.get(id).unwrap_or(&none));
+            let (mut gone, mut came) = (was.difference(is).cloned(), is.difference(was).cloned());
+            loop {
+                let (from, to) = (gone.next(), came.next());
+                if from.is_none() && to.is_none() {
+                    break;
+                }
+                let kept = is.intersection(was).cloned().collect();
+                changes.push(Change { id: *id, from, to, other: None, kept });
+            }
         }
         if let [one, two] = &changes[..]
             && one.from.is_some()

@@ -18,6 +18,9 @@ use lakehand::feed::{
 use lakehand::lake::{Commit, Dataset, Faults, Lake, Limits, Op, Owner, RunInfo, TableSchema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+#[path = "delta.rs"]
+pub mod delta;
+
 pub const DAY: i64 = 86_400_000;
 /// 2025-01-01T00:00:00Z
 pub const T0: i64 = 1_735_689_600_000;
@@ -48,6 +51,7 @@ pub fn stream_feed() -> Feed {
         schedule: None,
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
+        table_format: Vec::new(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,

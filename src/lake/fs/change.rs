@@ -35,6 +35,8 @@ pub enum Op {
     Rename,
     /// Two folders get each other's name.
     Exchange,
+    /// A file gets another name beside the one that it has.
+    Link,
     /// A file or an empty folder is removed.
     Remove,
 }
@@ -58,6 +60,8 @@ pub(crate) struct Fs {
     lasting: Arc<Mutex<HashSet<PathBuf>>>,
     /// By mount, whether two folders can exchange their names.
     pub(super) exchanges: Arc<Mutex<HashMap<(u64, u64), bool>>>,
+    /// By mount, whether a file can have two names.
+    pub(super) links: Arc<Mutex<HashMap<(u64, u64), bool>>>,
 }
 
 /// A file that is being written. Its content is hashed on the way.

@@ -4,6 +4,7 @@
 //! change   every change: folders, files, names, modes, syncs; a test can refuse any one of them
 //! look     every way to read: only regular files are opened, and no link is followed but where the caller says so
 //! lock     the file whose lock the kernel holds for us
+//! link     second names of files; a file that is put where none is
 //! hash     the hash of a file's content
 //! ```
 //!
@@ -14,6 +15,7 @@ mod change;
 pub(crate) mod device;
 mod exchange;
 mod hash;
+mod link;
 mod lock;
 mod look;
 
@@ -23,6 +25,7 @@ use std::path::Path;
 pub use change::{Faults, Op};
 pub(crate) use change::{Fs, LakeFile};
 pub(crate) use hash::{ContentHash, hash_file};
+pub(crate) use link::only_names;
 pub(crate) use lock::{LockFile, TryLock};
 pub(crate) use look::{
     Entry, Stat, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from,

@@ -23,6 +23,10 @@ pub(crate) use crate::feed::partition_path::{Depth, PartitionPath, is_inside, ve
 pub(crate) use places::{Place, Places, Room};
 
 pub(crate) const METADATA: &str = "_metadata.json";
+/// The folder of a Delta table's log, in the dataset's.
+pub(crate) const LOG: &str = "_delta_log";
+/// The folder of the second names of files, by which that log names them.
+pub(crate) const FILES: &str = "_delta_files";
 /// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
 /// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.

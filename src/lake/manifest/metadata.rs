@@ -17,6 +17,7 @@ use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::source_check::SourceCheck;
+use crate::lake::manifest::table::DeltaTable;
 use crate::lake::manifest::without_row::WithoutRow;
 use crate::lake::manifest::writers::StoppedQuery;
 use crate::{Error, Kind, Result};
@@ -134,6 +135,9 @@ pub struct Metadata {
     /// Streams: what the last comparison of both ways of reading found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_check: Option<SourceCheck>,
+    /// The Delta table that the dataset is too; `None` where it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaTable>,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
@@ -336,6 +340,7 @@ impl Metadata {
             stopped_writers: Vec::new(),
             last_failure: None,
             source_check: None,
+            delta: None,
             runs: Vec::new(),
             other: Map::new(),
         };

@@ -22,5 +22,6 @@ pub(crate) mod offsets;
 pub(crate) mod proof;
 pub(crate) mod schema;
 pub(crate) mod source_check;
+pub(crate) mod table;
 pub mod without_row;
 pub(crate) mod writers;

@@ -54,6 +54,7 @@ impl<'a> Run<'a> {
         let file_columns = columns::file_columns(view.schema(), &schema.columns_types);
         let (columns, schema_version) = schema::evolve(known, version_now, &file_columns, Some(info.started))
             .map_err(|e| e.at("feed", &dataset.feed.name))?;
+        dataset.check_table_format(&columns)?;
         let limits = &dataset.limits;
         let commit_id = layout::commit_id(dataset.metadata.commit_seq + 1, &info.id);
         let config = FileConfig {

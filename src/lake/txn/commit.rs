@@ -6,7 +6,7 @@
 //!    metadata                                                                                     ◀ the commit point
 //! 3  folders whose files are replaced are exchanged (`exchange`); each other file is renamed to its place, the folders are
 //!    synced; a table's folder is exchanged with the prepared one
-//! 4  the lines go behind the journal
+//! 4  the table's log, where the dataset has one, gets its entry (`table`); the lines go behind the journal
 //! 5  the staged metadata gets its name
 //! 6  the intent is removed
 //! ```
@@ -30,6 +30,7 @@ use crate::lake::fs::{self, ContentHash, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal;
 use crate::lake::txn::migrate;
+use crate::lake::txn::table::LogEntry;
 use crate::{Error, Kind, Result};
 
 const INTENT: &str = "intent.json";
@@ -53,6 +54,9 @@ pub(crate) struct Intent {
     pub(crate) metadata: StagedMetadata,
     /// What goes behind the journal.
     pub(crate) journal: journal::Lines,
+    /// What goes into the log of the dataset's table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) table: Option<LogEntry>,
     /// The whole metadata: in an intent of before version 0.2, which staged none.
     #[serde(skip)]
     pub(crate) whole_metadata: Option<String>,
@@ -208,6 +212,9 @@ impl Committer {
         }
         if let Some(swap) = &intent.swap {
             self.swap(swap)?;
+        }
+        if let Some(entry) = &intent.table {
+            self.publish(entry)?;
         }
         let (lines, journal) = (&intent.journal, self.places.journal());
         // A journal that is shorter than it was is lost: it is made anew by the next start, and no hole is left in this one.
@@ -365,7 +372,7 @@ impl Committer {
             let moves = moves.collect::<serde_json::Result<_>>()?;
             let (commit, swap) = (written.commit, written.swap);
             let (metadata, journal) = (written.metadata, written.journal);
-            Ok(Intent { commit, moves, swap, metadata, journal, whole_metadata: None })
+            Ok(Intent { commit, moves, swap, metadata, journal, table: written.table, whole_metadata: None })
         });
         understood.map_err(|e| {
             Error::new(Kind::Damaged, format!("the record of an unfinished commit cannot be understood: {e}"))
@@ -422,6 +429,8 @@ struct Written {
     swap: Option<Swap>,
     metadata: StagedMetadata,
     journal: journal::Lines,
+    #[serde(default)]
+    table: Option<LogEntry>,
 }
 
 #[derive(Deserialize)]

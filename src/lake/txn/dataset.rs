@@ -234,6 +234,7 @@ impl Dataset {
         // relied on from now on, so a power loss must not take it back.
         self.committer.fs.sync_dir(fs::parent(&self.committer.places.metadata))?;
         (self.metadata, found.rebuilt_metadata) = self.load()?;
+        self.sync_table()?;
         self.needs_recovery = false;
         Ok(found)
     }
@@ -341,6 +342,10 @@ impl Dataset {
             visibility.file_mode(),
         )?;
         metadata.journal = Some(mark);
+        // What a table's log says of these files is not known.
+        if let Some(table) = &mut metadata.delta {
+            table.version = None;
+        }
         self.committer.write_metadata(&metadata.text()?)?;
         Ok(metadata)
     }
@@ -404,11 +409,12 @@ impl Dataset {
         self.needs_recovery = true;
         metadata.ahead = metadata.ahead.at_or_after(&metadata.positions);
         let id = commit.id.clone();
+        let table = self.log_entry(&commit, actions, &mut metadata)?;
         let (lines, mark) = journal::lines(metadata.journal, &transaction::records(actions, commit))?;
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
         let intent =
-            Intent { commit: id, moves, swap, metadata: staged, journal: lines, whole_metadata: None };
+            Intent { commit: id, moves, swap, metadata: staged, journal: lines, table, whole_metadata: None };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,

@@ -6,6 +6,7 @@
 //! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
 //! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
+//! table      the log of the table that a dataset may be too, written with each commit
 //! aside      a whole dataset gets another name
 //! ```
 
@@ -16,4 +17,5 @@ mod exchange;
 pub(crate) mod lock;
 pub(crate) mod migrate;
 pub(crate) mod rebuild;
+pub(crate) mod table;
 pub(crate) mod transaction;

@@ -148,6 +148,10 @@ kinds! {
     TwoMetadata = "two-metadata",
     /// Something that is no data lies in the dataset's folder.
     Stranger = "stranger",
+    /// The log of the dataset's table is not there, cannot be read, or names other files than those that are there.
+    TableLog = "table-log",
+    /// Another program has written versions into the log of the dataset's table.
+    ForeignVersions = "foreign-versions",
 }
 
 /// What mends a finding.
@@ -177,6 +181,8 @@ pub enum Repair {
     Retain,
     /// The mark that readers take for a sealed partition is taken away.
     Unseal,
+    /// The log of the table is brought to what the dataset holds.
+    SyncTable,
     /// What is no data moves to `_lakehand/`, and the older metadata to `damaged/` there.
     Migrate,
 }
@@ -211,6 +217,7 @@ impl fmt::Display for Repair {
             }
             Self::Retain => f.write_str("remove what the feed no longer keeps"),
             Self::Migrate => f.write_str("move it to its place in _lakehand/"),
+            Self::SyncTable => f.write_str("bring the table's log to what the dataset holds"),
             Self::Unseal => f.write_str("take the mark away; the partition is sealed again by its rule"),
         }
     }

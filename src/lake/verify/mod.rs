@@ -21,6 +21,7 @@ pub(crate) mod offsets;
 mod order;
 mod repair;
 pub(crate) mod scan;
+mod table;
 mod verdict;
 
 use std::collections::BTreeSet;

@@ -161,6 +161,16 @@ impl Bench<'_> {
             self.unfinished(first)?;
             return Ok(vec![first.clone()]);
         }
+        // The files first: the log is to say what is there then.
+        let (table, todo): (Vec<_>, Vec<_>) =
+            todo.into_iter().partition(|f| f.repair == Some(Repair::SyncTable));
+        if todo.is_empty() && !table.is_empty() {
+            if let Some(Ok(metadata)) = &self.scan.metadata {
+                self.dataset.metadata = metadata.clone();
+                self.dataset.compare_log()?;
+            }
+            return Ok(table);
+        }
         let (retain, todo): (Vec<_>, Vec<_>) =
             todo.into_iter().partition(|f| f.repair == Some(Repair::Retain));
         if todo.is_empty() {
@@ -221,6 +231,10 @@ impl Bench<'_> {
         }
         let good = self.good(&aside, &placed);
         let mut counted = self.metadata(todo, good)?;
+        // A table's log is compared with the files by the next start.
+        if let Some(table) = &mut counted.metadata.delta {
+            table.version = None;
+        }
         if todo.iter().any(|f| f.repair == Some(Repair::Relayout)) {
             let wanted = Metadata::fresh(&self.dataset.feed, self.dataset.now());
             let next = &mut counted.metadata;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::table::TableLog;
 use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::fs::{self, Entry, Target};
@@ -54,6 +55,8 @@ pub(crate) struct Scan {
     pub(crate) elsewhere: Vec<(String, Target)>,
     /// Data files that were put aside, and may be put back.
     pub(crate) replaced: Vec<DataFile>,
+    /// The log of the dataset's table.
+    pub(super) table: TableLog,
     /// Asked between two files whether to stop.
     pub(super) cancel: Cancel,
 }
@@ -177,6 +180,7 @@ impl Scan {
         scan.look_at_journal(&places)?;
         scan.walk(&places, "", fs::list(dir)?, false)?;
         scan.walk_books(&places)?;
+        scan.table = TableLog::look(&places)?;
         let quarantine = read_quarantine(&places)?;
         (scan.quarantined, scan.bad_rows) = (quarantine.rows, quarantine.offsets);
         Ok(scan)

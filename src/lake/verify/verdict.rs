@@ -110,6 +110,9 @@ impl Verdict<'_> {
         }
         order::seals(self);
         order::asides(self);
+        if let Some(Ok(metadata)) = &self.scan.metadata {
+            super::table::compare(self, metadata);
+        }
     }
 
     /// What the metadata says, held against the files.

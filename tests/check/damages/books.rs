@@ -3,6 +3,26 @@
 use super::*;
 
 pub(super) const CASES: &[Case] = &[
+    case!("a file that the log of the Delta table names is removed", TableLog, |b| {
+        let feed = b.as_delta();
+        fs::remove_dir_all(b.dir.join("_delta_files/year=2025/month=01/day=01")).unwrap();
+        (feed, b.same().1)
+    }),
+    case!("the log of the Delta table is removed", TableLog, |b| {
+        let feed = b.as_delta();
+        fs::remove_dir_all(b.dir.join("_delta_log")).unwrap();
+        (feed, b.same().1)
+    }),
+    case!("another writer removes a file from the log of the Delta table", TableLog, |b| {
+        let feed = b.as_delta();
+        let first = fs::read_to_string(b.dir.join("_delta_log/00000000000000000000.json")).unwrap();
+        let add = first.lines().find(|line| line.starts_with(r#"{"add""#)).unwrap();
+        let add: Value = serde_json::from_str(add).unwrap();
+        let remove =
+            json!({"remove": {"path": add["add"]["path"], "deletionTimestamp": 1, "dataChange": true}});
+        fs::write(b.dir.join("_delta_log/00000000000000000001.json"), format!("{remove}\n")).unwrap();
+        (feed, b.same().1)
+    }),
     case!("the journal of files is removed", BadJournal, |b| {
         fs::remove_file(books(&b.dir).join("journal")).unwrap();
         b.same()

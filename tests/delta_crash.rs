@@ -1,0 +1,174 @@
+//! A dataset that is a Delta table too: the program is stopped, or the power goes, before each change that it makes to the disk.
+//!
+//! Whatever the instant: every version of the log can be read, before recovery too; after it the log has no hole, and its newest
+//! version names exactly the files that plain readers find.
+
+#[path = "lake_support/disk.rs"]
+mod disk;
+mod lake_support;
+
+use std::path::Path;
+
+use disk::{Disk, scratch};
+use lake_support::delta::{as_delta, assert_current, versions};
+use lake_support::*;
+use lakehand::Result;
+use lakehand::feed::{Feed, FeedKind};
+use lakehand::lake::{Dataset, Lake};
+
+/// Outcomes of a power loss that are looked at for each instant.
+const OUTCOMES: u64 = 3;
+
+type Work<'a> = &'a dyn Fn(&mut Dataset) -> Result<()>;
+
+/// The files of a table that belong into its log: of versions the current one's.
+fn assert_log(dataset: &Dataset) {
+    let current = dataset.metadata().current_version.map(|version| format!("version=v{version}/"));
+    assert_current(dataset.dir(), |path| current.as_ref().is_none_or(|current| path.starts_with(current)));
+}
+
+/// Does `work` on copies of `base`, stopped before operation 0, 1, 2, …; then with the power gone there.
+fn at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) {
+    let (before, after) = stopped_at_every_instant(base, feed, work);
+    assert!(before > 5 && after > 3, "both states were seen: {before} before, {after} after");
+}
+
+/// The same; gives how often the state before was there afterwards, and that behind.
+fn stopped_at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) -> (u64, u64) {
+    let (mut before, mut after) = (0, 0);
+    for n in 0.. {
+        let live = scratch();
+        copy_tree(base, live.path());
+        let stop = StopAt::operation(n);
+        let lake = Lake::with_faults(live.path(), stop.clone());
+        let dir = lake.dataset_dir(feed).unwrap();
+        let first = versions(&dir).len();
+        let done = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d)).is_ok();
+        assert!(done || stop.fired(), "without a stop the work is done");
+        versions(&dir);
+        for m in 0..3 {
+            let stop = StopAt::operation(m * 4);
+            let _ = Dataset::open(&Lake::with_faults(live.path(), stop), feed, limits(), owner());
+            versions(&dir);
+        }
+        let dataset = open(live.path(), feed);
+        assert_log(&dataset);
+        let is_done = versions(&dir).len() > first;
+        assert!(is_done || !done, "what was said to be done is in the log (operation {n})");
+        if is_done {
+            after += 1
+        } else {
+            before += 1
+        }
+        if !stop.fired() {
+            break;
+        }
+    }
+    for n in (0..).step_by(2) {
+        let live = scratch();
+        copy_tree(base, live.path());
+        let disk = Disk::new(live.path());
+        disk.kill_before(n);
+        let lake = Lake::with_faults(live.path(), disk.clone());
+        let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
+        for seed in 0..OUTCOMES {
+            let after = scratch();
+            disk.lose_power(
+                after.path(),
+                &mut fastrand::Rng::with_seed(u64::from(n as u32) * OUTCOMES + seed),
+            );
+            versions(&Lake::new(after.path()).dataset_dir(feed).unwrap());
+            assert_log(&open(after.path(), feed));
+        }
+        if !disk.killed() {
+            return (before, after);
+        }
+    }
+    unreachable!("the work ends")
+}
+
+fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> Result<()> {
+    let mut appender = dataset.appender(&stream_schema(), run(id))?;
+    appender.write(&batch(rows))?;
+    appender.commit(commit_after(rows))?;
+    Ok(())
+}
+
+fn days(n: i64, per_day: i64) -> Vec<Row> {
+    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
+}
+
+fn publish(dataset: &mut Dataset, count: i64, id: &str, at_ms: i64) -> Result<()> {
+    let info = lakehand::lake::RunInfo { started: at(at_ms), ..run(id) };
+    let mut snapshot = dataset.snapshot(&table_schema(), info)?;
+    snapshot.write(&table_batch(0, count))?;
+    snapshot.publish(at(at_ms), count.unsigned_abs()).map(|_| ())
+}
+
+fn again(dataset: &mut Dataset, all: &[Row]) -> Result<()> {
+    let mut replacer = dataset.replacer(&stream_schema(), run("again"), at(T0).date_naive())?;
+    replacer.write(&batch(all))?;
+    replacer.swap(at(T0 + 50 * DAY)).map(|_| ())
+}
+
+#[test]
+fn appends() {
+    let (base, all, feed) = (scratch(), days(3, 4), as_delta(stream_feed()));
+    at_every_instant(base.path(), &feed, &|dataset| append(dataset, &all[..6], "r1"));
+    append(&mut open(base.path(), &feed), &all[..6], "r1").unwrap();
+    at_every_instant(base.path(), &feed, &|dataset| append(dataset, &all[6..], "r2"));
+}
+
+#[test]
+fn a_day_again_and_its_undo() {
+    let (base, all, feed) = (scratch(), days(2, 4), as_delta(stream_feed()));
+    append(&mut open(base.path(), &feed), &all[..3], "r1").unwrap();
+    append(&mut open(base.path(), &feed), &all[3..], "r2").unwrap();
+    at_every_instant(base.path(), &feed, &|dataset| again(dataset, &all));
+    again(&mut open(base.path(), &feed), &all).unwrap();
+    let undo =
+        |dataset: &mut Dataset| dataset.undo_day(at(T0).date_naive(), None, at(T0 + 51 * DAY)).map(|_| ());
+    at_every_instant(base.path(), &feed, &undo);
+    let dir = Lake::new(base.path()).dataset_dir(&feed).unwrap();
+    let rows: Vec<u64> = versions(&dir).iter().map(|version| version.values().sum()).collect();
+    assert_eq!(rows, [3, 8, 8], "time travel reads each version");
+}
+
+#[test]
+fn retention() {
+    let (base, all, feed) = (scratch(), days(5, 2), as_delta(stream_feed()));
+    append(&mut open(base.path(), &feed), &all, "r1").unwrap();
+    let feed = Feed { retention_days: Some(2), ..feed };
+    at_every_instant(base.path(), &feed, &|dataset| {
+        dataset.retain(at(T0 + 4 * DAY).date_naive()).map(|_| ())
+    });
+}
+
+#[test]
+fn versions_of_a_table() {
+    for keep_versions in [1, 3] {
+        let (base, feed) = (scratch(), Feed { keep_versions, ..as_delta(table_feed()) });
+        assert_eq!(feed.kind, FeedKind::Table);
+        publish(&mut open(base.path(), &feed), 10, "r1", T0).unwrap();
+        at_every_instant(base.path(), &feed, &|dataset| publish(dataset, 25, "r2", T0 + DAY));
+        publish(&mut open(base.path(), &feed), 25, "r2", T0 + DAY).unwrap();
+        let dir = Lake::new(base.path()).dataset_dir(&feed).unwrap();
+        let rows: Vec<u64> = versions(&dir).iter().map(|version| version.values().sum()).collect();
+        assert_eq!(rows, [10, 25]);
+        if keep_versions == 1 {
+            at_every_instant(base.path(), &feed, &|dataset| {
+                dataset.undo_version(1, at(T0 + 2 * DAY)).map(|_| ())
+            });
+        }
+    }
+}
+
+#[test]
+fn a_dataset_becomes_a_table() {
+    let (base, all) = (scratch(), days(3, 4));
+    append(&mut open(base.path(), &stream_feed()), &all, "r1").unwrap();
+    // Whoever opens the dataset brings its log up, so that it is never found without.
+    let feed = as_delta(stream_feed());
+    let (before, after) = stopped_at_every_instant(base.path(), &feed, &|d| d.enable_table().map(|_| ()));
+    assert!(before == 0 && after > 10, "{before} {after}");
+}
