@@ -97,7 +97,7 @@ impl Broker {
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              transaction.state.log.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n\
-             log.retention.check.interval.ms=500\nlog.initial.task.delay.ms=500\nmessage.max.bytes=16000000\n",
+             log.retention.check.interval.ms=500\nlog.initial.task.delay.ms=500\nlog.cleaner.backoff.ms=100\nmessage.max.bytes=16000000\n",
             keystore.display(),
             dir.path().join("log").display()
         );

@@ -14,5 +14,6 @@ mod both_ways;
 mod broker;
 mod kills;
 mod outages;
+mod tables;
 mod topics;
 mod transactions;

@@ -162,6 +162,33 @@ fn a_topic_that_is_deleted_and_made_again_is_held_until_the_feed_is_reset() {
     assert_each_offset_once(&project.stream(TOPIC), fewer.len() as u64);
 }
 
+/// Its end says nothing: the last row of each partition does.
+#[test]
+#[ignore = "needs Kafka: .ci/kafka"]
+fn a_topic_that_is_made_again_and_longer_is_held_too() {
+    let broker = Broker::start();
+    let server = broker.server(options(300));
+    broker.topic(TOPIC, 3, &[("retention.ms", "-1")]);
+    let records = server.get().topic_records("TRANSACTION_FLATTENED", 0);
+    broker.produce(TOPIC, &records, &[]);
+    let project = broker.project(&server);
+    project.ok(&["export", "--all"]);
+    broker.delete_topic(TOPIC);
+    broker.topic(TOPIC, 3, &[("retention.ms", "-1")]);
+    // The same records, each a place later, and more of them.
+    let first: Vec<_> = (0..3).map(|partition| filler(partition, 10)).collect();
+    broker.produce(TOPIC, &first, &[]);
+    broker.produce(TOPIC, &records, &[]);
+    let held = project.run(&["export", "--all", "--json"]);
+    assert_eq!(held.code, 1, "{}\n{}", held.out, held.err);
+    let said = held.finished("flat")["error"].to_string();
+    assert!(said.contains("the dataset holds the row of") && said.contains("feeds reset"), "{said}");
+    assert_each_offset_once(&project.stream(TOPIC), 300);
+    project.ok(&["feeds", "reset", "flat", "--from-start"]);
+    project.ok(&["export", "--all"]);
+    assert_each_offset_once(&project.stream(TOPIC), 303);
+}
+
 #[test]
 #[ignore = "needs Kafka: .ci/kafka"]
 fn holes_that_compaction_leaves_hold_nothing_up() {
