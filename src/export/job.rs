@@ -210,7 +210,7 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
 /// The rows by which the log of this plan is known again.
 fn last_rows(dataset: &Dataset, plan: &Plan, way: Way) -> LastRows {
     let metadata = dataset.metadata();
-    let like = last_rows::likeness(way == Way::Kafka, &plan.source, &plan.schema);
+    let like = last_rows::likeness(way, &plan.source, &plan.schema);
     LastRows::new(&metadata.last_rows, &metadata.positions, like)
 }
 

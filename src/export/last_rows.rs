@@ -22,6 +22,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, SecondsFormat};
 use twox_hash::xxhash3_128;
 
+use super::plan::Way;
 use crate::error::{Error, Kind, Result};
 use crate::ksql::describe::Description;
 use crate::lake::{LastRow, TableSchema};
@@ -196,8 +197,13 @@ impl LastRows {
 }
 
 /// What two hashes must have been made of to be compared: the way of reading, the columns, and whatever the statement says.
-pub(super) fn likeness(from_log: bool, source: &Description, schema: &TableSchema) -> String {
-    let mut text = format!("{FORM}\n{from_log}\n{}\n{}\n", source.name, source.statement);
+pub(super) fn likeness(way: Way, source: &Description, schema: &TableSchema) -> String {
+    // Records that are decoded here, and rows that ksqlDB made of them.
+    let decoded = match way {
+        Way::Kafka | Way::Raw => way.name(),
+        Way::Offsets | Way::Idle | Way::Follow => "query",
+    };
+    let mut text = format!("{FORM}\n{decoded}\n{}\n{}\n", source.name, source.statement);
     for part in [&source.timestamp, &source.key_format, &source.value_format, &schema.ksql] {
         let _ = writeln!(text, "{part}");
     }
