@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Line;
 use crate::error::{Error, Kind, Result};
+use crate::export::log::within;
 
 /// How long a question may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -58,12 +59,11 @@ impl<'a> Lines<'a> {
         question: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let mut question = std::pin::pin!(question);
-        if let Ok(answer) = tokio::time::timeout(SOON, &mut question).await {
+        if let Some(answer) = within(SOON, &mut question).await {
             return answer;
         }
         (self.0)(Told::Waits(topic, format!("waiting for {what}, at most {} s", LIMIT.as_secs())));
-        let answer = tokio::time::timeout(LIMIT.saturating_sub(SOON), question).await;
-        answer.unwrap_or_else(|_| {
+        within(LIMIT.saturating_sub(SOON), question).await.unwrap_or_else(|| {
             Err(Error::new(Kind::Unreachable, format!("{what}: no answer within {} s", LIMIT.as_secs()))
                 .next("look at the server's load, and at its brokers"))
         })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::Schema;
 use chrono::{DateTime, Utc};
@@ -18,6 +19,11 @@ use crate::source::{Brokers, Log, Spans, Topic};
 
 /// Who reads logs themselves.
 pub type LogSource = Arc<dyn Brokers>;
+
+/// Waits for at most `limit`; `None` when no answer comes in time.
+pub async fn within<T>(limit: Duration, question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, question).await.ok()
+}
 
 /// Asks who reads logs, on a thread that may wait.
 ///

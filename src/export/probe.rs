@@ -37,7 +37,7 @@ impl Probe {
     }
 
     async fn server(&self) -> Result<()> {
-        let answer = within(self.client.info()).await.unwrap_or_else(|| {
+        let answer = log::within(LIMIT, self.client.info()).await.unwrap_or_else(|| {
             Err(Error::new(
                 Kind::Unreachable,
                 format!("the server gives no answer within {} s", LIMIT.as_secs()),
@@ -55,7 +55,7 @@ impl Probe {
         if !ask_server {
             return Ok(());
         }
-        let what = match within(self.client.health()).await {
+        let what = match log::within(LIMIT, self.client.health()).await {
             Some(Ok(health)) if health.reaches_brokers => return Ok(()),
             // A server that does not tell is no witness.
             Some(Err(_)) => return Ok(()),
@@ -66,11 +66,6 @@ impl Probe {
             .at("server", &self.client.options().url)
             .next("look at the brokers and at the server's log"))
     }
-}
-
-/// `None`: no answer in time.
-async fn within<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(LIMIT, question).await.ok()
 }
 
 fn only_outages<T>(answer: Result<T>) -> Result<()> {

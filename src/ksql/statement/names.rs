@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::helper::FROM_THE_BEGINNING;
 use crate::error::{Error, Kind, Result};
-use crate::feed::nearest;
 use crate::ksql::column::{ReadColumn, Wire};
 use crate::ksql::describe::Description;
 use crate::ksql::schema::SqlType;
@@ -33,9 +32,14 @@ pub(in crate::ksql) fn check_feed(
         if source.columns.iter().all(|column| column.name != *name) {
             let error =
                 Error::new(Kind::Feed, format!("{field} names a column that the source has not: {name}"));
-            let near = nearest(name, source.columns.iter().map(|column| column.name.as_str()));
+            let upper = name.to_uppercase();
+            let columns = source.columns.iter().map(|column| {
+                (strsim::damerau_levenshtein(&column.name.to_uppercase(), &upper), &column.name)
+            });
+            // A short name is near to nothing only because it is short.
+            let near = columns.min().filter(|(distance, _)| *distance <= 3 && distance * 2 <= upper.len());
             return Err(match near {
-                Some(column) => error.next(format!("the nearest is {column}")),
+                Some((_, column)) => error.next(format!("the nearest is {column}")),
                 None => error,
             }
             .at("source", &source.name));
