@@ -370,15 +370,15 @@ impl App {
                 let text = "The source's columns of now become those of the lake; old files keep theirs.";
                 return self.ask("Accept the schema of", targets, text, effects);
             }
-            Action::ResetFromStart => return self.ask_reset(targets, Reset::FromStart),
-            Action::ResetContinue => return self.ask_reset(targets, Reset::Continue),
+            Action::ResetFromStart => return self.ask_reset(&targets, Reset::FromStart),
+            Action::ResetContinue => return self.ask_reset(&targets, Reset::Continue),
             _ => {}
         }
         Vec::new()
     }
 
     /// Asks for a decision about the log behind a feed: both logs are named.
-    fn ask_reset(&mut self, targets: Vec<String>, how: Reset) -> Vec<Effect> {
+    fn ask_reset(&mut self, targets: &[String], how: Reset) -> Vec<Effect> {
         let Some(feed) = targets.first().cloned() else { return Vec::new() };
         let Some(metadata) = self.metadata(&feed) else {
             self.toast(format!("nothing of {feed} is in the lake yet"), Tone::Plain);
