@@ -56,9 +56,9 @@ fn stopped_at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) -> (u64, u
         let is_done = versions(&dir).len() > first;
         assert!(is_done || !done, "what was said to be done is in the log (operation {n})");
         if is_done {
-            after += 1
+            after += 1;
         } else {
-            before += 1
+            before += 1;
         }
         if !stop.fired() {
             break;
@@ -73,10 +73,7 @@ fn stopped_at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) -> (u64, u
         let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
         for seed in 0..OUTCOMES {
             let after = scratch();
-            disk.lose_power(
-                after.path(),
-                &mut fastrand::Rng::with_seed(u64::from(n as u32) * OUTCOMES + seed),
-            );
+            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
             versions(&Lake::new(after.path()).dataset_dir(feed).unwrap());
             assert_log(&open(after.path(), feed));
         }

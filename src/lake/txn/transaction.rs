@@ -372,7 +372,7 @@ impl Transaction<'_> {
         let record = CommitRecord { id, seq, at: now, positions, files };
         dataset.write_commit(record, &actions, moves, swap, next)?;
         tidy.run(dataset);
-        // Readers need none of it, and the next commit does it too.
+        // Readers need none of it, and the next checkpoint does it too.
         let _ = dataset.tend_log(now);
         Ok(())
     }

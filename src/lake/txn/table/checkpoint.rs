@@ -17,13 +17,17 @@ use crate::{Error, Kind, Result};
 /// Versions between two checkpoints.
 const EVERY: u64 = 100;
 
+/// A checkpoint is due with `version`, where the last one was at `last`.
+pub(super) fn is_due(version: u64, last: Option<u64>) -> bool {
+    version >= last.map_or(EVERY, |last| last + EVERY)
+}
+
 impl Dataset {
-    /// Writes a checkpoint where one is due, and removes what is older than the grace period. Readers need neither: after an error
-    /// the next commit does it.
-    pub(crate) fn tend_log(&mut self, now: DateTime<Utc>) -> Result<()> {
+    /// Writes a checkpoint where the last commit has brought one due ([`is_due`]), and removes what is older than the grace period.
+    /// Readers need neither: what fails is done with the next checkpoint.
+    pub(crate) fn tend_log(&self, now: DateTime<Utc>) -> Result<()> {
         let Some(table) = &self.metadata.delta else { return Ok(()) };
-        let due = |version: u64| version >= table.checkpoint.map_or(EVERY, |last| last + EVERY);
-        if !self.is_delta() || !table.version.is_some_and(due) {
+        if !self.is_delta() || table.version.is_none() || table.checkpoint != table.version {
             return Ok(());
         }
         let folder = self.dir().join(LOG);
@@ -46,10 +50,6 @@ impl Dataset {
         committer.fs.replace(&folder.join("_last_checkpoint"), &scratch, text.as_bytes(), mode)?;
         if let Some(limit) = limit {
             self.clean_log(limit)?;
-        }
-        if let Some(table) = &mut self.metadata.delta {
-            // It is written with the next commit; until then a checkpoint more is no harm.
-            table.checkpoint = Some(version);
         }
         Ok(())
     }

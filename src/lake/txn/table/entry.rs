@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::checkpoint::is_due;
 use super::{LogEntry, columns_of, table_file};
 use crate::Result;
 use crate::format::delta::{self, Entry};
@@ -54,7 +55,11 @@ impl Dataset {
         }
         self.check_links()?;
         table.columns = hash;
-        table.version = Some(after.map_or(0, |after| after + 1));
+        let version = after.map_or(0, |after| after + 1);
+        table.version = Some(version);
+        if is_due(version, table.checkpoint) {
+            table.checkpoint = Some(version);
+        }
         let identity = self.identity(&table);
         let links =
             added.iter().filter_map(|file| super::first_name(&file.path)).map(str::to_owned).collect();
