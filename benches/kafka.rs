@@ -1,27 +1,34 @@
 //! Topic to committed Parquet against a plain consumer of the same topic, and a run that finds a thousand new rows.
 //!
 //! ```text
-//! LAKEHAND_KAFKA_JARS=target/kafka-3.9.1 cargo bench --bench kafka [ROWS [PARTITIONS [STREAM]]]
+//! LAKEHAND_KAFKA_JARS=target/kafka-3.9.1 cargo bench --bench kafka [ROWS [PARTITIONS [STREAM [FORMAT]]]]
 //! ```
 //!
-//! STREAM is one of the two; without it both are read. All rows are in memory before they are produced.
+//! STREAM is one of the two, FORMAT JSON or AVRO; without them all are read. All rows are in memory before they are produced.
 //!
 //! It starts a broker of its own from those jars (`.ci/kafka` brings them), which takes part of the same cores.
 
+#[path = "../tests/support/avro.rs"]
+mod avro_records;
 #[allow(dead_code, reason = "the tests use the rest of it")]
 #[path = "../tests/kafka_real/broker.rs"]
 mod broker;
+#[path = "../tests/support/registry.rs"]
+mod registry_server;
 #[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::time::{Duration, Instant};
 
+use avro_records::{Avro, fields, frame, schema_of};
 use broker::Broker;
-use lakehand::demo::DemoOptions;
+use lakehand::demo::{DemoOptions, TopicRecord};
+use lakehand::ksql::client::{Client, ClientOptions};
 use rdkafka::ClientConfig;
 use rdkafka::Message as _;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
+use registry_server::Registry;
 
 /// Reads a topic to its end and does nothing with it.
 fn plain(broker: &Broker, topic: &str, partitions: i32, rows: u64) -> Duration {
@@ -78,51 +85,95 @@ fn export(project: &support::Project) -> (Duration, f64, u64) {
     (begun.elapsed(), children_cpu() - cpu, peak)
 }
 
+/// The records of a stream from an offset on, in the server's format.
+fn records(
+    server: &support::Server,
+    registry: &Registry,
+    stream: &str,
+    format: &str,
+    from: u64,
+) -> Vec<TopicRecord> {
+    let mut records = server.get().topic_records(stream, from);
+    if format == "AVRO" {
+        let client = Client::new(ClientOptions::new(server.url())).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let columns = runtime.block_on(client.describe(stream)).unwrap().columns;
+        registry.add(7, &schema_of(&columns));
+        for record in &mut records {
+            record.value = frame(7, &Avro::Record(fields(&columns, &record.value)));
+        }
+    }
+    records
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let number = |at: usize, default: u64| args.get(at).map_or(default, |text| text.parse().unwrap());
+    let wanted = |at: usize, name: &str| args.get(at).is_none_or(|only| only == name);
     let rows = number(0, 1_000_000);
     let partitions = i32::try_from(number(1, 3)).unwrap();
-    let streams =
-        [("TRANSACTION_FLATTENED", "transaction_flattened"), ("TRANSACTION_STREAM", "transactions")];
-    let broker = Broker::start();
-    let server =
-        broker.server(DemoOptions { rows, partitions: partitions.unsigned_abs(), ..DemoOptions::default() });
     println!("{rows} rows, {partitions} partitions, lz4");
-    for (stream, topic) in streams.into_iter().filter(|(name, _)| args.get(2).is_none_or(|only| only == name))
-    {
-        broker.topic(topic, partitions, &[("retention.ms", "-1")]);
-        broker.produce(topic, &server.get().topic_records(stream, 0), &[("compression.codec", "lz4")]);
-        let rate = |took: Duration| rows as f64 / took.as_secs_f64();
-        // The first read warms the broker's cache for both.
-        plain(&broker, topic, partitions, rows);
-        println!();
-        let project = || {
-            let project =
-                support::Project::on(&server.url()).set(&format!("kafka.brokers={}", broker.brokers()));
-            project.feed("f", "stream", stream, r#""read": "kafka""#);
-            project
-        };
-        for _ in 0..3 {
-            let consumer = plain(&broker, topic, partitions, rows);
-            let (took, cpu, peak) = export(&project());
-            println!(
-                "{stream:<24} consumer {:>9.0} rows/s   export {:>9.0} rows/s ({:.0} %, {cpu:.1} s CPU, {peak} MiB)",
-                rate(consumer),
-                rate(took),
-                100.0 * rate(took) / rate(consumer),
-            );
+    for format in ["JSON", "AVRO"].into_iter().filter(|format| wanted(3, format)) {
+        let (broker, registry) = (Broker::start(), Registry::start());
+        let server = broker.server(DemoOptions {
+            rows,
+            partitions: partitions.unsigned_abs(),
+            value_format: format,
+            ..DemoOptions::default()
+        });
+        for (stream, topic) in
+            [("TRANSACTION_FLATTENED", "transaction_flattened"), ("TRANSACTION_STREAM", "transactions")]
+        {
+            if wanted(2, stream) {
+                read(&broker, &server, &registry, stream, topic, format, rows, partitions);
+            }
         }
-        let project = project();
-        export(&project);
-        let (took, cpu, _) = export(&project);
-        println!("nothing new: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
-        server.get().append(1_000);
-        let end = (0..partitions).map(|p| broker.watermarks(topic, p).1).min().unwrap_or(0);
-        let new = server.get().topic_records(stream, end.unsigned_abs());
-        let new: Vec<_> = new.into_iter().take(1_000).collect();
-        broker.produce(topic, &new, &[("compression.codec", "lz4")]);
-        let (took, cpu, _) = export(&project);
-        println!("1,000 new rows behind {rows}: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
     }
+}
+
+#[allow(clippy::too_many_arguments, reason = "they are what a measurement is of")]
+fn read(
+    broker: &Broker,
+    server: &support::Server,
+    registry: &Registry,
+    stream: &str,
+    topic: &str,
+    format: &str,
+    rows: u64,
+    partitions: i32,
+) {
+    broker.topic(topic, partitions, &[("retention.ms", "-1")]);
+    broker.produce(topic, &records(server, registry, stream, format, 0), &[("compression.codec", "lz4")]);
+    let rate = |took: Duration| rows as f64 / took.as_secs_f64();
+    // The first read warms the broker's cache for both.
+    plain(broker, topic, partitions, rows);
+    println!();
+    let project = || {
+        let project = support::Project::on(&server.url())
+            .set(&format!("kafka.brokers={}", broker.brokers()))
+            .set(&format!("schema_registry.url={}", registry.url()));
+        project.feed("f", "stream", stream, r#""read": "kafka""#);
+        project
+    };
+    for _ in 0..3 {
+        let consumer = plain(broker, topic, partitions, rows);
+        let (took, cpu, peak) = export(&project());
+        println!(
+            "{format} {stream:<24} consumer {:>9.0} rows/s   export {:>9.0} rows/s ({:.0} %, {cpu:.1} s CPU, {peak} MiB)",
+            rate(consumer),
+            rate(took),
+            100.0 * rate(took) / rate(consumer),
+        );
+    }
+    let project = project();
+    export(&project);
+    let (took, cpu, _) = export(&project);
+    println!("nothing new: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
+    server.get().append(1_000);
+    let end = (0..partitions).map(|p| broker.watermarks(topic, p).1).min().unwrap_or(0);
+    let mut new = records(server, registry, stream, format, end.unsigned_abs());
+    new.truncate(1_000);
+    broker.produce(topic, &new, &[("compression.codec", "lz4")]);
+    let (took, cpu, _) = export(&project);
+    println!("1,000 new rows behind {rows}: {:.2} s, {cpu:.2} s CPU", took.as_secs_f64());
 }
