@@ -100,7 +100,7 @@ mod tls {
     #[ignore = "needs Kafka and OpenSSL: .ci/kafka"]
     fn tls_reads_from_a_broker_whose_certificate_is_known() {
         let (broker, server) = start();
-        let [plain, sasl] = broker.tls_brokers();
+        let [plain, sasl, _] = broker.tls_brokers();
         let ca = format!("kafka.ca_file={}", broker.ca_file().display());
         let known = project(&broker, &server, &plain, &["kafka.security=tls", &ca]);
         known.ok(&["export", "--all"]);
@@ -130,6 +130,24 @@ mod tls {
         std::fs::write(both.path().join("password"), "open sesame").unwrap();
         both.ok(&["export", "--all"]);
         assert_each_offset_once(&both.stream(TOPIC), 300);
+    }
+
+    #[test]
+    #[ignore = "needs Kafka and OpenSSL: .ci/kafka"]
+    fn a_certificate_lets_in_where_the_broker_asks_for_one() {
+        let (broker, server) = start();
+        let [_, _, brokers] = broker.tls_brokers();
+        let ca = format!("kafka.ca_file={}", broker.ca_file().display());
+        let [certificate, key] = broker.client_files();
+        let certificate = format!("kafka.client_cert_file={}", certificate.display());
+        let key = format!("kafka.client_key_file={}", key.display());
+        let settings = ["kafka.security=tls", &ca, &certificate, &key];
+        let known = project(&broker, &server, &brokers, &settings);
+        known.ok(&["export", "--all"]);
+        assert_each_offset_once(&known.stream(TOPIC), 300);
+        let unknown = project(&broker, &server, &brokers, &settings[..2]);
+        let said = refused(&unknown).to_lowercase();
+        assert!(said.contains("certificate"), "{said}");
     }
 
     /// A token that nobody has signed, and that holds from a minute ago.

@@ -43,14 +43,14 @@ pub(crate) struct Broker {
     port: u16,
     /// The listener that asks who we are.
     sasl_port: u16,
-    /// The listener with TLS, and the one with TLS that asks who we are.
-    tls_ports: [u16; 2],
+    /// The listeners with TLS: one that asks nothing, one for a password, one for the client's certificate.
+    tls_ports: [u16; 3],
     process: Option<Child>,
 }
 
 /// Ports that were free a moment ago.
-fn free_ports() -> [u16; 5] {
-    let listeners = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+fn free_ports() -> [u16; 6] {
+    let listeners = [(); 6].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
@@ -66,21 +66,25 @@ fn java(class: &str, args: &[&str]) -> Command {
 impl Broker {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let [port, sasl_port, tls_port, sasl_tls_port, controller] = free_ports();
+        let [port, sasl_port, tls_port, sasl_tls_port, known_port, controller] = free_ports();
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let certificate = certified.cert.pem();
         std::fs::write(dir.path().join("ca.pem"), &certificate).unwrap();
         let keystore = format!("{}{certificate}", certified.signing_key.serialize_pem());
         std::fs::write(dir.path().join("keystore.pem"), keystore).unwrap();
+        let client = rcgen::generate_simple_self_signed(["lakehand".to_owned()]).unwrap();
+        std::fs::write(dir.path().join("client.pem"), client.cert.pem()).unwrap();
+        std::fs::write(dir.path().join("client.key"), client.signing_key.serialize_pem()).unwrap();
         let login = "org.apache.kafka.common.security";
         let keystore = dir.path().join("keystore.pem");
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller}\n\
              listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
-             SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port},CONTROLLER://127.0.0.1:{controller}\n\
+             SSL://127.0.0.1:{tls_port},SASL_SSL://127.0.0.1:{sasl_tls_port},\
+             KNOWN://127.0.0.1:{known_port},CONTROLLER://127.0.0.1:{controller}\n\
              advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl_port},\
-             SSL://localhost:{tls_port},SASL_SSL://localhost:{sasl_tls_port}\n\
+             SSL://localhost:{tls_port},SASL_SSL://localhost:{sasl_tls_port},KNOWN://localhost:{known_port}\n\
              sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER\n\
              listener.name.sasl_ssl.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
              listener.name.sasl_plaintext.plain.sasl.jaas.config={login}.plain.PlainLoginModule \
@@ -92,13 +96,16 @@ impl Broker {
              required unsecuredLoginStringClaim_sub=\"broker\";\n\
              ssl.keystore.type=PEM\nssl.keystore.location={}\nlog.cleaner.backoff.ms=200\n\
              controller.listener.names=CONTROLLER\n\
-             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL\n\
+             listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL,KNOWN:SSL\n\
+             listener.name.known.ssl.client.auth=required\nlistener.name.known.ssl.truststore.type=PEM\n\
+             listener.name.known.ssl.truststore.location={}\n\
              log.dirs={}\nnum.partitions=1\nauto.create.topics.enable=false\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              transaction.state.log.num.partitions=1\ngroup.initial.rebalance.delay.ms=0\n\
              log.retention.check.interval.ms=500\nlog.initial.task.delay.ms=500\nlog.cleaner.backoff.ms=100\nmessage.max.bytes=16000000\n",
             keystore.display(),
+            dir.path().join("client.pem").display(),
             dir.path().join("log").display()
         );
         std::fs::write(dir.path().join("server.properties"), properties).unwrap();
@@ -120,7 +127,7 @@ impl Broker {
         .output()
         .expect("java is needed to run a broker");
         assert!(formatted.status.success(), "the storage cannot be formatted: {formatted:?}");
-        let tls_ports = [tls_port, sasl_tls_port];
+        let tls_ports = [tls_port, sasl_tls_port, known_port];
         let mut broker = Self { dir, port, sasl_port, tls_ports, process: None };
         broker.run();
         broker
@@ -165,14 +172,19 @@ impl Broker {
         format!("127.0.0.1:{}", self.sasl_port)
     }
 
-    /// The same by the listeners with TLS: without and with a question who we are.
-    pub(crate) fn tls_brokers(&self) -> [String; 2] {
+    /// The same by the listeners with TLS: one that asks nothing, one for a password, one for the client's certificate.
+    pub(crate) fn tls_brokers(&self) -> [String; 3] {
         self.tls_ports.map(|port| format!("localhost:{port}"))
     }
 
     /// The certificate that the broker shows.
     pub(crate) fn ca_file(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
+    }
+
+    /// A certificate that the broker knows, and its key.
+    pub(crate) fn client_files(&self) -> [PathBuf; 2] {
+        ["client.pem", "client.key"].map(|name| self.dir.path().join(name))
     }
 
     fn client(&self) -> ClientConfig {
