@@ -14,7 +14,7 @@ use super::{Start, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
-use crate::feed::{Catalog, Feed, FeedPaths};
+use crate::feed::{Catalog, Feed};
 use crate::headless::{Exit, cancel_on_signal, stdout};
 use crate::lake::verify::{self, Finding, Options, Report, Severity};
 use crate::lake::{Lake, Limits};
@@ -116,7 +116,7 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
 
 /// One feed a dataset, archived ones too: their data stays in the lake.
 fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
-    let catalog = Catalog::load(&FeedPaths::below(&config.paths.feeds))?;
+    let catalog = Catalog::load(&config.feed_paths())?;
     let mut chosen = BTreeMap::new();
     for name in names {
         entry(&catalog, name)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::export::ExportArgs;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::feed::{Catalog, Entry, EntryState, ExportMode, Feed, FeedKind, FeedPaths, Place, nearest};
+use crate::feed::{Catalog, Entry, EntryState, ExportMode, Feed, FeedKind, Place, nearest};
 
 /// The feeds that were asked for.
 pub(super) struct Chosen {
@@ -17,7 +17,7 @@ pub(super) struct Chosen {
 
 /// Finds the feeds that the arguments name.
 pub(super) fn choose(config: &Config, args: &ExportArgs) -> Result<Chosen> {
-    let paths = FeedPaths::below(&config.paths.feeds);
+    let paths = config.feed_paths();
     let catalog = Catalog::load(&paths)?;
     let mut chosen = BTreeMap::new();
     let mut invalid = Vec::new();

@@ -10,7 +10,7 @@ use super::{Start, client, export, runtime, say};
 use crate::demo::{DemoOptions, DemoServer};
 use crate::error::{Error, Kind, Result};
 use crate::export::Work;
-use crate::feed::{Catalog, FeedPaths, Place};
+use crate::feed::{Catalog, Place};
 use crate::headless::{Exit, Output};
 use crate::ui::terminal::is_terminal;
 
@@ -112,7 +112,7 @@ pub(super) fn run(start: &Start, args: &DemoArgs) -> Result<Exit> {
         let mut start = start;
         start.flags.push(("server.url".into(), server.url()));
         let config = start.config()?;
-        let feeds: Vec<_> = Catalog::load(&FeedPaths::below(&config.paths.feeds))?
+        let feeds: Vec<_> = Catalog::load(&config.feed_paths())?
             .entries
             .into_iter()
             .filter(|entry| entry.place == Place::Active)

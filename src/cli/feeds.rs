@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::plan::{Held, plan};
 use crate::export::this_process;
-use crate::feed::{self, Catalog, FeedKind, FeedPaths, NewFeed, Place};
+use crate::feed::{self, Catalog, FeedKind, FeedPaths, NewFeed, Place, TableFormat};
 use crate::headless::Exit;
 use crate::lake::{Dataset, Lake, Limits};
 
@@ -124,7 +124,14 @@ pub(super) struct AddArgs {
     /// Free text
     #[arg(long, default_value = "")]
     description: String,
+    /// Table formats whose log is written beside the files, with commas (delta); "" for none. Without it lakehand.toml decides
+    #[arg(long, value_name = "FORMATS", value_parser = |text: &str| TableFormat::list(text).map(Formats))]
+    table_format: Option<Formats>,
 }
+
+/// A list of table formats: one value, as a repeated flag would be several.
+#[derive(Debug, Clone)]
+struct Formats(Vec<TableFormat>);
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Kinds {
@@ -134,7 +141,7 @@ enum Kinds {
 
 pub(super) fn run(start: &Start, command: FeedsCommand) -> Result<Exit> {
     let config = start.config()?;
-    let paths = FeedPaths::below(&config.paths.feeds);
+    let paths = config.feed_paths();
     match command {
         FeedsCommand::List { json } => super::list::list(&config, &paths, json),
         FeedsCommand::Show { name, days: true, json } => {
@@ -217,7 +224,9 @@ fn add(paths: &FeedPaths, args: AddArgs) -> Result<Exit> {
         Kinds::Stream => FeedKind::Stream,
         Kinds::Table => FeedKind::Table,
     };
-    let new = NewFeed { name: args.name, kind, source: args.source, description: args.description };
+    let table_format = args.table_format.map(|formats| formats.0);
+    let AddArgs { name, source, description, .. } = args;
+    let new = NewFeed { name, kind, source, description, table_format };
     let path = feed::add(paths, &new, Utc::now())?;
     say(&format!("wrote {}", path.display()));
     Ok(Exit::Done)

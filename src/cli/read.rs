@@ -8,7 +8,7 @@ use serde_json::json;
 use super::choose::valid;
 use super::{Start, say, say_json};
 use crate::error::{Error, Kind, Result};
-use crate::feed::{Catalog, Feed, FeedPaths};
+use crate::feed::{Catalog, Feed};
 use crate::headless::Exit;
 use crate::lake::{Lake, nothing_yet, read_metadata};
 use crate::reading::{Dataset, Days, Engine, Language, code};
@@ -41,7 +41,7 @@ fn engines() -> impl TypedValueParser<Value = Engine> {
 
 pub(super) fn run(start: &Start, args: &ReadArgs) -> Result<Exit> {
     let config = start.config()?;
-    let feed = valid(&Catalog::load(&FeedPaths::below(&config.paths.feeds))?, &args.feed)?;
+    let feed = valid(&Catalog::load(&config.feed_paths())?, &args.feed)?;
     let dataset = facts(&Lake::new(&config.paths.lake), &feed)?;
     let language = if args.sql { Language::Sql } else { Language::Python };
     let code = code(&dataset, args.engine, language, Days { from: args.from, to: args.to })?;

@@ -9,7 +9,7 @@ use super::{Start, client, runtime};
 use crate::config::Config;
 use crate::error::{Class, Result};
 use crate::export::Engine;
-use crate::feed::{Feed, FeedPaths};
+use crate::feed::Feed;
 use crate::headless::{self, Exit, Greeting, Output, Watching};
 use crate::ksql::backoff::backoff;
 use crate::ksql::client::Client;
@@ -34,7 +34,7 @@ pub(super) fn run(start: &Start, args: &WatchArgs) -> Result<Exit> {
         let watching = Watching {
             engine,
             events,
-            paths: FeedPaths::below(&config.paths.feeds),
+            paths: config.feed_paths(),
             config: config.watch.clone(),
             concurrency: config.export.concurrency,
             greetings: greet(client, &config),

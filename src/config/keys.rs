@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Config, MetadataPlace, OnStart, Theme, kafka, url};
 use crate::feed::duration::{format_duration, parse_duration};
-use crate::feed::{Encodings, Problem, nearest};
+use crate::feed::{Encodings, Problem, TableFormat, nearest};
 
 /// How a value is written in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +116,10 @@ pub(super) const KEYS: &[Key] = &[
     key!("lake.metadata", Text, |c| word(METADATA, c.lake.metadata), |c, v| put(
         &mut c.lake.metadata,
         choice(v, METADATA)
+    )),
+    key!("lake.table_format", Text, |c| formats(&c.lake.table_format), |c, v| put(
+        &mut c.lake.table_format,
+        TableFormat::list(v)
     )),
     key!("server.url", Text, |c| c.server.url.clone(), |c, v| put(&mut c.server.url, url::parse(v))),
     key!("server.username", Text, |c| c.server.username.clone().unwrap_or_default(), |c, v| {
@@ -237,6 +241,10 @@ const THEMES: &[(&str, Theme)] = &[
     ("colour-blind", Theme::ColourBlind),
     ("mono", Theme::Mono),
 ];
+
+fn formats(formats: &[TableFormat]) -> String {
+    formats.iter().map(|format| format.keyword()).collect::<Vec<_>>().join(", ")
+}
 
 fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
     *place = value?;

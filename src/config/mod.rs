@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::feed::nearest;
+use crate::feed::{FeedPaths, nearest};
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
@@ -139,6 +139,11 @@ impl Config {
             origins: BTreeMap::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Where the feeds are, and what holds for those that do not say it themselves.
+    pub fn feed_paths(&self) -> FeedPaths {
+        FeedPaths::below(&self.paths.feeds).with_table_format(self.lake.table_format.clone())
     }
 
     /// Brings all sources together: default < file < environment < flag.

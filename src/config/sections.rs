@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secret;
-use crate::feed::Encodings;
+use crate::feed::{Encodings, TableFormat};
 
 /// Where things are; absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Paths {
 pub struct LakeConfig {
     /// Where metadata and seals are.
     pub metadata: MetadataPlace,
+    /// The table formats of feeds that name none.
+    pub table_format: Vec<TableFormat>,
 }
 
 /// Where the metadata and the seals of a dataset are.

@@ -4,11 +4,11 @@ use super::{Line, Lines};
 use crate::config::Config;
 use crate::error::Result;
 use crate::export::plan::find_source;
-use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
+use crate::feed::{Catalog, Feed, FeedKind, Place, ReadMode};
 use crate::ksql::client::Client;
 
 pub(super) async fn look(config: &Config, client: Option<&Client>, lines: &mut Lines<'_>) {
-    let catalog = match Catalog::load(&FeedPaths::below(&config.paths.feeds)) {
+    let catalog = match Catalog::load(&config.feed_paths()) {
         Ok(catalog) => catalog,
         Err(error) => return lines.push(Line::of("feeds", &error)),
     };

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::export::log::{LogSource, ask, layout};
 use crate::export::plan::find_source;
-use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place, ReadMode};
+use crate::feed::{Catalog, Feed, FeedKind, Place, ReadMode};
 use crate::ksql::client::Client;
 use crate::source::kafka::has_tls;
 
@@ -72,7 +72,7 @@ pub(super) async fn look(
 
 /// The enabled feeds of streams with such a `read`.
 fn readers(config: &Config, wanted: fn(ReadMode) -> bool) -> Vec<Feed> {
-    let Ok(catalog) = Catalog::load(&FeedPaths::below(&config.paths.feeds)) else { return Vec::new() };
+    let Ok(catalog) = Catalog::load(&config.feed_paths()) else { return Vec::new() };
     let active = catalog.entries.iter().filter(|entry| entry.place == Place::Active);
     let feeds = active.filter_map(|entry| entry.feed());
     feeds.filter(|feed| feed.enabled && feed.kind == FeedKind::Stream && wanted(feed.read)).cloned().collect()

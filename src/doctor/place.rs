@@ -8,7 +8,6 @@ use rustix::fs::Access;
 
 use super::{Line, Lines};
 use crate::config::Config;
-use crate::feed::FeedPaths;
 
 /// Files that one export may have open, and what the network and the program itself take.
 const FILES_PER_EXPORT: u64 = 256;
@@ -20,7 +19,7 @@ const INSTANCES: u64 = 16;
 const INODES: u64 = 10_000;
 
 pub(super) fn look(config: &Config, now: DateTime<Utc>, lines: &mut Lines<'_>) {
-    let feeds = FeedPaths::below(&config.paths.feeds);
+    let feeds = config.feed_paths();
     for (what, path) in [
         ("the lake", &config.paths.lake),
         ("the folder of active feeds", &feeds.active),

@@ -11,7 +11,7 @@ use super::disk::create_new;
 use super::edit::same_dataset;
 use super::parse::parse_feed;
 use super::problem::lines;
-use super::spec::FeedKind;
+use super::spec::{FeedKind, TableFormat};
 use crate::{Error, Kind, Result};
 
 /// What somebody must say to have a feed.
@@ -25,6 +25,8 @@ pub struct NewFeed {
     pub source: String,
     /// Free text, may be empty.
     pub description: String,
+    /// Its table formats; `None`: what the configuration says.
+    pub table_format: Option<Vec<TableFormat>>,
 }
 
 impl NewFeed {
@@ -64,6 +66,10 @@ impl NewFeed {
         ]);
         if stream {
             members.push(("row_metadata", "true".to_owned()));
+        }
+        if let Some(formats) = &self.table_format {
+            let words: Vec<&str> = formats.iter().map(|format| format.keyword()).collect();
+            members.push(("table_format", Value::from(words).to_string()));
         }
         members.push(("enabled", "true".to_owned()));
         members.push(("created_at", text(&now.to_rfc3339_opts(SecondsFormat::Secs, true))));

@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ParseOptions;
-use jsonc_parser::cst::{CstInputValue, CstRootNode};
+use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 
 use super::catalog::{Catalog, FeedPaths, Place, is_feed_file};
 use super::disk::{move_new, read_text, replace, unchanged};
@@ -49,17 +49,17 @@ impl Change {
 /// # Errors
 /// The feed's problems when it is invalid: an edit must not hide them.
 pub fn set_enabled(path: &Path, enabled: bool) -> Result<Change> {
-    set(path, "enabled", CstInputValue::Bool(enabled), |feed| super::Feed { enabled, ..feed })
+    set(path, "enabled", CstInputValue::Bool(enabled), false, |feed| super::Feed { enabled, ..feed })
 }
 
-/// Sets `table_format` in the feed file at `path`.
+/// Sets `table_format` in the feed file at `path`: written out where the file says nothing of it, as the configuration may.
 ///
 /// # Errors
 /// As [`set_enabled`].
 pub fn set_table_format(path: &Path, formats: &[super::TableFormat]) -> Result<Change> {
     let words = formats.iter().map(|format| CstInputValue::String(format.keyword().to_owned())).collect();
     let table_format = formats.to_vec();
-    set(path, "table_format", CstInputValue::Array(words), |feed| super::Feed { table_format, ..feed })
+    set(path, "table_format", CstInputValue::Array(words), true, |feed| super::Feed { table_format, ..feed })
 }
 
 /// Sets one member of the feed file at `path`, which makes the feed what `wanted` says.
@@ -67,13 +67,15 @@ fn set(
     path: &Path,
     member: &str,
     value: CstInputValue,
+    is_written_out: bool,
     wanted: impl FnOnce(super::Feed) -> super::Feed,
 ) -> Result<Change> {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let before = read_text(path).map_err(|problem| invalid(path, &[problem]))?;
     let feed = parse_feed(&before, &stem).map_err(|problems| invalid(path, &problems))?;
     let wanted = wanted(feed.clone());
-    let after = if feed == wanted { before.clone() } else { with(&before, member, value)? };
+    let is_nothing = feed == wanted && (!is_written_out || names(&before, member)?);
+    let after = if is_nothing { before.clone() } else { with(&before, member, value)? };
     // The proof before the change: the edit changes this one value and no other.
     let proof = parse_feed(&after, &stem).map_err(|problems| invalid(path, &problems))?;
     if proof != wanted {
@@ -89,10 +91,7 @@ fn set(
 /// The text with this one value set, and every other byte as it was.
 fn with(text: &str, name: &str, value: CstInputValue) -> Result<String> {
     let bare = text.strip_prefix('\u{FEFF}');
-    let bug = || Error::new(Kind::Bug, "a valid feed could not be edited");
-    let root =
-        CstRootNode::parse(bare.unwrap_or(text), &ParseOptions::default()).map_err(|e| bug().because(e))?;
-    let object = root.object_value().ok_or_else(bug)?;
+    let (root, object) = object(text)?;
     match object.get(name) {
         Some(member) => member.set_value(value),
         None => {
@@ -101,6 +100,20 @@ fn with(text: &str, name: &str, value: CstInputValue) -> Result<String> {
     }
     let mark = if bare.is_some() { "\u{FEFF}" } else { "" };
     Ok(format!("{mark}{root}"))
+}
+
+/// The text has this member.
+fn names(text: &str, name: &str) -> Result<bool> {
+    Ok(object(text)?.1.get(name).is_some())
+}
+
+/// The object that the text is.
+fn object(text: &str) -> Result<(CstRootNode, CstObject)> {
+    let bug = || Error::new(Kind::Bug, "a valid feed could not be edited");
+    let bare = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let root = CstRootNode::parse(bare, &ParseOptions::default()).map_err(|e| bug().because(e))?;
+    let object = root.object_value().ok_or_else(bug)?;
+    Ok((root, object))
 }
 
 /// Puts the active feed `name` aside.

@@ -37,6 +37,28 @@ keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
 keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "raw" = Raw, "offsets" = Offsets, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
 keywords!(TableFormat: "delta" = Delta);
+impl TableFormat {
+    /// Reads a list of them, with commas: `delta`. An empty text is none.
+    ///
+    /// # Errors
+    /// A word that is no table format, or is there twice.
+    pub fn list(text: &str) -> Result<Vec<Self>, String> {
+        let mut found = Vec::new();
+        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+            let known = Self::KEYWORDS.iter().find(|(keyword, _)| *keyword == word);
+            let format = known.map(|(_, format)| *format).ok_or_else(|| {
+                let words: Vec<&str> = Self::KEYWORDS.iter().map(|(keyword, _)| *keyword).collect();
+                format!("is not a list of {}", words.join(", "))
+            })?;
+            if found.contains(&format) {
+                return Err(format!("names {format} twice"));
+            }
+            found.push(format);
+        }
+        Ok(found)
+    }
+}
+
 keywords!(TimeAs: "string" = Text, "time" = Time);
 keywords!(DecimalAs: "string" = Text, "decimal256" = Decimal256);
 keywords!(Encodings: "portable" = Portable, "compact" = Compact);

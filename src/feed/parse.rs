@@ -81,8 +81,13 @@ const ROW_METADATA: [&str; 3] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"];
 /// # Errors
 /// Every problem of the text, in its order; never none.
 pub fn parse_feed(text: &str, stem: &str) -> Result<Feed, Vec<Problem>> {
+    parse_feed_with(text, stem, &[])
+}
+
+/// The same, with the table formats of a feed that names none.
+pub(super) fn parse_feed_with(text: &str, stem: &str, formats: &[TableFormat]) -> Result<Feed, Vec<Problem>> {
     let mut page = Page::new(text);
-    let feed = page.tree().and_then(|tree| read(&mut page, &tree, stem));
+    let feed = page.tree().and_then(|tree| read(&mut page, &tree, stem, formats));
     let problems = page.into_problems();
     match feed {
         Some(feed) if problems.is_empty() => Ok(feed),
@@ -112,7 +117,12 @@ pub(super) fn problem_at(text: &str, field: &str, message: &str) -> Problem {
     page.into_problems().into_iter().next().unwrap_or_else(on_its_own)
 }
 
-fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &str) -> Option<Feed> {
+fn read<'a>(
+    page: &mut Page<'_>,
+    tree: &'a jsonc_parser::ast::Value<'a>,
+    stem: &str,
+    formats: &[TableFormat],
+) -> Option<Feed> {
     let fields = page.object(&Node { path: String::new(), value: tree }, &FIELDS)?;
 
     let name = required(page, &fields, "feed_name").and_then(|node| read_name(page, &node, stem));
@@ -138,7 +148,8 @@ fn read<'a>(page: &mut Page<'_>, tree: &'a jsonc_parser::ast::Value<'a>, stem: &
     let schedule = fields.set("schedule").map_or(Some(None), |node| read_schedule(page, &node).map(Some));
     let row_metadata = fields.get("row_metadata").map(|node| page.switch(&node));
     let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
-    let table_format = fields.set("table_format").map_or(Some(Vec::new()), |node| read_formats(page, &node));
+    let table_format =
+        fields.set("table_format").map_or(Some(formats.to_vec()), |node| read_formats(page, &node));
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
     let partitioning = read_partitioning(page, &fields, kind);

@@ -92,7 +92,7 @@ impl Runtime {
         let journal = Journal::start(&config.paths.logs, super::LOG_RECORDS, answers.clone())?;
         let apart = config.lake.metadata == crate::config::MetadataPlace::Apart;
         let lake = Lake::new(&config.paths.lake).with_metadata_apart(apart);
-        let feeds = FeedPaths::below(&config.paths.feeds);
+        let feeds = config.feed_paths();
         let logs = setup.engine.logs.clone();
         let (engine, events) = super::start_engine(setup.engine);
         let begun = Instant::now();

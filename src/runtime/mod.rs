@@ -94,7 +94,7 @@ fn first_app(setup: &Setup, size: (u16, u16), now: DateTime<Utc>) -> app::App {
         size,
         lake: config.paths.lake.clone(),
         lake_absolute: std::path::absolute(&config.paths.lake).unwrap_or_else(|_| config.paths.lake.clone()),
-        feeds: crate::feed::FeedPaths::below(&config.paths.feeds),
+        feeds: config.feed_paths(),
         server: config.server.url.clone(),
         program: setup.program.clone(),
         theme: setup.theme,

@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use lakehand::Kind;
-use lakehand::feed::{Catalog, FeedKind, NewFeed, Place, add, archive, restore, set_enabled, undo};
+use lakehand::feed::{
+    Catalog, FeedKind, FeedPaths, NewFeed, Place, TableFormat, add, archive, restore, set_enabled,
+    set_table_format, undo,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -130,6 +133,7 @@ fn add_writes_once_and_only_what_is_legal() {
         kind: FeedKind::Table,
         source: source.into(),
         description: String::new(),
+        table_format: None,
     };
     fs::remove_dir(&paths.active).unwrap();
     let path = add(&paths, &new("f", "Totals"), now()).unwrap();
@@ -194,4 +198,23 @@ proptest! {
         let expected = text.replacen("\"enabled\": true", "\"enabled\": false", 1);
         prop_assert_eq!(fs::read_to_string(&path).unwrap(), expected);
     }
+}
+
+#[test]
+fn a_table_format_is_written_out_where_the_file_says_nothing() {
+    let (_dir, paths) = folders();
+    let text = r#"{"feed_name": "f", "feed_type": "stream", "ksqldb_source": "F"}"#;
+    let path = paths.active.join("f.json");
+    fs::write(&path, text).unwrap();
+    let feed = |paths: &FeedPaths| Catalog::load(paths).unwrap().entries[0].feed().cloned().unwrap();
+    let wanted = paths.clone().with_table_format(vec![TableFormat::Delta]);
+    assert_eq!((feed(&paths).table_format, feed(&wanted).table_format), (vec![], vec![TableFormat::Delta]));
+    // Off, whatever the default is.
+    set_table_format(&path, &[]).unwrap();
+    assert!(feed(&wanted).table_format.is_empty());
+    let written = fs::read_to_string(&path).unwrap();
+    assert!(written.contains("\"table_format\": []"), "{written}");
+    assert!(set_table_format(&path, &[]).unwrap().is_nothing());
+    set_table_format(&path, &[TableFormat::Delta]).unwrap();
+    assert_eq!(feed(&paths).table_format, [TableFormat::Delta]);
 }

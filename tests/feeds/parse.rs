@@ -380,7 +380,7 @@ proptest! {
         description in any::<String>(),
     ) {
         let kind = if table { FeedKind::Table } else { FeedKind::Stream };
-        let new = NewFeed { name: name.clone(), kind, source: source.clone(), description: description.clone() };
+        let new = NewFeed { name: name.clone(), kind, source: source.clone(), description: description.clone(), table_format: None };
         let feed = parse_feed(&new.render(now()), &name).unwrap();
         prop_assert_eq!((&feed.name, feed.kind, &feed.source, &feed.description), (&name, kind, &source, &description));
         // What is written out is what would be meant anyhow.

@@ -53,6 +53,7 @@ fn a_feed_is_archived_and_that_is_undone() {
         kind: FeedKind::Stream,
         source: name.to_uppercase(),
         description: String::new(),
+        table_format: None,
     };
     for name in ["orders", "payments"] {
         lakehand::feed::add(&paths, &new(name), start()).unwrap();

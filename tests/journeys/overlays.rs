@@ -2,7 +2,7 @@
 
 use lakehand::app::{Effect, Keymap, Message, Setup, Tab, view};
 use lakehand::export::Trigger;
-use lakehand::feed::FeedKind;
+use lakehand::feed::{FeedKind, TableFormat};
 use lakehand::ksql::describe::{SourceKind, SourceName};
 
 use crate::support::{Journey, catalog, metadata, start, stream};
@@ -78,7 +78,7 @@ fn a_feed_is_added_from_what_the_server_offers() {
     let form = view::form(&journey.app, 5).unwrap();
     assert_eq!(
         form.fields.iter().map(|f| f.text.as_str()).collect::<Vec<_>>(),
-        ["ORDER_TOTALS", "order_totals", "table", ""]
+        ["ORDER_TOTALS", "order_totals", "table", "as lakehand.toml says", ""]
     );
     assert!(form.ready, "{form:?}");
     // Each key is answered: a name that is taken, a name that cannot be.
@@ -87,12 +87,19 @@ fn a_feed_is_added_from_what_the_server_offers() {
     journey.press("ctrl-u").write("a/b").press("enter");
     assert!(!view::form(&journey.app, 5).unwrap().fields[1].problem.is_empty());
     assert!(journey.take().is_empty());
-    journey.press("ctrl-u").write("totals").press("tab tab").write("by day").press("enter");
+    let formats = |journey: &Journey| view::form(&journey.app, 5).unwrap().fields[3].text.clone();
+    journey.press("ctrl-u").write("totals").press("tab tab right");
+    assert_eq!(formats(&journey), "plain Parquet");
+    journey.press("right");
+    assert_eq!(formats(&journey), "delta");
+    journey.press("right left");
+    assert_eq!(formats(&journey), "delta");
+    journey.press("tab").write("by day").press("enter");
     let effects = journey.take();
     let [Effect::Add(new)] = effects.as_slice() else { panic!("{effects:?}") };
     assert_eq!(
-        (new.name.as_str(), new.kind, new.source.as_str()),
-        ("totals", FeedKind::Table, "ORDER_TOTALS")
+        (new.name.as_str(), new.kind, new.source.as_str(), new.table_format.as_deref()),
+        ("totals", FeedKind::Table, "ORDER_TOTALS", Some(&[TableFormat::Delta][..]))
     );
     assert_eq!(new.description, "by day");
 }

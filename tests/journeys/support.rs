@@ -23,7 +23,13 @@ pub(crate) fn start() -> DateTime<Utc> {
 /// A feed file as `feeds add` writes it, in one of the folders.
 pub(crate) fn entry(name: &str, kind: FeedKind, place: Place, enabled: bool) -> Entry {
     let source = name.to_uppercase();
-    let new = NewFeed { name: name.into(), kind, source, description: format!("what {name} is for") };
+    let new = NewFeed {
+        name: name.into(),
+        kind,
+        source,
+        description: format!("what {name} is for"),
+        table_format: None,
+    };
     let text = new.render(start()).replace("\"enabled\": true", &format!("\"enabled\": {enabled}"));
     let folder = if place == Place::Active { "active" } else { "archived" };
     let state = match parse_feed(&text, name) {
@@ -41,8 +47,13 @@ pub(crate) fn entry(name: &str, kind: FeedKind, place: Place, enabled: bool) -> 
 
 /// A file that is no feed.
 pub(crate) fn broken(name: &str) -> Entry {
-    let new =
-        NewFeed { name: name.into(), kind: FeedKind::Stream, source: "S".into(), description: String::new() };
+    let new = NewFeed {
+        name: name.into(),
+        kind: FeedKind::Stream,
+        source: "S".into(),
+        description: String::new(),
+        table_format: None,
+    };
     let text = new.render(start()).replace("\"stream\"", "\"strem\"");
     let problems = parse_feed(&text, name).unwrap_err();
     let path = PathBuf::from(format!("feeds/active/{name}.json"));

@@ -9,7 +9,7 @@ use crate::app::input::Input;
 use crate::app::key::{Key, KeyCode};
 use crate::app::overlays::Overlay;
 use crate::app::state::App;
-use crate::feed::{FeedKind, NewFeed, Place, parse_feed};
+use crate::feed::{FeedKind, NewFeed, Place, TableFormat, parse_feed};
 use crate::ksql::describe::{SourceKind, SourceName};
 use crate::ksql::statement::is_helper;
 
@@ -23,13 +23,15 @@ pub enum Field {
     Name,
     /// Stream or table; follows the source where the server shows it.
     Kind,
+    /// Table formats, or what lakehand.toml says.
+    Tables,
     /// Free text.
     Description,
 }
 
 impl Field {
     /// In the order of the form.
-    pub const ALL: [Self; 4] = [Self::Source, Self::Name, Self::Kind, Self::Description];
+    pub const ALL: [Self; 5] = [Self::Source, Self::Name, Self::Kind, Self::Tables, Self::Description];
 
     /// The field's name.
     pub fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Field {
             Self::Source => "source",
             Self::Name => "name",
             Self::Kind => "kind",
+            Self::Tables => "table format",
             Self::Description => "description",
         }
     }
@@ -60,6 +63,8 @@ pub struct Form {
     pub named: bool,
     /// Stream or table.
     pub kind: FeedKind,
+    /// The table formats; `None`: what lakehand.toml says.
+    pub tables: Option<Vec<TableFormat>>,
     /// The description.
     pub description: Input,
     /// The offer under the cursor, when there is one.
@@ -74,6 +79,7 @@ impl Form {
             name: Input::default(),
             named: false,
             kind: FeedKind::Stream,
+            tables: None,
             description: Input::default(),
             offer: None,
         }
@@ -83,7 +89,7 @@ impl Form {
         match self.field {
             Field::Source => Some(&mut self.source),
             Field::Name => Some(&mut self.name),
-            Field::Kind => None,
+            Field::Kind | Field::Tables => None,
             Field::Description => Some(&mut self.description),
         }
     }
@@ -103,7 +109,7 @@ impl Form {
                 self.follow();
             }
             Field::Name => self.named = !self.name.is_empty(),
-            Field::Kind | Field::Description => {}
+            Field::Kind | Field::Tables | Field::Description => {}
         }
     }
 
@@ -124,12 +130,31 @@ impl Form {
         self.field = Field::Name;
     }
 
+    /// The choices of table formats: what lakehand.toml says, none, each alone.
+    fn next_tables(&mut self, by: usize) {
+        let alone = TableFormat::KEYWORDS.iter().map(|(_, format)| Some(vec![*format]));
+        let choices: Vec<Option<Vec<TableFormat>>> =
+            [None, Some(Vec::new())].into_iter().chain(alone).collect();
+        let at = choices.iter().position(|choice| *choice == self.tables).unwrap_or(0);
+        self.tables.clone_from(&choices[(at + by) % choices.len()]);
+    }
+
+    /// The chosen table formats in words.
+    pub(crate) fn tables_text(&self) -> String {
+        match self.tables.as_deref() {
+            None => "as lakehand.toml says".to_owned(),
+            Some([]) => "plain Parquet".to_owned(),
+            Some(formats) => formats.iter().map(|format| format.keyword()).collect::<Vec<_>>().join(", "),
+        }
+    }
+
     pub(crate) fn new_feed(&self) -> NewFeed {
         NewFeed {
             name: self.name.text().trim().to_owned(),
             kind: self.kind,
             source: self.source.text().trim().to_owned(),
             description: self.description.text().trim().to_owned(),
+            table_format: self.tables.clone(),
         }
     }
 }
@@ -234,6 +259,9 @@ impl App {
                     FeedKind::Stream => FeedKind::Table,
                     FeedKind::Table => FeedKind::Stream,
                 };
+            }
+            KeyCode::Left | KeyCode::Right | KeyCode::Char(' ') if form.field == Field::Tables => {
+                form.next_tables(if key.code == KeyCode::Left { TableFormat::KEYWORDS.len() + 1 } else { 1 });
             }
             KeyCode::Enter => match self.form_problems(&form).first() {
                 None => return vec![Effect::Add(form.new_feed())],

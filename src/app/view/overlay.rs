@@ -58,7 +58,7 @@ pub struct FieldView {
 /// The form of a new feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormView {
-    /// The fields: source, name, kind, description.
+    /// The fields: source, name, kind, table format, description.
     pub fields: Vec<FieldView>,
     /// The server's sources that match, as `name kind format`; the chosen one with `true`.
     pub offers: Vec<(String, bool)>,
@@ -116,11 +116,13 @@ pub fn palette(app: &App, height: usize) -> SearchView {
 pub fn form(app: &App, offers: usize) -> Option<FormView> {
     let Some(Overlay::Form(form)) = &app.overlay else { return None };
     let problems = app.form_problems(form);
+    let tables = form.tables_text();
     let field = |field: Field| {
         let (text, cursor) = match field {
             Field::Source => (form.source.text(), form.source.cursor()),
             Field::Name => (form.name.text(), form.name.cursor()),
             Field::Kind => (form.kind.keyword(), 0),
+            Field::Tables => (tables.as_str(), 0),
             Field::Description => (form.description.text(), form.description.cursor()),
         };
         FieldView {

@@ -11,9 +11,9 @@ use crate::ui::widgets::field::field;
 
 /// Columns for the names of fields.
 const LABEL: u16 = 13;
-/// Lines beside the offers: the frame, four fields, the note; and where there is room a gap and the hints.
+/// Lines beside the offers: the frame, five fields, the note; and where there is room a gap and the hints.
 fn fixed(area: Rect) -> u16 {
-    if area.height < 14 { 7 } else { 9 }
+    if area.height < 14 { 8 } else { 10 }
 }
 
 /// Offers that fit.
@@ -25,7 +25,7 @@ pub fn offers(area: Rect) -> usize {
 pub fn draw(canvas: &mut Canvas<'_>, area: Rect, view: &FormView) {
     let height = fixed(area) + u16::try_from(offers(area)).unwrap_or(0);
     let inside = open(canvas, area, area.width.saturating_sub(4).min(84), height, "Add a feed");
-    let spacious = fixed(area) == 9;
+    let spacious = fixed(area) == 10;
     let mut y = 0;
     for item in &view.fields {
         let line = row(inside, y);

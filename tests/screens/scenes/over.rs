@@ -84,6 +84,7 @@ pub(super) fn new_feed(offers: usize) -> FormView {
             field("source", "TRANS", Some(5), ""),
             field("name", "transaction_stream", None, "there is a feed of this name"),
             field("kind", "stream", None, ""),
+            field("table format", "as lakehand.toml says", None, ""),
             field("description", "", None, ""),
         ],
         offers: all.iter().enumerate().take(offers).map(|(n, o)| ((*o).to_owned(), n == 1)).collect(),
