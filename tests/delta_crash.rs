@@ -14,6 +14,7 @@ use lake_support::delta::{as_delta, assert_current, versions};
 use lake_support::*;
 use lakehand::Result;
 use lakehand::feed::{Feed, FeedKind};
+use lakehand::lake::verify::{FindingKind, Options, check, repair};
 use lakehand::lake::{Dataset, Lake};
 
 /// Outcomes of a power loss that are looked at for each instant.
@@ -168,4 +169,114 @@ fn a_dataset_becomes_a_table() {
     let feed = as_delta(stream_feed());
     let (before, after) = stopped_at_every_instant(base.path(), &feed, &|d| d.enable_table().map(|_| ()));
     assert!(before == 0 && after > 10, "{before} {after}");
+}
+
+/// What a dataset is that stops being a table: its log is whole with every file it names, or there is none.
+fn assert_whole_or_gone(dir: &Path) {
+    let (log, files) = (dir.join("_delta_log"), dir.join("_delta_files"));
+    if log.exists() {
+        versions(dir);
+    }
+    assert!(log.exists() || !files.exists() || std::fs::read_dir(&files).is_ok());
+}
+
+#[test]
+fn a_table_becomes_plain_parquet() {
+    let (base, all, feed) = (scratch(), days(3, 4), as_delta(stream_feed()));
+    append(&mut open(base.path(), &feed), &all[..7], "r1").unwrap();
+    append(&mut open(base.path(), &feed), &all[7..], "r2").unwrap();
+    again(&mut open(base.path(), &feed), &all).unwrap();
+    let plain = stream_feed();
+    let dir = |root: &Path| Lake::new(root).dataset_dir(&plain).unwrap();
+    let held = rows(&dir(base.path()));
+    let remove = |dataset: &mut Dataset| dataset.remove_table(at(T0 + 60 * DAY)).map(|_| ());
+    let finish = |root: &Path| {
+        assert_eq!(rows(&dir(root)), held, "plain readers see what they saw");
+        assert_whole_or_gone(&dir(root));
+        remove(&mut open(root, &plain)).unwrap();
+        assert!(!dir(root).join("_delta_log").exists() && !dir(root).join("_delta_files").exists());
+        assert_eq!(rows(&dir(root)), held);
+        let report = check(&Lake::new(root), &plain, Options::default(), &owner()).unwrap();
+        let wrong = report.findings.iter().find(|finding| finding.kind == FindingKind::TableLog);
+        assert!(wrong.is_none(), "{wrong:#?}");
+        // And a table once more.
+        assert_log(&open(root, &feed));
+    };
+    for n in 0.. {
+        let live = scratch();
+        copy_tree(base.path(), live.path());
+        let stop = StopAt::operation(n);
+        let lake = Lake::with_faults(live.path(), stop.clone());
+        let done = Dataset::open(&lake, &plain, limits(), owner()).and_then(|mut d| remove(&mut d)).is_ok();
+        assert!(done || stop.fired());
+        // A start that still wants the table brings its log up, whatever is left of it.
+        if n % 2 == 1 {
+            let again = scratch();
+            copy_tree(live.path(), again.path());
+            assert_log(&open(again.path(), &feed));
+            assert_eq!(rows(&dir(again.path())), held);
+        }
+        finish(live.path());
+        if !stop.fired() {
+            assert!(n > 8, "{n} operations");
+            break;
+        }
+    }
+    for n in (0..).step_by(2) {
+        let live = scratch();
+        copy_tree(base.path(), live.path());
+        let disk = Disk::new(live.path());
+        disk.kill_before(n);
+        let lake = Lake::with_faults(live.path(), disk.clone());
+        let _ = Dataset::open(&lake, &plain, limits(), owner()).and_then(|mut d| remove(&mut d));
+        for seed in 0..OUTCOMES {
+            let after = scratch();
+            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
+            finish(after.path());
+        }
+        if !disk.killed() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_repair() {
+    let (base, all, feed) = (scratch(), days(3, 4), as_delta(stream_feed()));
+    append(&mut open(base.path(), &feed), &all[..7], "r1").unwrap();
+    append(&mut open(base.path(), &feed), &all[7..], "r2").unwrap();
+    let dir = |root: &Path| Lake::new(root).dataset_dir(&feed).unwrap();
+    // A file lies in the folder of another day, and a file of nobody among the others.
+    let files = data_files(&dir(base.path()));
+    let first = files.iter().find(|path| path.contains("day=01")).unwrap();
+    let name = first.rsplit('/').next().unwrap();
+    std::fs::rename(dir(base.path()).join(first), dir(base.path()).join(folder(T0 + DAY)).join(name))
+        .unwrap();
+    std::fs::write(dir(base.path()).join(folder(T0)).join("data_of_nobody.parquet"), "no").unwrap_or_else(
+        |_| {
+            std::fs::write(dir(base.path()).join(folder(T0 + DAY)).join("data_of_nobody.parquet"), "no")
+                .unwrap();
+        },
+    );
+    let options = || Options { accept_loss: true, ..Options::default() };
+    let mend = |lake: &Lake| repair(lake, &feed, limits(), options(), owner());
+    let mut stops = 0;
+    for n in 0.. {
+        let live = scratch();
+        copy_tree(base.path(), live.path());
+        let stop = StopAt::operation(n);
+        let done = mend(&Lake::with_faults(live.path(), stop.clone())).is_ok();
+        assert!(done || stop.fired());
+        // What its log says can be read at each instant, but for the file that had lost its place.
+        mend(&Lake::new(live.path())).unwrap();
+        assert_log(&open(live.path(), &feed));
+        let report = check(&Lake::new(live.path()), &feed, Options::default(), &owner()).unwrap();
+        assert!(report.is_sound(), "operation {n}: {:#?}", report.findings);
+        assert_eq!(rows(&dir(live.path())), expected(&all), "operation {n}");
+        stops += u64::from(stop.fired());
+        if !stop.fired() {
+            break;
+        }
+    }
+    assert!(stops > 10, "{stops}");
 }
