@@ -151,7 +151,7 @@ fn modules_use_only_what_lies_below_them() {
 
 /// Room of src/lake -> rooms that it may use. What lies in `src/lake` itself (the lake's values, what it says of its work)
 /// may be used by all.
-const ROOMS: [(&str, &[&str]); 9] = [
+const ROOMS: [(&str, &[&str]); 10] = [
     ("fs", &[]),
     ("layout", &["fs"]),
     ("manifest", &["fs", "layout"]),
@@ -159,6 +159,7 @@ const ROOMS: [(&str, &[&str]); 9] = [
     ("write", &["file", "fs", "layout", "manifest"]),
     ("txn", &["file", "fs", "layout", "manifest"]),
     ("ops", &["file", "fs", "layout", "manifest", "txn", "write"]),
+    ("history", &["file", "fs", "layout", "manifest", "ops", "txn"]),
     ("verify", &["file", "fs", "layout", "manifest", "ops", "txn", "write"]),
     ("stats", &["fs", "layout", "manifest", "ops", "verify"]),
 ];

@@ -7,6 +7,8 @@
 //! | `watch` | [`watch`] |
 //! | `feeds …` | [`feeds`]; [`list`], [`show`] and [`days`] show, [`prepare`], [`undo`] and [`decide`] change |
 //! | `read` | [`read`] |
+//! | `history`, `diff` | [`history`] |
+//! | `pin`, `unpin`, `rollback` | [`pin`] |
 //! | `check` | [`check`]; [`check_source`] for `--source` |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
@@ -25,8 +27,10 @@ mod doctor;
 mod export;
 mod feeds;
 mod format;
+mod history;
 mod lake;
 mod list;
+mod pin;
 mod prepare;
 mod presence;
 mod reach;
@@ -82,6 +86,16 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Print the code by which DuckDB, Polars, pandas and others read a feed's dataset as it is now
     Read(read::ReadArgs),
+    /// Show every commit of a dataset: what came and went, and what of it can still be read or brought back
+    History(history::HistoryArgs),
+    /// Compare two versions of a table, row by row, or two commits of a stream, file by file
+    Diff(history::DiffArgs),
+    /// Keep a version of a table or a day of a stream, whatever the feed's rules say
+    Pin(pin::PinArgs),
+    /// Let the feed's rules hold again for a version or a day
+    Unpin(pin::UnpinArgs),
+    /// Make an earlier version of a table current again, or a day of a stream as it was
+    Rollback(pin::RollbackArgs),
     /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
     Check(check::CheckArgs),
     /// Look at the server, the folders, the disk, the clock and the terminal
@@ -171,6 +185,11 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Export(args)) => export::run(&start, &args),
         Some(Command::Watch(args)) => watch::run(&start, &args),
         Some(Command::Read(args)) => read::run(&start, &args),
+        Some(Command::History(args)) => history::run(&start, &args),
+        Some(Command::Diff(args)) => history::diff(&start, &args),
+        Some(Command::Pin(args)) => pin::pin(&start, &args),
+        Some(Command::Unpin(args)) => pin::unpin(&start, &args),
+        Some(Command::Rollback(args)) => pin::rollback(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),

@@ -86,6 +86,9 @@ fn show_metadata(m: &Metadata) {
     if let Some(version) = m.current_version {
         say(&format!("  current version v{version}"));
     }
+    for pin in &m.pins {
+        say(&format!("  {}", pin.sentence()));
+    }
     for query in &m.stopped_writers {
         say(&format!("  {}", query.sentence()));
     }

@@ -9,9 +9,10 @@ use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
 use crate::feed::duration::parse_duration;
+use crate::feed::partition_path::is_inside;
 use crate::feed::{Feed, PartitionPath};
 use crate::headless::{Exit, cancel_on_signal};
-use crate::lake::{Bundle, Dataset, Lake, Limits, ReplacedSet, Undone, replaced, undo_preview};
+use crate::lake::{Bundle, Dataset, Lake, Limits, ReplacedSet, Undone, pins, replaced, undo_preview};
 use crate::log::{Level, LogFile, Record};
 
 #[derive(Debug, Args)]
@@ -120,6 +121,14 @@ pub(super) fn forget(config: &Config, feed: &Feed, args: &ForgetArgs) -> Result<
         |set: &ReplacedSet| of_day(set) && before.is_none_or(|before| set.at.is_some_and(|at| at < before));
     let mut sets = replaced(&lake.dataset_dir(feed)?)?;
     sets.retain(due);
+    let pins = pins(&lake.dataset_dir(feed)?)?;
+    sets.retain(|set| {
+        let pin = pins.iter().find(|pin| is_inside(&set.partition, &pin.path));
+        if let Some(pin) = pin {
+            say_error(&format!("{}: left alone: {}", feed.name, pin.sentence()));
+        }
+        pin.is_none()
+    });
     if sets.is_empty() {
         let error = Error::new(Kind::Usage, "nothing that was replaced is there to be thrown away");
         return Err(error.next(format!("`lakehand feeds show {} --days` names what is there", feed.name)));
@@ -180,7 +189,7 @@ pub(super) fn note(config: &Config, record: &Record) {
     }
 }
 
-fn as_json(feed: &Feed, done: &Undone, dry: bool) -> serde_json::Value {
+pub(super) fn as_json(feed: &Feed, done: &Undone, dry: bool) -> serde_json::Value {
     let some = |bundle: &Bundle| json!({ "files": bundle.files, "rows": bundle.rows, "bytes": bundle.bytes });
     json!({
         "event": if dry { "would-undo" } else { "undone" },

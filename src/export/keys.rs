@@ -49,6 +49,11 @@ impl Keys {
         }
     }
 
+    /// The key's columns in a batch.
+    pub(super) fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
     /// Looks at rows.
     pub(super) fn look(&mut self, batch: &RecordBatch) {
         if self.columns.is_empty() {

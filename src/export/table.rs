@@ -140,7 +140,8 @@ pub(super) struct TableSink<'a> {
 }
 
 impl<'a> TableSink<'a> {
-    pub(super) fn new(context: &'a Context, snapshot: Snapshot<'a>, keys: Keys) -> Self {
+    pub(super) fn new(context: &'a Context, mut snapshot: Snapshot<'a>, keys: Keys) -> Self {
+        snapshot.note_key(keys.columns());
         Self { context, snapshot, rows: 0, bad: 0, first_bad: None, keys }
     }
 

@@ -18,6 +18,7 @@
 //!
 //!   seal      days that are complete bear `_SUCCESS`      replace   a day exported again takes the place of its files
 //!   replaced  what such swaps put aside, and undo: the files of before back in their places
+//!   history   what became of it commit by commit, and what differs between two of its states
 //!   check     the disk against its records, and repair    completeness   what is held of each day
 //!
 //!   layout names and paths · metadata and rebuild · schema evolution · lock · quarantine · retention · usage · fs
@@ -27,6 +28,7 @@
 
 pub(crate) mod file;
 pub(crate) mod fs;
+pub(crate) mod history;
 pub(crate) mod layout;
 pub(crate) mod manifest;
 pub(crate) mod ops;
@@ -50,6 +52,10 @@ pub use file::footer::{Footer, FooterRead, look_at_footer, read_footer};
 pub use file::preview::{Grid, preview};
 pub use file::readers::{Trouble, troubles};
 pub use fs::{Faults, Op};
+pub use history::{
+    Asked, CommitEntry, CommitKind, CommitsDiff, Held, History, LogVersion, PartitionDiff, RowChange,
+    RowKind, ValueChange, VersionsDiff, diff_commits, diff_versions, history, set_after,
+};
 pub use layout::places::{books_of, can_exchange_folders, watched};
 pub use manifest::facts::nothing_yet;
 pub use manifest::last_row::LastRow;
@@ -59,6 +65,7 @@ pub use manifest::metadata::{
     ColumnInfo, LastFailure, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
 pub use manifest::offsets::{OffsetRanges, Ranges};
+pub use manifest::pin::Pin;
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};
 pub use manifest::table::DeltaTable;
@@ -66,11 +73,13 @@ pub use manifest::without_row;
 pub use manifest::writers::StoppedQuery;
 pub use ops::append::{Appender, Commit};
 pub use ops::log::Reset;
+pub use ops::pin::{Target, pins};
 pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
 pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::undo::{Bundle, Undone, undo_preview};
+pub use ops::undo_version::rollback_preview;
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use stats::completeness::{DayState, PartitionState, completeness};
 pub use stats::usage::{Amount, PartitionUsage, usage};

@@ -109,7 +109,8 @@ fn needed(sizes: &[u64], from: u64, count: u64) -> (Vec<usize>, u64) {
     (groups, skip)
 }
 
-fn texts(batch: &RecordBatch, row: usize) -> Vec<Option<String>> {
+/// The values of a row.
+pub(crate) fn texts(batch: &RecordBatch, row: usize) -> Vec<Option<String>> {
     batch
         .columns()
         .iter()

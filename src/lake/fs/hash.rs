@@ -44,6 +44,11 @@ impl ContentHash {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(xxhash3_128::Hasher::oneshot(bytes))
     }
+
+    /// As a number.
+    pub(crate) fn number(self) -> u128 {
+        self.0
+    }
 }
 
 impl fmt::Display for ContentHash {

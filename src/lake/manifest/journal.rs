@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lake::fs::{self, ContentHash};
 use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::pin::Pin;
 use crate::{Error, Kind, Result};
 
 /// Largest journal that is read: ten million files.
@@ -52,6 +53,9 @@ pub(crate) struct CommitRecord {
     pub(crate) positions: BTreeMap<i32, i64>,
     /// Files that the commit added.
     pub(crate) files: u64,
+    /// What is pinned from this commit on, where it changed that: metadata that is made anew takes it from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pins: Option<Vec<Pin>>,
 }
 
 /// Length and last hash of a journal.
@@ -142,20 +146,28 @@ pub(crate) fn standing(path: &Path, mark: Option<Mark>) -> Result<Standing> {
         }
     }
     let mut journal = Journal::default();
-    journal.take(behind, mark);
+    journal.take(behind, mark, &mut |_, _, _| {});
     Ok(if journal.commits.is_empty() { Standing::Same } else { Standing::Ahead })
 }
 
 /// Reads the journal at `path`, as far as its chain holds; `None` where there is none.
 pub(crate) fn read(path: &Path) -> Result<Option<Journal>> {
+    replay(path, &mut |_, _, _| {})
+}
+
+/// The same, and tells each commit as it comes: what it is, the files that came with it, and those that went.
+pub(crate) fn replay(path: &Path, tell: Tell<'_>) -> Result<Option<Journal>> {
     let Some(bytes) = fs::read_capped(path, CAP)? else { return Ok(None) };
     let mut journal = Journal::default();
-    journal.take(&bytes, None);
+    journal.take(&bytes, None, tell);
     Ok(Some(journal))
 }
 
+/// Takes a commit, the files that came with it, and those that went.
+pub(crate) type Tell<'t> = &'t mut dyn FnMut(&CommitRecord, &[&DataFile], &[DataFile]);
+
 impl Journal {
-    fn take(&mut self, bytes: &[u8], mark: Option<Mark>) {
+    fn take(&mut self, bytes: &[u8], mark: Option<Mark>, tell: Tell<'_>) {
         let mut last = mark.map(|mark| mark.hash);
         let mut at = mark.map_or(0, |mark| mark.bytes);
         let begin = at;
@@ -166,7 +178,7 @@ impl Journal {
             last = Some(hash);
             match record {
                 Record::Commit(commit) => {
-                    self.apply(std::mem::take(&mut pending), commit);
+                    self.apply(std::mem::take(&mut pending), commit, tell);
                     self.mark = Some(Mark { bytes: at, hash });
                 }
                 other => pending.push(other),
@@ -176,8 +188,9 @@ impl Journal {
         self.broken = (begin + bytes.len() as u64).saturating_sub(sound);
     }
 
-    fn apply(&mut self, records: Vec<Record>, commit: CommitRecord) {
+    fn apply(&mut self, records: Vec<Record>, commit: CommitRecord, tell: Tell<'_>) {
         let mut added = BTreeSet::new();
+        let gone = self.gone.len();
         for record in records {
             match record {
                 Record::Add(file) => {
@@ -198,7 +211,14 @@ impl Journal {
                 Record::Commit(_) => {}
             }
         }
+        let came: Vec<&DataFile> = added.iter().filter_map(|path| self.files.get(path)).collect();
+        tell(&commit, &came, &self.gone[gone..]);
         self.commits.push((commit, added));
+    }
+
+    /// What was pinned last, by the records.
+    pub(crate) fn pins(&self) -> Option<&Vec<Pin>> {
+        self.commits.iter().rev().find_map(|(commit, _)| commit.pins.as_ref())
     }
 
     /// The records by name and commit, of files that went too: they may come back.
@@ -254,7 +274,7 @@ mod tests {
     fn commit(seq: u64) -> Record {
         let at = DateTime::UNIX_EPOCH;
         let positions = BTreeMap::from([(0, 10)]);
-        Record::Commit(CommitRecord { id: format!("{seq:06}-r"), seq, at, positions, files: 1 })
+        Record::Commit(CommitRecord { id: format!("{seq:06}-r"), seq, at, positions, files: 1, pins: None })
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::lake::manifest::last_row::LastRow;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
+use crate::lake::manifest::pin::Pin;
 use crate::lake::manifest::source_check::SourceCheck;
 use crate::lake::manifest::table::DeltaTable;
 use crate::lake::manifest::without_row::WithoutRow;
@@ -138,6 +139,12 @@ pub struct Metadata {
     /// The Delta table that the dataset is too; `None` where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaTable>,
+    /// What retention, `keep_versions` and the purge of the bin leave alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pins: Vec<Pin>,
+    /// Tables: the columns of the primary key, in the files' names; empty where it is not known, or not all of it is exported.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_columns: Vec<String>,
     /// The last 20 runs that committed something, oldest first.
     #[serde(default)]
     pub runs: Vec<RunRecord>,
@@ -341,6 +348,8 @@ impl Metadata {
             last_failure: None,
             source_check: None,
             delta: None,
+            pins: Vec::new(),
+            key_columns: Vec::new(),
             runs: Vec::new(),
             other: Map::new(),
         };

@@ -7,7 +7,7 @@
 //! proof       which positions the files prove                              log       which log the offsets are of
 //! last_row    by which a log is known again that was made anew under its name
 //! without_row    offsets that gave no row                              writers   queries that write the source and stand still
-//! source_check   what a comparison of both ways of reading found, and what that holds for
+//! source_check   what a comparison of both ways of reading found, and what that holds for      pin   what is kept for good
 //! ```
 
 pub(crate) mod column_stats;
@@ -19,6 +19,7 @@ pub(crate) mod log;
 pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod offsets;
+pub(crate) mod pin;
 pub(crate) mod proof;
 pub(crate) mod schema;
 pub(crate) mod source_check;

@@ -5,6 +5,7 @@
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
 //! run         what these three have in common
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
+//! pin         versions and days that the feed's rules let go no more                   undo_version  a table rolled back
 //! source_check   what a comparison of both ways found      writers   queries that write the source and stand still
 //! ```
 
@@ -12,6 +13,7 @@ pub(crate) mod accept;
 pub(crate) mod append;
 pub(crate) mod log;
 pub(crate) mod loss;
+pub(crate) mod pin;
 pub(crate) mod replace;
 pub(crate) mod replaced;
 pub(crate) mod retention;

@@ -99,9 +99,12 @@ impl Dataset {
         first.into_iter().collect()
     }
 
-    /// Copies of a partition that swaps have put aside, with their size.
+    /// Copies of a partition that swaps have put aside, with their size; none where they are pinned.
     pub(crate) fn replaced_copies(&self, path: &str) -> Result<Vec<(Place, u64)>> {
         let mut copies = Vec::new();
+        if self.metadata.is_pinned(path) {
+            return Ok(copies);
+        }
         for entry in crate::lake::ops::replaced::commits(&self.committer.places)? {
             let copy = Place::new(Room::Bin, format!("{}/{path}", entry.name));
             if let Some(bytes) = fs::size_of(&self.path(&copy)?)? {

@@ -1,7 +1,7 @@
 //! What new exports of a day, and undos of them, have put aside: `bin/<commit>/<partition>/….replaced`.
 //!
 //! It stays until the day is exported again, until retention removes the day, or until an operator forgets it; nothing
-//! else removes it. Forgetting is a commit: the folders move to the trash in staging in one step, so that no undo ever
+//! else removes it, and nothing at all while the day is pinned. Forgetting is a commit: the folders move to the trash in staging in one step, so that no undo ever
 //! finds half of a set.
 
 use std::path::Path;
@@ -101,13 +101,14 @@ fn changed(path: &Path) -> Option<DateTime<Utc>> {
 }
 
 impl Dataset {
-    /// Throws these sets away, all of them or none; gives those that were there.
+    /// Throws these sets away, all of them or none; gives those that were there. What is pinned stays.
     pub fn forget_replaced(&mut self, sets: &[ReplacedSet]) -> Result<Vec<ReplacedSet>> {
         self.recover_if_needed()?;
         let wanted = |set: &ReplacedSet| {
             sets.iter().any(|known| (&known.commit, &known.partition) == (&set.commit, &set.partition))
         };
-        let gone: Vec<ReplacedSet> = replaced(self.dir())?.into_iter().filter(wanted).collect();
+        let mut gone: Vec<ReplacedSet> = replaced(self.dir())?.into_iter().filter(wanted).collect();
+        gone.retain(|set| !self.metadata.is_pinned(&set.partition));
         // Room is what this makes: the floor of free space does not hold it up.
         let (id, now) = (format!("{:06}-forget", self.metadata.commit_seq), self.now());
         let mut transaction = self.transaction(id, now);

@@ -8,6 +8,8 @@
 //!                       the rows are of this run
 //! ```
 //!
+//! What is pinned stays: in the data, or in the bin where a table keeps one version.
+//!
 //! Streams: partitions whose last day is more than `retention_days` before today, by the date in the path; neither the
 //! time of writing nor that of the file counts. Tables: all but the newest `keep_versions`.
 //!
@@ -185,7 +187,11 @@ impl Dataset {
         let Some(first_kept) = self.first_kept(today) else { return Ok(Vec::new()) };
         // The partition ends at the begin of `end`; its last day is the one before. What lies behind a link is read, and
         // never changed.
-        let old = |leaf: &Leaf| !leaf.is_linked && end_of(&leaf.path).is_some_and(|end| end <= first_kept);
+        let old = |leaf: &Leaf| {
+            !leaf.is_linked
+                && end_of(&leaf.path).is_some_and(|end| end <= first_kept)
+                && !self.metadata.is_pinned(&leaf.path)
+        };
         Ok(layout::leaves(self.dir())?.into_iter().filter(old).collect())
     }
 
@@ -203,7 +209,12 @@ impl Dataset {
 
     fn surplus_versions(&self) -> Result<Vec<Leaf>> {
         let keep = usize::try_from(self.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
-        self.versions_beyond(keep, self.metadata.current_version)
+        let mut due = self.versions_beyond(keep, self.metadata.current_version)?;
+        // Of a table of one version everybody reads all that is there: what is pinned of it is kept in the bin.
+        if keep > 1 {
+            due.retain(|leaf| !self.metadata.is_pinned(&leaf.path));
+        }
+        Ok(due)
     }
 
     /// The folders of versions that the metadata names, without the newest `keep` and without `current`.
@@ -251,7 +262,8 @@ impl Dataset {
             for leaf in layout::leaves(&commit.path)? {
                 let old = end_of(&leaf.path).zip(first_kept).is_some_and(|(end, kept)| end <= kept);
                 let at = put_aside_at(&commit, &leaf.path);
-                if (layout::retained_at(&commit.name).is_some() || old) && at.is_some_and(|at| at <= limit) {
+                let is_due = layout::retained_at(&commit.name).is_some() || old;
+                if is_due && at.is_some_and(|at| at <= limit) && !self.metadata.is_pinned(&leaf.path) {
                     due.push(ReplacedSet::named(&commit.name, &leaf.path));
                 }
             }

@@ -40,6 +40,7 @@ pub struct Snapshot<'a> {
     run: Run<'a>,
     version: u32,
     doubled_keys: u64,
+    key_columns: Vec<String>,
     /// The instant through which the snapshot is complete, where it is known.
     complete_through: Option<DateTime<Utc>>,
 }
@@ -75,7 +76,7 @@ impl<'a> Snapshot<'a> {
             .ok_or_else(|| Error::new(Kind::Damaged, "the versions of the table have no next number"))?;
         let run = Run::begin(dataset, schema, run, Some(format!("v{version}")))?;
         let complete_through = Some(run.info.started);
-        Ok(Self { run, version, doubled_keys: 0, complete_through })
+        Ok(Self { run, version, doubled_keys: 0, key_columns: Vec::new(), complete_through })
     }
 
     /// Writes a batch: its schema is that of the run. After an error only `abandon` is left.
@@ -102,6 +103,13 @@ impl<'a> Snapshot<'a> {
     /// Notes how many rows had a key that was there already; it becomes part of the metadata.
     pub fn note_doubled_keys(&mut self, rows: u64) {
         self.doubled_keys = rows;
+    }
+
+    /// Notes which columns of a batch are the primary key; none where it is not all there.
+    pub fn note_key(&mut self, places: &[usize]) {
+        let fields = self.run.schema.arrow.fields();
+        self.key_columns =
+            places.iter().filter_map(|at| fields.get(*at)).map(|field| field.name().clone()).collect();
     }
 
     /// Through which instant the snapshot is complete, where that is not when the run began.
@@ -173,6 +181,7 @@ impl<'a> Snapshot<'a> {
         let next = transaction.metadata();
         next.pending_decision = None;
         next.doubled_keys = self.doubled_keys;
+        next.key_columns.clone_from(&self.key_columns);
         next.current_version = Some(self.version);
         next.read_mode = Some(self.run.info.read_mode.clone());
         next.claim(self.complete_through, now);

@@ -81,6 +81,15 @@ impl Undone {
         };
         let (come, go) =
             if self.id.is_empty() { ("would come back", "would go") } else { ("are back", "went") };
+        if self.commit.is_empty() {
+            // A version that a table had kept beside the current one.
+            let is = if self.id.is_empty() { "would be" } else { "is" };
+            return format!(
+                "{}: it {is} current again; {} {go} to the bin",
+                self.partition,
+                some(&self.aside)
+            );
+        }
         let mut text = format!(
             "{}: {} {come}, which commit {} had replaced; {} {go} to the bin",
             self.partition,

@@ -330,6 +330,7 @@ impl Dataset {
             at: self.owner.since,
             positions: metadata.positions.clone(),
             files: files.len() as u64,
+            pins: (!metadata.pins.is_empty()).then(|| metadata.pins.clone()),
         };
         let gone = journal::read(&self.committer.places.journal())?.unwrap_or_default().gone;
         let (lines, mark) = journal::lines(None, &Journal::compact(gone, files, commit))?;

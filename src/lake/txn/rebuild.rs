@@ -63,7 +63,10 @@ pub(crate) fn rebuild(places: &Places, fresh: Metadata) -> Result<Counted> {
             "bring _metadata.json back from a backup, or move these files out of the lake, then export again",
         ));
     }
-    count(places, fresh, files)
+    let mut counted = count(places, fresh, files)?;
+    let journal = journal::read(&places.journal())?.unwrap_or_default();
+    counted.metadata.pins = journal.pins().cloned().unwrap_or_default();
+    Ok(counted)
 }
 
 /// Counts the files below `dir` into `known`, metadata of before. Files that say too little are left to a check.

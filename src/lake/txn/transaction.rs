@@ -244,6 +244,11 @@ impl Transaction<'_> {
         self.actions.push(Action::Remove(path));
     }
 
+    /// A data file that stays where it is belongs into the table from now on.
+    pub(crate) fn restate(&mut self, file: DataFile) {
+        self.actions.push(Action::Add(file));
+    }
+
     /// A partition leaves: its mark, its data files, and what the metadata counts of it. Where nothing else lies in its
     /// folder, the folder leaves in one step, so that no reader finds a part of it. Gives the files that left and the rows
     /// that were counted.
@@ -361,7 +366,9 @@ impl Transaction<'_> {
         let Transaction { dataset, id, now, mut next, actions, mut moves, swap, journal: _ } = self;
         dataset.check_lock()?;
         next.total();
-        if moves.is_empty() && swap.is_none() {
+        // What is pinned is in the journal too, so that it outlives the metadata.
+        let pins = (next.pins != dataset.metadata.pins).then(|| next.pins.clone());
+        if moves.is_empty() && swap.is_none() && pins.is_none() {
             return dataset.write_metadata(next);
         }
         moves.sort_by_key(|(step, _)| *step);
@@ -369,7 +376,7 @@ impl Transaction<'_> {
         let tidy = Tidy::after(&moves);
         let files = actions.iter().filter(|action| matches!(action, Action::Add(_))).count() as u64;
         let (seq, positions) = (next.commit_seq, next.positions.clone());
-        let record = CommitRecord { id, seq, at: now, positions, files };
+        let record = CommitRecord { id, seq, at: now, positions, files, pins };
         dataset.write_commit(record, &actions, moves, swap, next)?;
         tidy.run(dataset);
         // Readers need none of it, and the next checkpoint does it too.

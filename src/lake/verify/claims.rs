@@ -29,6 +29,9 @@ pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
         );
         verdict.find(K::DoubledKeys, Severity::Note, "", what, None);
     }
+    for pin in &metadata.pins {
+        verdict.find(K::Pinned, Severity::Note, &pin.path, pin.sentence(), None);
+    }
     if let Some(decision) = metadata.pending_decision.as_ref().filter(|decision| !decision.accepted) {
         let accept = match decision.about.as_str() {
             "snapshot" => format!("; `lakehand feeds accept-snapshot {}` accepts it", verdict.feed.name),

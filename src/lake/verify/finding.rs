@@ -136,6 +136,8 @@ kinds! {
     PositionAhead = "position-ahead",
     /// A snapshot has one primary key more than once.
     DoubledKeys = "doubled-keys",
+    /// Retention, `keep_versions` and the purge of the bin leave it alone.
+    Pinned = "pinned",
     /// Something waits for a decision of the operator.
     Pending = "pending",
     /// Files that a repair put aside.

@@ -162,7 +162,15 @@ pub(super) fn versions(verdict: &mut Verdict<'_>, metadata: &Metadata) {
             shown(newest)
         );
         verdict.damage(K::TwoVersions, &scan.metadata_path(), what, Some(Repair::Recount));
-    } else if named.len() as u64 > u64::from(verdict.feed.keep_versions.max(1)) {
+        return;
+    }
+    let keep = usize::try_from(verdict.feed.keep_versions.max(1)).unwrap_or(usize::MAX);
+    let mut surplus = named.clone();
+    surplus.sort_unstable_by(|a, b| b.cmp(a));
+    surplus.drain(..keep.min(surplus.len()));
+    let pinned = |version: &u32| metadata.is_pinned(&PartitionPath::Version(*version).to_string());
+    surplus.retain(|version| keep == 1 || !pinned(version));
+    if !surplus.is_empty() {
         let what = format!("{} versions are there, and {} are kept", named.len(), verdict.feed.keep_versions);
         verdict.find(K::OldVersion, Severity::Leftover, "", what, Some(Repair::Retain));
     }

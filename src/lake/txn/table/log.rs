@@ -49,12 +49,32 @@ pub(crate) fn read(folder: &Path) -> Result<Option<State>> {
     Ok(Some(state))
 }
 
+/// The versions whose entries are there, ascending.
+pub(crate) fn versions(folder: &Path) -> Result<Vec<u64>> {
+    if !fs::is_real_dir(folder)? {
+        return Ok(Vec::new());
+    }
+    let mut versions: Vec<u64> =
+        fs::list(folder)?.iter().filter_map(|entry| version_of_file(&entry.name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+/// The id of the commit that made `version`; `None` where its entry is not there or is another program's.
+pub(crate) fn commit_of(folder: &Path, version: u64) -> Result<Option<String>> {
+    let line = first_line(folder, version)?;
+    Ok(line.and_then(|line| line["commitInfo"]["lakehand.commit"].as_str().map(str::to_owned)))
+}
+
 /// When version `version` was committed, milliseconds since 1970; `None` where its entry is not there or does not tell.
 pub(super) fn time_of(folder: &Path, version: u64) -> Result<Option<i64>> {
+    Ok(first_line(folder, version)?.and_then(|line| line["commitInfo"]["timestamp"].as_i64()))
+}
+
+fn first_line(folder: &Path, version: u64) -> Result<Option<Value>> {
     let Some(bytes) = fs::read_capped(&folder.join(file_of_version(version)), CAP)? else { return Ok(None) };
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = serde_json::from_slice::<Value>(first).ok();
-    Ok(line.and_then(|line| line["commitInfo"]["timestamp"].as_i64()))
+    Ok(serde_json::from_slice::<Value>(first).ok())
 }
 
 fn damaged(path: &Path, what: &str) -> Error {
