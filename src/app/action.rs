@@ -83,6 +83,8 @@ pub enum Action {
     UndoDay,
     /// All that is known of the day.
     ShowDay,
+    /// The commits of the dataset.
+    ShowHistory,
 
     /// Choose what to copy.
     Copy,
@@ -377,6 +379,14 @@ pub const ACTIONS: &[ActionInfo] = &[
         "",
         "check every dataset of the lake",
         &["K"],
+        &[Feeds, Detail, Partitions],
+    ),
+    row(
+        Action::ShowHistory,
+        "show-history",
+        "history",
+        "every commit of the dataset: compare, pin, roll back",
+        &["H"],
         &[Feeds, Detail, Partitions],
     ),
     row(Action::ShowPartitions, "show-partitions", "", "show the partitions of the feed", &["P"], OF_EXPORTS),

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use crate::export::Trigger;
 use crate::feed::{Change, NewFeed};
-use crate::lake::Reset;
+use crate::lake::{Reset, Target};
 use crate::log::Month;
 
 /// Something to do outside of the model.
@@ -32,6 +32,35 @@ pub enum Effect {
         feed: String,
         /// The day.
         day: NaiveDate,
+    },
+    /// Read the commits of a feed's dataset: `History`.
+    LoadHistory(String),
+    /// Compare two versions of a table, or two commits of a stream: `Difference`.
+    LoadDifference {
+        /// The feed.
+        feed: String,
+        /// A version or a commit.
+        from: String,
+        /// Another one.
+        to: String,
+    },
+    /// Pin a version or a day, or take its pin away. `Done` or `Failed`.
+    Pin {
+        /// The feed.
+        feed: String,
+        /// What is pinned.
+        target: Target,
+        /// It is to be.
+        pinned: bool,
+    },
+    /// Make a version current again, or take a commit of a day back. `Done` or `Failed`.
+    Rollback {
+        /// The feed.
+        feed: String,
+        /// The version or the day.
+        target: Target,
+        /// Of a day: the commit whose set of the bin comes back.
+        set: Option<String>,
     },
     /// Check these datasets, one after the other: a `Checked` each.
     Check {

@@ -12,7 +12,9 @@ use crate::export::Event;
 use crate::feed::{Catalog, Change, Problem};
 use crate::ksql::describe::SourceName;
 use crate::lake::verify::{Finding, Report};
-use crate::lake::{DayState, Metadata, Owner, PartitionUsage, ReplacedSet};
+use crate::lake::{
+    CommitsDiff, DayState, History, Metadata, Owner, PartitionUsage, ReplacedSet, VersionsDiff,
+};
 use crate::log::{Month, MonthLog, Record};
 use crate::{Error, Result};
 
@@ -62,6 +64,22 @@ pub enum Message {
         feed: String,
         /// What is known.
         days: Result<Days>,
+    },
+    /// The commits of a dataset, as asked for by `LoadHistory`.
+    History {
+        /// The feed.
+        feed: String,
+        /// What became of it.
+        history: Result<History>,
+    },
+    /// What differs between two states, as asked for by `LoadDifference`.
+    Difference {
+        /// The feed.
+        feed: String,
+        /// What was compared.
+        compared: (String, String),
+        /// What differs.
+        found: Result<Difference>,
     },
     /// A dataset was checked, and mended where that was asked for.
     Checked {
@@ -174,6 +192,20 @@ pub struct ServerInfo {
     pub text: String,
     /// The server's address without credentials.
     pub url: String,
+}
+
+/// What differs between two states of a dataset.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Difference {
+    /// Of a table.
+    Versions {
+        /// Rows.
+        found: VersionsDiff,
+        /// The values of rows may be shown.
+        may_show: bool,
+    },
+    /// Of a stream.
+    Commits(CommitsDiff),
 }
 
 /// What is known of the days of a dataset.

@@ -43,7 +43,9 @@ pub use action::{ACTIONS, Action, ActionInfo, Context};
 pub use effect::Effect;
 pub use key::{Key, KeyCode};
 pub use keymap::Keymap;
-pub use message::{Days, FileInfo, Grid, GridColumn, Message, PlanColumn, PlanText, ServerInfo, Target};
+pub use message::{
+    Days, Difference, FileInfo, Grid, GridColumn, Message, PlanColumn, PlanText, ServerInfo, Target,
+};
 pub use overlays::Overlay;
 pub use state::{App, Health, Prompt, PromptKind, Setup, Tab};
 pub use theme::ThemeName;

@@ -98,6 +98,7 @@ impl App {
                 let feeds = self.all_datasets();
                 return self.check_feeds(feeds, false);
             }
+            Action::ShowHistory => return self.show_history(),
             Action::ShowLog => {
                 let feed = self.feed_in_front();
                 self.show_log(feed);

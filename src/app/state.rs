@@ -10,6 +10,7 @@ use super::keymap::Keymap;
 use super::message::{Message, PlanText, ServerInfo};
 use super::overlays::{Overlay, Toasts};
 use super::tabs::checks::Checked;
+use super::tabs::history::KnownHistory;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;
@@ -184,6 +185,8 @@ pub struct App {
     pub(crate) sources: Option<Result<Vec<SourceName>, String>>,
     /// Checks of datasets, by feed.
     pub(crate) checks: BTreeMap<String, Checked>,
+    /// The commits of the dataset that was asked for last.
+    pub(crate) commits: KnownHistory,
     pub(crate) undo: Vec<Vec<Change>>,
     /// Messages that wait while the screen is frozen.
     pub(crate) frozen: Option<Vec<Message>>,
@@ -220,6 +223,7 @@ impl App {
             plans: BTreeMap::new(),
             sources: None,
             checks: BTreeMap::new(),
+            commits: KnownHistory::default(),
             undo: Vec::new(),
             frozen: None,
             revision: 1,

@@ -47,6 +47,8 @@ impl App {
             Message::Catalog(_)
                 | Message::Dataset { .. }
                 | Message::Days { .. }
+                | Message::History { .. }
+                | Message::Difference { .. }
                 | Message::Locks(_)
                 | Message::Engine(_)
                 | Message::Health { .. }
@@ -101,9 +103,10 @@ impl App {
                 if self.partitions.feed.as_ref() == Some(&feed) {
                     self.rebuild_partitions();
                 }
-                return self.ask_days(&feed);
+                return self.ask_again(&feed);
             }
             Message::Days { feed, days } => self.set_days(feed, days),
+            told @ (Message::History { .. } | Message::Difference { .. }) => self.set_told(told),
             Message::Checked { feed, at, deep, mended, report } => {
                 return self.set_checked(&feed, at, deep, mended, report);
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::event_loop::Runtime;
 use super::feed_commands::{self, FeedCommand};
-use super::maintenance::ToCheck;
+use super::maintenance::{Change, ToCheck};
 use super::work::{Job, Reply};
 use super::{editor, load, maintenance, server};
 use crate::app::{Effect, Message};
@@ -12,8 +12,11 @@ use crate::error::{Error, Kind, Result};
 use crate::export::{Cancel, Request, Trigger, Work};
 use crate::feed::{Catalog, Feed, Place};
 use crate::headless::Exit;
-use crate::lake::Limits;
 use crate::lake::verify::Options;
+use crate::lake::{self, Limits, Target};
+
+/// Commits that the screen lists.
+const HISTORY: usize = 500;
 
 impl Runtime {
     /// Starts what the model wants.
@@ -26,7 +29,9 @@ impl Runtime {
         match effect {
             Effect::Export { feeds, trigger } => self.export(&feeds, trigger),
             Effect::ExportDay { feed, day } => self.export_day(&feed, day),
-            Effect::UndoDay { feed, day } => self.undo_day(&feed, day),
+            Effect::UndoDay { feed, day } => {
+                self.change(&feed, Change::Rollback(Target::Day(day), None));
+            }
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep, accept_loss } => self.repair(feeds, Options { deep, accept_loss }),
             Effect::StopChecks(feeds) => self.stop_checks(&feeds),
@@ -48,6 +53,10 @@ impl Runtime {
             Effect::LoadCatalog => self.load_catalog(),
             Effect::LoadDataset(feed) => self.restart(Job::Dataset(feed)),
             Effect::LoadDays(feed) => self.restart(Job::Days(feed)),
+            Effect::LoadHistory(feed) => self.restart(Job::History(feed)),
+            Effect::LoadDifference { feed, from, to } => self.compare(feed, from, to),
+            Effect::Pin { feed, target, pinned } => self.change(&feed, Change::Pin(target, pinned)),
+            Effect::Rollback { feed, target, set } => self.change(&feed, Change::Rollback(target, set)),
             Effect::LoadFiles { feed, partition } => self.load_files(feed, partition),
             Effect::LoadRows { path, from, count } => self.work.block(None, move |teller| {
                 let grid = load::rows(&path, from, count);
@@ -107,6 +116,13 @@ impl Runtime {
                     teller.say(Message::Days { feed, days: maintenance::days(dir) });
                 });
             }
+            Job::History(feed) => {
+                let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
+                self.work.block(over, move |teller| {
+                    let history = dir.and_then(|dir| lake::history(&dir, Some(HISTORY)));
+                    teller.say(Message::History { feed, history });
+                });
+            }
             Job::Health => self.work.ask(over, server::health(self.client.clone())),
             Job::Sources => self.work.ask(over, server::sources(self.client.clone())),
             Job::Plan(name) => {
@@ -147,14 +163,25 @@ impl Runtime {
         }
     }
 
-    fn undo_day(&mut self, name: &str, day: chrono::NaiveDate) {
+    fn change(&mut self, name: &str, change: Change) {
         match self.feed(name) {
             Ok(feed) => {
                 let (lake, limits) = (self.lake.clone(), self.limits());
-                self.work.block(None, move |teller| maintenance::undo(&lake, &feed, limits, day, teller));
+                self.work
+                    .block(None, move |teller| maintenance::change(&lake, &feed, limits, &change, teller));
             }
             Err(error) => self.tell(Message::Failed(error)),
         }
+    }
+
+    fn compare(&mut self, name: String, from: String, to: String) {
+        let found = self.feed(&name).and_then(|feed| Ok((self.lake.dataset_dir(&feed)?, feed)));
+        let memory_bytes = self.config.export.memory_bytes as u64;
+        self.work.block(None, move |teller| {
+            let found =
+                found.and_then(|(dir, feed)| maintenance::compare(&dir, &feed, &from, &to, memory_bytes));
+            teller.say(Message::Difference { feed: name, compared: (from, to), found });
+        });
     }
 
     fn check(&mut self, feeds: Vec<String>, deep: bool) {
@@ -229,6 +256,8 @@ fn changes_something(effect: &Effect) -> bool {
         Effect::Export { .. }
             | Effect::ExportDay { .. }
             | Effect::UndoDay { .. }
+            | Effect::Pin { .. }
+            | Effect::Rollback { .. }
             | Effect::Repair { .. }
             | Effect::Cancel(_)
             | Effect::SetEnabled { .. }

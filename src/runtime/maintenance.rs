@@ -1,17 +1,20 @@
-//! Maintenance of the lake on the screen: days read, exports of a day taken back, datasets checked and mended. Blocking.
+//! Maintenance of the lake on the screen: days read, versions and days rolled back, pinned and compared, datasets checked and
+//! mended. Blocking.
 //!
 //! What changes the lake is written into the log as an export is.
 
-use chrono::{NaiveDate, Utc};
+use std::path::Path;
+
+use chrono::Utc;
 
 use super::load;
 use super::work::{Reply, Teller};
-use crate::app::{Days, Message};
+use crate::app::{Days, Difference, Message};
 use crate::error::Result;
 use crate::export::{Cancel, this_process};
-use crate::feed::Feed;
+use crate::feed::{Feed, FeedKind};
 use crate::lake::verify::{self, Options};
-use crate::lake::{self, Dataset, Lake, Limits, Owner, Reset};
+use crate::lake::{self, Asked, Dataset, Lake, Limits, Owner, Reset, Target};
 use crate::log::{Level, Record};
 use crate::ui::terminal::contained;
 
@@ -31,27 +34,79 @@ pub(super) fn days(dir: Result<std::path::PathBuf>) -> Result<Days> {
     Ok(Days { states: lake::completeness(&dir)?, replaced: lake::replaced(&dir)? })
 }
 
-/// Takes the last new export of a day back, and shows what the lake then holds.
-pub(super) fn undo(lake: &Lake, feed: &Feed, limits: Limits, day: NaiveDate, teller: &Teller) {
-    let undone =
-        Dataset::open(lake, feed, limits, owner("lakehand: undo of a day")).and_then(|mut dataset| {
-            for text in dataset.recovery().told() {
-                note(feed, Level::Warn, "recovered", &text, teller);
+/// A change of a dataset by its history.
+pub(super) enum Change {
+    /// A version becomes current again; of a day the last new export is taken back, or this set of the bin.
+    Rollback(Target, Option<String>),
+    /// It is pinned, or is no more.
+    Pin(Target, bool),
+}
+
+impl Change {
+    /// What the log says of it.
+    fn words(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Rollback(Target::Day(_), _) => ("lakehand: undo of a day", "undone", "undo failed"),
+            Self::Rollback(Target::Version(_), _) => ("lakehand: rollback", "rolled back", "rollback failed"),
+            Self::Pin(_, true) => ("lakehand: pin", "pinned", "pin failed"),
+            Self::Pin(_, false) => ("lakehand: unpin", "unpinned", "unpin failed"),
+        }
+    }
+
+    fn make(&self, dataset: &mut Dataset) -> Result<String> {
+        let now = Utc::now();
+        Ok(match self {
+            Self::Rollback(Target::Day(day), set) => dataset.undo_day(*day, set.as_deref(), now)?.sentence(),
+            Self::Rollback(Target::Version(version), _) => dataset.undo_version(*version, now)?.sentence(),
+            Self::Pin(target, true) => dataset.pin(*target, None, now)?.sentence(),
+            Self::Pin(target, false) => {
+                format!("{} is not pinned any more", dataset.unpin(*target, now)?.target())
             }
-            dataset.undo_day(day, None, Utc::now())
-        });
-    match undone {
-        Ok(done) => {
-            let text = done.sentence();
-            note(feed, Level::Info, "undone", &text, teller);
+        })
+    }
+}
+
+/// Makes the change, and shows what the lake then holds.
+pub(super) fn change(lake: &Lake, feed: &Feed, limits: Limits, change: &Change, teller: &Teller) {
+    let (what, done_word, failed_word) = change.words();
+    let done = Dataset::open(lake, feed, limits, owner(what)).and_then(|mut dataset| {
+        for text in dataset.recovery().told() {
+            note(feed, Level::Warn, "recovered", &text, teller);
+        }
+        change.make(&mut dataset)
+    });
+    match done {
+        Ok(text) => {
+            note(feed, Level::Info, done_word, &text, teller);
             teller.say(Message::Done { text: format!("{}: {text}", feed.name), undo: Vec::new() });
         }
         Err(error) => {
-            note(feed, Level::Error, "undo failed", &error.to_string(), teller);
+            note(feed, Level::Error, failed_word, &error.to_string(), teller);
             teller.say(Message::Failed(error.at("feed", &feed.name)));
         }
     }
     teller.say(load::dataset(&feed.name, lake.dataset_dir(feed)));
+}
+
+/// Rows of a difference that are shown.
+const SHOWN: usize = 100;
+
+/// Compares two versions of a table, or two commits of a stream.
+pub(super) fn compare(
+    dir: &Path,
+    feed: &Feed,
+    from: &str,
+    to: &str,
+    memory_bytes: u64,
+) -> Result<Difference> {
+    if let (Ok(Target::Version(old)), Ok(Target::Version(new)), FeedKind::Table) =
+        (from.parse(), to.parse(), feed.kind)
+    {
+        let asked = Asked { key: Vec::new(), rows: SHOWN, memory_bytes, cancel: Cancel::default() };
+        let found = lake::diff_versions(dir, old, new, &asked)?;
+        return Ok(Difference::Versions { found, may_show: feed.visibility.shows_values() });
+    }
+    Ok(Difference::Commits(lake::diff_commits(dir, from, to)?))
 }
 
 /// Does what was decided about a dataset whose log is another one, as `feeds reset` does.

@@ -52,6 +52,7 @@ pub(super) enum Job {
     Catalog,
     Dataset(String),
     Days(String),
+    History(String),
     Health,
     Sources,
     Plan(String),

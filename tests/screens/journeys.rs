@@ -40,7 +40,7 @@ fn screen(keys: &[&str], size: (u16, u16), ascii: bool) -> Vec<String> {
     shown(&lake, size, ascii)
 }
 
-fn shown(lake: &Lake, (width, height): (u16, u16), ascii: bool) -> Vec<String> {
+pub(super) fn shown(lake: &Lake, (width, height): (u16, u16), ascii: bool) -> Vec<String> {
     let theme = Theme::named(ThemeName::Dark).ascii(ascii);
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| drop(lakehand::ui::draw(frame, &lake.app, &theme))).unwrap();

@@ -7,6 +7,7 @@
 //! | rules | ASCII, no colour, the selection, any size, any name |
 
 mod golden;
+mod history;
 mod journeys;
 mod lake;
 mod rules;

@@ -1,4 +1,4 @@
-//! A text over the view that is scrolled: all that is known of a day, or what checks found. Its lines are made by
+//! A text over the view that is scrolled: all that is known of a day, what checks found, the commits of a dataset. Its lines are made by
 //! [`crate::app::view::sheet()`].
 
 use crate::app::effect::Effect;
@@ -25,6 +25,20 @@ pub enum Sheet {
         /// The first line of the window.
         top: usize,
     },
+    /// The commits of the dataset that was asked for last.
+    History {
+        /// The commit under the cursor, the newest is 0.
+        at: usize,
+        /// The first line of the window.
+        top: usize,
+    },
+    /// What differs between two of its states.
+    Difference {
+        /// The first line of the window.
+        top: usize,
+        /// The commit under the cursor of the list behind it.
+        behind: usize,
+    },
 }
 
 impl Sheet {
@@ -39,13 +53,19 @@ impl Sheet {
     /// The first line of the window.
     pub(crate) fn top(&self) -> usize {
         match self {
-            Self::Day { top, .. } | Self::Check { top, .. } => *top,
+            Self::Day { top, .. }
+            | Self::Check { top, .. }
+            | Self::History { top, .. }
+            | Self::Difference { top, .. } => *top,
         }
     }
 
     fn scroll(&mut self, to: usize) {
         match self {
-            Self::Day { top, .. } | Self::Check { top, .. } => *top = to,
+            Self::Day { top, .. }
+            | Self::Check { top, .. }
+            | Self::History { top, .. }
+            | Self::Difference { top, .. } => *top = to,
         }
     }
 
@@ -57,11 +77,19 @@ impl Sheet {
 
 impl App {
     pub(super) fn sheet_key(&mut self, mut sheet: Sheet, key: Key) -> Vec<Effect> {
+        if let Sheet::History { at, top } = sheet {
+            return self.history_key(at, top, key);
+        }
         let (width, page) = room(self.size);
         let last = lines(self, &sheet, width).len().saturating_sub(page);
         let top = sheet.top().min(last);
         let to = match key.code {
-            KeyCode::Esc | KeyCode::Char('q') => return Vec::new(),
+            KeyCode::Esc | KeyCode::Char('q') => {
+                if let Sheet::Difference { behind, .. } = sheet {
+                    self.overlay = Some(Overlay::Sheet(Sheet::History { at: behind, top: 0 }));
+                }
+                return Vec::new();
+            }
             KeyCode::Char('c') if key.ctrl => return Vec::new(),
             KeyCode::Char('x') if !key.ctrl && matches!(sheet, Sheet::Check { .. }) => {
                 let effects = self.stop_checks(&sheet);
@@ -88,6 +116,36 @@ impl App {
         };
         sheet.scroll(to.min(last));
         self.overlay = Some(Overlay::Sheet(sheet));
+        Vec::new()
+    }
+
+    /// A key over the commits: the cursor moves from one to the next, and the window follows it.
+    fn history_key(&mut self, at: usize, top: usize, key: Key) -> Vec<Effect> {
+        let (_, page) = room(self.size);
+        let last = self.listed_commits().len().saturating_sub(1);
+        let to = match key.code {
+            KeyCode::Esc | KeyCode::Char('q') => return Vec::new(),
+            KeyCode::Char('c') if key.ctrl => return Vec::new(),
+            KeyCode::Enter | KeyCode::Char('d') if !key.ctrl => {
+                self.overlay = Some(Overlay::Sheet(Sheet::History { at, top }));
+                return self.compare_commit(at);
+            }
+            KeyCode::Char('p') if !key.ctrl => {
+                self.overlay = Some(Overlay::Sheet(Sheet::History { at, top }));
+                return self.pin_commit(at);
+            }
+            KeyCode::Char('u') if !key.ctrl => return self.ask_rollback(at, Sheet::History { at, top }),
+            KeyCode::Up | KeyCode::Char('k') => at.saturating_sub(1),
+            KeyCode::Down | KeyCode::Char('j') => at + 1,
+            KeyCode::PageUp => at.saturating_sub(page),
+            KeyCode::PageDown | KeyCode::Char(' ') => at + page,
+            KeyCode::Home | KeyCode::Char('g') => 0,
+            KeyCode::End | KeyCode::Char('G') => last,
+            _ => at,
+        };
+        let at = to.min(last);
+        let top = top.min(at).max((at + 1).saturating_sub(page));
+        self.overlay = Some(Overlay::Sheet(Sheet::History { at, top }));
         Vec::new()
     }
 }

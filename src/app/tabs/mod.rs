@@ -4,6 +4,7 @@ pub(crate) mod checks;
 pub mod detail;
 pub mod exports;
 pub mod feeds;
+pub(crate) mod history;
 pub mod logs;
 pub(crate) mod maintenance;
 pub mod partitions;

@@ -24,7 +24,7 @@ fn lost(day: &DayState) -> u64 {
 }
 
 /// In at most four characters.
-fn brief(n: u64) -> String {
+pub(super) fn brief(n: u64) -> String {
     match n {
         0..1_000 => n.to_string(),
         1_000..1_000_000 => format!("{}k", n / 1_000),

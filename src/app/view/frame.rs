@@ -206,6 +206,19 @@ fn hints(app: &App) -> Vec<Hint> {
         Some(Overlay::Sheet(Sheet::Day { .. })) => {
             return vec![own("j k", "scroll", Action::Down), own("esc", "close", Action::Back)];
         }
+        Some(Overlay::Sheet(Sheet::History { .. })) => {
+            let mut hints = vec![own("d", "differs", Action::ShowHistory)];
+            if !app.setup.read_only {
+                hints.push(own("p", "pin", Action::ShowHistory));
+                hints.push(own("u", "roll back", Action::ShowHistory));
+            }
+            hints.push(own("j k", "move", Action::Down));
+            hints.push(own("esc", "close", Action::Back));
+            return hints;
+        }
+        Some(Overlay::Sheet(Sheet::Difference { .. })) => {
+            return vec![own("j k", "scroll", Action::Down), own("esc", "back", Action::Back)];
+        }
         Some(Overlay::Sheet(Sheet::Check { feeds, .. })) => {
             let mut hints = Vec::new();
             if feeds.iter().any(|feed| app.is_checking(feed)) {

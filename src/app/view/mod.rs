@@ -17,6 +17,7 @@ pub mod exports;
 pub mod feeds;
 pub mod frame;
 pub mod grid;
+pub(crate) mod history;
 pub mod logs;
 pub mod overlay;
 pub mod partitions;

@@ -1,7 +1,7 @@
-//! The text of a sheet: a day, or the findings of checks, the worst first; wrapped to the width that is seen.
+//! The text of a sheet: a day, the findings of checks, the worst first, or the commits of a dataset; wrapped to the width that is seen.
 
 use super::text::{self, ago, count, escaped, one_line};
-use super::{Tone, days};
+use super::{Tone, days, history};
 use crate::app::App;
 use crate::app::overlays::{Overlay, Sheet};
 use crate::app::tabs::checks::Checked;
@@ -40,6 +40,11 @@ pub fn sheet(app: &App, size: (u16, u16)) -> Option<SheetView> {
         Sheet::Day { folder, .. } => {
             format!("{} / {folder}", escaped(app.partitions.feed.as_deref().unwrap_or("-")))
         }
+        Sheet::History { .. } => format!("History of {}", escaped(&app.commits.feed)),
+        Sheet::Difference { .. } => {
+            let (from, to) = &app.commits.compared;
+            format!("{}: {} to {}", escaped(&app.commits.feed), escaped(from), escaped(to))
+        }
         Sheet::Check { feeds, .. } => match feeds.as_slice() {
             [one] => format!("Check of {}", escaped(one)),
             many => {
@@ -58,6 +63,9 @@ pub(crate) fn lines(app: &App, sheet: &Sheet, width: usize) -> Vec<(String, Tone
     let paragraphs = match sheet {
         Sheet::Day { folder, .. } => days::whole(app, folder),
         Sheet::Check { feeds, .. } => findings(app, feeds),
+        // A line a commit: they are cut, and not wrapped.
+        Sheet::History { at, .. } => return history::commits(app, *at, width),
+        Sheet::Difference { .. } => history::difference(app),
     };
     let mut lines = Vec::new();
     for (indent, text, tone) in paragraphs {
