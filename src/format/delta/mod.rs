@@ -62,12 +62,15 @@ pub struct Entry<'a> {
     pub added: Vec<TableFile>,
     /// Files that went.
     pub removed: Vec<TableFile>,
+    /// No row changes: the files that came hold the rows of those that went.
+    pub is_rewrite: bool,
 }
 
 impl Entry<'_> {
     /// The text of the entry, a JSON object a line. `Kind::Feed` names a column that has no type in Delta Lake.
     pub fn text(&self, columns: &Columns) -> Result<String> {
         let operation = match (self.added.is_empty(), self.removed.is_empty()) {
+            _ if self.is_rewrite => ("OPTIMIZE", json!({ "predicate": "[]" })),
             (_, true) => ("WRITE", json!({ "mode": "Append" })),
             (false, false) => ("WRITE", json!({ "mode": "Overwrite" })),
             (true, false) => ("DELETE", json!({})),
@@ -107,7 +110,7 @@ impl Entry<'_> {
             json!({ "remove": {
             "path": url_path(&file.path),
             "deletionTimestamp": self.at,
-            "dataChange": true,
+            "dataChange": !self.is_rewrite,
             "extendedFileMetadata": true,
             "partitionValues": partition_values(file),
             "size": file.bytes,
@@ -119,7 +122,7 @@ impl Entry<'_> {
                 "partitionValues": partition_values(file),
                 "size": file.bytes,
                 "modificationTime": self.at,
-                "dataChange": true,
+                "dataChange": !self.is_rewrite,
             });
             if let Some(stats) = stats::text(file, columns)? {
                 add["stats"] = stats.into();

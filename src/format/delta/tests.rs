@@ -64,6 +64,7 @@ fn the_first_entry_line_by_line() {
         schema: Some((&identity, &columns)),
         added: vec![file("_f/year=2025/month=01/a b%é#.delta", &[("N", Some(1), json!(-4), json!(9))])],
         removed: vec![file("_f/year=2025/month=01/old.delta", &[])],
+        is_rewrite: false,
     };
     let text = entry.text(&columns).unwrap();
     let version = env!("CARGO_PKG_VERSION");
@@ -169,4 +170,21 @@ fn names_in_the_log() {
     assert_eq!(checkpoint::version_of_checkpoint(&checkpoint::file_of_checkpoint(12)), Some(12));
     assert_eq!(disk_path("a%20b%C3%A9").unwrap(), "a bé");
     assert!(disk_path("a%2").is_err() && disk_path("%FF").is_err());
+}
+
+#[test]
+fn a_rewrite_changes_no_data() {
+    let entry = Entry {
+        commit: "000004-compact",
+        added: vec![file("_f/year=2025/month=01/one.delta", &[])],
+        removed: vec![file("_f/year=2025/month=01/a.delta", &[]), file("_f/year=2025/month=01/b.delta", &[])],
+        is_rewrite: true,
+        ..Entry::default()
+    };
+    let text = entry.text(&columns()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["commitInfo"]["operation"], "OPTIMIZE");
+    let changes = lines.iter().flat_map(|line| [&line["add"]["dataChange"], &line["remove"]["dataChange"]]);
+    let changes: Vec<_> = changes.filter(|value| !value.is_null()).collect();
+    assert_eq!(changes, [false, false, false]);
 }

@@ -47,6 +47,8 @@ pub(crate) enum Action {
     Mark(String),
     /// A partition is no longer complete.
     Unmark(String),
+    /// No row changes: what comes holds the rows of what goes, laid out in another way.
+    Rewrite,
 }
 
 /// A set in the bin, by its name: what leaves the data goes there, and can come back.
@@ -129,6 +131,11 @@ impl Transaction<'_> {
     /// What the metadata will say.
     pub(crate) fn metadata(&mut self) -> &mut Metadata {
         &mut self.next
+    }
+
+    /// Says that no row changes: readers of a table format need not read what comes as new.
+    pub(crate) fn rewrite(&mut self) {
+        self.actions.push(Action::Rewrite);
     }
 
     /// Moves positions forward. `Kind::Bug` when one would go back.

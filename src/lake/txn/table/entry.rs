@@ -72,6 +72,7 @@ impl Dataset {
             schema: changed.then_some((&identity, &columns)),
             added,
             removed,
+            is_rewrite: actions.contains(&Action::Rewrite),
         };
         let text = entry.text(&columns)?;
         next.delta = Some(table);

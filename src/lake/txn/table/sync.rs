@@ -89,6 +89,7 @@ impl Dataset {
                 schema: changed.then_some((&identity, &columns)),
                 added,
                 removed,
+                is_rewrite: false,
             };
             let text = entry.text(&columns)?;
             let entry = LogEntry { commit, after: version, links: Vec::new(), text };
