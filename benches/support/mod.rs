@@ -20,7 +20,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use lakehand::Result;
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, FileLayout, Partitioning, ReadMode, StorageMode,
+    Types, Visibility,
 };
 use lakehand::ksql::decode::BadRow;
 use lakehand::ksql::response::Framing;
@@ -59,6 +60,7 @@ pub fn feed(compression: Compression) -> Feed {
         rename: std::collections::BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,

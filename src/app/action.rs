@@ -81,6 +81,8 @@ pub enum Action {
     ExportDay,
     /// Put back what the last new export of the day replaced.
     UndoDay,
+    /// Make few files of the small ones of the day or the dataset.
+    Compact,
     /// All that is known of the day.
     ShowDay,
     /// The commits of the dataset.
@@ -363,6 +365,14 @@ pub const ACTIONS: &[ActionInfo] = &[
         "undo",
         "put back what a new export of the day replaced",
         &["u"],
+        &[Partitions],
+    )),
+    dangerous(row(
+        Action::Compact,
+        "compact",
+        "",
+        "make few files of the small ones of the day or the dataset",
+        &["z"],
         &[Partitions],
     )),
     row(

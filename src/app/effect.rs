@@ -62,6 +62,13 @@ pub enum Effect {
         /// Of a day: the commit whose set of the bin comes back.
         set: Option<String>,
     },
+    /// Make few files of the small ones of a dataset, of this day alone where one is named.
+    Compact {
+        /// The feed.
+        feed: String,
+        /// The day.
+        day: Option<NaiveDate>,
+    },
     /// Check these datasets, one after the other: a `Checked` each.
     Check {
         /// The feeds.

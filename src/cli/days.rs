@@ -76,7 +76,11 @@ fn notes(day: &DayState) -> Vec<String> {
 
 fn set_line(set: &ReplacedSet) -> String {
     let at = set.at.map_or(String::new(), |at| format!(" on {}", at.format("%Y-%m-%d %H:%M:%SZ")));
-    let word = if set.is_retained() { "moved to the bin" } else { "replaced" };
+    let word = match (set.is_retained(), set.is_compacted()) {
+        (true, _) => "moved to the bin",
+        (_, true) => "compacted",
+        _ => "replaced",
+    };
     format!(
         "{word}{at} by commit {}: {} rows in {} files, {} bytes; `lakehand feeds undo` puts them back",
         set.commit, set.rows, set.files, set.bytes

@@ -8,12 +8,12 @@ use serde_json::json;
 
 use super::choose::{Chosen, choose};
 use super::{Start, client, logs, runtime, say, say_error, say_json};
-use crate::config::{Config, MetadataPlace};
+use crate::config::{CompactAfter, Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::log::LogSource;
 use crate::export::plan::{Held, Plan, plan};
-use crate::export::{Engine, Options, Request, Trigger, Work};
+use crate::export::{CompactPolicy, Engine, Options, Request, Trigger, Work};
 use crate::feed::duration::format_duration;
 use crate::feed::{Encodings, Feed};
 use crate::headless::{self, Asked, Exit, Output, Totals};
@@ -118,6 +118,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             max_row_bytes: export.max_row_bytes,
             wait_for_lock,
             outage_wait: Some(export.outage_wait),
+            compact: CompactPolicy::default(),
         },
         concurrency,
         program: program.to_owned(),
@@ -125,14 +126,23 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
     })
 }
 
-/// The same without a bound on the wait for a server that is out of reach: for what stays until somebody ends it.
-pub(super) fn patient(setup: Setup) -> Setup {
-    let options = Options { outage_wait: None, ..setup.options };
+/// The same without a bound on the wait for a server that is out of reach, and with compactions behind exports where the
+/// configuration wants them: for what stays until somebody ends it.
+pub(super) fn patient(setup: Setup, config: &Config) -> Setup {
+    let compact = &config.compact;
+    let compact = CompactPolicy {
+        after_export: compact.after == CompactAfter::Sealed,
+        min_files: compact.min_files,
+        memory_bytes: compact.memory_bytes,
+        threads: compact.threads,
+        max_time: compact.max_time,
+    };
+    let options = Options { outage_wait: None, compact, ..setup.options };
     Setup { options, ..setup }
 }
 
 /// Threads that decode and encode: as configured, or one for each core up to four.
-fn threads(configured: usize) -> usize {
+pub(super) fn threads(configured: usize) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     if configured == 0 { cores().min(4) } else { configured }
 }

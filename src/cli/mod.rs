@@ -10,6 +10,7 @@
 //! | `history`, `diff` | [`history`] |
 //! | `pin`, `unpin`, `rollback` | [`pin`] |
 //! | `check` | [`check`]; [`check_source`] for `--source` |
+//! | `compact` | [`compact`] |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
@@ -19,6 +20,7 @@ mod ask;
 mod check;
 mod check_source;
 mod choose;
+mod compact;
 mod config;
 mod days;
 mod decide;
@@ -98,6 +100,8 @@ enum Command {
     Rollback(pin::RollbackArgs),
     /// Verify the lake: footers, counts, offsets, orphans, modes; with --repair, mend it
     Check(check::CheckArgs),
+    /// Make few files of the small ones of a day, without asking Kafka; sorted and with Bloom filters where the feed says so
+    Compact(compact::CompactArgs),
     /// Look at the server, the folders, the disk, the clock and the terminal
     Doctor(doctor::DoctorArgs),
     /// List and change feeds
@@ -191,6 +195,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Unpin(args)) => pin::unpin(&start, &args),
         Some(Command::Rollback(args)) => pin::rollback(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),
+        Some(Command::Compact(args)) => compact::run(&start, &args),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),

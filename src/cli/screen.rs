@@ -74,7 +74,7 @@ pub(super) async fn open(config: &Config, args: &ScreenArgs, program: String) ->
     let client = client(config)?;
     // Both futures hold the whole setup; on the heap they are moved by a pointer.
     Box::pin(screen::run(Setup {
-        engine: patient(in_the_background(|| setup(config, client.clone(), false, "lakehand"))??),
+        engine: patient(in_the_background(|| setup(config, client.clone(), false, "lakehand"))??, config),
         keymap: keymap(&config.root)?,
         theme: theme(config),
         ascii: config.screen.ascii,

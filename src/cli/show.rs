@@ -1,5 +1,7 @@
 //! `feeds show`: one feed whole.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -8,9 +10,9 @@ use super::list::{Held, listed_json, state};
 use super::{say, say_json};
 use crate::config::Config;
 use crate::error::Result;
-use crate::feed::{Catalog, FeedPaths};
+use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, FileLayout};
 use crate::headless::Exit;
-use crate::lake::{ColumnInfo, Lake, Metadata, ReplacedSet, replaced};
+use crate::lake::{ColumnInfo, Lake, Metadata, ReplacedSet, column_facts, layout_hint, replaced};
 
 /// Says all that is known of a feed. Metadata that cannot be read is told in its place, and by the exit code.
 pub(super) fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -> Result<Exit> {
@@ -37,12 +39,36 @@ pub(super) fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -
     match (&held, entry.feed()) {
         (Held::Metadata(metadata), Some(feed)) => {
             show_metadata(metadata);
+            show_layout(feed, &lake.dataset_dir(feed)?)?;
             show_bin(config, &replaced(&lake.dataset_dir(feed)?)?);
         }
         (Held::Unread(error), _) => say(&format!("  unreadable: {error}")),
         _ => {}
     }
     Ok(exit)
+}
+
+/// How compaction lays files out, and which columns would profit from an order or a Bloom filter.
+fn show_layout(feed: &Feed, dataset: &Path) -> Result<()> {
+    if feed.kind != FeedKind::Stream {
+        return Ok(());
+    }
+    let FileLayout { sort_by, bloom_filters, bloom_fpp } = &feed.layout;
+    if !sort_by.is_empty() {
+        say(&format!("  compaction sorts by {}", sort_by.join(", ")));
+    }
+    if !bloom_filters.is_empty() {
+        say(&format!("  compaction makes Bloom filters of {} ({bloom_fpp})", bloom_filters.join(", ")));
+    }
+    let mut hint = layout_hint(&column_facts(dataset)?);
+    hint.bloom_filters.retain(|column| !bloom_filters.contains(column));
+    if !sort_by.is_empty() {
+        hint.sort_by.clear();
+    }
+    for sentence in hint.sentences() {
+        say(&format!("  {sentence}"));
+    }
+    Ok(())
 }
 
 /// What retention has put into the bin, and when it is deleted.

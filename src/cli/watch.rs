@@ -30,7 +30,7 @@ pub(super) fn run(start: &Start, args: &WatchArgs) -> Result<Exit> {
     runtime(1)?.block_on(async {
         // A dataset that another process holds is waited for: the wish to export it would be lost otherwise.
         let (engine, events) =
-            Engine::start(patient(setup(&config, client.clone(), true, "lakehand watch")?));
+            Engine::start(patient(setup(&config, client.clone(), true, "lakehand watch")?, &config));
         let watching = Watching {
             engine,
             events,

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Config, MetadataPlace, OnStart, Theme, kafka, url};
+use super::{CompactAfter, Config, MetadataPlace, OnStart, Theme, kafka, url};
 use crate::feed::duration::{format_duration, parse_duration};
 use crate::feed::{Encodings, Problem, TableFormat, nearest};
 
@@ -213,6 +213,23 @@ pub(super) const KEYS: &[Key] = &[
         }
     ),
     key!("export.shrink_limit", count shrink_limit, 1..=100),
+    key!("compact.after", Text, |c| word(COMPACT_AFTER, c.compact.after), |c, v| put(
+        &mut c.compact.after,
+        choice(v, COMPACT_AFTER)
+    )),
+    key!("compact.min_files", Whole, |c| c.compact.min_files.to_string(), |c, v| put(
+        &mut c.compact.min_files,
+        whole(v, 2, 1_000_000)
+    )),
+    key!("compact.memory_mb", Whole, |c| (c.compact.memory_bytes >> 20).to_string(), |c, v| put(
+        &mut c.compact.memory_bytes,
+        whole(v, 32, 1_048_576).map(|mib: usize| mib << 20)
+    )),
+    key!("compact.threads", Whole, |c| c.compact.threads.to_string(), |c, v| put(
+        &mut c.compact.threads,
+        whole(v, 0, 64)
+    )),
+    key!("compact.max_time", compact.max_time, "1s"..="7d"),
     key!("retention.grace", retention.grace, "0s"..="3650d"),
     key!("retention.max_share", Whole, |c| c.retention.max_share.to_string(), |c, v| put(
         &mut c.retention.max_share,
@@ -234,6 +251,8 @@ pub(super) const KEYS: &[Key] = &[
     key!("screen.health", screen.health, "100ms"..="1h"),
 ];
 
+const COMPACT_AFTER: &[(&str, CompactAfter)] =
+    &[("never", CompactAfter::Never), ("sealed", CompactAfter::Sealed)];
 const ON_START: &[(&str, OnStart)] = &[("new", OnStart::New), ("all", OnStart::All), ("none", OnStart::None)];
 const THEMES: &[(&str, Theme)] = &[
     ("dark", Theme::Dark),

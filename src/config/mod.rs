@@ -40,8 +40,8 @@ use keys::{KEYS, REPLACED};
 use secret::SECRETS;
 pub use secret::{Secret, read_secret};
 pub use sections::{
-    ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RegistryConfig, RetentionConfig, ScreenConfig,
-    ServerConfig, Theme, WatchConfig,
+    CompactAfter, CompactConfig, ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RegistryConfig,
+    RetentionConfig, ScreenConfig, ServerConfig, Theme, WatchConfig,
 };
 
 /// The annotated default file, as `config init` writes it.
@@ -67,6 +67,8 @@ pub struct Config {
     pub schema_registry: RegistryConfig,
     /// How exports work.
     pub export: ExportConfig,
+    /// How small files become few.
+    pub compact: CompactConfig,
     /// `[retention]`
     pub retention: RetentionConfig,
     /// What the watcher does.
@@ -133,6 +135,7 @@ impl Config {
             kafka: KafkaConfig::default(),
             schema_registry: RegistryConfig::default(),
             export: ExportConfig::default(),
+            compact: CompactConfig::default(),
             retention: RetentionConfig::default(),
             watch: WatchConfig::default(),
             screen: ScreenConfig::default(),

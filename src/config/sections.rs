@@ -173,6 +173,43 @@ impl Default for ExportConfig {
     }
 }
 
+/// When small files become few, and what that may use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompactConfig {
+    /// When the watcher and the screen do it by themselves.
+    pub after: CompactAfter,
+    /// Small files of a partition from which on.
+    pub min_files: u64,
+    /// Memory, in bytes.
+    pub memory_bytes: usize,
+    /// Threads that encode; 0: those of exports.
+    pub threads: usize,
+    /// How long the watcher and the screen may work on it at a time.
+    pub max_time: Duration,
+}
+
+/// When the watcher and the screen make few files of small ones by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CompactAfter {
+    /// Not by themselves.
+    #[default]
+    Never,
+    /// Once a day is sealed.
+    Sealed,
+}
+
+impl Default for CompactConfig {
+    fn default() -> Self {
+        Self {
+            after: CompactAfter::Never,
+            min_files: 2,
+            memory_bytes: 256 << 20,
+            threads: 0,
+            max_time: Duration::from_secs(600),
+        }
+    }
+}
+
 /// What the watcher does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchConfig {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::compact::CompactPolicy;
 use super::event::{Event, What};
 use super::log::LogSource;
 use super::outage::Needs;
@@ -51,6 +52,8 @@ pub struct Options {
     /// How long exports wait for a server or brokers that are out of reach; `None`: for ever. Zero: not at all, an outage is
     /// a failed attempt like any other.
     pub outage_wait: Option<Duration>,
+    /// How small files become few, and whether they do so behind each export.
+    pub compact: CompactPolicy,
 }
 
 /// What every job of an engine shares.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::compact;
 use super::context::{Context, Options, Stop, Verdict, interrupted};
 use super::event::{Finished, Outcome, What};
 use super::last_rows::{self, LastRows};
@@ -113,6 +114,9 @@ fn attempt(context: &Context, is_reconnect: bool) -> Result<Option<Outcome>> {
 /// Exports into a dataset that is open.
 fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Result<Option<Outcome>> {
     let feed = &context.feed;
+    if let Work::Compact(day) = context.work {
+        return compact::asked(context, dataset, day).map(Some);
+    }
     if feed.storage_mode == StorageMode::Ignore && dataset.has_data() {
         let text = "data is there already, and storage_mode is ignore".into();
         return Ok(Some(Outcome::Skipped { text }));
@@ -203,6 +207,9 @@ fn export(context: &Context, dataset: &mut Dataset, is_reconnect: bool) -> Resul
     }
     if let (Some(first), Some(last)) = (sealed.first(), sealed.last()) {
         text += &format!("; sealed {} partitions, {first} to {last}", sealed.len());
+    }
+    if let Some(done) = compact::after_export(context, dataset) {
+        text += &format!("; {done}");
     }
     Ok(Some(Outcome::Done { text }))
 }

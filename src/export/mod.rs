@@ -11,7 +11,8 @@
 //!        ├─ last_rows  by which a log is known again that was made anew under its name
 //!        ├─ day       one day read again below the positions      proof    both ways of reading a stream compared
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
-//!        └─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
+//!        ├─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
+//!        └─ compact   behind the export, small files become few where the policy says so
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
 //!
@@ -20,6 +21,7 @@
 
 pub mod auto;
 pub mod choice;
+mod compact;
 mod context;
 mod day;
 pub mod engine;
@@ -45,6 +47,7 @@ mod table_log;
 mod target;
 
 pub use crate::cancel::Cancel;
+pub use compact::CompactPolicy;
 pub use context::Options;
 pub use engine::{Engine, Request, Setup, Work};
 pub use event::{Event, Finished, Outcome, Trigger};

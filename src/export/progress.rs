@@ -24,12 +24,14 @@ pub enum Stage {
     Waiting,
     /// Removing what retention no longer keeps.
     Retaining,
+    /// Making few files of small ones.
+    Compacting,
     /// Done, in whichever way.
     Ended,
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Queued,
         Self::Opening,
         Self::Planning,
@@ -38,6 +40,7 @@ impl Stage {
         Self::Committing,
         Self::Waiting,
         Self::Retaining,
+        Self::Compacting,
         Self::Ended,
     ];
 
@@ -52,6 +55,7 @@ impl Stage {
             Self::Committing => "committing",
             Self::Waiting => "waiting",
             Self::Retaining => "retaining",
+            Self::Compacting => "compacting",
             Self::Ended => "ended",
         }
     }

@@ -18,6 +18,8 @@ pub enum Work {
     CatchUp,
     /// Read this day again and swap its files.
     Day(NaiveDate),
+    /// Make few files of the small ones, of this day alone where one is named; the server is not asked.
+    Compact(Option<NaiveDate>),
 }
 
 /// What waits and runs is told apart by this: the feed's name and its work.

@@ -240,6 +240,17 @@ impl<'t> Page<'t> {
         count
     }
 
+    /// A number above 0 and below 1.
+    pub(super) fn share(&mut self, node: &Node<'_>) -> Option<f64> {
+        let digits = node.value.as_number_lit().map(|lit| lit.value);
+        let share =
+            digits.and_then(|text| text.parse().ok()).filter(|share: &f64| *share > 0.0 && *share < 1.0);
+        if share.is_none() {
+            self.wrong(node, "is not a number between 0 and 1, such as 0.01", None);
+        }
+        share
+    }
+
     /// One of the words of a table.
     pub(super) fn one_of<T: Copy>(&mut self, node: &Node<'_>, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(node)?;

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | spec, keywords | what a feed means, and how its values are spelt |
 //! | partition_path | the folders of partitions: `year=2025/month=01/day=15`, `version=v2` |
-//! | json, parse, problem | from text to meaning, or to what is wrong with it |
+//! | json, parse, layout, problem | from text to meaning, or to what is wrong with it |
 //! | duration, schedule | `15m`, `every 15m`, `0 2 * * *` |
 //! | catalog, edit, add | the folders |
 //! | disk | reading without being held up, replacing without a moment in between |
@@ -25,6 +25,7 @@ pub mod duration;
 pub mod edit;
 mod json;
 pub mod keywords;
+mod layout;
 pub mod parse;
 pub mod partition_path;
 pub mod problem;

@@ -7,7 +7,7 @@
 //!
 //! | only a stream has | only a table has | either |
 //! |---|---|---|
-//! | partitioning date, storage_mode append, retention_days, read other than auto and kafka, mode follow, row_metadata true | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
+//! | partitioning date, storage_mode append, retention_days, read other than auto and kafka, mode follow, row_metadata true, sort_by, bloom_filters, bloom_fpp | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
 //!
 //! It reads no file and knows no server: whether the source is there is a question for later.
 
@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 
 use super::json::{Fields, Node, Page};
 use super::keywords::ZSTD_LEVELS;
+use super::layout::read_layout;
 use super::problem::{Problem, nearest};
 use super::spec::{
     Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode, Schedule,
@@ -26,7 +27,7 @@ use super::spec::{
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 22] = [
+pub const FIELDS: [&str; 25] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -47,6 +48,9 @@ pub const FIELDS: [&str; 22] = [
     "row_metadata",
     "types",
     "table_format",
+    "sort_by",
+    "bloom_filters",
+    "bloom_fpp",
     "enabled",
     "created_at",
 ];
@@ -150,6 +154,7 @@ fn read<'a>(
     let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
     let table_format =
         fields.set("table_format").map_or(Some(formats.to_vec()), |node| read_formats(page, &node));
+    let layout = read_layout(page, &fields);
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
     let partitioning = read_partitioning(page, &fields, kind);
@@ -187,6 +192,7 @@ fn read<'a>(
         row_metadata: row_metadata.unwrap_or(Some(stream))?,
         types: types?,
         table_format: table_format?,
+        layout: layout?,
         enabled: enabled?,
         created_at: created_at?,
     })
@@ -270,7 +276,7 @@ fn read_time(page: &mut Page<'_>, node: &Node<'_>) -> Option<DateTime<Utc>> {
 }
 
 /// The name of a column, as ksqlDB shows it or as a reader will see it.
-fn read_column(page: &mut Page<'_>, node: &Node<'_>) -> Option<String> {
+pub(super) fn read_column(page: &mut Page<'_>, node: &Node<'_>) -> Option<String> {
     let text = page.text(node)?;
     if is_column(text) {
         return Some(text.to_owned());
@@ -461,6 +467,9 @@ fn combine(
     }
     if mode == Some(ExportMode::Follow) {
         refuse("mode", "is for streams: a table is taken whole", Some("batch"));
+    }
+    for name in ["sort_by", "bloom_filters", "bloom_fpp"] {
+        refuse(name, "is for streams: compaction applies it, and a table has no small files", None);
     }
     if row_metadata == Some(true) {
         refuse("row_metadata", "is for streams: the rows of a table have no offset", None);

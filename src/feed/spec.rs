@@ -46,6 +46,8 @@ pub struct Feed {
     pub types: Types,
     /// Table formats whose log is written beside the files.
     pub table_format: Vec<TableFormat>,
+    /// How compaction lays files out.
+    pub layout: FileLayout,
     /// A disabled feed is shown and not exported.
     pub enabled: bool,
     /// When the feed was made.
@@ -137,6 +139,23 @@ pub struct Types {
 pub enum TableFormat {
     /// Delta Lake.
     Delta,
+}
+
+/// How compaction lays the files of a partition out. Columns are named as readers see them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileLayout {
+    /// The columns by which rows are sorted, ascending, null first; none: rows stay in the order in which they came.
+    pub sort_by: Vec<String>,
+    /// Columns with a Bloom filter.
+    pub bloom_filters: Vec<String>,
+    /// How often a Bloom filter may say of a value that is not there that it may be: above 0 and below 1.
+    pub bloom_fpp: f64,
+}
+
+impl Default for FileLayout {
+    fn default() -> Self {
+        Self { sort_by: Vec::new(), bloom_filters: Vec::new(), bloom_fpp: 0.01 }
+    }
 }
 
 /// How a TIME is written.

@@ -86,7 +86,7 @@ fn spinner() -> ProgressStyle {
     style("{prefix:<32} {spinner} {wide_msg}")
 }
 
-fn gauge() -> ProgressStyle {
+pub(super) fn gauge() -> ProgressStyle {
     style("{prefix:<32} {bar:20} {percent:>3}% {wide_msg} {per_sec}")
 }
 

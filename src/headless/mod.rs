@@ -5,11 +5,12 @@
 //! watch   until a signal comes: feeds that change, schedules
 //! exit    what the process ends with               record   events -> the export log
 //! signal  SIGINT and SIGTERM                       note     what is said beside events
-//! stdout  what is printed, and whether it could be
+//! stdout  what is printed, and whether it could be       gauge  a progress bar beside other work
 //! ```
 
 mod bars;
 mod exit;
+mod gauge;
 mod json;
 mod note;
 mod plain;
@@ -20,6 +21,7 @@ pub(crate) mod stdout;
 pub(crate) mod watch;
 
 pub use exit::Exit;
+pub(crate) use gauge::with_gauge;
 pub use json::print_json;
 pub use run::{Asked, Output, Totals, run};
 pub(crate) use signal::cancel_on_signal;

@@ -28,10 +28,11 @@ impl Runtime {
         }
         match effect {
             Effect::Export { feeds, trigger } => self.export(&feeds, trigger),
-            Effect::ExportDay { feed, day } => self.export_day(&feed, day),
+            Effect::ExportDay { feed, day } => self.order(&feed, Work::Day(day)),
             Effect::UndoDay { feed, day } => {
                 self.change(&feed, Change::Rollback(Target::Day(day), None));
             }
+            Effect::Compact { feed, day } => self.order(&feed, Work::Compact(day)),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep, accept_loss } => self.repair(feeds, Options { deep, accept_loss }),
             Effect::StopChecks(feeds) => self.stop_checks(&feeds),
@@ -154,11 +155,10 @@ impl Runtime {
         }
     }
 
-    fn export_day(&mut self, name: &str, day: chrono::NaiveDate) {
+    /// Hands work of a feed to the engine.
+    fn order(&mut self, name: &str, work: Work) {
         match self.feed(name) {
-            Ok(feed) => {
-                self.engine.submit(Request { feed, trigger: Trigger::Asked, work: Work::Day(day) });
-            }
+            Ok(feed) => self.engine.submit(Request { feed, trigger: Trigger::Asked, work }),
             Err(error) => self.tell(Message::Failed(error)),
         }
     }
@@ -258,6 +258,7 @@ fn changes_something(effect: &Effect) -> bool {
             | Effect::UndoDay { .. }
             | Effect::Pin { .. }
             | Effect::Rollback { .. }
+            | Effect::Compact { .. }
             | Effect::Repair { .. }
             | Effect::Cancel(_)
             | Effect::SetEnabled { .. }

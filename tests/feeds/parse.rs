@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lakehand::feed::parse::FIELDS;
 use lakehand::feed::{
-    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, NewFeed, Partitioning, ReadMode, Schedule,
-    StorageMode, TableFormat, TimeAs, Types, Visibility, parse_feed,
+    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, FileLayout, NewFeed, Partitioning,
+    ReadMode, Schedule, StorageMode, TableFormat, TimeAs, Types, Visibility, parse_feed,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,

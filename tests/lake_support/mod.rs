@@ -13,7 +13,8 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMillisecondType};
 use chrono::{DateTime, Utc};
 use lakehand::feed::{
-    Compression, DatePart, ExportMode, Feed, FeedKind, Partitioning, ReadMode, StorageMode, Types, Visibility,
+    Compression, DatePart, ExportMode, Feed, FeedKind, FileLayout, Partitioning, ReadMode, StorageMode,
+    Types, Visibility,
 };
 use lakehand::lake::{Commit, Dataset, Faults, Lake, Limits, Op, Owner, RunInfo, TableSchema};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -52,6 +53,7 @@ pub fn stream_feed() -> Feed {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),
         enabled: true,

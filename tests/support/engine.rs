@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use lakehand::export::event::What;
-use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work};
+use lakehand::export::{CompactPolicy, Engine, Options, Outcome, Request, Setup, Trigger, Work};
 use lakehand::feed::Feed;
 use lakehand::ksql::client::{Client, ClientOptions};
 use lakehand::lake::{Lake, Limits};
@@ -29,6 +29,7 @@ pub fn setup(url: &str, lake: Lake) -> Setup {
             max_row_bytes: 1 << 20,
             wait_for_lock: false,
             outage_wait: Some(Duration::ZERO),
+            compact: CompactPolicy::default(),
         },
         concurrency: 1,
         program: "test".into(),

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! e, u   on a day     ─▶ refused with words, or a question ─▶ ExportDay, UndoDay
+//! z      on a day or a dataset  ─▶ the same ─▶ Compact
 //! i      on a day     ─▶ a sheet with all that is known of it
 //! ```
 //!
@@ -146,6 +147,52 @@ impl App {
             self.ask_export(chosen)
         } else {
             self.ask_undo(chosen)
+        }));
+        Vec::new()
+    }
+
+    /// Asks before the small files of the day in front, or of the dataset, become few.
+    pub(crate) fn compact_action(&mut self) -> Vec<Effect> {
+        let chosen = match (self.partitions.level, self.partitions.datasets.key()) {
+            (Level::Datasets, None) => return Vec::new(),
+            (Level::Datasets, Some(feed)) => Ok((feed.clone(), None)),
+            _ => self.chosen_day().map(|chosen| (chosen.feed.clone(), Some(chosen))),
+        };
+        let (feed, chosen) = match chosen {
+            Ok(chosen) => chosen,
+            Err(why) => {
+                self.toast(why, Tone::Plain);
+                return Vec::new();
+            }
+        };
+        let refusal = if self.is_stream(&feed) {
+            self.refusal(&feed).map(|why| format!("{feed} {why}"))
+        } else {
+            Some(format!("{feed} is no stream: only those have small files"))
+        };
+        if let Some(why) = refusal {
+            self.toast(why, Tone::Warn);
+            return Vec::new();
+        }
+        let (what, number, target) = match &chosen {
+            Some(Chosen { day, folder, .. }) => {
+                (day.to_string(), self.held_below(folder).1, format!("{feed}/{folder}"))
+            }
+            None => {
+                let number = self.metadata(&feed).map_or(0, |metadata| metadata.total_files);
+                (feed.clone(), number, feed.clone())
+            }
+        };
+        self.overlay = Some(Overlay::Confirm(Confirm {
+            question: format!("Make few files of the small ones of {what}?"),
+            consequence: format!(
+                "It has {} now. No row changes, and Kafka is not asked. The new files are read back before they take their place; those                  of before go to the bin, and u on the day puts them back. c on the export stops it.",
+                of_files(number)
+            ),
+            targets: vec![target],
+            yes: false,
+            effects: vec![Effect::Compact { feed, day: chosen.map(|chosen| chosen.day) }],
+            behind: None,
         }));
         Vec::new()
     }

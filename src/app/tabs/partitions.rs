@@ -348,6 +348,7 @@ impl App {
                 self.set_partition_filter("");
             }
             (Action::ExportDay | Action::UndoDay | Action::ShowDay, _) => return self.day_action(action),
+            (Action::Compact, _) => return self.compact_action(),
             (Action::ToggleUnit, _) => self.partitions.bytes = !self.partitions.bytes,
             (Action::ToggleCalendar, Level::Partitions) if self.partitions.days.is_empty() => {
                 self.toast("there is no calendar: the folders have no days", crate::app::view::Tone::Plain);

@@ -154,19 +154,37 @@ impl FooterRead {
 
 /// Reads the footer of the regular file at `path`.
 pub fn look_at_footer(path: &Path) -> FooterRead {
+    look(path).0
+}
+
+/// The footer of the file at `path`, and all that Parquet says beside. Errors are those of [`read_footer`].
+pub(crate) fn read_whole_footer(path: &Path) -> Result<(Footer, ParquetMetaData)> {
+    let (read, whole) = look(path);
+    let whole = whole.ok_or_else(|| Error::new(Kind::Damaged, "it has no footer").at("file", path.display()));
+    read.into_result(path).and_then(|footer| Ok((footer, whole?)))
+}
+
+fn look(path: &Path) -> (FooterRead, Option<ParquetMetaData>) {
     let file = match fs::open_regular(path) {
         Ok(file) => file,
-        Err(e) if e.kind() == Kind::Damaged => return FooterRead::Damaged(e.what().to_owned()),
-        Err(e) => return FooterRead::Unknown(e),
+        Err(e) if e.kind() == Kind::Damaged => return (FooterRead::Damaged(e.what().to_owned()), None),
+        Err(e) => return (FooterRead::Unknown(e), None),
     };
     let reader = match SerializedFileReader::new(file) {
         Ok(reader) => reader,
-        Err(e) => return failed("the Parquet footer cannot be read", path, &e),
+        Err(e) => return (failed("the Parquet footer cannot be read", path, &e), None),
     };
     match parse(reader.metadata()) {
-        Ok(footer) => FooterRead::Sound(footer),
-        Err(why) => FooterRead::Damaged(why),
+        Ok(footer) => (FooterRead::Sound(footer), Some(reader.metadata().clone())),
+        Err(why) => (FooterRead::Damaged(why), None),
     }
+}
+
+/// An entry of this program in a footer: `ksql_schema`.
+pub(crate) fn entry_of(whole: &ParquetMetaData, key: &str) -> Option<String> {
+    let key = format!("lakehand.{key}");
+    let pairs = whole.file_metadata().key_value_metadata()?;
+    pairs.iter().find(|pair| pair.key == key)?.value.clone()
 }
 
 /// The footer of the file at `path`. `Kind::Damaged` when it has none, `Kind::Io` when the file cannot be read.
@@ -201,11 +219,7 @@ pub(crate) fn io_error(error: &(dyn std::error::Error + 'static)) -> Option<io::
 
 fn parse(whole: &ParquetMetaData) -> Result<Footer, String> {
     let metadata = whole.file_metadata();
-    let pairs = metadata.key_value_metadata();
-    let text = |key: &str| {
-        let key = format!("lakehand.{key}");
-        pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == key)).and_then(|pair| pair.value.clone())
-    };
+    let text = |key: &str| entry_of(whole, key);
     let rows = u64::try_from(metadata.num_rows())
         .map_err(|e| format!("the Parquet footer cannot be read: its number of rows: {e}"))?;
     Ok(Footer {

@@ -24,6 +24,7 @@ use crate::lake::file::stats::column_stats;
 use crate::lake::fs::{ContentHash, LakeFile};
 use crate::lake::manifest::column_stats::ColumnStats;
 use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::offset_set::OffsetSet;
 use crate::lake::manifest::offsets::{OffsetRanges, doubled, each_run};
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
@@ -39,6 +40,8 @@ const LONG_COPIES: usize = 3;
 const LONG_ROW: usize = 64 << 10;
 /// Runs of offsets that a footer lists for one Kafka partition.
 pub(crate) const FOOTER_RUNS: usize = 256;
+/// The same of a file that holds the rows of many.
+const JOINED_RUNS: usize = 4096;
 
 /// Facts of the rows that go with a batch.
 #[derive(Default)]
@@ -56,7 +59,7 @@ pub(crate) struct CommitEnd {
     pub(crate) positions: BTreeMap<i32, i64>,
     /// Rows that the commit quarantines.
     pub(crate) quarantined: u64,
-    /// Data files of the commit; the writer counts them.
+    /// Data files of the commit that other writers have made; the writer adds its own.
     pub(crate) files: usize,
 }
 
@@ -97,6 +100,8 @@ pub(crate) struct OpenFile {
     staged: PathBuf,
     rows: u64,
     offsets: OffsetRanges,
+    /// Offsets that come in any order.
+    in_any_order: Option<OffsetSet>,
     rowtime: Option<[i64; 2]>,
     pages: Pages,
     /// When it was last used, by the writer's count.
@@ -128,6 +133,7 @@ impl OpenFile {
             staged,
             rows: 0,
             offsets: OffsetRanges::default(),
+            in_any_order: None,
             rowtime: None,
             pages,
             last_used: 0,
@@ -135,6 +141,11 @@ impl OpenFile {
             index: 0,
             size: 0,
         })
+    }
+
+    /// Takes rows in any order of their offsets from now on.
+    pub(crate) fn take_any_order(&mut self) {
+        self.in_any_order = Some(OffsetSet::default());
     }
 
     /// Hands rows to the encoders.
@@ -194,6 +205,10 @@ impl OpenFile {
         pool: &Pool,
     ) -> Result<ClosedFile> {
         self.flush(pool)?;
+        if let Some(mut set) = self.in_any_order.take() {
+            self.offsets.join(&set.ranges(JOINED_RUNS));
+            self.offsets.limit(JOINED_RUNS);
+        }
         let mut entry = |key: &str, value: String| {
             self.writer.append_key_value_metadata(KeyValue::new(format!("lakehand.{key}"), value));
         };
@@ -262,17 +277,35 @@ impl OpenFile {
 
     /// Keeps what the footer says of the rows.
     pub(crate) fn note(&mut self, facts: &RowFacts<'_>) -> Result<()> {
-        if let Some((partitions, offsets)) = facts.positions {
+        if let (Some((partitions, offsets)), Some(set)) = (facts.positions, &mut self.in_any_order) {
+            if let Some((partition, offset)) = set.insert_all(partitions, offsets) {
+                return Err(doubled(partition, offset));
+            }
+        } else if let Some((partitions, offsets)) = facts.positions {
             each_run(partitions, offsets, |partition, first, last| {
                 self.offsets.insert(partition, first, last, FOOTER_RUNS)
             })
             .map_err(|(partition, offset)| doubled(partition, offset))?;
         }
         for time in facts.rowtime.into_iter().flatten() {
-            let [min, max] = self.rowtime.unwrap_or([*time, *time]);
-            self.rowtime = Some([min.min(*time), max.max(*time)]);
+            self.note_rowtime([*time, *time]);
         }
         Ok(())
+    }
+
+    fn note_rowtime(&mut self, [first, last]: [i64; 2]) {
+        let [min, max] = self.rowtime.unwrap_or([first, last]);
+        self.rowtime = Some([min.min(first), max.max(last)]);
+    }
+
+    /// Keeps what the footer of another file says of rows that were written: offsets, of which none was kept before, and times.
+    pub(crate) fn note_told(&mut self, offsets: Option<&OffsetRanges>, rowtime: Option<[i64; 2]>) {
+        if let Some(offsets) = offsets {
+            self.offsets.join(offsets);
+        }
+        if let Some(span) = rowtime {
+            self.note_rowtime(span);
+        }
     }
 }
 

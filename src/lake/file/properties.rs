@@ -2,7 +2,7 @@
 
 use arrow::datatypes::SchemaRef;
 use parquet::basic::{Encoding, ZstdLevel};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use parquet::schema::types::ColumnDescPtr;
 
@@ -22,6 +22,18 @@ pub(crate) struct FileConfig {
     pub(crate) min_free_bytes: u64,
     /// Memory for open files.
     pub(crate) budget: usize,
+    pub(crate) layout: Layout,
+}
+
+/// What files have that are laid out anew.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layout {
+    /// The rows come in any order, and not in that of their offsets.
+    pub(crate) any_order: bool,
+    /// The columns by which the rows are sorted, ascending, null first.
+    pub(crate) sorted_by: Vec<String>,
+    /// Columns with a Bloom filter, and how often it may say of a value that is not there that it may be.
+    pub(crate) bloom_filters: Vec<(String, f64)>,
 }
 
 /// How much of a column is encoded before it is compressed as a page.
@@ -101,6 +113,21 @@ pub(crate) fn properties(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path.clone(), encoding);
     }
+    let Layout { sorted_by, bloom_filters, .. } = &config.layout;
+    let leaf_of =
+        |name: &String| leaves.iter().position(|leaf| leaf.path().parts() == std::slice::from_ref(name));
+    if !sorted_by.is_empty() {
+        let columns = sorted_by.iter().filter_map(leaf_of).filter_map(|at| {
+            Some(SortingColumn { column_idx: i32::try_from(at).ok()?, descending: false, nulls_first: true })
+        });
+        properties = properties.set_sorting_columns(Some(columns.collect()));
+    }
+    for (name, rate) in bloom_filters {
+        // Made for as many values as a row group may have, then folded to those that it has.
+        if let Some(leaf) = leaf_of(name).and_then(|at| leaves.get(at)) {
+            properties = properties.set_column_bloom_filter_fpp(leaf.path().clone(), *rate);
+        }
+    }
     let mut entries = facts.entries();
     entries
         .push(KeyValue::new("lakehand.encodings".to_owned(), serde_json::Value::Object(words).to_string()));
@@ -135,6 +162,7 @@ mod tests {
             target_bytes: 1,
             min_free_bytes: 0,
             budget: 1,
+            layout: Layout::default(),
         }
     }
 

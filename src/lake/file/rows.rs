@@ -2,18 +2,13 @@
 
 use std::path::Path;
 
-use arrow::array::cast::AsArray;
-use arrow::datatypes::{Int32Type, Int64Type};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
+use crate::Result;
 use crate::cancel::Cancel;
-use crate::lake::file::footer::io_error;
-use crate::lake::fs;
-use crate::lake::manifest::offsets::{OffsetRanges, each_run};
-use crate::{Error, Kind, Result};
+use crate::lake::file::batches::{Batches, positions_of};
+use crate::lake::manifest::offset_set::OffsetSet;
+use crate::lake::manifest::offsets::OffsetRanges;
 
-/// Ranges of a file that are kept in memory before only the hull stays.
+/// Ranges of a file that are told before only the hull is.
 const RANGES: usize = 1 << 20;
 /// Rows decoded at once.
 const BATCH: usize = 8192;
@@ -36,38 +31,27 @@ pub(crate) enum Columns {
 /// Decodes the rows of the file at `path`. `Kind::Damaged` when they cannot be decoded, `Kind::Io` when the file cannot be
 /// read, `Kind::Interrupted` when `cancel` asks to stop.
 pub(crate) fn read_rows(path: &Path, columns: Columns, cancel: &Cancel) -> Result<Rows> {
-    let failed = |e: &(dyn std::error::Error + 'static)| match io_error(e) {
-        Some(io) => Error::io("read", path, io),
-        // Arrow passes errors of the file system on as text. Bytes that can all be read are damaged.
-        None => match fs::hash_file(path) {
-            Err(e) if e.kind() == Kind::Io => e,
-            _ => {
-                Error::new(Kind::Damaged, format!("its rows cannot be read: {e}")).at("file", path.display())
-            }
-        },
+    let only: Option<&[&str]> = match columns {
+        Columns::All => None,
+        Columns::Offsets => Some(&["ROWPARTITION", "ROWOFFSET"]),
     };
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(fs::open_regular(path)?).map_err(|e| failed(&e))?;
-    let mask = match columns {
-        Columns::All => ProjectionMask::all(),
-        Columns::Offsets => ProjectionMask::columns(builder.parquet_schema(), ["ROWPARTITION", "ROWOFFSET"]),
-    };
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|e| failed(&e))?;
-    let mut rows = Rows { count: 0, offsets: Ok(OffsetRanges::default()) };
-    for batch in reader {
+    let mut count = 0;
+    // Files that are sorted by their columns have their offsets in any order.
+    let mut seen = OffsetSet::default();
+    let mut doubled = None;
+    for batch in Batches::open(path, only, BATCH)? {
         cancel.check()?;
-        let batch = batch.map_err(|e| failed(&e))?;
-        rows.count += batch.num_rows() as u64;
-        let columns = (batch.column_by_name("ROWPARTITION"), batch.column_by_name("ROWOFFSET"));
-        let (Some(partitions), Some(positions)) = columns else { continue };
-        let typed = (partitions.as_primitive_opt::<Int32Type>(), positions.as_primitive_opt::<Int64Type>());
-        let ((Some(partitions), Some(positions)), Ok(seen)) = (typed, &mut rows.offsets) else { continue };
-        let doubled = each_run(partitions.values(), positions.values(), |partition, first, last| {
-            seen.insert(partition, first, last, RANGES)
-        });
-        if let Err((partition, offset)) = doubled {
-            rows.offsets = Err(format!("offset {offset} of Kafka partition {partition} is in it twice"));
+        let batch = batch?;
+        count += batch.num_rows() as u64;
+        if let (Some((partitions, offsets)), None) = (positions_of(&batch), doubled) {
+            doubled = seen.insert_all(partitions, offsets);
         }
     }
-    Ok(rows)
+    let offsets = match doubled {
+        Some((partition, offset)) => {
+            Err(format!("offset {offset} of Kafka partition {partition} is in it twice"))
+        }
+        None => Ok(seen.ranges(RANGES)),
+    };
+    Ok(Rows { count, offsets })
 }

@@ -92,6 +92,19 @@ pub(crate) fn retained_at(commit: &str) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
+/// The id of commit number `seq`, a compaction, with the time: `000042-compact20250115T100000Z`. No run of an export has such a
+/// word, as those begin with a digit.
+pub(crate) fn compaction_id(seq: u64, now: DateTime<Utc>) -> String {
+    now.format(&format!("{seq:06}-compact%Y%m%dT%H%M%SZ")).to_string()
+}
+
+/// When a compaction put a set into the bin, by the id of its commit; `None` for other sets.
+pub(crate) fn compacted_at(commit: &str) -> Option<DateTime<Utc>> {
+    let (_, word) = commit.split_once('-')?;
+    let time = chrono::NaiveDateTime::parse_from_str(word, "compact%Y%m%dT%H%M%SZ").ok()?;
+    Some(time.and_utc())
+}
+
 /// Letters and digits of a run's id, fit for a file name: enough of it that no other run has the same.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
@@ -236,6 +249,11 @@ mod tests {
         assert_ne!(commit_id(42, "20250115T100000Z-3fa2"), commit_id(42, "20250115T100000Z-3fa3"));
         assert_eq!(commit_seq(&id), Some(42));
         assert_eq!(commit_id(1, "/../"), "000001-run");
+        let noon = "2025-01-15T12:00:00Z".parse().unwrap();
+        let compaction = compaction_id(7, noon);
+        assert_eq!(compaction, "000007-compact20250115T120000Z");
+        assert_eq!((commit_seq(&compaction), compacted_at(&compaction)), (Some(7), Some(noon)));
+        assert!(compacted_at(&id).is_none() && retained_at(&compaction).is_none());
         assert_eq!(data_file("20250115", &id, 1), "data_20250115_000042-1f2e3d4c9999_1.parquet");
         let taken = "2025-01-16T12:00:00Z".parse().unwrap();
         assert_eq!(snapshot_file(taken, 0), "snapshot_20250116_120000.parquet");

@@ -418,6 +418,24 @@ impl Metadata {
         }
     }
 
+    /// Rows of a partition.
+    pub(crate) fn records_of(&self, path: &str) -> u64 {
+        self.partitions
+            .iter()
+            .find(|partition| partition.path == path)
+            .map_or(0, |partition| partition.records)
+    }
+
+    /// No longer counts files of a partition, whose rows stay: `files` of them with `rows` and `bytes`.
+    pub(crate) fn uncount(&mut self, path: &str, files: u64, rows: u64, bytes: u64) {
+        if let Some(partition) = self.partitions.iter_mut().find(|partition| partition.path == path) {
+            partition.files = partition.files.saturating_sub(files);
+            partition.records = partition.records.saturating_sub(rows);
+            partition.bytes = partition.bytes.saturating_sub(bytes);
+            partition.size_mb = mib(partition.bytes);
+        }
+    }
+
     /// Sums the partitions up.
     pub(crate) fn total(&mut self) {
         let counted = |partition: &&PartitionInfo| {

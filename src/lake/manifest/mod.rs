@@ -4,6 +4,7 @@
 //! metadata    `_metadata.json`: partitions, counts, positions, columns       schema    the columns, and how they change
 //! data_file   one data file as a commit lists it: rows, bytes, offsets, column statistics, hash
 //! journal     every commit's list of files, appended to                      offsets   ranges of Kafka offsets
+//! offset_set  offsets that come in any order
 //! proof       which positions the files prove                              log       which log the offsets are of
 //! last_row    by which a log is known again that was made anew under its name
 //! without_row    offsets that gave no row                              writers   queries that write the source and stand still
@@ -18,6 +19,7 @@ pub(crate) mod last_row;
 pub(crate) mod log;
 pub(crate) mod loss;
 pub(crate) mod metadata;
+pub(crate) mod offset_set;
 pub(crate) mod offsets;
 pub(crate) mod pin;
 pub(crate) mod proof;

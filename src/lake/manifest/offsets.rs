@@ -35,12 +35,39 @@ impl OffsetRanges {
         self.partitions.entry(partition).or_default().insert(first, last, cap)
     }
 
+    /// Of these partitions; more than `cap` ranges of one become a hull.
+    pub(crate) fn with(partitions: BTreeMap<i32, Ranges>, cap: usize) -> Self {
+        let mut ranges = Self { partitions };
+        ranges.limit(cap);
+        ranges
+    }
+
+    /// More than `cap` ranges of a Kafka partition become a hull.
+    pub(crate) fn limit(&mut self, cap: usize) {
+        self.partitions.values_mut().for_each(|held| held.limit(cap));
+    }
+
     /// Adds everything that `other` holds; what was there already stays there once.
     pub(crate) fn unite(&mut self, other: &Self) {
         for (partition, ranges) in &other.partitions {
             let held = self.partitions.entry(*partition).or_default();
-            ranges.runs.iter().for_each(|range| held.add(*range));
+            held.add_all(&ranges.runs);
             held.hull |= ranges.hull;
+        }
+    }
+
+    /// Adds everything that `other` holds, of which nothing is held. Where one of both tells only a hull, so does the sum.
+    pub(crate) fn join(&mut self, other: &Self) {
+        for (partition, ranges) in &other.partitions {
+            let held = self.partitions.entry(*partition).or_default();
+            let rows = held.rows.saturating_add(ranges.rows);
+            let is_hull = held.hull || ranges.hull;
+            held.hull = false;
+            held.add_all(&ranges.runs);
+            if is_hull {
+                held.limit(0);
+            }
+            held.rows = rows;
         }
     }
 
@@ -48,7 +75,7 @@ impl OffsetRanges {
     pub(crate) fn unite_exact(&mut self, other: &Self) {
         for (partition, ranges) in other.partitions.iter().filter(|(_, ranges)| !ranges.hull) {
             let held = self.partitions.entry(*partition).or_default();
-            ranges.runs.iter().for_each(|range| held.add(*range));
+            held.add_all(&ranges.runs);
         }
     }
 
@@ -133,13 +160,41 @@ impl Ranges {
             return Err(next[0].max(first));
         }
         self.add([first, last]);
+        self.limit(cap);
+        Ok(())
+    }
+
+    /// More than `cap` ranges become a hull.
+    fn limit(&mut self, cap: usize) {
         if self.runs.len() > cap
             && let Some(hull) = self.hull_range()
         {
             self.runs = vec![hull];
             self.hull = true;
         }
-        Ok(())
+    }
+
+    /// Adds ranges in ascending order. Many are taken in one pass: files that are sorted by a column have ranges between
+    /// those of others, and each insertion by itself would move all behind it.
+    fn add_all(&mut self, ranges: &[[i64; 2]]) {
+        let is_behind = match (self.runs.last(), ranges.first()) {
+            (Some(last), Some(first)) => last[1] < first[0],
+            _ => true,
+        };
+        if self.hull || is_behind || ranges.len() < FEW {
+            return ranges.iter().for_each(|range| self.add(*range));
+        }
+        let held = std::mem::take(self);
+        let (mut ours, mut theirs) = (held.runs.iter().peekable(), ranges.iter().peekable());
+        loop {
+            let next = match (ours.peek(), theirs.peek()) {
+                (Some(a), Some(b)) if a[0] <= b[0] => ours.next(),
+                (Some(_), None) => ours.next(),
+                _ => theirs.next(),
+            };
+            let Some(range) = next else { return };
+            self.add(*range);
+        }
     }
 
     fn widen(&mut self, [first, last]: [i64; 2]) {
@@ -254,6 +309,8 @@ impl Seen {
     }
 }
 
+/// Ranges that are inserted one by one.
+const FEW: usize = 64;
 /// Partitions whose runs are followed at the same time.
 const FOLLOWED: usize = 32;
 
@@ -346,6 +403,31 @@ mod tests {
             }
             prop_assert_eq!(ranges.first_missing(asked.0), next);
         }
+    }
+
+    #[test]
+    fn many_ranges_between_others_are_united_as_one_by_one() {
+        let every = |step: usize, from: i64| {
+            let mut ranges = OffsetRanges::default();
+            for first in (from..3000).step_by(step) {
+                ranges.unite(&OffsetRanges::with(BTreeMap::from([(0, one([first, first + 1]))]), 9999));
+            }
+            ranges
+        };
+        fn one(range: [i64; 2]) -> Ranges {
+            Ranges { runs: vec![range], rows: length(range), hull: false }
+        }
+        let (evens, odds, thirds) = (every(4, 0), every(4, 2), every(3, 1));
+        let mut all = evens.clone();
+        all.unite(&odds);
+        assert_eq!(all.partitions()[&0], one([0, 3001]));
+        let mut mixed = evens.clone();
+        mixed.unite(&thirds);
+        let mut slowly = evens;
+        for range in &thirds.partitions()[&0].runs {
+            slowly.unite(&OffsetRanges::with(BTreeMap::from([(0, one(*range))]), 9999));
+        }
+        assert_eq!(mixed, slowly);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //! append      rows of a stream            snapshot    a table as a new version
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
+//! compact     small files of a day become few, and no row changes
 //! run         what these three have in common
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
 //! pin         versions and days that the feed's rules let go no more                   undo_version  a table rolled back
@@ -11,6 +12,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod append;
+pub(crate) mod compact;
 pub(crate) mod log;
 pub(crate) mod loss;
 pub(crate) mod pin;

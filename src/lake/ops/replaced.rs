@@ -1,7 +1,8 @@
 //! What new exports of a day, and undos of them, have put aside: `bin/<commit>/<partition>/….replaced`.
 //!
-//! It stays until the day is exported again, until retention removes the day, or until an operator forgets it; nothing
-//! else removes it, and nothing at all while the day is pinned. Forgetting is a commit: the folders move to the trash in staging in one step, so that no undo ever
+//! It stays until the day is exported again, until retention removes the day, or until an operator forgets it; what a compaction has
+//! put aside goes after the grace period too. Nothing else removes it, and nothing at all while the day is pinned. Forgetting is a
+//! commit: the folders move to the trash in staging in one step, so that no undo ever
 //! finds half of a set.
 
 use std::path::Path;
@@ -44,6 +45,11 @@ impl ReplacedSet {
     /// Retention put it there, and deletes it after its grace period.
     pub fn is_retained(&self) -> bool {
         layout::retained_at(&self.commit).is_some()
+    }
+
+    /// A compaction put it there: its rows are in the data, and it is deleted after the grace period.
+    pub fn is_compacted(&self) -> bool {
+        layout::compacted_at(&self.commit).is_some()
     }
 }
 
@@ -91,9 +97,10 @@ pub(crate) fn commits(places: &Places) -> Result<Vec<fs::Entry>> {
     if fs::is_real_dir(&folder)? { fs::list(&folder) } else { Ok(Vec::new()) }
 }
 
-/// When a set was put aside: by its name where retention did it, else by its folder's time.
+/// When a set was put aside: by its name where retention or a compaction did it, else by its folder's time.
 pub(crate) fn put_aside_at(commit: &fs::Entry, partition: &str) -> Option<DateTime<Utc>> {
-    layout::retained_at(&commit.name).or_else(|| changed(&commit.path.join(partition)))
+    let told = layout::retained_at(&commit.name).or_else(|| layout::compacted_at(&commit.name));
+    told.or_else(|| changed(&commit.path.join(partition)))
 }
 
 fn changed(path: &Path) -> Option<DateTime<Utc>> {

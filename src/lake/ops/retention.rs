@@ -248,7 +248,7 @@ impl Dataset {
         Ok(removed)
     }
 
-    /// Deletes what retention has put into the bin, and copies of days that the feed no longer keeps, once the grace
+    /// Deletes what retention and compactions have put into the bin, and copies of days that the feed no longer keeps, once the grace
     /// period is over.
     fn purge_bin(&mut self, now: DateTime<Utc>) -> Result<()> {
         let Some(limit) =
@@ -262,7 +262,9 @@ impl Dataset {
             for leaf in layout::leaves(&commit.path)? {
                 let old = end_of(&leaf.path).zip(first_kept).is_some_and(|(end, kept)| end <= kept);
                 let at = put_aside_at(&commit, &leaf.path);
-                let is_due = layout::retained_at(&commit.name).is_some() || old;
+                let is_due = layout::retained_at(&commit.name).is_some()
+                    || layout::compacted_at(&commit.name).is_some()
+                    || old;
                 if is_due && at.is_some_and(|at| at <= limit) && !self.metadata.is_pinned(&leaf.path) {
                     due.push(ReplacedSet::named(&commit.name, &leaf.path));
                 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, text};
-use crate::lake::file::properties::FileConfig;
+use crate::lake::file::properties::{FileConfig, Layout};
 use crate::lake::layout::{self, Depth};
 use crate::lake::manifest::metadata::{ColumnInfo, RunRecord};
 use crate::lake::manifest::schema;
@@ -68,6 +68,7 @@ impl<'a> Run<'a> {
             // Measured: what the encoders really take is up to 1.6 times what they report, with several threads and so
             // several arenas of the allocator more; the rest is for rows that are being decoded and routed.
             budget: limits.memory_bytes / 5 * 2,
+            layout: Layout::default(),
         };
         let facts = FooterFacts {
             dataset: dataset.metadata.source.clone(),

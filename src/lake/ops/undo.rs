@@ -9,6 +9,9 @@
 //! One commit, as any other. A file of the day stays where it is when it came after the new export and holds no row of
 //! those that come back: late rows are not given up. Rows that leave and do not come back are counted as not there
 //! (`lost_records`), so that nothing claims the day to be whole. Positions do not change.
+//!
+//! A compaction is taken back in the same way: the small files come back, and as no row changes, the day stays sealed. What was set aside
+//! before it comes back after it: its files hold rows of several commits, late ones among them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -154,6 +157,10 @@ impl Dataset {
             self.metadata.partitions.iter().filter(|p| is_inside(&p.path, &plan.prefix)).cloned().collect();
         let mut done = Undone { id: id.clone(), ..plan.summary() };
         let mut transaction = self.transaction(&id, now);
+        let is_same = plan.changes_no_row();
+        if is_same {
+            transaction.rewrite();
+        }
         let bin = Bin(id);
         for file in &plan.aside {
             transaction.set_aside(file.from.path.clone(), file.bytes, &bin);
@@ -171,7 +178,7 @@ impl Dataset {
                 there.push(transaction.bring_back(file.from.clone(), file.path())?);
             }
         }
-        for partition in &before {
+        for partition in before.iter().filter(|_| !is_same) {
             if transaction.unmark(&partition.path)? {
                 done.reopened.push(partition.path.clone());
             }
@@ -221,7 +228,37 @@ impl Plan {
         let mut plan = Self { commit, prefix, back, aside, stay, lost: BTreeMap::new() };
         plan.check_places_are_free(places)?;
         plan.count_lost_rows(&held, rows);
+        plan.check_later_compaction(places)?;
         Ok(plan)
+    }
+
+    /// A compaction is taken back, and no row comes or goes with it.
+    fn changes_no_row(&self) -> bool {
+        layout::compacted_at(&self.commit).is_some()
+            && self.lost.is_empty()
+            && sum_up(&self.back).rows == sum_up(&self.aside).rows
+    }
+
+    /// `Kind::Refused` where rows would be lost because a later compaction has put them into one file with others, as long as that can
+    /// be taken back first.
+    fn check_later_compaction(&self, places: &Places) -> Result<()> {
+        if self.lost.is_empty() {
+            return Ok(());
+        }
+        let sets: Vec<String> = commits(places)?.into_iter().map(|entry| entry.name).collect();
+        let made = self.aside.iter().filter_map(|file| file.footer.as_ref()?.commit.as_ref());
+        let later = made.into_iter().find(|commit| {
+            **commit != self.commit && layout::compacted_at(commit).is_some() && sets.contains(commit)
+        });
+        match later {
+            Some(later) => Err(Error::new(
+                Kind::Refused,
+                format!("rows that came later are in one file with these since the compaction {later}"),
+            )
+            .at("partition", &self.prefix)
+            .next("nothing was changed; take the compaction back first: the same command without --commit, or with that one")),
+            None => Ok(()),
+        }
     }
 
     /// Nothing but what leaves stands where the files come back.
@@ -307,6 +344,9 @@ impl Plan {
         for partition in next.partitions.iter_mut().filter(|p| is_inside(&p.path, &self.prefix)) {
             let known = before.iter().find(|known| known.path == partition.path);
             partition.reopened_at = known.and_then(|known| known.reopened_at);
+            if self.changes_no_row() {
+                partition.sealed_at = known.and_then(|known| known.sealed_at);
+            }
             if reopened.contains(&partition.path) {
                 partition.reopened_at = Some(now);
             }

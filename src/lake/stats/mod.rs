@@ -1,4 +1,5 @@
 //! What is held of each day, and how large it is.
 
 pub(crate) mod completeness;
+pub(crate) mod hint;
 pub(crate) mod usage;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 use crate::lake::fs;
-use crate::lake::layout::{Place, Room};
+use crate::lake::layout::{Place, Room, SUCCESS};
 use crate::lake::txn::commit::{Committer, Intent, Move};
 
 /// The folders that are exchanged, below staging.
@@ -53,7 +53,7 @@ impl Committer {
             self.put(&held, &self.places.path(target)?)?;
         }
         for prepared in fs::list(&root)?.into_iter().filter(|entry| entry.is_dir) {
-            // Somebody else's file came into the partition while it was exchanged: it goes back to where it was put.
+            // Somebody else's file came into the partition while it was exchanged, or the mark stays: it goes to where it was.
             for left in fs::list(&prepared.path)? {
                 let place = Place::data(format!("{}/{}", prepared.name.replace('+', "/"), left.name));
                 self.put(&left.path, &self.places.path(&place)?)?;
@@ -84,7 +84,12 @@ impl Committer {
             let data = self.places.path(&Place::data(folder))?;
             let leaves =
                 |name: &str| replaced.leaving.iter().any(|step| split(step).is_some_and(|s| s.1 == name));
-            if !fs::list(&data)?.iter().all(|entry| leaves(&entry.name)) {
+            // The mark of a partition whose rows do not change stays: there is one in the folder that comes, too.
+            let stays = |entry: &fs::Entry| {
+                entry.name == SUCCESS && entry.is_file && entry.bytes == 0 && !leaves(SUCCESS)
+            };
+            let entries = fs::list(&data)?;
+            if !entries.iter().all(|entry| leaves(&entry.name) || stays(entry)) {
                 continue;
             }
             let prepared = self.exchanges().join(prepared_name(folder));
@@ -96,6 +101,9 @@ impl Committer {
                 if let Some(to) = self.exchanged(step) {
                     self.fs.rename(&from, &to)?;
                 }
+            }
+            if entries.iter().any(stays) {
+                self.fs.create(&prepared.join(SUCCESS), self.visibility.file_mode())?.sync()?;
             }
             self.fs.sync_dir(&prepared)?;
             if self.fs.exchange(&data, &prepared)? {

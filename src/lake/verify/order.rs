@@ -225,7 +225,7 @@ pub(super) fn asides(verdict: &mut Verdict<'_>) {
         (
             Room::Bin,
             K::Replaced,
-            "replaced by a new export of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
+            "replaced by a new export or a compaction of their day: `lakehand feeds undo` puts them back, `feeds forget` removes them",
         ),
     ] {
         let entries = verdict.scan.entries.iter().filter(|e| !e.is_dir && e.place.room == room);

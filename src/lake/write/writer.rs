@@ -26,6 +26,7 @@ use crate::lake::file::footer::FooterFacts;
 use crate::lake::file::open_file::{ClosedFile, CommitEnd, LEAF_BASE, OpenFile, RowFacts};
 use crate::lake::file::properties::{FileConfig, Pages, level, properties};
 use crate::lake::fs::{self, Fs};
+use crate::lake::manifest::offsets::OffsetRanges;
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
@@ -101,6 +102,8 @@ pub(crate) struct Writer {
     unmeasured: BTreeSet<i64>,
     clock: u64,
     files_made: u64,
+    /// The number of its first file in the commit.
+    first_number: usize,
     rolls: RollReasons,
 }
 
@@ -158,6 +161,7 @@ impl Writer {
             unmeasured: BTreeSet::new(),
             clock: 0,
             files_made: 0,
+            first_number: 0,
             rolls: RollReasons::default(),
         })
     }
@@ -313,7 +317,10 @@ impl Writer {
         let staged = self.staging.join(format!("{:06}.parquet.staged", self.files_made));
         let file = self.fs.create(&staged, self.config.file_mode)?;
         let properties = properties(&self.config, &self.facts, &self.leaves, &self.sampler, self.pages)?;
-        let file = OpenFile::begin(file, staged, &self.config.schema, properties, self.pages)?;
+        let mut file = OpenFile::begin(file, staged, &self.config.schema, properties, self.pages)?;
+        if self.config.layout.any_order {
+            file.take_any_order();
+        }
         self.files_made += 1;
         Ok(file)
     }
@@ -321,7 +328,7 @@ impl Writer {
     fn close(&mut self, key: i64, why: Roll, end: Option<&CommitEnd>) -> Result<()> {
         let Some(file) = self.open.remove(&key) else { return Ok(()) };
         self.memory -= file.memory;
-        let number = self.closed.len();
+        let number = self.first_number + self.closed.len();
         self.closed.push(file.close(key, number, end, &self.pool)?);
         match why {
             Roll::Size => self.rolls.size += 1,
@@ -334,7 +341,16 @@ impl Writer {
     /// Closes every file and gives all that were finished since the last time, in the order of their partitions.
     /// `end` goes into the footers that are written now, with the number of files.
     pub(crate) fn finish(&mut self, end: CommitEnd) -> Result<(Vec<ClosedFile>, RollReasons)> {
-        let end = CommitEnd { files: self.closed.len() + self.open.len(), ..end };
+        let end = CommitEnd { files: end.files + self.closed.len() + self.open.len(), ..end };
+        self.close_all(Some(&end))
+    }
+
+    /// The same for a commit that another writer closes.
+    pub(crate) fn finish_part(&mut self) -> Result<Vec<ClosedFile>> {
+        Ok(self.close_all(None)?.0)
+    }
+
+    fn close_all(&mut self, end: Option<&CommitEnd>) -> Result<(Vec<ClosedFile>, RollReasons)> {
         let mut keys: Vec<i64> = self.open.keys().copied().collect();
         keys.sort_unstable();
         // All at once, so that the threads are busy while this one waits for the disk.
@@ -342,11 +358,36 @@ impl Writer {
             file.begin_flush(&self.pool)?;
         }
         for key in keys {
-            self.close(key, Roll::Commit, Some(&end))?;
+            self.close(key, Roll::Commit, end)?;
         }
         let mut files = std::mem::take(&mut self.closed);
         files.sort_by(|a, b| (a.key, &a.staged).cmp(&(b.key, &b.staged)));
         Ok((files, std::mem::take(&mut self.rolls)))
+    }
+
+    /// Its files are counted from here on: other writers have made the first ones of the commit.
+    pub(crate) fn number_from(&mut self, first: usize) {
+        self.first_number = first;
+    }
+
+    /// Keeps what the footer of another file says of the rows that were written last ([`OpenFile::note_told`]).
+    pub(crate) fn note_told(
+        &mut self,
+        key: i64,
+        offsets: Option<&OffsetRanges>,
+        rowtime: Option<[i64; 2]>,
+    ) -> Result<()> {
+        match self.open.get_mut(&key) {
+            Some(file) => file.note_told(offsets, rowtime),
+            None => return Err(Error::new(Kind::Bug, "rows were written, and their file is closed")),
+        }
+        Ok(())
+    }
+
+    /// Closes a file that has `target` bytes.
+    pub(crate) fn roll_at(&mut self, key: i64, target: u64) -> Result<()> {
+        let is_full = self.open.get(&key).is_some_and(|file| file.bytes() as u64 >= target);
+        if is_full { self.close(key, Roll::Size, None) } else { Ok(()) }
     }
 
     /// Makes sure that there is a file, so that a table without rows is one with columns.
