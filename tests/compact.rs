@@ -630,7 +630,7 @@ fn event<'v>(events: &'v [serde_json::Value], name: &str) -> &'v serde_json::Val
 fn from_the_command_line_it_is_shown_done_and_taken_back() {
     let server =
         support::Server::start(lakehand::demo::DemoOptions { rows: 200, days: 1, ..Default::default() });
-    let project = exported(&server, 4, r#""table_format": ["delta"], "sort_by": ["CUSTOMER_ID"]"#);
+    let project = exported(&server, 4, r#""table_format": ["delta"], "sort_by": ["USER_ID"]"#);
     let dataset = project.stream("transaction_flattened");
     let held = support::positions(&dataset);
     let files = support::data_files(&dataset);
@@ -655,7 +655,7 @@ fn from_the_command_line_it_is_shown_done_and_taken_back() {
     assert_eq!(undone[0]["lost"], 0);
     assert_eq!(support::row_count(&dataset), held.len() as u64 + 40);
     assert_eq!(project.run(&["check", "s", "--deep"]).code, 0);
-    assert!(project.ok(&["feeds", "show", "s"]).out.contains("compaction sorts by CUSTOMER_ID"));
+    assert!(project.ok(&["feeds", "show", "s"]).out.contains("compaction sorts by USER_ID"));
     let log = project.log();
     assert!(log.contains("compacted") && log.contains("undone"), "{log}");
     for wrong in [&["compact"][..], &["compact", "s", "--all"], &["compact", "nosuch"]] {
@@ -670,13 +670,13 @@ fn the_watcher_compacts_sealed_days_behind_an_export() {
     let server =
         support::Server::start(lakehand::demo::DemoOptions { rows: 600, days: 3, ..Default::default() });
     // Everything is of January 2025, and so complete.
-    let seal = ["--set", "export.seal_after=1d"];
-    let project = support::Project::on(&server.url()).set("export.seal_after=1d").set("compact.after=sealed");
+    let settings = ["export.seal_after=1d", "compact.after=sealed", "watch.on_start=all"];
+    let project = settings.iter().fold(support::Project::on(&server.url()), |project, set| project.set(set));
     project.feed("s", "stream", "transaction_flattened", "");
     let dataset = project.stream("transaction_flattened");
     project.ok(&["export", "--feed", "s"]);
     server.get().append(60);
-    project.ok(&[&["export", "--feed", "s"][..], &seal].concat());
+    project.ok(&["export", "--feed", "s"]);
     let few = |files: &[PathBuf]| -> bool {
         let folders: std::collections::BTreeSet<_> =
             files.iter().map(|file| file.parent().unwrap()).collect();
@@ -684,7 +684,7 @@ fn the_watcher_compacts_sealed_days_behind_an_export() {
     };
     assert!(!few(&support::data_files(&dataset)), "`export` by itself never compacts");
     let held = support::positions(&dataset);
-    let mut watcher = project.spawn(&["watch", "--set", "watch.on_start=all", "--json"]);
+    let mut watcher = project.spawn(&["watch", "--json"]);
     support::wait_until("the days have one file each", || few(&support::data_files(&dataset)));
     let pid = rustix::process::Pid::from_child(&watcher);
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();

@@ -7,23 +7,13 @@
 //! | any | the bounds hardly overlap | none: files are skipped by them already |
 //!
 //! Whether values repeat is what the writer saw in its sample (`lakehand.encodings`: a dictionary, or not). Bounds are those of files or, in
-//! a single file, of row groups. Numbers with fractions are seldom looked up, and get no hint; neither do ksqlDB's own columns.
+//! a single file, of row groups. Numbers with fractions are seldom looked up, and get no hint; neither do ksqlDB's own columns. Pure;
+//! `ops/compact/facts` gathers what is known.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 
-use crate::Result;
-use crate::lake::file::footer::{entry_of, read_whole_footer};
-use crate::lake::file::stats::column_stats;
-use crate::lake::fs;
-use crate::lake::layout::{self, Places};
-use crate::lake::manifest::metadata::read_metadata_at;
-
-/// Files that are looked at.
-const FILES: usize = 16;
 /// Part of the pairs whose bounds overlap, in percent, from which on values are spread over all, and up to which they are apart.
 const SPREAD: usize = 50;
 /// Columns that are named for an order.
@@ -110,38 +100,6 @@ fn is_less(a: &Value, b: &Value) -> bool {
         (Value::String(a), Value::String(b)) => a.as_bytes() < b.as_bytes(),
         _ => a.as_f64().partial_cmp(&b.as_f64()) == Some(Ordering::Less),
     }
-}
-
-/// What the newest files of the dataset in `dataset_dir` say of their columns. Takes no lock; a file that cannot be read says nothing.
-pub fn column_facts(dataset_dir: &Path) -> Result<Vec<ColumnFacts>> {
-    let places = Places::find(dataset_dir)?;
-    let Some(metadata) = read_metadata_at(&places.metadata)? else { return Ok(Vec::new()) };
-    let mut facts: BTreeMap<String, ColumnFacts> = BTreeMap::new();
-    // One day: of several, each has rows of its own time.
-    let fullest = metadata.partitions.iter().rev().take(FILES).max_by_key(|partition| partition.records);
-    let Some(partition) = fullest else { return Ok(Vec::new()) };
-    let folder = layout::inside(&places.data, &partition.path)?;
-    let files = fs::list_target(&folder)?.into_iter().filter(|entry| layout::is_ours(&entry.name));
-    for entry in files.take(FILES) {
-        let Ok((_, whole)) = read_whole_footer(&entry.path) else { continue };
-        let encodings = entry_of(&whole, "encodings").unwrap_or_default();
-        let encodings: BTreeMap<String, String> = serde_json::from_str(&encodings).unwrap_or_default();
-        for group in whole.row_groups() {
-            for (name, bounds) in column_stats(std::iter::once(group)).0 {
-                let fact = facts.entry(name.clone()).or_default();
-                fact.bounds.extend(bounds.min.zip(bounds.max));
-                let rows = group.num_rows();
-                // Of a few rows everything is a dictionary.
-                if rows >= 512 {
-                    fact.repeats =
-                        encodings.get(&name).map(|encoding| encoding == "dictionary").or(fact.repeats);
-                }
-                fact.name = name;
-            }
-        }
-    }
-    let known = metadata.columns.iter().filter_map(|column| facts.remove(&column.name));
-    Ok(known.collect())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@
 //! written is not made part of a sound one. Positions, seals and counts of rows stay. `feeds undo` puts the small files back until the
 //! grace period is over.
 
+mod facts;
 mod merge;
 mod plan;
 mod proof;
@@ -30,6 +31,7 @@ use crate::lake::txn::transaction::Bin;
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
+pub use facts::column_facts;
 pub use plan::{CompactRules, DueCompactions, DueDay, PassedOver, compaction_due};
 
 use merge::Merged;
