@@ -484,7 +484,9 @@ fn rows_are_sorted_in_memory_and_from_runs_and_files_say_so() {
                 .sorting_columns()
                 .unwrap()
                 .iter()
-                .map(|column| group.column(column.column_idx as usize).column_path().string())
+                .map(|column| {
+                    group.column(usize::try_from(column.column_idx).unwrap()).column_path().string()
+                })
                 .collect();
             assert_eq!(columns, ["NAME", "ROWPARTITION", "ROWOFFSET"]);
             let blooms: Vec<_> = group

@@ -73,7 +73,8 @@ pub use manifest::without_row;
 pub use manifest::writers::StoppedQuery;
 pub use ops::append::{Appender, Commit};
 pub use ops::compact::{
-    CompactRules, CompactWork, Compacted, DueCompactions, DueDay, PassedOver, column_facts, compaction_due,
+    ColumnFacts, CompactRules, CompactWork, Compacted, DueCompactions, DueDay, PassedOver, column_facts,
+    compaction_due,
 };
 pub use ops::log::Reset;
 pub use ops::pin::{Target, pins};
@@ -85,7 +86,7 @@ pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use ops::undo_version::rollback_preview;
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use stats::completeness::{DayState, PartitionState, completeness};
-pub use stats::hint::{ColumnFacts, LayoutHint, layout_hint};
+pub use stats::hint::{LayoutHint, layout_hint};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};

@@ -174,14 +174,11 @@ impl App {
             self.toast(why, Tone::Warn);
             return Vec::new();
         }
-        let (what, number, target) = match &chosen {
-            Some(Chosen { day, folder, .. }) => {
-                (day.to_string(), self.held_below(folder).1, format!("{feed}/{folder}"))
-            }
-            None => {
-                let number = self.metadata(&feed).map_or(0, |metadata| metadata.total_files);
-                (feed.clone(), number, feed.clone())
-            }
+        let (what, number, target) = if let Some(Chosen { day, folder, .. }) = &chosen {
+            (day.to_string(), self.held_below(folder).1, format!("{feed}/{folder}"))
+        } else {
+            let number = self.metadata(&feed).map_or(0, |metadata| metadata.total_files);
+            (feed.clone(), number, feed.clone())
         };
         self.overlay = Some(Overlay::Confirm(Confirm {
             question: format!("Make few files of the small ones of {what}?"),

@@ -283,6 +283,9 @@ mod tests {
 
     use super::*;
 
+    /// A row: its key and its number.
+    type Listed = (Option<String>, i64);
+
     fn schema() -> SchemaRef {
         Arc::new(Schema::new(vec![
             Field::new("K", DataType::Utf8, true),
@@ -303,7 +306,7 @@ mod tests {
             .collect()
     }
 
-    fn listed(batches: &[RecordBatch]) -> Vec<(Option<String>, i64)> {
+    fn listed(batches: &[RecordBatch]) -> Vec<Listed> {
         let rows = |batch: &RecordBatch| {
             let (keys, numbers) = (
                 batch.column(0).as_string::<i32>().clone(),
@@ -315,11 +318,13 @@ mod tests {
         batches.iter().flat_map(rows).collect()
     }
 
-    fn sorted(budget: usize, rows: i64) -> (Result<Vec<(Option<String>, i64)>>, usize) {
+    fn sorted(budget: usize, rows: i64) -> (Result<Vec<Listed>>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let mut sorter =
             Sorter::new(Fs::default(), folder.path().to_path_buf(), &schema(), &[0], budget, 0).unwrap();
-        batches(rows).into_iter().for_each(|batch| sorter.push(batch).unwrap());
+        for batch in batches(rows) {
+            sorter.push(batch).unwrap();
+        }
         let runs = sorter.runs.len();
         let mut found = Vec::new();
         let result = sorter.finish(|batch| {

@@ -81,7 +81,7 @@ impl Block {
             }
             Self::List(list) => {
                 let place = match list.last() {
-                    Some(last) if *last < at => list.len(),
+                    Some(greatest) if *greatest < at => list.len(),
                     None => 0,
                     Some(_) => match list.binary_search(&at) {
                         Ok(_) => return false,
@@ -110,7 +110,10 @@ impl Block {
                 for (n, word) in words.iter().enumerate() {
                     let mut left = *word;
                     while left != 0 {
-                        take(u16::try_from(n * 64).unwrap_or_default() + left.trailing_zeros() as u16);
+                        take(
+                            u16::try_from(n * 64).unwrap_or_default()
+                                | u16::try_from(left.trailing_zeros()).unwrap_or_default(),
+                        );
                         left &= left - 1;
                     }
                 }

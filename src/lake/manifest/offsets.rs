@@ -407,6 +407,7 @@ mod tests {
 
     #[test]
     fn many_ranges_between_others_are_united_as_one_by_one() {
+        let one = |range: [i64; 2]| Ranges { runs: vec![range], rows: length(range), hull: false };
         let every = |step: usize, from: i64| {
             let mut ranges = OffsetRanges::default();
             for first in (from..3000).step_by(step) {
@@ -414,9 +415,6 @@ mod tests {
             }
             ranges
         };
-        fn one(range: [i64; 2]) -> Ranges {
-            Ranges { runs: vec![range], rows: length(range), hull: false }
-        }
         let (evens, odds, thirds) = (every(4, 0), every(4, 2), every(3, 1));
         let mut all = evens.clone();
         all.unite(&odds);

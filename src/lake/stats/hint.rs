@@ -14,6 +14,8 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
+use crate::lake::ops::compact::ColumnFacts;
+
 /// Part of the pairs whose bounds overlap, in percent, from which on values are spread over all, and up to which they are apart.
 const SPREAD: usize = 50;
 /// Columns that are named for an order.
@@ -22,17 +24,6 @@ const SORT_COLUMNS: usize = 3;
 const ENOUGH: usize = 3;
 /// ksqlDB's own columns.
 const OWN: [&str; 5] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND"];
-
-/// What is known of a column.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ColumnFacts {
-    /// Its name.
-    pub name: String,
-    /// Whether values repeat, where the writer saw enough of them.
-    pub repeats: Option<bool>,
-    /// The least and the greatest value of each file or row group.
-    pub bounds: Vec<(Value, Value)>,
-}
 
 /// Columns that would profit, in the order in which the dataset has them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

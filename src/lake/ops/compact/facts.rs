@@ -3,19 +3,31 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::Result;
 use crate::lake::file::footer::{entry_of, read_whole_footer};
 use crate::lake::file::stats::column_stats;
 use crate::lake::fs;
 use crate::lake::layout::{self, Places};
 use crate::lake::manifest::metadata::read_metadata_at;
-use crate::lake::stats::hint::ColumnFacts;
 
 /// Partitions of which the fullest is looked at, and files of it.
 const PARTITIONS: usize = 16;
 const FILES: usize = 16;
 /// Rows from which on the choice of an encoding says something of the values.
 const ENOUGH: i64 = 512;
+
+/// What is known of a column.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ColumnFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether values repeat, where the writer saw enough of them.
+    pub repeats: Option<bool>,
+    /// The least and the greatest value of each file or row group.
+    pub bounds: Vec<(Value, Value)>,
+}
 
 /// What the newest files of the dataset in `dataset_dir` say of their columns. Takes no lock; a file that cannot be read says nothing.
 pub fn column_facts(dataset_dir: &Path) -> Result<Vec<ColumnFacts>> {

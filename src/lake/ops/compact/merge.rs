@@ -114,7 +114,7 @@ impl Group {
         let columns: Vec<_> = self.schema.fields().iter().filter_map(|field| told(field.name())).collect();
         Ok(FooterFacts {
             dataset: dataset.metadata.source.clone(),
-            source: newest.ksql_source.clone(),
+            source: newest.ksql_name.clone(),
             server: newest.server.clone(),
             run: id.to_owned(),
             started: self.sources.iter().filter_map(|s| s.footer.started.clone()).max().unwrap_or_default(),

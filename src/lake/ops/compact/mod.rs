@@ -31,7 +31,7 @@ use crate::lake::txn::transaction::Bin;
 use crate::pool::Pool;
 use crate::{Error, Kind, Result};
 
-pub use facts::column_facts;
+pub use facts::{ColumnFacts, column_facts};
 pub use plan::{CompactRules, DueCompactions, DueDay, PassedOver, compaction_due};
 
 use merge::Merged;

@@ -88,7 +88,7 @@ pub(super) struct Source {
     blooms: BTreeSet<String>,
     /// What else its footer says.
     pub(super) ksql_schema: String,
-    pub(super) ksql_source: String,
+    pub(super) ksql_name: String,
     pub(super) server: String,
     /// Bytes of its rows before they are compressed.
     pub(super) plain_bytes: u64,
@@ -351,7 +351,7 @@ impl Source {
             sorted_by: groups.first().map(sorted).unwrap_or_default(),
             blooms: all.unwrap_or_default(),
             ksql_schema: text("ksql_schema"),
-            ksql_source: text("source"),
+            ksql_name: text("source"),
             server: text("server"),
             plain_bytes: groups.iter().map(|group| u64::try_from(group.total_byte_size()).unwrap_or(0)).sum(),
             schema: SchemaRef::new(schema),
