@@ -158,6 +158,29 @@ fn many_small_files_of_a_day_become_one() {
     assert_eq!(dataset.metadata().total_records, 510);
 }
 
+/// Exports declare ksqlDB's own columns as ones that may be null.
+#[test]
+fn columns_that_may_be_null_and_are_not_are_as_good() {
+    let root = tempfile::tempdir().unwrap();
+    let (feed, all) = (stream_feed(), some_rows(300));
+    let known = stream_schema();
+    let fields: Vec<_> =
+        known.arrow.fields().iter().map(|field| Field::clone(field).with_nullable(true)).collect();
+    let schema = TableSchema { arrow: Arc::new(Schema::new(fields)), ..known };
+    let mut dataset = open(root.path(), &feed);
+    for (n, part) in all.chunks(30).enumerate() {
+        let mut appender = dataset.appender(&schema, run(&format!("r{n}"))).unwrap();
+        appender
+            .write(&RecordBatch::try_new(Arc::clone(&schema.arrow), batch(part).columns().to_vec()).unwrap())
+            .unwrap();
+        appender.commit(commit_after(part)).unwrap();
+    }
+    compact(&mut dataset, FIRST);
+    assert_eq!(rows(&dir(root.path())), expected(&all));
+    drop(dataset);
+    assert_sound(root.path(), &feed);
+}
+
 #[test]
 fn an_undo_brings_the_small_files_back_and_late_rows_stay() {
     let root = tempfile::tempdir().unwrap();

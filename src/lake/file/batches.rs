@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
 use arrow::array::cast::AsArray;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, SchemaRef, TimestampMillisecondType};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -62,10 +62,11 @@ pub(crate) fn failed(path: &Path, error: &(dyn std::error::Error + 'static)) -> 
     }
 }
 
-/// Kafka partition and offset of each row, where the batch has the columns.
+/// Kafka partition and offset of each row, where the batch has the columns, and no null in them.
 pub(crate) fn positions_of(batch: &RecordBatch) -> Option<(&[i32], &[i64])> {
     let partitions = batch.column_by_name("ROWPARTITION")?.as_primitive_opt::<Int32Type>()?;
     let offsets = batch.column_by_name("ROWOFFSET")?.as_primitive_opt::<Int64Type>()?;
+    (partitions.null_count() == 0 && offsets.null_count() == 0).then_some(())?;
     Some((partitions.values(), offsets.values()))
 }
 

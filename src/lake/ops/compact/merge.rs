@@ -64,10 +64,11 @@ pub(super) fn batch_rows(group: &Group) -> usize {
 impl Group {
     /// The files hold Kafka partition and offset of each row.
     fn has_positions(&self) -> bool {
-        let is = |name: &str, wanted: &DataType| {
-            self.schema.field_with_name(name).is_ok_and(|f| f.data_type() == wanted && !f.is_nullable())
+        let is = |source: &Source, name: &str, wanted: &DataType| {
+            source.schema.field_with_name(name).is_ok_and(|field| field.data_type() == wanted)
         };
-        is("ROWPARTITION", &DataType::Int32) && is("ROWOFFSET", &DataType::Int64)
+        let all = |name: &str, wanted: &DataType| self.sources.iter().all(|source| is(source, name, wanted));
+        all("ROWPARTITION", &DataType::Int32) && all("ROWOFFSET", &DataType::Int64)
     }
 
     /// File after file, the offsets of each Kafka partition ascend.
@@ -200,7 +201,7 @@ impl Merged {
                 writer.look(1, || Ok(batch.clone()))?;
                 match &mut sorter {
                     Some(sorter) => sorter.push(batch)?,
-                    None => write(&mut writer, &batch)?,
+                    None => write(&mut writer, &batch, has_positions)?,
                 }
             }
             if !has_positions && sorter.is_none() && source.footer.rows > 0 {
@@ -211,7 +212,7 @@ impl Merged {
         if let Some(sorter) = sorter {
             sorter.finish(|batch| {
                 work.cancel.check()?;
-                write(&mut writer, &batch)
+                write(&mut writer, &batch, has_positions)
             })?;
             for source in group.sources.iter().filter(|source| !has_positions && source.footer.rows > 0) {
                 writer.note_told(KEY, Some(&source.footer.offsets), source.footer.rowtime)?;
@@ -266,8 +267,15 @@ fn as_all(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .map_err(|e| Error::new(Kind::Bug, format!("the columns of files cannot be united: {e}")))
 }
 
-fn write(writer: &mut Writer, batch: &RecordBatch) -> Result<()> {
-    let positions = positions_of(batch);
-    let rowtime = positions.and_then(|_| rowtimes_of(batch));
-    writer.write(KEY, batch, &RowFacts { positions, rowtime })
+/// Where files do not hold the offsets of all their rows, footers tell what is to be kept of them.
+fn write(writer: &mut Writer, batch: &RecordBatch, has_positions: bool) -> Result<()> {
+    if !has_positions {
+        return writer.write(KEY, batch, &RowFacts::default());
+    }
+    let positions = Some(positions_of(batch).ok_or_else(without_offset)?);
+    writer.write(KEY, batch, &RowFacts { positions, rowtime: rowtimes_of(batch) })
+}
+
+fn without_offset() -> Error {
+    Error::new(Kind::Damaged, "a row has no ROWPARTITION or ROWOFFSET").next("nothing was changed")
 }
