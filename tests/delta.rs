@@ -106,7 +106,7 @@ fn a_dataset_becomes_a_table_and_is_plain_again() {
     let dir = dir(root.path());
     let before = data_files(&dir);
     let mut dataset = open(root.path(), &feed);
-    assert_eq!(dataset.enable_table().unwrap(), Some(0));
+    assert_eq!(dataset.enable_table().unwrap().delta, Some(0));
     assert_eq!(data_files(&dir), before, "no file was rewritten");
     append(&mut dataset, &all[6..], "r2");
     drop(dataset);

@@ -29,12 +29,14 @@ pub(super) struct FormatArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Formats {
     Delta,
+    Iceberg,
 }
 
 impl Formats {
     fn meant(self) -> TableFormat {
         match self {
             Self::Delta => TableFormat::Delta,
+            Self::Iceberg => TableFormat::Iceberg,
         }
     }
 }
@@ -51,7 +53,11 @@ pub(super) fn enable(config: &Config, paths: &FeedPaths, args: &FormatArgs) -> R
     let feed = Feed { table_format: formats, ..feed };
     let lake = Lake::new(&config.paths.lake);
     let what = if lake.dataset_dir(&feed)?.is_dir() {
-        let version = open(config, &lake, &feed, "lakehand feeds enable-format")?.enable_table()?;
+        let made = open(config, &lake, &feed, "lakehand feeds enable-format")?.enable_table()?;
+        let version = match format {
+            TableFormat::Delta => made.delta,
+            TableFormat::Iceberg => made.iceberg,
+        };
         version.map(|version| format!("its log is at version {version}; no file was rewritten"))
     } else {
         None

@@ -124,6 +124,9 @@ fn show_metadata(m: &Metadata) {
     if let Some(version) = m.delta.as_ref().and_then(|table| table.version) {
         say(&format!("  a Delta table too, at version {version} or a later one"));
     }
+    if let Some((table, version)) = m.iceberg.as_ref().and_then(|table| Some((table, table.version?))) {
+        say(&format!("  an Iceberg table too, at version {version} or a later one: {}", table.location));
+    }
     if m.quarantined_records > 0 {
         say(&format!("  {} rows in quarantine", m.quarantined_records));
     }

@@ -36,7 +36,7 @@ keywords!(StorageMode: "append" = Append, "overwrite" = Overwrite, "ignore" = Ig
 keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
 keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "raw" = Raw, "offsets" = Offsets, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
-keywords!(TableFormat: "delta" = Delta);
+keywords!(TableFormat: "delta" = Delta, "iceberg" = Iceberg);
 impl TableFormat {
     /// Reads a list of them, with commas: `delta`. An empty text is none.
     ///

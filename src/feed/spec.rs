@@ -139,6 +139,8 @@ pub struct Types {
 pub enum TableFormat {
     /// Delta Lake.
     Delta,
+    /// Apache Iceberg.
+    Iceberg,
 }
 
 /// How compaction lays the files of a partition out. Columns are named as readers see them.

@@ -3,12 +3,14 @@
 //! ```text
 //! TableFile, Columns     what a format needs to know of a file and of the columns
 //! delta/                 Delta Lake: schema, statistics, the lines of a log entry, the columns of a checkpoint
+//! iceberg/               Apache Iceberg: metadata with its schemas and snapshots, manifest lists, manifests
 //! ```
 //!
 //! `lake/txn/table` gathers the values from a transaction's actions and writes what comes back. This module reads no file and knows
 //! no lake.
 
 pub mod delta;
+pub mod iceberg;
 
 use std::collections::BTreeMap;
 
@@ -16,9 +18,9 @@ use arrow::datatypes::DataType;
 use serde_json::Value;
 
 /// A data file as a table's log names it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableFile {
-    /// Below the table's folder, with `/`, as it is on disk.
+    /// As the table's metadata names it: Delta below the table's folder, as it is on disk; Iceberg absolute.
     pub path: String,
     /// The values of the partition columns.
     pub partition: BTreeMap<String, u32>,

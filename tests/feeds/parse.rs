@@ -257,6 +257,7 @@ fn table_formats_are_words_of_a_list() {
         (r#", "table_format": null"#, Vec::new()),
         (r#", "table_format": []"#, Vec::new()),
         (r#", "table_format": ["delta"]"#, vec![TableFormat::Delta]),
+        (r#", "table_format": ["iceberg", "delta"]"#, vec![TableFormat::Iceberg, TableFormat::Delta]),
     ] {
         assert_eq!(parse("stream", text).table_format, expected, "{text}");
         assert_eq!(parse("table", text).table_format, expected, "{text}");
@@ -264,7 +265,7 @@ fn table_formats_are_words_of_a_list() {
     refused(
         "stream",
         r#", "table_format": ["dleta"]"#,
-        "table_format[0]: \"dleta\" is not one of delta; did you mean \"delta\"?",
+        "table_format[0]: \"dleta\" is not one of delta, iceberg; did you mean \"delta\"?",
     );
     refused("stream", r#", "table_format": ["delta", "delta"]"#, "table_format[1]: \"delta\" is there twice");
 }

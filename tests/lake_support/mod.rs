@@ -21,6 +21,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 #[path = "delta.rs"]
 pub mod delta;
+#[path = "iceberg.rs"]
+pub mod iceberg;
 
 pub const DAY: i64 = 86_400_000;
 /// 2025-01-01T00:00:00Z

@@ -36,6 +36,15 @@ impl Fs {
         Ok(can)
     }
 
+    /// Gives the file `from` the name `to` too, where nothing has it; gives whether it did.
+    pub(crate) fn link_new(&self, from: &Path, to: &Path) -> Result<bool> {
+        match self.before(Op::Link, to).and_then(|()| std::fs::hard_link(from, to)) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(Error::io("make the file", to, e)),
+        }
+    }
+
     /// Makes `path` hold `bytes`, whole or not at all, also after a power loss, where nothing is there; gives whether it did. A file
     /// that is there stays. `scratch` is in the same file system. The name lasts with the next sync of its folder.
     pub(crate) fn put_new(&self, path: &Path, scratch: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
@@ -43,11 +52,7 @@ impl Fs {
         let mut file = self.create(scratch, mode)?;
         file.write_all(bytes).map_err(|e| Error::io("write", scratch, e))?;
         file.sync()?;
-        let put = match self.before(Op::Link, path).and_then(|()| std::fs::hard_link(scratch, path)) {
-            Ok(()) => true,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(e) => return Err(Error::io("make the file", path, e)),
-        };
+        let put = self.link_new(scratch, path)?;
         self.remove(scratch)?;
         self.sync_dir(parent(path))?;
         Ok(put)

@@ -27,6 +27,10 @@ pub(crate) const METADATA: &str = "_metadata.json";
 pub(crate) const LOG: &str = "_delta_log";
 /// The folder of the second names of files, by which that log names them.
 pub(crate) const FILES: &str = "_delta_files";
+/// The folder of an Iceberg table, in the dataset's.
+pub(crate) const ICEBERG: &str = "_iceberg";
+/// The folder of the second names of files, by which that table names them.
+pub(crate) const ICEBERG_FILES: &str = "_iceberg/data";
 /// The mark of a sealed partition: an empty file, as Hadoop's writers leave it.
 pub(crate) const SUCCESS: &str = "_SUCCESS";
 /// `<lake>/streams/<dataset>` or `<lake>/tables/<dataset>`, as the two parts below the lake.
@@ -78,6 +82,11 @@ pub(crate) fn commit_id(seq: u64, run: &str) -> String {
 /// The number in a commit's id.
 pub(crate) fn commit_seq(id: &str) -> Option<u64> {
     id.split_once('-')?.0.parse().ok()
+}
+
+/// Begins with the id of a commit: a number of six digits or more, and what follows it.
+pub(crate) fn is_commit_id(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(seq, _)| seq.len() >= 6 && seq.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The word that marks a set in the bin as put there by retention, with the time: `retain20250115T100000Z`.

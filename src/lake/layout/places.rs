@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FILES, LOG, METADATA, SUCCESS, inside};
+use super::{FILES, ICEBERG, LOG, METADATA, SUCCESS, inside};
 use crate::lake::fs::{self, Fs, device};
 use crate::{Error, Kind, Result};
 
@@ -338,7 +338,7 @@ impl Places {
     /// Something that belongs at the top of the dataset's folder, data left out.
     pub(crate) fn belongs(&self, name: &str) -> bool {
         // The logs of table formats are theirs.
-        matches!(name, METADATA | LOG | FILES | "metadata")
+        matches!(name, METADATA | LOG | FILES | ICEBERG | "metadata")
             || self.is_old && [OLD_LOCK, OLD_STAGING, OLD_QUARANTINE, OLD_BIN, OLD_DAMAGED].contains(&name)
             || self.site == Site::Inside && name == BOOKS
     }

@@ -18,7 +18,7 @@ use crate::lake::manifest::loss::LostRecords;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::lake::manifest::pin::Pin;
 use crate::lake::manifest::source_check::SourceCheck;
-use crate::lake::manifest::table::DeltaTable;
+use crate::lake::manifest::table::{DeltaTable, IcebergTable};
 use crate::lake::manifest::without_row::WithoutRow;
 use crate::lake::manifest::writers::StoppedQuery;
 use crate::{Error, Kind, Result};
@@ -139,6 +139,9 @@ pub struct Metadata {
     /// The Delta table that the dataset is too; `None` where it is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta: Option<DeltaTable>,
+    /// The Iceberg table that the dataset is too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iceberg: Option<IcebergTable>,
     /// What retention, `keep_versions` and the purge of the bin leave alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<Pin>,
@@ -348,6 +351,7 @@ impl Metadata {
             last_failure: None,
             source_check: None,
             delta: None,
+            iceberg: None,
             pins: Vec::new(),
             key_columns: Vec::new(),
             runs: Vec::new(),

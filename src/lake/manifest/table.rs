@@ -20,3 +20,17 @@ pub struct DeltaTable {
     /// The hash of the columns as the log has them.
     pub(crate) columns: ContentHash,
 }
+
+/// The Iceberg table of a dataset, as its metadata knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcebergTable {
+    /// The table's id, a UUID.
+    pub id: String,
+    /// The table's folder, absolute, when the version was written.
+    pub location: String,
+    /// The newest version that this program has written. `None`: the table has to be compared with the files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// The hash of that version.
+    pub(crate) hash: ContentHash,
+}

@@ -26,9 +26,9 @@ impl Dataset {
         Ok(self.metadata.schema_version.clone())
     }
 
-    /// Files of one Delta table have one type a column, and those of a stream stay.
+    /// Files of one table have one type a column, and those of a stream stay.
     fn refuse_other_types(&self, columns: &[[String; 3]]) -> Result<()> {
-        if !self.is_delta() || self.feed.kind == FeedKind::Table || !self.has_data() {
+        if self.feed.table_format.is_empty() || self.feed.kind == FeedKind::Table || !self.has_data() {
             return Ok(());
         }
         let other = columns.iter().find_map(|[name, _, now]| {
@@ -38,11 +38,11 @@ impl Dataset {
         let Some((name, before, now)) = other else { return Ok(()) };
         Err(Error::new(
             Kind::Refused,
-            format!("column {name} was {before} and is {now}: a Delta table cannot hold files of both"),
+            format!("column {name} was {before} and is {now}: a table format cannot hold files of both"),
         )
         .at("feed", &self.feed.name)
         .next(format!(
-            "`lakehand feeds disable-format {0} delta` first, or `lakehand feeds reset {0} --from-start`",
+            "`lakehand feeds disable-format {0} …` first, or `lakehand feeds reset {0} --from-start`",
             self.feed.name
         )))
     }

@@ -6,7 +6,7 @@
 //!    metadata                                                                                     ◀ the commit point
 //! 3  folders whose files are replaced are exchanged (`exchange`); each other file is renamed to its place, the folders are
 //!    synced; a table's folder is exchanged with the prepared one
-//! 4  the table's log, where the dataset has one, gets its entry (`table`); the lines go behind the journal
+//! 4  the table's log, where the dataset has one, gets its entry or its version (`table`); the lines go behind the journal
 //! 5  the staged metadata gets its name
 //! 6  the intent is removed
 //! ```
@@ -30,7 +30,7 @@ use crate::lake::fs::{self, ContentHash, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal;
 use crate::lake::txn::migrate;
-use crate::lake::txn::table::LogEntry;
+use crate::lake::txn::table::{LogEntry, TableVersion};
 use crate::{Error, Kind, Result};
 
 const INTENT: &str = "intent.json";
@@ -57,6 +57,9 @@ pub(crate) struct Intent {
     /// What goes into the log of the dataset's table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) table: Option<LogEntry>,
+    /// The next version of the dataset's Iceberg table, staged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) iceberg: Option<TableVersion>,
     /// The whole metadata: in an intent of before version 0.2, which staged none.
     #[serde(skip)]
     pub(crate) whole_metadata: Option<String>,
@@ -161,6 +164,9 @@ impl Committer {
         for folder in folders {
             self.fs.sync_dir(&folder)?;
         }
+        if intent.iceberg.is_some() {
+            self.sync_version()?;
+        }
         let body = serde_json::to_string(intent)
             .map_err(|e| Error::new(Kind::Bug, format!("the intent cannot be written: {e}")))?;
         let text = format!("{}\n{body}\n", ContentHash::of(body.as_bytes()));
@@ -216,6 +222,10 @@ impl Committer {
         if let Some(entry) = &intent.table {
             self.publish(entry)?;
         }
+        if let Some(version) = &intent.iceberg {
+            // A number that another writer has taken stays taken: the next start brings the table up behind it.
+            self.publish_version(version)?;
+        }
         let (lines, journal) = (&intent.journal, self.places.journal());
         // A journal that is shorter than it was is lost: it is made anew by the next start, and no hole is left in this one.
         if !lines.text.is_empty() && fs::size_of(&journal)?.unwrap_or(0) >= lines.from {
@@ -270,6 +280,9 @@ impl Committer {
         let mut wrong = Vec::new();
         if intent.whole_metadata.is_none() && !self.holds_metadata(&intent.metadata)? {
             wrong.push("the new metadata is missing, or was changed".to_owned());
+        }
+        if let Some(version) = &intent.iceberg {
+            wrong.extend(self.missing_of(version)?);
         }
         let mut places = Vec::new();
         for step in &intent.moves {
@@ -372,7 +385,8 @@ impl Committer {
             let moves = moves.collect::<serde_json::Result<_>>()?;
             let (commit, swap) = (written.commit, written.swap);
             let (metadata, journal) = (written.metadata, written.journal);
-            Ok(Intent { commit, moves, swap, metadata, journal, table: written.table, whole_metadata: None })
+            let (table, iceberg) = (written.table, written.iceberg);
+            Ok(Intent { commit, moves, swap, metadata, journal, table, iceberg, whole_metadata: None })
         });
         understood.map_err(|e| {
             Error::new(Kind::Damaged, format!("the record of an unfinished commit cannot be understood: {e}"))
@@ -431,6 +445,8 @@ struct Written {
     journal: journal::Lines,
     #[serde(default)]
     table: Option<LogEntry>,
+    #[serde(default)]
+    iceberg: Option<TableVersion>,
 }
 
 #[derive(Deserialize)]

@@ -70,6 +70,8 @@ pub struct Recovery {
     pub moved_metadata: Option<PathBuf>,
     /// The dataset of before, which `feeds reset --from-start` had put aside, is now here.
     pub set_aside: Option<PathBuf>,
+    /// What became of the dataset's table, where that is to be told.
+    pub table_told: Option<String>,
 }
 
 impl Recovery {
@@ -100,6 +102,7 @@ impl Recovery {
         if let Some(why) = &self.rebuilt_metadata {
             told.push(format!("rebuilt the metadata from the files' footers: {why}"));
         }
+        told.extend(self.table_told.clone());
         told
     }
 }
@@ -234,7 +237,7 @@ impl Dataset {
         // relied on from now on, so a power loss must not take it back.
         self.committer.fs.sync_dir(fs::parent(&self.committer.places.metadata))?;
         (self.metadata, found.rebuilt_metadata) = self.load()?;
-        self.sync_table()?;
+        found.table_told = self.sync_table()?;
         self.needs_recovery = false;
         Ok(found)
     }
@@ -343,10 +346,8 @@ impl Dataset {
             visibility.file_mode(),
         )?;
         metadata.journal = Some(mark);
-        // What a table's log says of these files is not known.
-        if let Some(table) = &mut metadata.delta {
-            table.version = None;
-        }
+        // What the tables' logs say of these files is not known.
+        metadata.forget_tables();
         self.committer.write_metadata(&metadata.text()?)?;
         Ok(metadata)
     }
@@ -411,11 +412,20 @@ impl Dataset {
         metadata.ahead = metadata.ahead.at_or_after(&metadata.positions);
         let id = commit.id.clone();
         let table = self.log_entry(&commit, actions, &mut metadata)?;
+        let iceberg = self.table_version(&commit, actions, &mut metadata)?;
         let (lines, mark) = journal::lines(metadata.journal, &transaction::records(actions, commit))?;
         metadata.journal = Some(mark);
         let staged = self.committer.stage_metadata(&metadata.text()?)?;
-        let intent =
-            Intent { commit: id, moves, swap, metadata: staged, journal: lines, table, whole_metadata: None };
+        let intent = Intent {
+            commit: id,
+            moves,
+            swap,
+            metadata: staged,
+            journal: lines,
+            table,
+            iceberg,
+            whole_metadata: None,
+        };
         self.committer.decide(&intent)?;
         self.committer.finish(&intent).map_err(|e| match e.kind() {
             Kind::Damaged => e,

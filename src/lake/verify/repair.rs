@@ -231,10 +231,8 @@ impl Bench<'_> {
         }
         let good = self.good(&aside, &placed);
         let mut counted = self.metadata(todo, good)?;
-        // A table's log is compared with the files by the next start.
-        if let Some(table) = &mut counted.metadata.delta {
-            table.version = None;
-        }
+        // The tables' logs are compared with the files by the next start.
+        counted.metadata.forget_tables();
         if todo.iter().any(|f| f.repair == Some(Repair::Relayout)) {
             let wanted = Metadata::fresh(&self.dataset.feed, self.dataset.now());
             let next = &mut counted.metadata;

@@ -1,80 +1,136 @@
-//! The log of the dataset's table, held against the files.
+//! What the metadata of the dataset's tables says, held against the files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::{FindingKind as K, Repair, Severity};
 use super::scan::Scan;
 use super::verdict::Verdict;
 use crate::feed::TableFormat;
-use crate::format::delta::state::State;
 use crate::lake::fs;
-use crate::lake::layout::{self, LOG, PartitionPath, Places};
+use crate::lake::layout::{self, ICEBERG, LOG, PartitionPath, Places};
 use crate::lake::manifest::metadata::Metadata;
-use crate::lake::txn::table::{first_name, log};
+use crate::lake::txn::table::{Links, delta, iceberg};
 use crate::{Kind, Result};
 
-/// The log as a scan finds it.
+/// The tables as a scan finds them.
 #[derive(Default)]
-pub(crate) struct TableLog {
-    /// What it says, or why it cannot be read; `None` where there is none.
-    state: Option<Result<State, String>>,
-    /// Files that it names and that are not there with the size that it says, below the dataset.
+pub(crate) struct TableLog(BTreeMap<&'static str, Found>);
+
+/// One of them: what it says, or why it cannot be read.
+type Found = Result<Said, String>;
+
+/// What a table says of the newest version.
+#[derive(Default)]
+struct Said {
+    /// Files with their sizes, below the dataset.
+    files: BTreeMap<String, u64>,
+    /// Versions that another writer has made.
+    foreign: Vec<String>,
+    /// Files that are not there with the size that is said.
     missing: Vec<String>,
+    /// What readers read now is another writer's.
+    is_taken: bool,
 }
 
+/// What is looked at of a format.
+struct Look {
+    format: TableFormat,
+    /// For people.
+    name: &'static str,
+    /// The folder, below the dataset.
+    folder: &'static str,
+    links: Links,
+}
+
+const LOOKS: [Look; 2] = [
+    Look { format: TableFormat::Delta, name: "a Delta table", folder: LOG, links: Links::DELTA },
+    Look { format: TableFormat::Iceberg, name: "an Iceberg table", folder: ICEBERG, links: Links::ICEBERG },
+];
+
 impl TableLog {
-    /// Looks at the log of the dataset at `places`.
+    /// Looks at the tables of the dataset at `places`.
     pub(super) fn look(places: &Places) -> Result<Self> {
-        let state = match log::read(&places.data.join(LOG)) {
-            Ok(state) => state,
-            Err(e) if e.kind() == Kind::Damaged => {
-                return Ok(Self { state: Some(Err(e.to_string())), missing: Vec::new() });
+        let mut found = BTreeMap::new();
+        for look in LOOKS {
+            let said = match look.format {
+                TableFormat::Delta => said_by_delta(places),
+                TableFormat::Iceberg => said_by_iceberg(places),
+            };
+            match said {
+                Ok(None) => {}
+                Ok(Some(said)) => drop(found.insert(look.folder, Ok(said))),
+                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::Refused) => {
+                    found.insert(look.folder, Err(e.to_string()));
+                }
+                Err(e) => return Err(e),
             }
-            Err(e) => return Err(e),
-        };
-        let mut missing = Vec::new();
-        if let Some(state) = &state {
-            for (path, bytes) in state.files()? {
-                if fs::size_of(&layout::inside(&places.data, &path)?)? != Some(bytes) {
-                    missing.push(path);
+        }
+        for said in found.values_mut().flatten() {
+            for (path, bytes) in &said.files {
+                let there = layout::inside(&places.data, path).and_then(|path| fs::size_of(&path));
+                if there.is_ok_and(|there| there != Some(*bytes)) {
+                    said.missing.push(path.clone());
                 }
             }
         }
-        Ok(Self { state: state.map(Ok), missing })
+        Ok(Self(found))
     }
 }
 
-/// Compares the log with the files. Where files or metadata are damaged, that is told, and not what follows from it.
+fn said_by_delta(places: &Places) -> Result<Option<Said>> {
+    let Some(state) = delta::log::read(&places.data.join(LOG))? else { return Ok(None) };
+    let foreign = state.foreign.iter().map(ToString::to_string).collect();
+    Ok(Some(Said { files: state.files()?, foreign, ..Said::default() }))
+}
+
+fn said_by_iceberg(places: &Places) -> Result<Option<Said>> {
+    let Some((_, mut table)) = iceberg::newest(&places.data)? else { return Ok(None) };
+    let foreign = table.foreign().iter().map(ToString::to_string).collect();
+    let is_taken = table.take_back();
+    let files = iceberg::files_of(&places.data, &table)?.into_iter().collect();
+    Ok(Some(Said { files, foreign, is_taken, ..Said::default() }))
+}
+
+/// Compares the tables with the files. Where files or metadata are damaged, that is told, and not what follows from it.
 pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
-    let scan: &Scan = verdict.scan;
-    let wanted = verdict.feed.table_format.contains(&TableFormat::Delta);
     let damaged = verdict.found.iter().any(|finding| finding.severity == Severity::Damage);
-    let state = match &scan.table.state {
+    for look in LOOKS {
+        compare_one(verdict, metadata, &look, damaged);
+    }
+}
+
+fn compare_one(verdict: &mut Verdict<'_>, metadata: &Metadata, look: &Look, damaged: bool) {
+    let scan: &Scan = verdict.scan;
+    let (name, folder) = (look.name, look.folder);
+    let wanted = verdict.feed.table_format.contains(&look.format);
+    let said = match scan.table.0.get(folder) {
         None if wanted && !metadata.partitions.is_empty() && !damaged => {
-            let what = "the feed wants a Delta table, and there is no log".to_owned();
-            return verdict.find(K::TableLog, Severity::Leftover, LOG, what, Some(Repair::SyncTable));
+            let what = format!("the feed wants {name}, and there is no log");
+            return verdict.find(K::TableLog, Severity::Leftover, folder, what, Some(Repair::SyncTable));
         }
-        Some(Err(why)) if wanted => return verdict.damage(K::TableLog, LOG, why.clone(), None),
+        Some(Err(why)) if wanted => return verdict.damage(K::TableLog, folder, why.clone(), None),
         None | Some(Err(_)) => return,
-        Some(Ok(state)) => state,
+        Some(Ok(said)) => said,
     };
     if !wanted {
-        if metadata.delta.is_some() {
-            let what = "a log is there that is no longer written, as the feed names no table format: \
+        let is_known = match look.format {
+            TableFormat::Delta => metadata.delta.is_some(),
+            TableFormat::Iceberg => metadata.iceberg.is_some(),
+        };
+        if is_known {
+            let what = "a log is there that is no longer written, as the feed names no such table format: \
                         `lakehand feeds disable-format` removes it";
-            verdict.find(K::TableLog, Severity::Leftover, LOG, what.to_owned(), None);
+            verdict.find(K::TableLog, Severity::Leftover, folder, what.to_owned(), None);
         }
         return;
     }
-    if !state.foreign.is_empty() {
-        let versions: Vec<String> = state.foreign.iter().map(ToString::to_string).collect();
-        let what = format!("another program has written version {}", versions.join(", "));
-        verdict.find(K::ForeignVersions, Severity::Note, LOG, what, None);
+    if !said.foreign.is_empty() {
+        let what = format!("another program has written version {}", said.foreign.join(", "));
+        verdict.find(K::ForeignVersions, Severity::Note, folder, what, None);
     }
     if damaged {
         return;
     }
-    let Ok(named) = state.files() else { return };
     let current = metadata.current_version.map(|version| PartitionPath::Version(version).to_string());
     let is_in = |path: &str| {
         metadata.kind != "table" || current.as_deref().is_some_and(|current| layout::is_inside(path, current))
@@ -82,14 +138,17 @@ pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
     let there = scan.files.iter().filter(|file| file.sound().is_some());
     let there: BTreeSet<String> =
         there.map(super::scan::DataFile::relative).filter(|path| is_in(path)).collect();
-    let listed: BTreeSet<&str> = named.keys().filter_map(|path| first_name(path)).collect();
+    let first_name = |path| look.links.first_name(path);
+    let listed: BTreeSet<&str> = said.files.keys().filter_map(|path| first_name(path)).collect();
     let strange =
-        named.keys().filter(|path| first_name(path).is_none_or(|first| !there.contains(first))).count();
+        said.files.keys().filter(|path| first_name(path).is_none_or(|first| !there.contains(first))).count();
     let unlisted = there.iter().filter(|path| !listed.contains(path.as_str())).count();
-    let missing = scan.table.missing.len();
     let mut told = Vec::new();
-    if missing > 0 {
-        told.push(format!("{missing} files that the log names are not there: {}", scan.table.missing[0]));
+    if said.is_taken {
+        told.push("the newest snapshot is another program's".to_owned());
+    }
+    if let Some(first) = said.missing.first() {
+        told.push(format!("{} files that the log names are not there: {first}", said.missing.len()));
     }
     if strange > 0 {
         told.push(format!("{strange} files of the log are not the dataset's"));
@@ -98,7 +157,6 @@ pub(super) fn compare(verdict: &mut Verdict<'_>, metadata: &Metadata) {
         told.push(format!("{unlisted} files of the dataset are not in the log"));
     }
     if !told.is_empty() {
-        let what = told.join("; ");
-        verdict.damage(K::TableLog, LOG, what, Some(Repair::SyncTable));
+        verdict.damage(K::TableLog, folder, told.join("; "), Some(Repair::SyncTable));
     }
 }

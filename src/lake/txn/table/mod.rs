@@ -1,94 +1,90 @@
-//! A dataset as a table of a table format: a log beside the data, written with each commit.
+//! A dataset as a table of table formats: metadata beside the data, written with each commit.
 //!
 //! ```text
-//! entry        a transaction's actions become a log entry, which the intent carries        ◀ before the commit point
-//! publish      new files get a second name below `_delta_files/`, then the entry gets the next free version
-//! log          the log is read: its last checkpoint, and the entries behind it
-//! sync         a log that is missing or behind is brought to what the dataset holds, by one entry
-//! checkpoint   every hundredth version the state is written as one file, and what is too old goes
+//! changes      a transaction's actions become files that come and files that go          ◀ before the commit point
+//! links        the second names by which a table's log names files
+//! sync         a log that is missing or behind is brought to what the dataset holds; a table that is not wanted goes
+//! delta/       Delta Lake: entry, publication, the log read, checkpoints
+//! iceberg/     Apache Iceberg: the files of a version, their publication, snapshots that are too old
 //! ```
 //!
-//! The log names hard links: `_delta_files/<path of the file>.delta`. A file that plain readers no longer see, as its day was
-//! replaced or its version is old, is there for readers of the log until [`crate::lake::RetentionRules::grace`] is over; so each
-//! version of the log can be read as long as it is in it, whatever the order in which folders change. The names do not end in
-//! `.parquet`, so no glob finds a file twice. The links take no space of their own until the file has left the data.
+//! What a commit says to a table is made and staged before the intent, which carries it; it is published behind the moves. A
+//! format knows nothing of the other one: each has its links, its history and its clean-up.
 
-mod checkpoint;
-mod entry;
-pub(crate) mod log;
-mod publish;
+mod changes;
+pub(crate) mod delta;
+pub(crate) mod iceberg;
+mod links;
 mod sync;
-
-use std::collections::BTreeMap;
 
 use arrow::datatypes::DataType;
 
 use crate::feed::TableFormat;
-use crate::format::delta::{self, Identity};
-use crate::format::{Bounds, Columns, TableFile};
+use crate::format::Columns;
 use crate::lake::Dataset;
 use crate::lake::fs::ContentHash;
-use crate::lake::layout::{FILES, PartitionPath};
-use crate::lake::manifest::column_stats::ColumnStats;
 use crate::lake::manifest::metadata::Metadata;
-use crate::lake::manifest::table::DeltaTable;
 use crate::{Error, Kind, Result};
 
-pub(crate) use publish::LogEntry;
-pub use sync::TableRemoved;
-
-/// The ending of second names.
-const ENDING: &str = ".delta";
+pub(crate) use delta::publish::LogEntry;
+pub(crate) use iceberg::publish::TableVersion;
+pub(crate) use links::Links;
+pub use sync::{TableMade, TableRemoved};
 
 impl Dataset {
-    /// The feed wants the dataset to be a Delta table.
-    pub(crate) fn is_delta(&self) -> bool {
-        self.feed.table_format.contains(&TableFormat::Delta)
+    /// The feed wants the dataset to be a table of this format.
+    pub(crate) fn is_table_of(&self, format: TableFormat) -> bool {
+        self.feed.table_format.contains(&format)
     }
 
-    /// The id of a table that is made at `created`.
-    fn new_table(&self, created: i64, columns: ContentHash) -> DeltaTable {
-        let name = format!("{} {created} {}", self.dir().display(), self.metadata.created_at);
+    /// The id of a table that is made at `created`: a UUID of version 8, whose bits are our own.
+    fn new_id(&self, format: TableFormat, created: i64) -> String {
+        let name = match format {
+            TableFormat::Delta => "",
+            TableFormat::Iceberg => "iceberg ",
+        };
+        let name = format!("{name}{} {created} {}", self.dir().display(), self.metadata.created_at);
         let hex = ContentHash::of(name.as_bytes()).to_string();
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        // A UUID of version 8: its bits are our own.
-        let id =
-            format!("{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32));
-        DeltaTable { id, created, version: None, checkpoint: None, columns }
+        format!("{}-{}-8{}-8{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
     }
 
-    fn identity(&self, table: &DeltaTable) -> Identity {
+    /// The dataset's name in a table's metadata: `streams/payments`.
+    fn table_name(&self) -> String {
         let kind = if self.metadata.kind == "table" { "tables" } else { "streams" };
-        Identity {
-            id: table.id.clone(),
-            dataset: format!("{kind}/{}", self.metadata.source),
-            created: table.created,
-        }
+        format!("{kind}/{}", self.metadata.source)
     }
 
     /// `Kind::Feed` when the files of `columns` (name, ksqlDB type, Arrow type) cannot be a table of the formats that the feed
     /// names; asked before the first byte is written.
     pub(crate) fn check_table_format(&self, columns: &[crate::lake::ColumnInfo]) -> Result<()> {
-        if !self.is_delta() {
+        if self.feed.table_format.is_empty() {
             return Ok(());
         }
         let next = Metadata { columns: columns.to_vec(), ..self.metadata.clone() };
-        delta::schema_string(&columns_of(&next)?).map_err(|e| e.at("feed", &self.feed.name))?;
+        let columns = columns_of(&next)?;
+        for format in &self.feed.table_format {
+            let checked = match format {
+                TableFormat::Delta => crate::format::delta::schema_string(&columns).map(|_| ()),
+                TableFormat::Iceberg => {
+                    crate::format::iceberg::check_columns(&columns).and_then(|()| self.location().map(|_| ()))
+                }
+            };
+            checked.map_err(|e| e.at("feed", &self.feed.name))?;
+        }
         self.check_links()
     }
+}
 
-    /// `Kind::Refused` where the file system gives a file no second name.
-    fn check_links(&self) -> Result<()> {
-        let staging = self.make_staging()?;
-        if self.committer.fs.can_link(&staging)? {
-            return Ok(());
+impl Metadata {
+    /// What the tables' logs say of the files is not known any more: the next start compares them.
+    pub(crate) fn forget_tables(&mut self) {
+        if let Some(table) = &mut self.delta {
+            table.version = None;
         }
-        Err(Error::new(
-            Kind::Refused,
-            "the file system has no hard links, which a Delta table of the lake needs",
-        )
-        .at("folder", self.dir().display())
-        .next("take \"table_format\" out of the feed, or put the lake on another file system"))
+        if let Some(table) = &mut self.iceberg {
+            table.version = None;
+        }
     }
 }
 
@@ -111,32 +107,4 @@ fn columns_of(metadata: &Metadata) -> Result<Columns> {
         // A version is no value of a row: the log has versions of its own.
         partition: if is_table { Vec::new() } else { metadata.partition_columns.clone() },
     })
-}
-
-/// The second name of a data file, below the dataset.
-pub(crate) fn second_name(path: &str) -> String {
-    format!("{FILES}/{path}{ENDING}")
-}
-
-/// The data file of a second name.
-pub(crate) fn first_name(path: &str) -> Option<&str> {
-    path.strip_prefix(FILES)?.strip_prefix('/')?.strip_suffix(ENDING)
-}
-
-/// The file as the log names it; `None` where its folder is no partition of the table.
-fn table_file(
-    path: &str,
-    bytes: u64,
-    rows: Option<u64>,
-    stats: Option<&ColumnStats>,
-    columns: &Columns,
-) -> Option<TableFile> {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut partition: BTreeMap<String, u32> = PartitionPath::parse(folder)?.values().into_iter().collect();
-    partition.retain(|name, _| columns.partition.contains(name));
-    (partition.len() == columns.partition.len()).then_some(())?;
-    let bounds = stats.into_iter().flat_map(|stats| &stats.0).map(|(name, known)| {
-        (name.clone(), Bounds { nulls: known.nulls, min: known.min.clone(), max: known.max.clone() })
-    });
-    Some(TableFile { path: second_name(path), partition, bytes, rows, columns: bounds.collect() })
 }

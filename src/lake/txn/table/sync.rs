@@ -1,19 +1,20 @@
-//! A log that is missing or behind is brought to what the dataset holds, by one entry; and a table that is no longer wanted goes.
-
-use std::collections::BTreeMap;
+//! Tables whose log is missing or behind are brought up; and a table that is no longer wanted goes.
 
 use chrono::{DateTime, Utc};
 
-use super::{columns_of, first_name, log, second_name, table_file};
-use crate::format::delta::{self, Entry};
+use crate::Result;
 use crate::lake::Dataset;
-use crate::lake::fs::{self, ContentHash};
-use crate::lake::layout::{self, FILES, LOG, PartitionPath, Room};
-use crate::lake::manifest::data_file::DataFile;
-use crate::lake::manifest::metadata::Metadata;
-use crate::lake::txn::rebuild;
-use crate::lake::txn::table::publish::LogEntry;
-use crate::{Error, Kind, Result};
+use crate::lake::fs;
+use crate::lake::layout::{FILES, ICEBERG, LOG, Room};
+
+/// The newest versions of the tables that a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TableMade {
+    /// Of the Delta table's log.
+    pub delta: Option<u64>,
+    /// Of the Iceberg table's metadata.
+    pub iceberg: Option<u64>,
+}
 
 /// What was removed with a table format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,134 +26,42 @@ pub struct TableRemoved {
 }
 
 impl Dataset {
-    /// Brings the log to what the dataset holds, where it is not known to be there. `Kind::Refused` when somebody else's table
-    /// lies in the folder, `Kind::Damaged` when the log cannot be read.
-    pub(crate) fn sync_table(&mut self) -> Result<()> {
-        let known = self.metadata.delta.as_ref();
-        if !self.is_delta() || known.is_some_and(|table| self.log_ends_at(table.version)) {
-            return Ok(());
-        }
-        let state = log::read(&self.dir().join(LOG))?;
-        if self.metadata.partitions.is_empty() && state.is_none() {
-            // The first commit makes the table, as it knows the columns.
-            return Ok(());
-        }
-        let columns = columns_of(&self.metadata)?;
-        let schema = delta::schema_string(&columns).map_err(|e| e.at("feed", &self.feed.name))?;
-        self.check_links()?;
-        let now = self.now();
-        let hash = ContentHash::of(schema.as_bytes());
-        let mut table = self.new_table(now.timestamp_millis(), hash);
-        if let Some(state) = &state {
-            let identity = self.identity(&table);
-            match (state.dataset(), state.identity()) {
-                (Some(dataset), Some((id, created))) if dataset == identity.dataset => {
-                    (table.id, table.created) = (id.to_owned(), created);
-                }
-                _ => return Err(self.not_ours()),
-            }
-        }
-        let (held, wanted) =
-            (state.as_ref().map(delta::state::State::files).transpose()?, self.table_files()?);
-        let held = held.unwrap_or_default();
-        let is_held = |file: &DataFile| held.get(&second_name(&file.path)) == Some(&file.bytes);
-        let added: Vec<&DataFile> = wanted.values().filter(|file| !is_held(file)).collect();
-        // Files whose record is all there is: a link that is gone is made again.
-        self.committer.link(wanted.keys().map(String::as_str))?;
-        let gone =
-            held.iter().filter(|(path, _)| first_name(path).is_none_or(|first| !wanted.contains_key(first)));
-        let removed: Vec<_> = gone
-            .filter_map(|(path, bytes)| {
-                let mut file = table_file(first_name(path).unwrap_or(path), *bytes, None, None, &columns)?;
-                path.clone_into(&mut file.path);
-                Some(file)
-            })
-            .collect();
-        let added: Vec<_> = added
-            .into_iter()
-            .filter_map(|f| table_file(&f.path, f.bytes, Some(f.rows), f.column_stats.as_ref(), &columns))
-            .collect();
-        let is_new = state.is_none();
-        let changed = state.as_ref().and_then(|state| state.schema_string()) != Some(schema.as_str());
-        let mut version = state.as_ref().and_then(|state| state.version);
-        if is_new || changed || !added.is_empty() || !removed.is_empty() {
-            let seq = self.metadata.commit_seq;
-            // Two of them may have one number: the time tells them apart.
-            let commit = format!("{seq:06}-sync{}", now.timestamp_millis());
-            let identity = self.identity(&table);
-            let entry = Entry {
-                commit: &commit,
-                seq,
-                at: now.timestamp_millis(),
-                positions: self.metadata.positions.clone(),
-                is_new,
-                schema: changed.then_some((&identity, &columns)),
-                added,
-                removed,
-                is_rewrite: false,
-            };
-            let text = entry.text(&columns)?;
-            let entry = LogEntry { commit, after: version, links: Vec::new(), text };
-            version = Some(self.committer.publish(&entry)?);
-        }
-        table.version = version;
-        table.checkpoint = self.metadata.delta.as_ref().and_then(|table| table.checkpoint);
-        let next = Metadata { delta: Some(table), ..self.metadata.clone() };
-        self.committer.write_metadata(&next.text()?)?;
-        self.metadata = next;
-        Ok(())
+    /// Brings the tables to what the dataset holds, where they are not known to be there. Gives what is to be told of it.
+    /// `Kind::Refused` when somebody else's table lies in the folder, `Kind::Damaged` when a log cannot be read.
+    pub(crate) fn sync_table(&mut self) -> Result<Option<String>> {
+        self.sync_delta()?;
+        self.sync_iceberg()
     }
 
-    /// The same, whatever the metadata says of the log.
+    /// The same, whatever the metadata says of the logs.
     pub(crate) fn compare_log(&mut self) -> Result<()> {
         self.make_staging()?;
-        if let Some(table) = &mut self.metadata.delta {
-            table.version = None;
-        }
-        self.sync_table()
+        self.metadata.forget_tables();
+        self.sync_table().map(|_| ())
     }
 
-    fn not_ours(&self) -> Error {
-        Error::new(Kind::Refused, "a Delta table that this program did not make lies in the dataset's folder")
-            .at("folder", self.dir().join(LOG).display())
-            .next("move it away, then try again; or take \"table_format\" out of the feed")
-    }
-
-    fn log_ends_at(&self, version: Option<u64>) -> bool {
-        let at = |version| self.dir().join(LOG).join(delta::file_of_version(version));
-        version.is_some_and(|version| fs::size_of(&at(version)).is_ok_and(|size| size.is_some()))
-    }
-
-    /// The files that belong into the table, by path.
-    fn table_files(&self) -> Result<BTreeMap<String, DataFile>> {
-        let mut files: BTreeMap<String, DataFile> = rebuild::list(&self.committer.places, &self.metadata)?
-            .into_iter()
-            .map(|file| (file.path.clone(), file))
-            .collect();
-        if self.metadata.kind == "table" {
-            let current =
-                self.metadata.current_version.map(|version| PartitionPath::Version(version).to_string());
-            files
-                .retain(|path, _| current.as_deref().is_some_and(|current| layout::is_inside(path, current)));
-        }
-        Ok(files)
-    }
-
-    /// Makes the table of the formats that the feed names, without rewriting a file; gives its newest version, where it has one.
-    pub fn enable_table(&mut self) -> Result<Option<u64>> {
+    /// Makes the table of the formats that the feed names, without rewriting a file; gives their newest versions, where they have one.
+    pub fn enable_table(&mut self) -> Result<TableMade> {
         self.recover_if_needed()?;
-        Ok(self.metadata.delta.as_ref().and_then(|table| table.version))
+        Ok(TableMade {
+            delta: self.metadata.delta.as_ref().and_then(|table| table.version),
+            iceberg: self.metadata.iceberg.as_ref().and_then(|table| table.version),
+        })
     }
 
-    /// Removes log and second names; the data stays. The feed must not name the format any more.
+    /// Removes logs and second names of the formats that the feed does not name; the data stays.
     pub fn remove_table(&mut self, now: DateTime<Utc>) -> Result<TableRemoved> {
         self.recover_if_needed()?;
         let mut removed = TableRemoved::default();
+        let (is_delta, is_iceberg) = (self.is_delta(), self.is_iceberg());
         // The metadata first: a log that is half gone is not taken for one.
         let mut note = self.note(now);
-        note.metadata().delta = None;
+        let next = note.metadata();
+        next.delta = next.delta.take().filter(|_| is_delta);
+        next.iceberg = next.iceberg.take().filter(|_| is_iceberg);
         note.commit()?;
-        for name in [LOG, FILES] {
+        let delta = [LOG, FILES].into_iter().filter(|_| !is_delta);
+        for name in delta.chain([ICEBERG].into_iter().filter(|_| !is_iceberg)) {
             let path = self.dir().join(name);
             if fs::is_real_dir(&path)? {
                 let to = self.committer.places.room(Room::Staging).join(name);

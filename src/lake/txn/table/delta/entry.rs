@@ -1,19 +1,17 @@
 //! From the actions of a transaction to an entry of the table's log.
 
-use std::collections::BTreeMap;
-
 use super::checkpoint::is_due;
-use super::{LogEntry, columns_of, table_file};
+use super::publish::LogEntry;
 use crate::Result;
 use crate::format::delta::{self, Entry};
-use crate::format::{Columns, TableFile};
 use crate::lake::Dataset;
 use crate::lake::fs::{self, ContentHash};
-use crate::lake::layout::{self, LOG, PartitionPath, Place};
-use crate::lake::manifest::data_file::DataFile;
+use crate::lake::layout::LOG;
 use crate::lake::manifest::journal::CommitRecord;
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::table::DeltaTable;
+use crate::lake::txn::table::changes::{listed, unlisted};
+use crate::lake::txn::table::{Links, columns_of};
 use crate::lake::txn::transaction::Action;
 
 impl Dataset {
@@ -48,7 +46,14 @@ impl Dataset {
                 return Ok(None);
             }
         };
-        let (added, removed) = self.changed(actions, next, &columns)?;
+        let changes = self.changes(actions, next)?;
+        let name = |path: &str| Links::DELTA.name(path);
+        let added =
+            changes.added.iter().filter_map(|file| listed(file, name(&file.path), &columns)).collect();
+        let removed = changes.removed.iter();
+        let removed =
+            removed.filter_map(|(path, bytes)| unlisted(path, *bytes, name(path), &columns)).collect();
+        let (added, removed): (Vec<_>, Vec<_>) = (added, removed);
         let changed = is_new || table.columns != hash;
         if added.is_empty() && removed.is_empty() && !changed {
             return Ok(None);
@@ -62,7 +67,7 @@ impl Dataset {
         }
         let identity = self.identity(&table);
         let links =
-            added.iter().filter_map(|file| super::first_name(&file.path)).map(str::to_owned).collect();
+            added.iter().filter_map(|file| Links::DELTA.first_name(&file.path)).map(str::to_owned).collect();
         let entry = Entry {
             commit: &commit.id,
             seq: commit.seq,
@@ -83,59 +88,5 @@ impl Dataset {
     fn is_there(&self, table: &DeltaTable) -> bool {
         let at = |version| self.dir().join(LOG).join(delta::file_of_version(version));
         table.version.is_some_and(|version| fs::size_of(&at(version)).is_ok_and(|size| size.is_some()))
-    }
-
-    /// Files that come into the table and files that leave it. Of the versions of a ksqlDB table only the current one is in it.
-    fn changed(
-        &self,
-        actions: &[Action],
-        next: &Metadata,
-        columns: &Columns,
-    ) -> Result<(Vec<TableFile>, Vec<TableFile>)> {
-        let folder = |version: u32| PartitionPath::Version(version).to_string();
-        let (before, now) = (self.metadata.current_version, next.current_version);
-        let is_in =
-            |path: &str| next.kind != "table" || now.is_some_and(|now| layout::is_inside(path, &folder(now)));
-        let mut gone = BTreeMap::new();
-        if next.kind == "table" && before != now {
-            before.map_or(Ok(()), |version| self.files_at(&folder(version), &mut gone))?;
-        }
-        for action in actions {
-            if let Action::Remove(path) = action
-                && is_in(path)
-            {
-                self.files_at(path, &mut gone)?;
-            }
-        }
-        let mut added: BTreeMap<&str, &DataFile> = BTreeMap::new();
-        for action in actions {
-            if let Action::Add(file) = action
-                && is_in(&file.path)
-            {
-                gone.remove(&file.path);
-                added.insert(&file.path, file);
-            }
-        }
-        let added = added.into_values();
-        let added = added
-            .filter_map(|f| table_file(&f.path, f.bytes, Some(f.rows), f.column_stats.as_ref(), columns));
-        let removed = gone.iter().filter_map(|(path, bytes)| table_file(path, *bytes, None, None, columns));
-        Ok((added.collect(), removed.collect()))
-    }
-
-    /// The data files at `path`, a file or a folder below the dataset, with their sizes.
-    fn files_at(&self, path: &str, found: &mut BTreeMap<String, u64>) -> Result<()> {
-        let at = self.path(&Place::data(path))?;
-        let Some(stat) = fs::stat(&at)? else { return Ok(()) };
-        if stat.is_dir {
-            for entry in
-                fs::list(&at)?.into_iter().filter(|entry| layout::is_ours(&entry.name) && entry.is_file)
-            {
-                found.insert(format!("{path}/{}", entry.name), entry.bytes);
-            }
-        } else if layout::is_ours(path.rsplit('/').next().unwrap_or_default()) {
-            found.insert(path.to_owned(), stat.bytes);
-        }
-        Ok(())
     }
 }

@@ -12,6 +12,7 @@ use crate::format::delta::version_of_file;
 use crate::lake::Dataset;
 use crate::lake::fs;
 use crate::lake::layout::{LOG, Room};
+use crate::lake::txn::table::Links;
 use crate::{Error, Kind, Result};
 
 /// Versions between two checkpoints.
@@ -39,7 +40,10 @@ impl Dataset {
             let old = state.forget_removed(limit.timestamp_millis())?;
             // A file that has come back is in the table again.
             let held = state.files()?;
-            self.committer.unlink(old.iter().map(String::as_str).filter(|path| !held.contains_key(*path)))?;
+            self.committer.unlink(
+                Links::DELTA,
+                old.iter().map(String::as_str).filter(|path| !held.contains_key(*path)),
+            )?;
         }
         let (lines, count) = state.checkpoint();
         let committer = &self.committer;
