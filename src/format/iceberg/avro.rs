@@ -103,7 +103,9 @@ fn put(value: &Value, schema: &Json, to: &mut Vec<u8>) {
         Value::Array(items) => {
             if !items.is_empty() {
                 put_number(length(items.len()), to);
-                items.iter().for_each(|item| put(item, &schema["items"], to));
+                for item in items {
+                    put(item, &schema["items"], to);
+                }
             }
             put_number(0, to);
         }
@@ -122,11 +124,14 @@ fn length(length: usize) -> i64 {
 /// Zigzag, then seven bits a byte, the lowest first.
 fn put_number(number: i64, to: &mut Vec<u8>) {
     let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
-    while rest >= 0x80 {
-        to.push(rest as u8 | 0x80);
+    loop {
+        let [low, ..] = rest.to_le_bytes();
         rest >>= 7;
+        if rest == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
     }
-    to.push(rest as u8);
 }
 
 fn put_bytes(bytes: &[u8], to: &mut Vec<u8>) {

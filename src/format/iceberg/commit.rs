@@ -227,13 +227,12 @@ impl Work<'_> {
     /// Merges manifests of a tier where there are many. What was written anew by this snapshot stays as it is.
     fn merge(&mut self, manifests: &mut Vec<ManifestFile>) -> Result<()> {
         let spec_id = self.metadata.spec()?.spec_id;
-        for tier in 0..TIERS.len() {
-            let least = tier.checked_sub(1).map_or(0, |below| TIERS[below]);
+        for (least, most) in [(0, TIERS[0]), (TIERS[0], TIERS[1])] {
             let is_of = |manifest: &ManifestFile| {
                 manifest.content == 0
                     && manifest.spec_id == spec_id
                     && manifest.snapshot != self.snapshot
-                    && (least..TIERS[tier]).contains(&manifest.live())
+                    && (least..most).contains(&manifest.live())
             };
             let mut due: Vec<usize> = (0..manifests.len()).filter(|at| is_of(&manifests[*at])).collect();
             if due.len() < MERGED {

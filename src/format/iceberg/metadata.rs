@@ -75,6 +75,7 @@ pub(super) struct SpecField {
 /// A state of the table that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the file")]
 pub struct Snapshot {
     /// Its id.
     pub snapshot_id: i64,

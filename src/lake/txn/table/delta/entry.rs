@@ -46,11 +46,10 @@ impl Dataset {
                 return Ok(None);
             }
         };
-        let changes = self.changes(actions, next)?;
+        let files = self.changes(actions, next)?;
         let name = |path: &str| Links::DELTA.name(path);
-        let added =
-            changes.added.iter().filter_map(|file| listed(file, name(&file.path), &columns)).collect();
-        let removed = changes.removed.iter();
+        let added = files.added.iter().filter_map(|file| listed(file, name(&file.path), &columns)).collect();
+        let removed = files.removed.iter();
         let removed =
             removed.filter_map(|(path, bytes)| unlisted(path, *bytes, name(path), &columns)).collect();
         let (added, removed): (Vec<_>, Vec<_>) = (added, removed);

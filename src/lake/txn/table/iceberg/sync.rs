@@ -39,7 +39,7 @@ impl Dataset {
         self.check_links()?;
         let now = self.now();
         let before = match found {
-            None => self.new_iceberg(location.clone(), now),
+            None => self.new_iceberg(&location, now),
             Some((version, metadata)) if metadata.dataset() == Some(&self.table_name()) => {
                 let (is_moved, mut metadata) = (metadata.location != location, metadata);
                 let is_due = metadata.take_back();

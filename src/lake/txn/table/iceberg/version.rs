@@ -67,7 +67,7 @@ impl Dataset {
                 Some(Before { metadata, version: table.version, is_moved: false, is_due: false })
             }
             None if self.metadata.partitions.is_empty() => {
-                Some(self.new_iceberg(self.location()?, record.at))
+                Some(self.new_iceberg(&self.location()?, record.at))
             }
             _ => None,
         };
@@ -104,10 +104,10 @@ impl Dataset {
     }
 
     /// A table that is made at `created`.
-    pub(super) fn new_iceberg(&self, location: String, created: DateTime<Utc>) -> Before {
+    pub(super) fn new_iceberg(&self, location: &str, created: DateTime<Utc>) -> Before {
         let created = created.timestamp_millis();
         let id = self.new_id(TableFormat::Iceberg, created);
-        let metadata = new_table(&id, &self.table_name(), &location, created);
+        let metadata = new_table(&id, &self.table_name(), location, created);
         Before { metadata, version: None, is_moved: false, is_due: false }
     }
 
