@@ -19,7 +19,7 @@ use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::pin::Pin;
 use crate::lake::ops::replaced::commits;
 use crate::lake::ops::undo::Bundle;
-use crate::lake::txn::table::{log, second_name};
+use crate::lake::txn::table::{self, delta::log};
 use crate::lake::txn::transaction::is_data;
 use crate::{Error, Kind, Result};
 
@@ -369,7 +369,7 @@ impl<'a> Links<'a> {
     /// Each of these files has its second name.
     fn are_there(&self, paths: &[String]) -> Result<bool> {
         for path in paths {
-            if fs::size_of(&layout::inside(&self.places.data, &second_name(path))?)?.is_none() {
+            if fs::size_of(&layout::inside(&self.places.data, &table::Links::DELTA.name(path))?)?.is_none() {
                 return Ok(false);
             }
         }

@@ -25,7 +25,7 @@ use crate::lake::fs;
 use crate::lake::layout::{FILES, PartitionPath, Places};
 use crate::lake::manifest::metadata::read_metadata_at;
 use crate::lake::ops::undo_version::kept_versions;
-use crate::lake::txn::table::first_name;
+use crate::lake::txn::table::Links;
 use crate::lake::txn::transaction::is_data;
 use crate::{Error, Kind, Result};
 
@@ -332,7 +332,7 @@ impl Version {
         } else if fs::is_real_dir(&second)? {
             let is_second = |path: &Path| {
                 let below = path.strip_prefix(&places.data).unwrap_or(path);
-                first_name(&below.to_string_lossy()).is_some()
+                Links::DELTA.first_name(&below.to_string_lossy()).is_some()
             };
             files.extend(
                 fs::list(&second)?.into_iter().map(|entry| entry.path).filter(|path| is_second(path)),
