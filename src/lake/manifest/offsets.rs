@@ -418,7 +418,7 @@ mod tests {
         let (evens, odds, thirds) = (every(4, 0), every(4, 2), every(3, 1));
         let mut all = evens.clone();
         all.unite(&odds);
-        assert_eq!(all.partitions()[&0], one([0, 3001]));
+        assert_eq!(all.partitions()[&0], one([0, 2999]));
         let mut mixed = evens.clone();
         mixed.unite(&thirds);
         let mut slowly = evens;
