@@ -1,7 +1,12 @@
 //! Small files of a day become few: from outside, through the library. Rows, offsets, order and columns are those of before; check,
-//! undo, late rows, a day exported again and retention go on as ever.
+//! undo, late rows, a day exported again and retention go on as ever. `laid_out`: sorted, with Bloom filters, without offsets in the
+//! files; `outside`: the command line and the watcher.
 
+mod laid_out;
+#[path = "../lake_support/mod.rs"]
 mod lake_support;
+mod outside;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -15,14 +20,13 @@ use lake_support::delta::{as_delta, assert_current, versions};
 use lake_support::*;
 use lakehand::Kind;
 use lakehand::export::Cancel;
-use lakehand::feed::{Compression, DatePart, Feed, FileLayout, Partitioning};
+use lakehand::feed::{Compression, DatePart, Feed, Partitioning};
 use lakehand::lake::verify::{FindingKind, Options, check};
 use lakehand::lake::{
     BeforeRun, Clock, Commit, CompactRules, CompactWork, Compacted, Dataset, Lake, Limits, RetentionRules,
     TableSchema, compaction_due, read_footer,
 };
 use lakehand::pool::Pool;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 
 /// The first day.
 const FIRST: &str = "year=2025/month=01/day=01";
@@ -462,159 +466,6 @@ fn a_delta_table_learns_that_no_data_changed() {
     assert_sound(root.path(), &feed);
 }
 
-/// The feed, whose files are sorted by name and have a Bloom filter.
-fn laid_out(feed: Feed) -> Feed {
-    let layout = FileLayout {
-        sort_by: vec!["NAME".to_owned()],
-        bloom_filters: vec!["NAME".to_owned(), "ROWOFFSET".to_owned()],
-        bloom_fpp: 0.01,
-    };
-    Feed { layout, ..feed }
-}
-
-/// The names in the order of the files' rows.
-fn names(root: &Path, files: &[String]) -> Vec<String> {
-    let batches = files.iter().flat_map(|file| read(&dir(root).join(file)));
-    batches
-        .flat_map(|b| b["NAME"].as_string::<i32>().iter().map(|n| n.unwrap().to_owned()).collect::<Vec<_>>())
-        .collect()
-}
-
-#[test]
-fn rows_are_sorted_in_memory_and_from_runs_and_files_say_so() {
-    let mut orders = Vec::new();
-    // With the smaller budget the rows are merged from runs.
-    for memory in [64 << 20, 17 << 20] {
-        let root = tempfile::tempdir().unwrap();
-        let feed = laid_out(stream_feed());
-        let mut dataset = open(root.path(), &feed);
-        let all: Vec<Row> = (0..180_000).map(|n| ((n % 3) as i32, n / 3, T0 + n)).collect();
-        in_commits(&mut dataset, &all, 6);
-        let held = rows(&dir(root.path()));
-        try_compact(&mut dataset, FIRST, memory).unwrap().unwrap();
-        let files = files_of(root.path(), FIRST);
-        let sorted = names(root.path(), &files);
-        assert!(sorted.is_sorted() && sorted.len() == all.len());
-        assert_eq!(rows(&dir(root.path())), held);
-        let footer = read_footer(&dir(root.path()).join(&files[0])).unwrap();
-        assert!(
-            footer.offsets.partitions().values().all(|ranges| ranges.runs == [[0, 59_999]] && !ranges.hull)
-        );
-        let file = std::fs::File::open(dir(root.path()).join(&files[0])).unwrap();
-        let reader = SerializedFileReader::new(file).unwrap();
-        for group in reader.metadata().row_groups() {
-            let columns: Vec<_> = group
-                .sorting_columns()
-                .unwrap()
-                .iter()
-                .map(|column| {
-                    group.column(usize::try_from(column.column_idx).unwrap()).column_path().string()
-                })
-                .collect();
-            assert_eq!(columns, ["NAME", "ROWPARTITION", "ROWOFFSET"]);
-            let blooms: Vec<_> = group
-                .columns()
-                .iter()
-                .filter(|column| column.bloom_filter_offset().is_some())
-                .map(|column| column.column_path().string())
-                .collect();
-            assert_eq!(blooms, ["ROWOFFSET", "NAME"]);
-        }
-        orders.push(in_file_order(root.path(), &files));
-        assert!(try_compact(&mut dataset, FIRST, memory).unwrap().is_none(), "it is as the feed wants it");
-        drop(dataset);
-        assert_sound(root.path(), &feed);
-        // The feed wants something else: one file is laid out anew too.
-        let feed =
-            Feed { layout: FileLayout { sort_by: vec!["AMOUNT".to_owned()], ..feed.layout.clone() }, ..feed };
-        let mut dataset = open(root.path(), &feed);
-        compact(&mut dataset, FIRST);
-        drop(dataset);
-        assert_sound(root.path(), &feed);
-        // Without an order, rows that came later join sorted ones: then the order of the log is what is left.
-        let feed = stream_feed();
-        let mut dataset = open(root.path(), &feed);
-        append(&mut dataset, &[(0, 60_000, T0)], "late");
-        compact(&mut dataset, FIRST);
-        let files = files_of(root.path(), FIRST);
-        for offsets in in_file_order(root.path(), &files).values() {
-            assert!(offsets.is_sorted());
-        }
-        drop(dataset);
-        assert_sound(root.path(), &feed);
-    }
-    assert!(orders[0] == orders[1], "the way of sorting makes no difference to the order");
-}
-
-#[test]
-fn sorted_files_of_one_day_tell_their_offsets_as_sets() {
-    let root = tempfile::tempdir().unwrap();
-    let feed = laid_out(stream_feed());
-    let limits = Limits { target_file_bytes: 60_000, ..limits() };
-    let mut dataset = Dataset::open(&Lake::new(root.path()), &feed, limits, owner()).unwrap();
-    let all: Vec<Row> = (0..100_000).map(|n| (0, n, T0 + n)).collect();
-    in_commits(&mut dataset, &all, 20);
-    let done = compact(&mut dataset, FIRST);
-    assert!(done.files > 1, "{done:?}");
-    assert_eq!(rows(&dir(root.path())).len(), all.len());
-    drop(dataset);
-    assert_sound(root.path(), &feed);
-    let mut dataset = open(root.path(), &feed);
-    dataset.undo_day(at(T0).date_naive(), None, at(T0 + 61 * DAY)).unwrap();
-    assert_eq!(files_of(root.path(), FIRST).len(), 20);
-    drop(dataset);
-    assert_sound(root.path(), &feed);
-}
-
-#[test]
-fn a_column_that_is_not_there_or_has_members_is_refused() {
-    let root = tempfile::tempdir().unwrap();
-    in_commits(&mut open(root.path(), &stream_feed()), &some_rows(20), 2);
-    let feed = stream_feed();
-    let feed =
-        Feed { layout: FileLayout { sort_by: vec!["NAEM".to_owned()], ..feed.layout.clone() }, ..feed };
-    let error = compaction_due(&dir(root.path()), &feed, 1 << 20, rules(), None).unwrap_err();
-    assert_eq!(error.kind(), Kind::Feed);
-    assert!(error.to_string().contains("NAEM"), "{error}");
-}
-
-#[test]
-fn without_offsets_in_the_files_the_footers_tell_them() {
-    let root = tempfile::tempdir().unwrap();
-    let feed = Feed { row_metadata: false, compression: Compression::None, ..stream_feed() };
-    let limits = Limits { target_file_bytes: 100_000, ..limits() };
-    let mut dataset = Dataset::open(&Lake::new(root.path()), &feed, limits, owner()).unwrap();
-    let all: Vec<Row> = (0..30_000).map(|n| ((n % 2) as i32, n / 2, T0 + n)).collect();
-    in_commits(&mut dataset, &all, 30);
-    let told = |root: &Path| -> BTreeMap<i32, Vec<[i64; 2]>> {
-        let mut found: BTreeMap<i32, Vec<[i64; 2]>> = BTreeMap::new();
-        for file in files_of(root, FIRST) {
-            let footer = read_footer(&dir(root).join(file)).unwrap();
-            for (partition, ranges) in footer.offsets.partitions() {
-                assert!(!ranges.hull);
-                found.entry(*partition).or_default().extend(&ranges.runs);
-            }
-        }
-        found
-    };
-    let names_before: Vec<String> = {
-        let mut names = names(root.path(), &files_of(root.path(), FIRST));
-        names.sort();
-        names
-    };
-    let done = compact(&mut dataset, FIRST);
-    assert!(done.files > 1 && done.files < 30, "{done:?}");
-    for runs in told(root.path()).into_values() {
-        let rows: i64 = runs.iter().map(|run| run[1] - run[0] + 1).sum();
-        assert_eq!(rows, 15_000);
-    }
-    let mut names_now = names(root.path(), &files_of(root.path(), FIRST));
-    names_now.sort();
-    assert_eq!(names_now, names_before);
-    drop(dataset);
-    assert_sound(root.path(), &feed);
-}
-
 #[test]
 fn a_reader_never_finds_a_wrong_count() {
     let root = tempfile::tempdir().unwrap();
@@ -634,86 +485,4 @@ fn a_reader_never_finds_a_wrong_count() {
             break;
         }
     }
-}
-
-/// A project with a stream that was exported in so many steps.
-fn exported(server: &support::Server, steps: usize, fields: &str) -> support::Project {
-    let project = support::Project::on(&server.url());
-    project.feed("s", "stream", "transaction_flattened", fields);
-    for _ in 0..steps {
-        project.ok(&["export", "--feed", "s"]);
-        server.get().append(40);
-    }
-    project
-}
-
-fn event<'v>(events: &'v [serde_json::Value], name: &str) -> &'v serde_json::Value {
-    events.iter().find(|event| event["event"] == name).unwrap_or_else(|| panic!("{name}: {events:#?}"))
-}
-
-#[test]
-fn from_the_command_line_it_is_shown_done_and_taken_back() {
-    let server =
-        support::Server::start(lakehand::demo::DemoOptions { rows: 200, days: 1, ..Default::default() });
-    let project = exported(&server, 4, r#""table_format": ["delta"], "sort_by": ["USER_ID"]"#);
-    let dataset = project.stream("transaction_flattened");
-    let held = support::positions(&dataset);
-    let files = support::data_files(&dataset);
-    let shown = project.ok(&["compact", "s", "--dry-run", "--json"]).json();
-    let would = event(&shown, "would-compact").clone();
-    let (before, after) = (would["files"].as_u64().unwrap(), would["files_after"].as_u64().unwrap());
-    assert!(before > after, "{would}");
-    assert_eq!(support::data_files(&dataset), files, "a dry run changes nothing");
-    let done = project.ok(&["compact", "--all", "--json"]).json();
-    assert!(done.iter().all(|line| line["event"].is_string()));
-    assert_eq!(event(&done, "summary")["files_before"], event(&shown, "summary")["files_before"]);
-    assert_eq!(support::positions(&dataset), held);
-    assert!(support::data_files(&dataset).len() < files.len());
-    assert!(project.ok(&["compact", "s"]).out.contains("nothing to do"));
-    assert_eq!(project.run(&["check", "s", "--deep"]).code, 0);
-    // The next export goes on where the last one ended.
-    project.ok(&["export", "--feed", "s"]);
-    assert_eq!(support::row_count(&dataset), held.len() as u64 + 40);
-    let day = event(&done, "compacted")["folder"].as_str().unwrap();
-    let day: Vec<&str> = day.split('/').map(|part| part.split_once('=').unwrap().1).collect();
-    let undone = project.ok(&["feeds", "undo", "s", "--day", &day.join("-"), "--json"]).json();
-    assert_eq!(undone[0]["lost"], 0);
-    assert_eq!(support::row_count(&dataset), held.len() as u64 + 40);
-    assert_eq!(project.run(&["check", "s", "--deep"]).code, 0);
-    assert!(project.ok(&["feeds", "show", "s"]).out.contains("compaction sorts by USER_ID"));
-    let log = project.log();
-    assert!(log.contains("compacted") && log.contains("undone"), "{log}");
-    for wrong in [&["compact"][..], &["compact", "s", "--all"], &["compact", "nosuch"]] {
-        assert_eq!(project.run(wrong).code, 2, "{wrong:?}");
-    }
-    project.feed("t", "table", "payment_method_totals", "");
-    assert_ne!(project.run(&["compact", "t"]).code, 0);
-}
-
-#[test]
-fn the_watcher_compacts_sealed_days_behind_an_export() {
-    let server =
-        support::Server::start(lakehand::demo::DemoOptions { rows: 600, days: 3, ..Default::default() });
-    // Everything is of January 2025, and so complete.
-    let settings = ["export.seal_after=1d", "compact.after=sealed", "watch.on_start=all"];
-    let project = settings.iter().fold(support::Project::on(&server.url()), |project, set| project.set(set));
-    project.feed("s", "stream", "transaction_flattened", "");
-    let dataset = project.stream("transaction_flattened");
-    project.ok(&["export", "--feed", "s"]);
-    server.get().append(60);
-    project.ok(&["export", "--feed", "s"]);
-    let few = |files: &[PathBuf]| -> bool {
-        let folders: std::collections::BTreeSet<_> =
-            files.iter().map(|file| file.parent().unwrap()).collect();
-        files.len() == folders.len()
-    };
-    assert!(!few(&support::data_files(&dataset)), "`export` by itself never compacts");
-    let held = support::positions(&dataset);
-    let mut watcher = project.spawn(&["watch", "--json"]);
-    support::wait_until("the days have one file each", || few(&support::data_files(&dataset)));
-    let pid = rustix::process::Pid::from_child(&watcher);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    assert!(watcher.wait().unwrap().success());
-    assert_eq!(support::positions(&dataset), held);
-    assert_eq!(project.run(&["check", "s", "--deep"]).code, 0);
 }
