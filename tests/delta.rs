@@ -256,3 +256,34 @@ fn what_has_left_goes_with_the_checkpoint_after_the_grace() {
     let report = check(&lake, &feed, Options::default(), &later).unwrap();
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
+
+#[test]
+fn a_stream_with_files_of_two_types_is_no_table() {
+    let root = tempfile::tempdir().unwrap();
+    append(&mut open(root.path(), &stream_feed()), &days(1, 3), "r1");
+    let known = stream_schema();
+    let fields = known.arrow.fields().iter().map(|field| match field.name().as_str() {
+        "AMOUNT" => Arc::new(Field::new("AMOUNT", DataType::Utf8, true)),
+        _ => field.clone(),
+    });
+    let schema = TableSchema {
+        arrow: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        columns_types: vec![("NAME".into(), "STRING".into()), ("AMOUNT".into(), "STRING".into())],
+        ..known
+    };
+    // While it is a table, the change is refused; plain Parquet takes it.
+    let mut dataset = open(root.path(), &as_delta(stream_feed()));
+    let error = dataset.accept_schema(&schema, at(T0)).unwrap_err();
+    assert!(error.kind() == Kind::Refused && error.to_string().contains("disable-format"), "{error}");
+    drop(dataset);
+    let mut dataset = open(root.path(), &stream_feed());
+    dataset.remove_table(at(T0)).unwrap();
+    assert_eq!(dataset.accept_schema(&schema, at(T0)).unwrap(), "2.0");
+    drop(dataset);
+    // And then it does not become one again: readers would meet both types.
+    let lake = Lake::new(root.path());
+    let error = Dataset::open(&lake, &as_delta(stream_feed()), limits(), owner()).err().unwrap();
+    assert!(error.kind() == Kind::Refused && error.to_string().contains("AMOUNT"), "{error}");
+    assert!(!dir(root.path()).join("_delta_log").exists());
+    drop(open(root.path(), &stream_feed()));
+}

@@ -97,6 +97,20 @@ pub(crate) fn adopt(places: &Places, known: &Metadata) -> Result<Counted> {
     Ok(counted)
 }
 
+/// A data file of a stream that has a column with another type than `known`, with the column and both types, where there is one:
+/// written before a change of the type was accepted.
+pub(crate) fn of_other_types(places: &Places, known: &Metadata) -> Result<Option<(String, String)>> {
+    let other = |file: &Present| {
+        file.footer.columns.iter().find_map(|[name, _, arrow]| {
+            let now = known.columns.iter().find(|column| column.name == *name)?;
+            let what = || format!("column {name} is {arrow} in it, and {} in the dataset", now.arrow_type);
+            (now.arrow_type != *arrow).then(what)
+        })
+    };
+    let found = present(places, known)?.0;
+    Ok(found.iter().find_map(|file| Some((file.relative(), other(file)?))))
+}
+
 /// A record of every data file that is there, for `known`, metadata that is right.
 pub(crate) fn list(places: &Places, known: &Metadata) -> Result<Vec<DataFile>> {
     let journal = journal::read(&places.journal())?.unwrap_or_default();

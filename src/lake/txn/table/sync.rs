@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::Result;
 use crate::lake::Dataset;
 use crate::lake::fs;
 use crate::lake::layout::{FILES, ICEBERG, LOG, Room};
+use crate::lake::txn::rebuild;
+use crate::{Error, Kind, Result};
 
 /// The newest versions of the tables that a dataset is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,6 +27,23 @@ pub struct TableRemoved {
 }
 
 impl Dataset {
+    /// `Kind::Refused` where a stream's files are of two types: readers of a table expect one.
+    pub(super) fn check_types(&self) -> Result<()> {
+        if self.metadata.kind == "table" {
+            return Ok(());
+        }
+        let Some((path, what)) = rebuild::of_other_types(&self.committer.places, &self.metadata)? else {
+            return Ok(());
+        };
+        Err(Error::new(Kind::Refused, format!("files of one table have one type a column: {what}"))
+            .at("file", path)
+            .at("feed", &self.feed.name)
+            .next(format!(
+                "leave the feed plain Parquet, or `lakehand feeds reset {} --from-start` begins a dataset anew",
+                self.feed.name
+            )))
+    }
+
     /// Brings the tables to what the dataset holds, where they are not known to be there. Gives what is to be told of it.
     /// `Kind::Refused` when somebody else's table lies in the folder, `Kind::Damaged` when a log cannot be read.
     pub(crate) fn sync_table(&mut self) -> Result<Option<String>> {

@@ -28,6 +28,7 @@ impl Dataset {
         let columns = columns_of(&self.metadata)?;
         let schema = delta::schema_string(&columns).map_err(|e| e.at("feed", &self.feed.name))?;
         self.check_links()?;
+        self.check_types()?;
         let now = self.now();
         let hash = ContentHash::of(schema.as_bytes());
         let mut table = self.new_table(now.timestamp_millis(), hash);

@@ -37,6 +37,7 @@ impl Dataset {
         let columns = columns_of(&self.metadata)?;
         check_columns(&columns).map_err(|e| e.at("feed", &self.feed.name))?;
         self.check_links()?;
+        self.check_types()?;
         let now = self.now();
         let before = match found {
             None => self.new_iceberg(&location, now),
