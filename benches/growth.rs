@@ -1,6 +1,6 @@
 //! What a commit, a start, a recovery and the list of feeds cost as partitions, files and feeds grow tenfold.
 //!
-//! `cargo bench --bench growth`; without `--bench` (as `cargo test --all-targets` calls it) the smallest sizes only.
+//! `cargo bench --bench growth`, or with `-- tables` what table formats cost alone; without `--bench` (as `cargo test --all-targets` calls it) the smallest sizes only.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lakehand::Result;
-use lakehand::feed::{Catalog, Compression, FeedPaths};
+use lakehand::feed::{Catalog, Compression, Feed, FeedPaths, TableFormat};
 use lakehand::lake::{Dataset, Faults, Lake, Limits, Op, Owner, read_metadata};
 use lakehand::source::ksql::rows::Sink;
 use serde_json::Value;
@@ -21,6 +21,16 @@ fn main() -> Result<()> {
     let times = if measured { 5 } else { 1 };
     let sizes = |sizes: &[u64]| sizes[..if measured { sizes.len() } else { 1 }].to_vec();
     println!("medians of {times}, milliseconds by the clock (CPU)\n");
+    println!("files of the table  format   commit of one row     with a checkpoint");
+    for n in sizes(&[10, 1_000, 100_000]) {
+        for format in FORMATS {
+            table(n, format, times)?;
+        }
+    }
+    if std::env::args().any(|argument| argument == "tables") {
+        return Ok(());
+    }
+    println!();
     println!("partitions known   read _metadata.json      start        note caught up   commit of one row");
     for n in sizes(&[100, 1_000, 10_000, 100_000]) {
         partitions(n, times)?;
@@ -33,6 +43,49 @@ fn main() -> Result<()> {
     for n in sizes(&[100, 1_000, 10_000]) {
         feeds(n, times);
     }
+    Ok(())
+}
+
+/// Table formats whose log is written; without one, to compare with.
+const FORMATS: [Option<TableFormat>; 2] = [None, Some(TableFormat::Delta)];
+/// Versions between two checkpoints of a Delta log.
+const CHECKPOINT: u64 = 100;
+
+/// Commits of a row to a table whose log names `n` files. They are in the log alone: a commit looks at none of them.
+fn table(n: u64, format: Option<TableFormat>, times: usize) -> Result<()> {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = Feed { table_format: Vec::from_iter(format), ..feed(Compression::Zstd(None)) };
+    let set = Set::new("flat", 1, 1, false);
+    commit(&mut open(&lake(folder.path(), 1), &feed, limits())?, &set)?;
+    if format == Some(TableFormat::Delta) {
+        let entry = folder.path().join("streams/bench/_delta_log/00000000000000000000.json");
+        let text = std::fs::read_to_string(&entry).unwrap();
+        let add = text.lines().find(|line| line.starts_with("{\"add\"")).unwrap();
+        let more = (1..n).map(|i| add.replacen("/data_", &format!("/data_{i:06}_"), 1) + "\n");
+        std::fs::write(&entry, more.fold(text.clone(), |all, line| all + &line)).unwrap();
+    }
+    let mut dataset = open(&lake(folder.path(), 1), &feed, limits())?;
+    let mut next = 1;
+    let mut one = |dataset: &mut Dataset| {
+        commit_row(dataset, &set, next).unwrap();
+        next += 1;
+        next - 1
+    };
+    let committing = median(times * 10, || {
+        one(&mut dataset);
+    });
+    let with_checkpoint = format.map(|_| {
+        let at = std::cell::Cell::new(0);
+        loop {
+            let taken = median(1, || at.set(one(&mut dataset)));
+            if at.get() >= CHECKPOINT {
+                break taken;
+            }
+        }
+    });
+    let name = format.map_or("none", TableFormat::keyword);
+    let checkpoint = with_checkpoint.map_or(String::new(), shown);
+    println!("{n:16}  {name:>7} {:>20} {checkpoint:>21}", shown(committing));
     Ok(())
 }
 

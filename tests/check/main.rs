@@ -166,6 +166,7 @@ fn every_finding_that_is_no_note_has_a_damage_that_shows_it() {
         FindingKind::Lost,
         FindingKind::PositionAhead,
         FindingKind::DoubledKeys,
+        FindingKind::Pinned,
         FindingKind::Pending,
         FindingKind::Aside,
         FindingKind::Replaced,
