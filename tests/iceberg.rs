@@ -88,6 +88,9 @@ fn the_metadata_says_what_was_committed() {
     let mapping: Value =
         serde_json::from_str(table["properties"]["schema.name-mapping.default"].as_str().unwrap()).unwrap();
     assert_eq!(mapping[3], json!({"field-id": 4, "names": ["NAME"]}));
+    let elsewhere = table["properties"]["write.data.path"].as_str().unwrap();
+    let (file, _) = elsewhere.rsplit_once('/').unwrap();
+    assert!(Path::new(file).is_file(), "below it nobody can write: {elsewhere}");
     let spec = &table["partition-specs"][0]["fields"];
     assert_eq!(spec[2], json!({"source-id": 8, "field-id": 1002, "name": "day", "transform": "identity"}));
     // Bounds of the second commit's file: rows 7, 8 and 9 of the second day.
@@ -272,6 +275,12 @@ fn a_version_of_another_writer_is_never_overwritten() {
     let report = check(&Lake::new(root.path()), &feed, Options::default(), &owner()).unwrap();
     let kinds: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
     assert_eq!(kinds, [FindingKind::ForeignVersions]);
+    // Writers with a catalogue give other names.
+    let path = dir.join("_iceberg/metadata/00001-0e2b.metadata.json");
+    std::fs::write(&path, "{}").unwrap();
+    let report = check(&Lake::new(root.path()), &feed, Options::default(), &owner()).unwrap();
+    let [found] = &report.findings[..] else { panic!("{:#?}", report.findings) };
+    assert!(found.what.contains("77") && found.what.contains("00001-0e2b"), "{found:?}");
 }
 
 #[test]

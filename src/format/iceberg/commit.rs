@@ -76,6 +76,7 @@ struct Work<'a> {
 pub fn commit(base: &TableMetadata, columns: &Columns, change: &Change<'_>, read: Read<'_>) -> Result<Next> {
     let mut metadata = base.clone();
     metadata.take_columns(columns)?;
+    metadata.keep_others_out();
     // Time never goes back in a table, whatever the clock does.
     let at = change.at.max(base.last_updated_ms);
     let (mut gone, mut gone_data) = (BTreeSet::new(), BTreeSet::new());

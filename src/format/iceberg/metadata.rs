@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{COMMIT_KEY, damaged, schema};
+use super::{COMMIT_KEY, HINT, damaged, schema};
 use crate::format::Columns;
 use crate::{Error, Kind, Result};
 
@@ -180,6 +180,15 @@ impl TableMetadata {
     /// Ids of snapshots that another writer has made.
     pub fn foreign(&self) -> Vec<i64> {
         self.snapshots.iter().filter(|snapshot| snapshot.commit().is_none()).map(|s| s.snapshot_id).collect()
+    }
+
+    /// Keeps other writers out, as the format has no word for it: what they would write lies below a regular file, where nobody can make
+    /// one, and writers without a catalogue refuse tables whose metadata would be elsewhere.
+    pub(super) fn keep_others_out(&mut self) {
+        let nowhere = format!("{}/metadata/{HINT}/only-lakehand-writes-this-table", self.location);
+        for key in ["write.data.path", "write.metadata.path"] {
+            self.properties.insert(key.to_owned(), nowhere.clone());
+        }
     }
 
     /// The newest snapshot of this program is the one that readers read; gives whether it was not. What other writers have made stays in

@@ -85,7 +85,8 @@ fn said_by_delta(places: &Places) -> Result<Option<Said>> {
 
 fn said_by_iceberg(places: &Places) -> Result<Option<Said>> {
     let Some((_, mut table)) = iceberg::newest(&places.data)? else { return Ok(None) };
-    let foreign = table.foreign().iter().map(ToString::to_string).collect();
+    let mut foreign: Vec<String> = table.foreign().iter().map(ToString::to_string).collect();
+    foreign.extend(iceberg::foreign_versions(&places.data)?);
     let is_taken = table.take_back();
     let files = iceberg::files_of(&places.data, &table)?.into_iter().collect();
     Ok(Some(Said { files, foreign, is_taken, ..Said::default() }))

@@ -73,6 +73,14 @@ pub(crate) fn newest(dir: &Path) -> Result<Option<(u64, TableMetadata)>> {
     Ok(Some((version, read_version(dir, version)?)))
 }
 
+/// Versions in the folder of a dataset by the names that writers with a catalogue give them: none of them is this program's.
+pub(crate) fn foreign_versions(dir: &Path) -> Result<Vec<String>> {
+    let folder = dir.join(ICEBERG).join(METADATA);
+    let names = fs::list(&folder)?.into_iter().map(|entry| entry.name);
+    let is_foreign = |name: &str| name.ends_with(".metadata.json") && version_of_file(name).is_none();
+    Ok(names.filter(|name| is_foreign(name)).collect())
+}
+
 fn version_path(dir: &Path, version: u64) -> PathBuf {
     dir.join(ICEBERG).join(METADATA).join(file_of_version(version))
 }
