@@ -418,7 +418,7 @@ fn manifests_are_merged_and_old_snapshots_go() {
     let mut dataset = Dataset::open(&lake, &feed, limits(), owner()).unwrap();
     let dir = dir(root.path());
     let mut largest = 0;
-    for n in 0..230_i64 {
+    for n in 0..130_i64 {
         let row = [(0, n, T0 + n % 20 * DAY)];
         append_at(&mut dataset, &row, &format!("r{n}"), at(T0 + 60 * DAY + n * 1000));
         let table = table(&dir);

@@ -64,7 +64,7 @@ pub(super) fn enable(config: &Config, paths: &FeedPaths, args: &FormatArgs) -> R
     };
     feed::set_table_format(&entry(&catalog, &args.name)?.path, &feed.table_format)?;
     let what = what.unwrap_or_else(|| "the next export that brings rows makes the table".to_owned());
-    say(&format!("{}: the dataset is a {format} table: {what}", feed.name));
+    say(&format!("{}: the dataset is a table of {format} too: {what}", feed.name));
     log(config, &feed, "table format enabled", &what);
     Ok(Exit::Done)
 }

@@ -81,6 +81,13 @@ impl Built {
         feed
     }
 
+    /// The dataset is an Iceberg table too; gives the feed that says so.
+    pub fn as_iceberg(&self) -> Feed {
+        let feed = iceberg::as_iceberg(self.feed.clone());
+        open(&self.root, &feed).enable_table().unwrap();
+        feed
+    }
+
     pub(super) fn all(&self) -> Vec<Row> {
         [self.first.clone(), self.second.clone()].concat()
     }

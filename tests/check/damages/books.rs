@@ -23,6 +23,25 @@ pub(super) const CASES: &[Case] = &[
         fs::write(b.dir.join("_delta_log/00000000000000000001.json"), format!("{remove}\n")).unwrap();
         (feed, b.same().1)
     }),
+    case!("a file that the Iceberg table names is removed", TableLog, |b| {
+        let feed = b.as_iceberg();
+        fs::remove_dir_all(b.dir.join("_iceberg/data/year=2025/month=01/day=01")).unwrap();
+        (feed, b.same().1)
+    }),
+    case!("the metadata of the Iceberg table is removed", TableLog, |b| {
+        let feed = b.as_iceberg();
+        fs::remove_dir_all(b.dir.join("_iceberg/metadata")).unwrap();
+        (feed, b.same().1)
+    }),
+    case!("another writer makes a snapshot of the Iceberg table without a file", TableLog, |b| {
+        let feed = b.as_iceberg();
+        let folder = b.dir.join("_iceberg/metadata");
+        let mut table: Value =
+            serde_json::from_slice(&fs::read(folder.join("v1.metadata.json")).unwrap()).unwrap();
+        table["snapshots"][0]["summary"].as_object_mut().unwrap().remove("lakehand.commit");
+        fs::write(folder.join("v2.metadata.json"), table.to_string()).unwrap();
+        (feed, b.same().1)
+    }),
     case!("the journal of files is removed", BadJournal, |b| {
         fs::remove_file(books(&b.dir).join("journal")).unwrap();
         b.same()
