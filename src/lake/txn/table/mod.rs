@@ -3,7 +3,7 @@
 //! ```text
 //! changes      a transaction's actions become files that come and files that go          ◀ before the commit point
 //! links        the second names by which a table's log names files
-//! sync         a log that is missing or behind is brought to what the dataset holds; a table that is not wanted goes
+//! upkeep       a log that is missing or behind is brought to what the dataset holds; a table that is not wanted goes
 //! delta/       Delta Lake: entry, publication, the log read, checkpoints
 //! iceberg/     Apache Iceberg: the files of a version, their publication, snapshots that are too old
 //! ```
@@ -15,7 +15,7 @@ mod changes;
 pub(crate) mod delta;
 pub(crate) mod iceberg;
 mod links;
-mod sync;
+mod upkeep;
 
 use arrow::datatypes::DataType;
 
@@ -29,7 +29,7 @@ use crate::{Error, Kind, Result};
 pub(crate) use delta::publish::LogEntry;
 pub(crate) use iceberg::publish::TableVersion;
 pub(crate) use links::Links;
-pub use sync::{TableMade, TableRemoved};
+pub use upkeep::{TableMade, TableRemoved};
 
 impl Dataset {
     /// The feed wants the dataset to be a table of this format.
