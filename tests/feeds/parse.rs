@@ -252,6 +252,23 @@ fn what_cannot_be_together_is_refused() {
 }
 
 #[test]
+fn a_layout_names_each_column_once_and_is_for_streams() {
+    let layout =
+        parse("stream", r#", "sort_by": ["A", "B"], "bloom_filters": ["C"], "bloom_fpp": 0.05"#).layout;
+    let columns = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((layout.sort_by, layout.bloom_filters), (columns(&["A", "B"]), columns(&["C"])));
+    assert!((layout.bloom_fpp - 0.05).abs() < f64::EPSILON);
+    assert_eq!(parse("stream", r#", "sort_by": null"#).layout, FileLayout::default());
+    refused("stream", r#", "sort_by": ["A", "A"]"#, "sort_by[1]: \"A\" is there twice");
+    for share in ["0", "1", "-0.1", "\"0.01\""] {
+        let found = complaints(&feed_text("stream", &format!(r#", "bloom_fpp": {share}"#)));
+        assert!(found.len() == 1 && found[0].contains("is not a number between 0 and 1"), "{found:?}");
+    }
+    let found = complaints(&feed_text("table", r#", "sort_by": ["A"]"#));
+    assert!(found.len() == 1 && found[0].contains("is for streams"), "{found:?}");
+}
+
+#[test]
 fn table_formats_are_words_of_a_list() {
     for (text, expected) in [
         (r#", "table_format": null"#, Vec::new()),
