@@ -227,7 +227,9 @@ impl App {
     fn ask_export(&self, chosen: Chosen) -> Confirm {
         let (rows, files, bytes) = self.held_below(&chosen.folder);
         let Chosen { feed, day, folder } = chosen;
-        let earlier = self.partitions.known.replaced.keys().any(|path| is_inside(path, &folder));
+        // What is pinned stays in the bin beside it.
+        let pinned = self.metadata(&feed).is_some_and(|metadata| metadata.is_pinned(&folder));
+        let earlier = !pinned && self.partitions.known.replaced.keys().any(|path| is_inside(path, &folder));
         let mut consequence = if files == 0 {
             "The lake holds nothing of it now. Its rows are read again.".to_owned()
         } else {
