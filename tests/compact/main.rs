@@ -486,3 +486,19 @@ fn a_reader_never_finds_a_wrong_count() {
         }
     }
 }
+
+#[test]
+fn an_iceberg_table_learns_that_no_row_changed() {
+    let root = tempfile::tempdir().unwrap();
+    let feed = lake_support::iceberg::as_iceberg(stream_feed());
+    let mut dataset = open(root.path(), &feed);
+    in_commits(&mut dataset, &some_rows(100), 4);
+    compact(&mut dataset, FIRST);
+    let dir = dir(root.path());
+    lake_support::iceberg::assert_current(&dir, |_| true);
+    let rows: Vec<u64> =
+        lake_support::iceberg::snapshots(&dir).iter().map(|files| files.values().sum()).collect();
+    assert_eq!(rows, [25, 50, 75, 100, 100], "the snapshots before can be read still");
+    let table = lake_support::iceberg::newest(&dir).unwrap().1;
+    assert_eq!(table["snapshots"][4]["summary"]["operation"], "replace");
+}

@@ -134,7 +134,6 @@ impl Transaction<'_> {
     }
 
     /// Says that no row changes: readers of a table format need not read what comes as new.
-    #[allow(dead_code, reason = "compaction says it")]
     pub(crate) fn rewrite(&mut self) {
         self.actions.push(Action::Rewrite);
     }

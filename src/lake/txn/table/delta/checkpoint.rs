@@ -1,4 +1,6 @@
-//! Every hundredth version the state of the table is written as one file, and what is too old goes.
+//! Every hundred versions, or more in a large table, its state is written as one file, and what is too old goes.
+
+use std::ops::RangeInclusive;
 
 use arrow::json::ReaderBuilder;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,12 +17,15 @@ use crate::lake::layout::{LOG, Room};
 use crate::lake::txn::table::Links;
 use crate::{Error, Kind, Result};
 
-/// Versions between two checkpoints.
-const EVERY: u64 = 100;
+/// Versions between two checkpoints: at the least, and at the most, as a reader reads each entry behind the last one.
+const EVERY: RangeInclusive<u64> = 100..=1000;
+/// Files of the table for each version between: a checkpoint names them all, and a commit is to cost the same in a large table.
+const FILES_A_VERSION: u64 = 100;
 
-/// A checkpoint is due with `version`, where the last one was at `last`.
-pub(super) fn is_due(version: u64, last: Option<u64>) -> bool {
-    version >= last.map_or(EVERY, |last| last + EVERY)
+/// A checkpoint of a table of so many files is due with `version`, where the last one was at `last`.
+pub(super) fn is_due(version: u64, last: Option<u64>, files: u64) -> bool {
+    let between = (files / FILES_A_VERSION).clamp(*EVERY.start(), *EVERY.end());
+    version >= last.map_or(*EVERY.start(), |last| last + between)
 }
 
 impl Dataset {
@@ -100,6 +105,13 @@ fn encode(lines: &str) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::format::delta::state::State;
+
+    #[test]
+    fn large_tables_have_checkpoints_less_often() {
+        let due = |files: u64| (1..).find(|version| is_due(*version, Some(0), files)).unwrap();
+        assert_eq!([due(1), due(10_000), due(50_000), due(10_000_000)], [100, 100, 500, 1000]);
+        assert!(is_due(100, None, 10_000_000) && !is_due(99, None, 1), "the first entry may name all files");
+    }
 
     #[test]
     fn a_checkpoint_says_what_the_lines_said() {

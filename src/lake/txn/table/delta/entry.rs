@@ -61,7 +61,8 @@ impl Dataset {
         table.columns = hash;
         let version = after.map_or(0, |after| after + 1);
         table.version = Some(version);
-        if is_due(version, table.checkpoint) {
+        let files = next.partitions.iter().map(|partition| partition.files).sum();
+        if is_due(version, table.checkpoint, files) {
             table.checkpoint = Some(version);
         }
         let identity = self.identity(&table);

@@ -5,7 +5,7 @@
 //! publish      new files get a second name below `_delta_files/`, then the entry gets the next free version
 //! log          the log is read: its last checkpoint, and the entries behind it
 //! sync         a log that is missing or behind is brought to what the dataset holds, by one entry
-//! checkpoint   every hundredth version the state is written as one file, and what is too old goes
+//! checkpoint   every hundred versions, or more in a large table, the state is written as one file; what is too old goes
 //! ```
 
 mod checkpoint;
