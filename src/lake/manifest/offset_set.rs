@@ -1,6 +1,6 @@
 //! Offsets in any order: the rows of a file that is sorted by its columns have theirs as chance would have it.
 //!
-//! [`OffsetRanges`](super::offsets::OffsetRanges) takes offsets that come one after another. Where they come in disorder, each would be a
+//! [`OffsetRanges`] takes offsets that come one after another. Where they come in disorder, each would be a
 //! range of its own, and every insertion would move the others. Here 65,536 offsets share a block: a list of those held while they are
 //! few, a bit for each from then on. So memory is at most two bytes a row, and a bit where rows are dense.
 
