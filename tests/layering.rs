@@ -229,6 +229,23 @@ fn partition_paths_have_one_parser_and_one_printer() {
     assert!(wrong.is_empty(), "spelt by hand:\n{}", wrong.join("\n"));
 }
 
+/// Feeds are read with what the configuration says for all of them; whoever names their folders alone forgets that.
+#[test]
+fn the_folders_of_feeds_come_from_the_configuration() {
+    let mut wrong = Vec::new();
+    for (module, lines) in code() {
+        for (file, line) in lines {
+            // The screen's state has something in the place before it is told.
+            let may = ["config", "feed"].contains(&module.as_str()) || file.ends_with("app/state.rs");
+            let is_test = file.to_str().unwrap().ends_with("_tests.rs");
+            if !may && !is_test && line.contains("FeedPaths::below(") {
+                wrong.push(format!("{}: {}", file.display(), line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "past Config::feed_paths:\n{}", wrong.join("\n"));
+}
+
 #[test]
 fn crates_are_used_where_they_are_at_home() {
     let mut wrong = Vec::new();

@@ -16,7 +16,7 @@ use crate::cancel::Cancel;
 use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
-use crate::feed::{Catalog, Feed, FeedKind, FeedPaths, Place};
+use crate::feed::{Catalog, Feed, FeedKind, Place};
 use crate::headless::{Exit, cancel_on_signal, with_gauge};
 use crate::lake::{CompactRules, CompactWork, Compacted, Dataset, DueDay, Lake, Limits, compaction_due};
 use crate::log::{Level, Record};
@@ -99,7 +99,7 @@ pub(super) fn run(start: &Start, args: &CompactArgs) -> Result<Exit> {
 
 /// Named feeds, or every valid one of a stream.
 fn choose(config: &Config, args: &CompactArgs) -> Result<Vec<Feed>> {
-    let catalog = Catalog::load(&FeedPaths::below(&config.paths.feeds))?;
+    let catalog = Catalog::load(&config.feed_paths())?;
     if !args.all {
         return args.feeds.iter().map(|name| valid(&catalog, name)).collect();
     }

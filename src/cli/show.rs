@@ -40,7 +40,7 @@ pub(super) fn show(config: &Config, paths: &FeedPaths, name: &str, json: bool) -
         (Held::Metadata(metadata), Some(feed)) => {
             show_metadata(metadata);
             show_layout(feed, &lake.dataset_dir(feed)?)?;
-            show_bin(config, &replaced(&lake.dataset_dir(feed)?)?);
+            show_bin(config, metadata, &replaced(&lake.dataset_dir(feed)?)?);
         }
         (Held::Unread(error), _) => say(&format!("  unreadable: {error}")),
         _ => {}
@@ -72,13 +72,15 @@ fn show_layout(feed: &Feed, dataset: &Path) -> Result<()> {
 }
 
 /// What retention has put into the bin, and when it is deleted.
-fn show_bin(config: &Config, sets: &[ReplacedSet]) {
+fn show_bin(config: &Config, metadata: &Metadata, sets: &[ReplacedSet]) {
     let grace = chrono::TimeDelta::from_std(config.retention.grace).unwrap_or(chrono::TimeDelta::MAX);
     for set in sets.iter().filter(|set| set.is_retained()) {
-        let until = set
-            .at
-            .and_then(|at| at.checked_add_signed(grace))
-            .map_or(String::new(), |until| format!(", deleted after {}", until.format("%Y-%m-%d %H:%M:%SZ")));
+        let until = set.at.and_then(|at| at.checked_add_signed(grace));
+        let until = match until {
+            _ if metadata.is_pinned(&set.partition) => ", kept by a pin".to_owned(),
+            Some(until) => format!(", deleted after {}", until.format("%Y-%m-%d %H:%M:%SZ")),
+            None => String::new(),
+        };
         say(&format!(
             "  in the bin: {}, {} rows in {} files{until}; `lakehand feeds undo` takes it back",
             set.partition, set.rows, set.files

@@ -6,7 +6,7 @@ use super::support;
 
 /// A project with a stream that was exported in so many steps.
 fn exported(server: &support::Server, steps: usize, fields: &str) -> support::Project {
-    let project = support::Project::on(&server.url());
+    let project = support::Project::on(&server.url()).set("lake.table_format=delta,iceberg");
     project.feed("s", "stream", "transaction_flattened", fields);
     for _ in 0..steps {
         project.ok(&["export", "--feed", "s"]);
@@ -23,7 +23,7 @@ fn event<'v>(events: &'v [serde_json::Value], name: &str) -> &'v serde_json::Val
 fn from_the_command_line_it_is_shown_done_and_taken_back() {
     let server =
         support::Server::start(lakehand::demo::DemoOptions { rows: 200, days: 1, ..Default::default() });
-    let project = exported(&server, 4, r#""table_format": ["delta"], "sort_by": ["USER_ID"]"#);
+    let project = exported(&server, 4, r#""sort_by": ["USER_ID"]"#);
     let dataset = project.stream("transaction_flattened");
     let held = support::positions(&dataset);
     let files = support::data_files(&dataset);

@@ -88,6 +88,10 @@ fn a_table_is_compared_by_its_key_and_rolled_back() {
     project.ok(&["rollback", "totals", "v2"]);
     project.ok(&["export", "--feed", "totals"]);
     assert!(project.ok(&["history", "totals"]).out.contains("v3 current"));
+    project.ok(&["pin", "totals", "v1"]);
+    let shown = project.ok(&["feeds", "show", "totals"]).out;
+    let bin: Vec<&str> = shown.lines().filter(|line| line.contains("in the bin: version=v1")).collect();
+    assert!(bin.len() == 1 && bin[0].contains("kept by a pin"), "{shown}");
     project.ok(&["check"]);
 }
 
