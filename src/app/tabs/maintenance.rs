@@ -183,7 +183,7 @@ impl App {
         self.overlay = Some(Overlay::Confirm(Confirm {
             question: format!("Make few files of the small ones of {what}?"),
             consequence: format!(
-                "It has {} now. No row changes, and Kafka is not asked. The new files are read back before they take their place; those                  of before go to the bin, and u on the day puts them back. c on the export stops it.",
+                "It has {} now. No row changes, and Kafka is not asked. The new files are read back before they take their place; those of before go to the bin, and u on the day puts them back. c on the export stops it.",
                 of_files(number)
             ),
             targets: vec![target],
