@@ -6,12 +6,15 @@
 
 #[path = "lake_support/disk.rs"]
 mod disk;
+#[path = "lake_support/instants.rs"]
+mod instants;
 mod lake_support;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use disk::{Disk, scratch};
+use disk::scratch;
+use instants::{Work, copied, stopped, stopped_starts, without_power};
 use lake_support::delta::{as_delta, assert_current, versions};
 use lake_support::*;
 use lakehand::Result;
@@ -21,14 +24,10 @@ use lakehand::lake::verify::{FindingKind, Options, check};
 use lakehand::lake::{Commit, CompactRules, CompactWork, Dataset, Lake};
 use lakehand::pool::Pool;
 
-/// Outcomes of a power loss that are looked at for each instant.
-const OUTCOMES: u64 = 3;
 /// The disk that loses power keeps no modes. It may also zero what had been synced of a file that was written to since: of the journal
 /// then only a part is left, which a repair counts anew.
 const NO_POWER: [FindingKind; 3] = [FindingKind::Replaced, FindingKind::WrongMode, FindingKind::BadJournal];
 const FIRST: &str = "year=2025/month=01/day=01";
-
-type Work<'a> = &'a dyn Fn(&mut Dataset) -> Result<()>;
 
 fn compact(dataset: &mut Dataset) -> Result<()> {
     let (pool, cancel) = (Arc::new(Pool::new(1)), Cancel::new());
@@ -87,46 +86,19 @@ fn at_every_instant(base: &Path, feed: &Feed, files: [usize; 2], work: Work<'_>)
         Some(state) => seen[state] += 1,
         None => panic!("{when}: {found} files"),
     };
-    for n in 0.. {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let dir = lake.dataset_dir(feed).unwrap();
+    let copy = || copied(base);
+    let dir = |root: &Path| Lake::new(root).dataset_dir(feed).unwrap();
+    stopped(&copy, feed, work, |live, n, _| {
         let when = format!("stopped before operation {n}");
-        let done = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d)).is_ok();
-        assert!(done || stop.fired(), "without a stop the work is done");
-        assert_all(&dir, &when);
-        versions(&dir);
-        // A recovery that is stopped itself.
-        for m in 0..4 {
-            let stop = StopAt::operation(m * 3);
-            let _ = Dataset::open(&Lake::with_faults(live.path(), stop), feed, limits(), owner());
-            assert_all(&dir, &when);
-        }
-        note(recovered(live.path(), feed, &[FindingKind::Replaced], &when), &when);
-        if !stop.fired() {
-            break;
-        }
-    }
-    for n in (0..).step_by(2) {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let disk = Disk::new(live.path());
-        disk.kill_before(n);
-        let lake = Lake::with_faults(live.path(), disk.clone());
-        let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
-        for seed in 0..OUTCOMES {
-            let after = scratch();
-            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
-            let when = format!("without power before operation {n}, outcome {seed}");
-            versions(&Lake::new(after.path()).dataset_dir(feed).unwrap());
-            note(recovered(after.path(), feed, &NO_POWER, &when), &when);
-        }
-        if !disk.killed() {
-            break;
-        }
-    }
+        assert_all(&dir(live), &when);
+        versions(&dir(live));
+        stopped_starts(live, feed, &[0, 3, 6, 9], || assert_all(&dir(live), &when));
+        note(recovered(live, feed, &[FindingKind::Replaced], &when), &when);
+    });
+    without_power(&copy, feed, work, 2, |_, shown, when| {
+        versions(&dir(shown.path()));
+        note(recovered(shown.path(), feed, &NO_POWER, when), when);
+    });
     assert!(seen[0] > 10 && seen[1] > 5, "both states were seen: {seen:?}");
 }
 

@@ -5,22 +5,19 @@
 
 #[path = "lake_support/disk.rs"]
 mod disk;
+#[path = "lake_support/instants.rs"]
+mod instants;
 mod lake_support;
 
 use std::path::Path;
 
-use disk::{Disk, scratch};
+use disk::scratch;
+use instants::{Work, copied, stopped, stopped_starts, without_power};
 use lake_support::delta::{as_delta, assert_current, versions};
 use lake_support::*;
-use lakehand::Result;
 use lakehand::feed::{Feed, FeedKind};
 use lakehand::lake::verify::{FindingKind, Options, check, repair};
 use lakehand::lake::{Dataset, Lake};
-
-/// Outcomes of a power loss that are looked at for each instant.
-const OUTCOMES: u64 = 3;
-
-type Work<'a> = &'a dyn Fn(&mut Dataset) -> Result<()>;
 
 /// The files of a table that belong into its log: of versions the current one's.
 fn assert_log(dataset: &Dataset) {
@@ -37,76 +34,28 @@ fn at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) {
 /// The same; gives how often the state before was there afterwards, and that behind.
 fn stopped_at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) -> (u64, u64) {
     let (mut before, mut after) = (0, 0);
-    for n in 0.. {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let dir = lake.dataset_dir(feed).unwrap();
-        let first = versions(&dir).len();
-        let done = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d)).is_ok();
-        assert!(done || stop.fired(), "without a stop the work is done");
-        versions(&dir);
-        for m in 0..3 {
-            let stop = StopAt::operation(m * 4);
-            let _ = Dataset::open(&Lake::with_faults(live.path(), stop), feed, limits(), owner());
-            versions(&dir);
-        }
-        let dataset = open(live.path(), feed);
-        assert_log(&dataset);
-        let is_done = versions(&dir).len() > first;
+    let copy = || copied(base);
+    let dir = |root: &Path| Lake::new(root).dataset_dir(feed).unwrap();
+    let first = versions(&dir(base)).len();
+    stopped(&copy, feed, work, |live, n, done| {
+        versions(&dir(live));
+        stopped_starts(live, feed, &[0, 4, 8], || {
+            versions(&dir(live));
+        });
+        assert_log(&open(live, feed));
+        let is_done = versions(&dir(live)).len() > first;
         assert!(is_done || !done, "what was said to be done is in the log (operation {n})");
         if is_done {
             after += 1;
         } else {
             before += 1;
         }
-        if !stop.fired() {
-            break;
-        }
-    }
-    for n in (0..).step_by(2) {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let disk = Disk::new(live.path());
-        disk.kill_before(n);
-        let lake = Lake::with_faults(live.path(), disk.clone());
-        let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
-        for seed in 0..OUTCOMES {
-            let after = scratch();
-            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
-            versions(&Lake::new(after.path()).dataset_dir(feed).unwrap());
-            assert_log(&open(after.path(), feed));
-        }
-        if !disk.killed() {
-            return (before, after);
-        }
-    }
-    unreachable!("the work ends")
-}
-
-fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> Result<()> {
-    let mut appender = dataset.appender(&stream_schema(), run(id))?;
-    appender.write(&batch(rows))?;
-    appender.commit(commit_after(rows))?;
-    Ok(())
-}
-
-fn days(n: i64, per_day: i64) -> Vec<Row> {
-    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
-}
-
-fn publish(dataset: &mut Dataset, count: i64, id: &str, at_ms: i64) -> Result<()> {
-    let info = lakehand::lake::RunInfo { started: at(at_ms), ..run(id) };
-    let mut snapshot = dataset.snapshot(&table_schema(), info)?;
-    snapshot.write(&table_batch(0, count))?;
-    snapshot.publish(at(at_ms), count.unsigned_abs()).map(|_| ())
-}
-
-fn again(dataset: &mut Dataset, all: &[Row]) -> Result<()> {
-    let mut replacer = dataset.replacer(&stream_schema(), run("again"), at(T0).date_naive())?;
-    replacer.write(&batch(all))?;
-    replacer.swap(at(T0 + 50 * DAY)).map(|_| ())
+    });
+    without_power(&copy, feed, work, 2, |_, shown, _| {
+        versions(&dir(shown.path()));
+        assert_log(&open(shown.path(), feed));
+    });
+    (before, after)
 }
 
 #[test]
@@ -122,8 +71,8 @@ fn a_day_again_and_its_undo() {
     let (base, all, feed) = (scratch(), days(2, 4), as_delta(stream_feed()));
     append(&mut open(base.path(), &feed), &all[..3], "r1").unwrap();
     append(&mut open(base.path(), &feed), &all[3..], "r2").unwrap();
-    at_every_instant(base.path(), &feed, &|dataset| again(dataset, &all));
-    again(&mut open(base.path(), &feed), &all).unwrap();
+    at_every_instant(base.path(), &feed, &|dataset| again(dataset, &all, "again", T0 + 50 * DAY));
+    again(&mut open(base.path(), &feed), &all, "again", T0 + 50 * DAY).unwrap();
     let undo =
         |dataset: &mut Dataset| dataset.undo_day(at(T0).date_naive(), None, at(T0 + 51 * DAY)).map(|_| ());
     at_every_instant(base.path(), &feed, &undo);
@@ -173,11 +122,9 @@ fn a_dataset_becomes_a_table() {
 
 /// What a dataset is that stops being a table: its log is whole with every file it names, or there is none.
 fn assert_whole_or_gone(dir: &Path) {
-    let (log, files) = (dir.join("_delta_log"), dir.join("_delta_files"));
-    if log.exists() {
+    if dir.join("_delta_log").exists() {
         versions(dir);
     }
-    assert!(log.exists() || !files.exists() || std::fs::read_dir(&files).is_ok());
 }
 
 #[test]
@@ -185,7 +132,7 @@ fn a_table_becomes_plain_parquet() {
     let (base, all, feed) = (scratch(), days(3, 4), as_delta(stream_feed()));
     append(&mut open(base.path(), &feed), &all[..7], "r1").unwrap();
     append(&mut open(base.path(), &feed), &all[7..], "r2").unwrap();
-    again(&mut open(base.path(), &feed), &all).unwrap();
+    again(&mut open(base.path(), &feed), &all, "again", T0 + 50 * DAY).unwrap();
     let plain = stream_feed();
     let dir = |root: &Path| Lake::new(root).dataset_dir(&plain).unwrap();
     let held = rows(&dir(base.path()));
@@ -202,42 +149,20 @@ fn a_table_becomes_plain_parquet() {
         // And a table once more.
         assert_log(&open(root, &feed));
     };
-    for n in 0.. {
-        let live = scratch();
-        copy_tree(base.path(), live.path());
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let done = Dataset::open(&lake, &plain, limits(), owner()).and_then(|mut d| remove(&mut d)).is_ok();
-        assert!(done || stop.fired());
+    let mut instants = 0;
+    let copy = || copied(base.path());
+    stopped(&copy, &plain, &remove, |live, n, _| {
+        instants = n;
         // A start that still wants the table brings its log up, whatever is left of it.
         if n % 2 == 1 {
-            let again = scratch();
-            copy_tree(live.path(), again.path());
+            let again = copied(live);
             assert_log(&open(again.path(), &feed));
             assert_eq!(rows(&dir(again.path())), held);
         }
-        finish(live.path());
-        if !stop.fired() {
-            assert!(n > 8, "{n} operations");
-            break;
-        }
-    }
-    for n in (0..).step_by(2) {
-        let live = scratch();
-        copy_tree(base.path(), live.path());
-        let disk = Disk::new(live.path());
-        disk.kill_before(n);
-        let lake = Lake::with_faults(live.path(), disk.clone());
-        let _ = Dataset::open(&lake, &plain, limits(), owner()).and_then(|mut d| remove(&mut d));
-        for seed in 0..OUTCOMES {
-            let after = scratch();
-            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
-            finish(after.path());
-        }
-        if !disk.killed() {
-            break;
-        }
-    }
+        finish(live);
+    });
+    assert!(instants > 8, "{instants} operations");
+    without_power(&copy, &plain, &remove, 2, |_, shown, _| finish(shown.path()));
 }
 
 #[test]
@@ -252,12 +177,7 @@ fn a_repair() {
     let name = first.rsplit('/').next().unwrap();
     std::fs::rename(dir(base.path()).join(first), dir(base.path()).join(folder(T0 + DAY)).join(name))
         .unwrap();
-    std::fs::write(dir(base.path()).join(folder(T0)).join("data_of_nobody.parquet"), "no").unwrap_or_else(
-        |_| {
-            std::fs::write(dir(base.path()).join(folder(T0 + DAY)).join("data_of_nobody.parquet"), "no")
-                .unwrap();
-        },
-    );
+    std::fs::write(dir(base.path()).join(folder(T0 + DAY)).join("data_of_nobody.parquet"), "no").unwrap();
     let options = || Options { accept_loss: true, ..Options::default() };
     let mend = |lake: &Lake| repair(lake, &feed, limits(), options(), owner());
     let mut stops = 0;

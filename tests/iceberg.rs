@@ -25,10 +25,6 @@ fn append_at(dataset: &mut Dataset, rows: &[Row], id: &str, now: chrono::DateTim
     appender.commit(Commit { now, ..commit_after(rows) }).unwrap();
 }
 
-fn days(n: i64, per_day: i64) -> Vec<Row> {
-    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
-}
-
 fn dir(root: &Path) -> PathBuf {
     Lake::new(root).dataset_dir(&stream_feed()).unwrap()
 }

@@ -6,21 +6,18 @@
 
 #[path = "lake_support/disk.rs"]
 mod disk;
+#[path = "lake_support/instants.rs"]
+mod instants;
 mod lake_support;
 
 use std::path::Path;
 
-use disk::{Disk, scratch};
+use disk::scratch;
+use instants::{Work, copied, stopped, stopped_starts, without_power};
 use lake_support::iceberg::{assert_current, snapshots, strays};
 use lake_support::*;
-use lakehand::Result;
 use lakehand::feed::{Feed, TableFormat};
 use lakehand::lake::{Dataset, Lake};
-
-/// Outcomes of a power loss that are looked at for each instant.
-const OUTCOMES: u64 = 3;
-
-type Work<'a> = &'a dyn Fn(&mut Dataset) -> Result<()>;
 
 fn as_both(feed: Feed) -> Feed {
     Feed { table_format: vec![TableFormat::Iceberg, TableFormat::Delta], ..feed }
@@ -37,8 +34,7 @@ fn assert_tables(dataset: &Dataset) {
 
 /// A copy of `base`, whose table has the paths of its place.
 fn copy_of(base: &Path, feed: &Feed) -> tempfile::TempDir {
-    let live = scratch();
-    copy_tree(base, live.path());
+    let live = copied(base);
     let is_there = Lake::new(base).dataset_dir(feed).unwrap().join("_iceberg").exists();
     if is_there {
         drop(open(live.path(), feed));
@@ -55,78 +51,38 @@ fn at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) {
 /// The same; gives how often the state before was there afterwards, and that behind.
 fn stopped_at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) -> (u64, u64) {
     let (mut before, mut after) = (0, 0);
-    for n in 0.. {
-        let live = copy_of(base, feed);
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let dir = lake.dataset_dir(feed).unwrap();
-        let first = snapshots(&dir).len();
-        let done = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d)).is_ok();
-        assert!(done || stop.fired(), "without a stop the work is done");
-        snapshots(&dir);
-        for m in 0..3 {
-            let stop = StopAt::operation(m * 5);
-            let _ = Dataset::open(&Lake::with_faults(live.path(), stop), feed, limits(), owner());
-            snapshots(&dir);
-        }
-        let dataset = open(live.path(), feed);
-        assert_tables(&dataset);
-        let is_done = snapshots(&dir).len() > first;
+    let copy = || copy_of(base, feed);
+    let dir = |root: &Path| Lake::new(root).dataset_dir(feed).unwrap();
+    let first = snapshots(&dir(copy().path())).len();
+    stopped(&copy, feed, work, |live, n, done| {
+        snapshots(&dir(live));
+        stopped_starts(live, feed, &[0, 5, 10], || {
+            snapshots(&dir(live));
+        });
+        assert_tables(&open(live, feed));
+        let is_done = snapshots(&dir(live)).len() > first;
         assert!(is_done || !done, "what was said to be done is in the table (operation {n})");
         if is_done {
             after += 1;
         } else {
             before += 1;
         }
-        if !stop.fired() {
-            break;
-        }
-    }
-    for n in (0..).step_by(3) {
-        let live = copy_of(base, feed);
-        let disk = Disk::new(live.path());
-        disk.kill_before(n);
-        let lake = Lake::with_faults(live.path(), disk.clone());
-        let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
-        for seed in 0..OUTCOMES {
-            let lost = scratch();
-            disk.lose_power(lost.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
-            snapshots(&Lake::new(lost.path()).dataset_dir(feed).unwrap());
-            // At the place where it was, as the paths are absolute.
-            let aside = scratch();
-            let aside = aside.path().join("live");
-            std::fs::rename(live.path(), &aside).unwrap();
-            std::fs::rename(lost.path(), live.path()).unwrap();
-            let dataset = open(live.path(), feed);
-            assert!(dataset.recovery().table_told.is_none());
-            assert_tables(&dataset);
-            drop(dataset);
-            std::fs::remove_dir_all(live.path()).unwrap();
-            std::fs::rename(&aside, live.path()).unwrap();
-        }
-        if !disk.killed() {
-            return (before, after);
-        }
-    }
-    unreachable!("the work ends")
-}
-
-fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> Result<()> {
-    let mut appender = dataset.appender(&stream_schema(), run(id))?;
-    appender.write(&batch(rows))?;
-    appender.commit(commit_after(rows))?;
-    Ok(())
-}
-
-fn days(n: i64, per_day: i64) -> Vec<Row> {
-    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
-}
-
-fn publish(dataset: &mut Dataset, count: i64, id: &str, at_ms: i64) -> Result<()> {
-    let info = lakehand::lake::RunInfo { started: at(at_ms), ..run(id) };
-    let mut snapshot = dataset.snapshot(&table_schema(), info)?;
-    snapshot.write(&table_batch(0, count))?;
-    snapshot.publish(at(at_ms), count.unsigned_abs()).map(|_| ())
+    });
+    without_power(&copy, feed, work, 3, |live, shown, _| {
+        snapshots(&dir(shown.path()));
+        // At the place where it was, as the paths are absolute.
+        let aside = scratch();
+        let aside = aside.path().join("live");
+        std::fs::rename(live, &aside).unwrap();
+        std::fs::rename(shown.path(), live).unwrap();
+        let dataset = open(live, feed);
+        assert!(dataset.recovery().table_told.is_none());
+        assert_tables(&dataset);
+        drop(dataset);
+        std::fs::remove_dir_all(live).unwrap();
+        std::fs::rename(&aside, live).unwrap();
+    });
+    (before, after)
 }
 
 #[test]
@@ -142,11 +98,7 @@ fn a_day_again() {
     let (base, all, feed) = (scratch(), days(2, 4), as_both(stream_feed()));
     append(&mut open(base.path(), &feed), &all[..3], "r1").unwrap();
     append(&mut open(base.path(), &feed), &all[3..], "r2").unwrap();
-    at_every_instant(base.path(), &feed, &|dataset| {
-        let mut replacer = dataset.replacer(&stream_schema(), run("again"), at(T0).date_naive())?;
-        replacer.write(&batch(&all))?;
-        replacer.swap(at(T0 + 50 * DAY)).map(|_| ())
-    });
+    at_every_instant(base.path(), &feed, &|dataset| again(dataset, &all, "again", T0 + 50 * DAY));
 }
 
 #[test]
@@ -180,16 +132,10 @@ fn a_dataset_becomes_a_table() {
 fn a_lake_that_is_moved() {
     let (base, all, feed) = (scratch(), days(2, 3), as_both(stream_feed()));
     append(&mut open(base.path(), &feed), &all, "r1").unwrap();
-    for n in 0.. {
-        let live = scratch();
-        copy_tree(base.path(), live.path());
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let _ = Dataset::open(&lake, &feed, limits(), owner());
-        snapshots(&lake.dataset_dir(&feed).unwrap());
-        assert_tables(&open(live.path(), &feed));
-        if !stop.fired() {
-            break;
-        }
-    }
+    // A start notices it, and is stopped.
+    let copy = || copied(base.path());
+    stopped(&copy, &feed, &|_| Ok(()), |live, _, _| {
+        snapshots(&Lake::new(live).dataset_dir(&feed).unwrap());
+        assert_tables(&open(live, &feed));
+    });
 }

@@ -3,19 +3,14 @@
 
 use std::path::Path;
 
-use lakehand::Result;
 use lakehand::feed::Feed;
 use lakehand::lake::verify::{Options, check};
 use lakehand::lake::{Dataset, Lake, Target, history};
 
-use super::disk::{Disk, scratch};
+use super::disk::scratch;
+use super::instants::{Work, copied, stopped, without_power};
 use super::lake_support::delta::{as_delta, assert_current, versions};
 use super::*;
-
-/// Outcomes of a power loss that are looked at for each instant.
-const OUTCOMES: u64 = 3;
-
-type Work<'a> = &'a dyn Fn(&mut Dataset) -> Result<()>;
 
 /// What tells a state: the current version, what is pinned, and the files that plain readers see.
 type State = (Option<u32>, Vec<String>, Vec<String>);
@@ -51,48 +46,26 @@ fn assert_one_of(root: &Path, feed: &Feed, states: &[State; 2], is_kill: bool) -
 
 fn at_every_instant(base: &Path, feed: &Feed, work: Work<'_>) {
     let before = state(&open(base, feed));
-    let after = scratch();
-    copy_tree(base, after.path());
+    let after = copied(base);
     let mut dataset = open(after.path(), feed);
     work(&mut dataset).unwrap();
     let states = [before, state(&dataset)];
     assert_ne!(states[0], states[1]);
     let (mut olds, mut news) = (0, 0);
-    for n in 0.. {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let stop = StopAt::operation(n);
-        let lake = Lake::with_faults(live.path(), stop.clone());
-        let done = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d)).is_ok();
-        assert!(done || stop.fired(), "without a stop the work is done");
-        let is_new = assert_one_of(live.path(), feed, &states, true);
+    let copy = || copied(base);
+    stopped(&copy, feed, work, |live, n, done| {
+        let is_new = assert_one_of(live, feed, &states, true);
         assert!(is_new || !done, "what was said to be done is done (operation {n})");
         if is_new {
             news += 1;
         } else {
             olds += 1;
         }
-        if !stop.fired() {
-            break;
-        }
-    }
+    });
     assert!(olds > 3 && news > 2, "both states were seen: {olds} before, {news} after");
-    for n in (0..).step_by(2) {
-        let live = scratch();
-        copy_tree(base, live.path());
-        let disk = Disk::new(live.path());
-        disk.kill_before(n);
-        let lake = Lake::with_faults(live.path(), disk.clone());
-        let _ = Dataset::open(&lake, feed, limits(), owner()).and_then(|mut d| work(&mut d));
-        for seed in 0..OUTCOMES {
-            let after = scratch();
-            disk.lose_power(after.path(), &mut fastrand::Rng::with_seed(n * OUTCOMES + seed));
-            assert_one_of(after.path(), feed, &states, false);
-        }
-        if !disk.killed() {
-            return;
-        }
-    }
+    without_power(&copy, feed, work, 2, |_, shown, _| {
+        assert_one_of(shown.path(), feed, &states, false);
+    });
 }
 
 fn table(root: &Path, feed: &Feed) {

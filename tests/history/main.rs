@@ -2,6 +2,8 @@
 
 #[path = "../lake_support/disk.rs"]
 mod disk;
+#[path = "../lake_support/instants.rs"]
+mod instants;
 #[path = "../lake_support/mod.rs"]
 mod lake_support;
 
@@ -40,23 +42,6 @@ fn publish(dataset: &mut Dataset, rows: &[Total], id: &str, at_ms: i64) -> Resul
 /// `count` rows whose amounts begin at `first`.
 fn some(count: i32, first: f64) -> Vec<Total> {
     (0..count).map(|n| (format!("name {n:04}"), Some(first + f64::from(n)))).collect()
-}
-
-fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> Result<()> {
-    let mut appender = dataset.appender(&stream_schema(), run(id))?;
-    appender.write(&batch(rows))?;
-    appender.commit(commit_after(rows))?;
-    Ok(())
-}
-
-fn again(dataset: &mut Dataset, all: &[Row], id: &str, at_ms: i64) -> Result<()> {
-    let mut replacer = dataset.replacer(&stream_schema(), run(id), at(T0).date_naive())?;
-    replacer.write(&batch(all))?;
-    replacer.swap(at(at_ms)).map(|_| ())
-}
-
-fn days(n: i64, per_day: i64) -> Vec<Row> {
-    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
 }
 
 fn dir(root: &std::path::Path, feed: &Feed) -> std::path::PathBuf {

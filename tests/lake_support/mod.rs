@@ -276,3 +276,28 @@ pub fn copy_tree(from: &Path, to: &Path) {
         }
     }
 }
+
+/// `n` days of `per_day` rows of one Kafka partition.
+pub fn days(n: i64, per_day: i64) -> Vec<Row> {
+    (0..n * per_day).map(|i| (0, i, T0 + i / per_day * DAY)).collect()
+}
+
+pub fn append(dataset: &mut Dataset, rows: &[Row], id: &str) -> lakehand::Result<()> {
+    let mut appender = dataset.appender(&stream_schema(), run(id))?;
+    appender.write(&batch(rows))?;
+    appender.commit(commit_after(rows)).map(|_| ())
+}
+
+/// The first day is exported again.
+pub fn again(dataset: &mut Dataset, all: &[Row], id: &str, at_ms: i64) -> lakehand::Result<()> {
+    let mut replacer = dataset.replacer(&stream_schema(), run(id), at(T0).date_naive())?;
+    replacer.write(&batch(all))?;
+    replacer.swap(at(at_ms)).map(|_| ())
+}
+
+/// A version of `count` rows.
+pub fn publish(dataset: &mut Dataset, count: i64, id: &str, at_ms: i64) -> lakehand::Result<()> {
+    let mut snapshot = dataset.snapshot(&table_schema(), RunInfo { started: at(at_ms), ..run(id) })?;
+    snapshot.write(&table_batch(0, count))?;
+    snapshot.publish(at(at_ms), count.unsigned_abs()).map(|_| ())
+}
