@@ -14,12 +14,6 @@ use lakehand::lake::verify::{FindingKind, Options, check};
 use lakehand::lake::{Dataset, Lake, RetentionRules, TableSchema};
 use serde_json::Value;
 
-fn append(dataset: &mut Dataset, rows: &[Row], id: &str) {
-    let mut appender = dataset.appender(&stream_schema(), run(id)).unwrap();
-    appender.write(&batch(rows)).unwrap();
-    appender.commit(commit_after(rows)).unwrap();
-}
-
 fn dir(root: &Path) -> PathBuf {
     Lake::new(root).dataset_dir(&stream_feed()).unwrap()
 }
@@ -45,8 +39,8 @@ fn a_log_says_what_was_committed() {
     let root = tempfile::tempdir().unwrap();
     let (all, feed) = (days(2, 5), as_delta(stream_feed()));
     let mut dataset = open(root.path(), &feed);
-    append(&mut dataset, &all[..7], "r1");
-    append(&mut dataset, &all[7..], "r2");
+    append(&mut dataset, &all[..7], "r1").unwrap();
+    append(&mut dataset, &all[7..], "r2").unwrap();
     let (first, second) = (lines(root.path(), 0), lines(root.path(), 1));
     assert_eq!(
         first.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(),
@@ -87,7 +81,7 @@ fn a_log_says_what_was_committed() {
 fn a_feed_without_a_format_writes_nothing_of_it() {
     let root = tempfile::tempdir().unwrap();
     let mut dataset = open(root.path(), &stream_feed());
-    append(&mut dataset, &days(2, 2), "r1");
+    append(&mut dataset, &days(2, 2), "r1").unwrap();
     let names: Vec<_> = std::fs::read_dir(dataset.dir()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names.iter().filter(|name| name.to_string_lossy().starts_with("_delta")).count(), 0);
     let text = std::fs::read_to_string(dataset.dir().join("_metadata.json")).unwrap();
@@ -98,18 +92,18 @@ fn a_feed_without_a_format_writes_nothing_of_it() {
 fn a_dataset_becomes_a_table_and_is_plain_again() {
     let root = tempfile::tempdir().unwrap();
     let (all, feed) = (days(3, 4), as_delta(stream_feed()));
-    append(&mut open(root.path(), &stream_feed()), &all[..6], "r1");
+    append(&mut open(root.path(), &stream_feed()), &all[..6], "r1").unwrap();
     let dir = dir(root.path());
     let before = data_files(&dir);
     let mut dataset = open(root.path(), &feed);
     assert_eq!(dataset.enable_table().unwrap().delta, Some(0));
     assert_eq!(data_files(&dir), before, "no file was rewritten");
-    append(&mut dataset, &all[6..], "r2");
+    append(&mut dataset, &all[6..], "r2").unwrap();
     drop(dataset);
     assert_current(&dir, |_| true);
     assert_eq!(versions(&dir).len(), 2);
     // A run without the format leaves the log behind; the next one with it brings it up.
-    append(&mut open(root.path(), &stream_feed()), &[(0, 12, T0)], "r3");
+    append(&mut open(root.path(), &stream_feed()), &[(0, 12, T0)], "r3").unwrap();
     let report = check(&Lake::new(root.path()), &feed, Options::default(), &owner()).unwrap();
     assert!(report.findings.iter().any(|f| f.kind == FindingKind::TableLog), "{:#?}", report.findings);
     drop(open(root.path(), &feed));
@@ -128,13 +122,13 @@ fn a_dataset_becomes_a_table_and_is_plain_again() {
 fn a_version_of_another_writer_is_never_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let (all, feed) = (days(3, 4), as_delta(stream_feed()));
-    append(&mut open(root.path(), &feed), &all[..4], "r1");
+    append(&mut open(root.path(), &feed), &all[..4], "r1").unwrap();
     let foreign = dir(root.path()).join("_delta_log/00000000000000000001.json");
     std::fs::write(&foreign, "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}\n").unwrap();
-    append(&mut open(root.path(), &feed), &all[4..], "r2");
+    append(&mut open(root.path(), &feed), &all[4..], "r2").unwrap();
     assert!(std::fs::read_to_string(&foreign).unwrap().contains("OPTIMIZE"));
     assert_eq!(of(&lines(root.path(), 2), "txn")[0]["version"], 2);
-    append(&mut open(root.path(), &feed), &[(0, 12, T0)], "r3");
+    append(&mut open(root.path(), &feed), &[(0, 12, T0)], "r3").unwrap();
     assert_eq!(versions(&dir(root.path())).len(), 4, "the next one goes on behind");
     let report = check(&Lake::new(root.path()), &feed, Options::default(), &owner()).unwrap();
     let kinds: Vec<_> = report.findings.iter().map(|finding| finding.kind).collect();
@@ -144,7 +138,7 @@ fn a_version_of_another_writer_is_never_overwritten() {
 #[test]
 fn a_table_of_somebody_else_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
-    append(&mut open(root.path(), &stream_feed()), &days(1, 3), "r1");
+    append(&mut open(root.path(), &stream_feed()), &days(1, 3), "r1").unwrap();
     let log = dir(root.path()).join("_delta_log");
     std::fs::create_dir(&log).unwrap();
     let text = "{\"metaData\":{\"id\":\"x\",\"schemaString\":\"{}\",\"configuration\":{}}}\n";
@@ -159,14 +153,14 @@ fn a_table_of_somebody_else_is_left_alone() {
 fn lost_metadata_finds_its_table_again() {
     let root = tempfile::tempdir().unwrap();
     let (all, feed) = (days(3, 4), as_delta(stream_feed()));
-    append(&mut open(root.path(), &feed), &all[..6], "r1");
+    append(&mut open(root.path(), &feed), &all[..6], "r1").unwrap();
     let dir = dir(root.path());
     let before = open(root.path(), &feed).metadata().delta.clone().unwrap();
     std::fs::remove_file(dir.join("_metadata.json")).unwrap();
     let mut dataset = open(root.path(), &feed);
     let found = dataset.metadata().delta.clone().unwrap();
     assert_eq!((&found.id, found.version), (&before.id, before.version), "nothing had to be written");
-    append(&mut dataset, &all[6..], "r2");
+    append(&mut dataset, &all[6..], "r2").unwrap();
     drop(dataset);
     assert_current(&dir, |_| true);
     assert_eq!(versions(&dir).len(), 2);
@@ -235,7 +229,7 @@ fn what_has_left_goes_with_the_checkpoint_after_the_grace() {
     let rules = RetentionRules { grace: std::time::Duration::from_secs(5), ..RetentionRules::default() };
     let lake = Lake::new(root.path()).retaining(rules);
     let mut dataset = Dataset::open(&lake, &feed, limits(), owner()).unwrap();
-    append(&mut dataset, &days(4, 2), "r0");
+    append(&mut dataset, &days(4, 2), "r0").unwrap();
     dataset.retain(at(T0 + 3 * DAY).date_naive()).unwrap();
     let left = dir(root.path()).join("_delta_files/year=2025/month=01/day=01");
     assert!(left.exists(), "an older version still needs it");
@@ -256,7 +250,7 @@ fn what_has_left_goes_with_the_checkpoint_after_the_grace() {
 #[test]
 fn a_stream_with_files_of_two_types_is_no_table() {
     let root = tempfile::tempdir().unwrap();
-    append(&mut open(root.path(), &stream_feed()), &days(1, 3), "r1");
+    append(&mut open(root.path(), &stream_feed()), &days(1, 3), "r1").unwrap();
     let known = stream_schema();
     let fields = known.arrow.fields().iter().map(|field| match field.name().as_str() {
         "AMOUNT" => Arc::new(Field::new("AMOUNT", DataType::Utf8, true)),

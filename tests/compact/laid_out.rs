@@ -87,7 +87,7 @@ fn rows_are_sorted_in_memory_and_from_runs_and_files_say_so() {
         // Without an order, rows that came later join sorted ones: then the order of the log is what is left.
         let feed = stream_feed();
         let mut dataset = open(root.path(), &feed);
-        append(&mut dataset, &[(0, 60_000, T0)], "late");
+        append(&mut dataset, &[(0, 60_000, T0)], "late").unwrap();
         compact(&mut dataset, FIRST);
         let files = files_of(root.path(), FIRST);
         for offsets in in_file_order(root.path(), &files).values() {

@@ -56,12 +56,6 @@ fn compact(dataset: &mut Dataset, folder: &str) -> Compacted {
     try_compact(dataset, folder, 64 << 20).unwrap().expect("it is worth it")
 }
 
-fn append(dataset: &mut Dataset, rows: &[Row], id: &str) {
-    let mut appender = dataset.appender(&stream_schema(), run(id)).unwrap();
-    appender.write(&batch(rows)).unwrap();
-    appender.commit(commit_after(rows)).unwrap();
-}
-
 /// Rows of the first day, of two Kafka partitions by turns, and some of the second day.
 fn some_rows(n: i64) -> Vec<Row> {
     (0..n).map(|i| ((i % 2) as i32, i / 2, if i % 10 == 9 { T0 + DAY } else { T0 + i })).collect()
@@ -70,7 +64,7 @@ fn some_rows(n: i64) -> Vec<Row> {
 /// So many commits.
 fn in_commits(dataset: &mut Dataset, rows: &[Row], commits: usize) {
     for (n, part) in rows.chunks(rows.len().div_ceil(commits)).enumerate() {
-        append(dataset, part, &format!("r{n}"));
+        append(dataset, part, &format!("r{n}")).unwrap();
     }
 }
 
@@ -200,7 +194,7 @@ fn an_undo_brings_the_small_files_back_and_late_rows_stay() {
     dataset.undo_day(at(T0).date_naive(), None, at(T0 + 62 * DAY)).unwrap();
     assert_eq!(files_of(root.path(), FIRST).len(), 1);
     let late = [(0, 30, T0 + 5)];
-    append(&mut dataset, &late, "late");
+    append(&mut dataset, &late, "late").unwrap();
     let held = rows(&dir(root.path()));
     assert_eq!(files_of(root.path(), FIRST).len(), 2);
     let second = compact(&mut dataset, FIRST);
@@ -251,7 +245,7 @@ fn a_sealed_day_stays_sealed_also_where_the_marks_are_apart() {
         drop(dataset);
         assert_sound(root.path(), &feed);
         // A late row takes the mark away, as ever.
-        append(&mut open(root.path(), &feed), &[(0, 20, T0)], "late");
+        append(&mut open(root.path(), &feed), &[(0, 20, T0)], "late").unwrap();
         assert!(mark.is_none_or(|mark| !mark.exists()));
         assert_sound(root.path(), &feed);
     }
@@ -320,7 +314,7 @@ fn a_column_that_came_is_null_in_rows_of_before() {
     let feed = stream_feed();
     let mut dataset = open(root.path(), &feed);
     let old: Vec<Row> = (0..20).map(|n| (0, n, T0 + n)).collect();
-    append(&mut dataset, &old, "r1");
+    append(&mut dataset, &old, "r1").unwrap();
     let new: Vec<Row> = (20..30).map(|n| (0, n, T0 + n)).collect();
     let mut columns = batch(&new).columns().to_vec();
     columns.push(Arc::new(Int64Array::from((0..10).collect::<Vec<i64>>())) as ArrayRef);

@@ -5,11 +5,9 @@ use super::publish::LogEntry;
 use crate::Result;
 use crate::format::delta::{self, Entry};
 use crate::lake::Dataset;
-use crate::lake::fs::{self, ContentHash};
-use crate::lake::layout::LOG;
+use crate::lake::fs::ContentHash;
 use crate::lake::manifest::journal::CommitRecord;
 use crate::lake::manifest::metadata::Metadata;
-use crate::lake::manifest::table::DeltaTable;
 use crate::lake::txn::table::changes::{listed, unlisted};
 use crate::lake::txn::table::{Links, columns_of};
 use crate::lake::txn::transaction::Action;
@@ -35,7 +33,7 @@ impl Dataset {
         let hash = ContentHash::of(schema.as_bytes());
         let at = commit.at.timestamp_millis();
         let is_new = next.delta.is_none() && self.metadata.partitions.is_empty();
-        let known = next.delta.clone().filter(|table| self.is_there(table));
+        let known = next.delta.clone().filter(|table| self.log_ends_at(table.version));
         let (mut table, after) = match known {
             Some(table) => (table.clone(), table.version),
             None if is_new => (self.new_table(at, hash), None),
@@ -82,11 +80,5 @@ impl Dataset {
         let text = entry.text(&columns)?;
         next.delta = Some(table);
         Ok(Some(LogEntry { commit: commit.id.clone(), after, links, text }))
-    }
-
-    /// The log ends where the metadata says, or behind it.
-    fn is_there(&self, table: &DeltaTable) -> bool {
-        let at = |version| self.dir().join(LOG).join(delta::file_of_version(version));
-        table.version.is_some_and(|version| fs::size_of(&at(version)).is_ok_and(|size| size.is_some()))
     }
 }

@@ -95,7 +95,8 @@ impl Dataset {
             .next("move it away, then try again; or take \"table_format\" out of the feed")
     }
 
-    fn log_ends_at(&self, version: Option<u64>) -> bool {
+    /// The log ends where the metadata says, or behind it. Where that cannot be told, it is compared with the files.
+    pub(super) fn log_ends_at(&self, version: Option<u64>) -> bool {
         let at = |version| self.dir().join(LOG).join(delta::file_of_version(version));
         version.is_some_and(|version| fs::size_of(&at(version)).is_ok_and(|size| size.is_some()))
     }
