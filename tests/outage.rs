@@ -1,12 +1,17 @@
 //! The server or the brokers go away: what waits, who is told, how it ends.
 
+#[path = "support/engine.rs"]
+mod engine;
 mod support;
 
 use std::process::Child;
 use std::time::{Duration, Instant};
 
 use lakehand::demo::{DemoOptions, Fault};
-use lakehand::feed::Catalog;
+use lakehand::export::event::What;
+use lakehand::export::{Engine, Options, Outcome, Request, Setup, Trigger, Work};
+use lakehand::feed::{Catalog, Feed};
+use lakehand::lake::Lake;
 use serde_json::Value;
 use support::{Project, Ran, Server, assert_each_offset_once, row_count, wait_until};
 
@@ -166,4 +171,59 @@ fn an_outage_of_the_brokers_holds_what_needs_them() {
         let feed = catalog.active_feeds().find(|feed| feed.name == name).unwrap();
         assert_eq!(feed.kind, lakehand::feed::FeedKind::Stream, "{name}");
     }
+}
+
+/// A compaction asks nobody, so it waits for nobody.
+#[test]
+fn a_compaction_is_done_while_exports_wait_for_the_server() {
+    let server = Server::start(DemoOptions { rows: 200, days: 1, ..DemoOptions::default() });
+    let project = Project::on(&server.url());
+    project.feed("flat", "stream", "transaction_flattened", "");
+    project.feed("raw", "stream", "transaction_stream", "");
+    for _ in 0..3 {
+        project.ok(&["export", "--all"]);
+        server.get().append(40);
+    }
+    let feed = |name: &str| -> Feed {
+        let catalog =
+            Catalog::load(&lakehand::feed::FeedPaths::below(&project.path().join("feeds"))).unwrap();
+        catalog
+            .entries
+            .iter()
+            .filter_map(|entry| entry.feed())
+            .find(|feed| feed.name == name)
+            .unwrap()
+            .clone()
+    };
+    let before = support::data_files(&project.stream("transaction_flattened")).len();
+    server.faults().refuse_connections(true);
+    let setup = engine::setup(&server.url(), Lake::new(project.path().join("data_lake")));
+    let options = Options { outage_wait: None, ..setup.options };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (engine, mut events) = Engine::start(Setup { options, concurrency: 2, ..setup });
+        engine.submit(Request { feed: feed("raw"), trigger: Trigger::Asked, work: Work::CatchUp });
+        let soon = Duration::from_secs(60);
+        while let Some(event) =
+            tokio::time::timeout(soon, events.recv()).await.expect("it waits for the server")
+        {
+            match event.what {
+                What::Paused { .. } => {
+                    let work = Work::Compact(None);
+                    engine.submit(Request { feed: feed("flat"), trigger: Trigger::Asked, work });
+                }
+                What::Finished(finished) => {
+                    assert_eq!(event.feed, "flat", "the export waits");
+                    assert!(matches!(finished.outcome, Outcome::Done { .. }), "{:?}", finished.outcome);
+                    break;
+                }
+                What::Resumed { .. } => panic!("the server is away"),
+                _ => {}
+            }
+        }
+        engine.cancel("raw");
+        engine.close();
+        while events.recv().await.is_some() {}
+    });
+    assert!(support::data_files(&project.stream("transaction_flattened")).len() < before);
 }

@@ -222,7 +222,8 @@ impl Context {
     fn verdict(&self, begun: Instant, waits: bool) -> Result<Verdict> {
         let (verdict, answer) = std::sync::mpsc::channel();
         // The engine lives as long as a job runs.
-        let _ = self.suspicions.send(Suspicion { needs: Needs::of(&self.feed), begun, waits, verdict });
+        let needs = Needs::of(&self.feed, self.work);
+        let _ = self.suspicions.send(Suspicion { needs, begun, waits, verdict });
         loop {
             match answer.recv_timeout(ASK_CANCEL) {
                 Ok(verdict) => return Ok(verdict),

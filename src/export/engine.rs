@@ -340,7 +340,9 @@ impl EngineActor {
 
     async fn start_jobs(&mut self) {
         let (outages, waiting) = (&self.outages, &self.waiting);
-        let may = |key: &Key| waiting.get(key).is_none_or(|request| !outages.holds(Needs::of(&request.feed)));
+        let may = |key: &Key| {
+            waiting.get(key).is_none_or(|request| !outages.holds(Needs::of(&request.feed, request.work)))
+        };
         for key in self.scheduler.start(may) {
             let Some(request) = self.waiting.remove(&key) else {
                 self.scheduler.finished(&key.0);

@@ -12,6 +12,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::scheduler::Work;
 use crate::feed::{Feed, FeedKind, ReadMode};
 use crate::ksql::backoff::backoff;
 
@@ -42,21 +43,27 @@ impl Peer {
     }
 }
 
-/// Which peers an export needs beside the server.
+/// Which peers some work needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs {
+    pub(super) server: bool,
     pub(super) brokers: bool,
 }
 
 impl Needs {
-    /// A stream's rows come from the brokers whatever the way; a table that ksqlDB scans lies with the server.
-    pub(super) fn of(feed: &Feed) -> Self {
-        Self { brokers: feed.kind == FeedKind::Stream || feed.read == ReadMode::Kafka }
+    /// A stream's rows come from the brokers whatever the way; a table that ksqlDB scans lies with the server. A compaction asks nobody.
+    pub(super) fn of(feed: &Feed, work: Work) -> Self {
+        let server = !matches!(work, Work::Compact(_));
+        Self { server, brokers: server && (feed.kind == FeedKind::Stream || feed.read == ReadMode::Kafka) }
     }
 
     /// The peers.
     pub(super) fn peers(self) -> impl Iterator<Item = Peer> {
-        [Peer::Server, Peer::Brokers].into_iter().filter(move |peer| *peer == Peer::Server || self.brokers)
+        let needed = move |peer: &Peer| match peer {
+            Peer::Server => self.server,
+            Peer::Brokers => self.brokers,
+        };
+        [Peer::Server, Peer::Brokers].into_iter().filter(needed)
     }
 }
 
@@ -178,8 +185,9 @@ impl Outages {
 mod tests {
     use super::*;
 
-    const ALL: Needs = Needs { brokers: true };
-    const TABLE: Needs = Needs { brokers: false };
+    const ALL: Needs = Needs { server: true, brokers: true };
+    const TABLE: Needs = Needs { server: true, brokers: false };
+    const NOBODY: Needs = Needs { server: false, brokers: false };
 
     fn seconds(n: u64) -> Duration {
         Duration::from_secs(n)
@@ -206,7 +214,7 @@ mod tests {
             now = next;
         }
         assert_eq!(waits, [1, 2, 4, 8, 8, 8]);
-        assert!(outages.holds(TABLE));
+        assert!(outages.holds(TABLE) && !outages.holds(NOBODY));
         assert_eq!(outages.ends(Peer::Server, begun + seconds(40)), Some(seconds(40)));
         assert!(!outages.holds(ALL));
         assert_eq!((outages.wake(), outages.ends(Peer::Server, now)), (None, None));
