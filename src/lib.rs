@@ -10,6 +10,7 @@ pub mod error;
 pub mod export;
 pub mod feed;
 pub mod format;
+pub mod hash;
 pub mod headless;
 pub mod ksql;
 pub mod lake;

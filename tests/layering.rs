@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("error", &[]),
     ("cancel", &["error"]),
+    ("hash", &[]),
     ("pool", &[]),
     ("log", &["error"]),
     ("feed", &["error", "log"]),
@@ -14,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("ksql", &["error", "log"]),
     ("reading", &["error", "feed", "log"]),
     ("format", &["error"]),
-    ("lake", &["cancel", "error", "feed", "format", "log", "pool", "reading"]),
+    ("lake", &["cancel", "error", "feed", "format", "hash", "log", "pool", "reading"]),
     ("source", &["config", "error", "ksql", "pool"]),
     ("export", &["cancel", "error", "feed", "ksql", "lake", "pool", "source"]),
     ("demo", &["error", "ksql"]),

@@ -22,8 +22,9 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde::de::DeserializeOwned;
 
+use crate::hash::ContentHash;
 use crate::lake::file::stats::column_stats;
-use crate::lake::fs::{self, ContentHash};
+use crate::lake::fs;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::offsets::OffsetRanges;

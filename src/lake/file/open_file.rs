@@ -18,10 +18,11 @@ use parquet::file::metadata::{ColumnChunkMetaData, KeyValue};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
+use crate::hash::ContentHash;
 use crate::lake::file::encoder::{RowGroup, Waiting};
 use crate::lake::file::properties::Pages;
 use crate::lake::file::stats::column_stats;
-use crate::lake::fs::{ContentHash, LakeFile};
+use crate::lake::fs::LakeFile;
 use crate::lake::manifest::column_stats::ColumnStats;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::offset_set::OffsetSet;

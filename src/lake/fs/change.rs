@@ -11,9 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::hash::{ContentHash, Hasher};
 use super::look::{is_real_dir, list};
 use super::parent;
+use crate::hash::{ContentHash, Hasher};
 use crate::{Error, Kind, Result};
 
 /// A change to the file system.

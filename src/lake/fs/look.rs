@@ -8,7 +8,11 @@ use std::io::{self, Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::hash::{ContentHash, Hasher};
 use crate::{Error, Kind, Result};
+
+/// Bytes that are hashed at a time.
+const HASHED_AT_ONCE: usize = 1 << 18;
 
 /// An entry of a folder.
 #[derive(Debug, Clone)]
@@ -169,6 +173,21 @@ pub(crate) fn open_regular(path: &Path) -> Result<File> {
         return Err(no_file("a folder, a pipe or a device"));
     }
     Ok(file)
+}
+
+/// The hash of the regular file at `path`, read whole.
+pub(crate) fn hash_file(path: &Path) -> Result<ContentHash> {
+    let mut file = open_regular(path)?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; HASHED_AT_ONCE];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.hash()),
+            Ok(read) => hasher.add(&buffer[..read]),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("read", path, e)),
+        }
+    }
 }
 
 /// The content of a regular file of at most `cap` bytes; `None` when it is not there.

@@ -5,7 +5,6 @@
 //! look     every way to read: only regular files are opened, and no link is followed but where the caller says so
 //! lock     the file whose lock the kernel holds for us
 //! link     second names of files; a file that is put where none is
-//! hash     the hash of a file's content
 //! ```
 //!
 //! A pipe, a socket or a device never holds the program up, and a link never leads it to files that are not the lake's.
@@ -14,7 +13,6 @@
 mod change;
 pub(crate) mod device;
 mod exchange;
-mod hash;
 mod link;
 mod lock;
 mod look;
@@ -24,12 +22,11 @@ use std::path::Path;
 
 pub use change::{Faults, Op};
 pub(crate) use change::{Fs, LakeFile};
-pub(crate) use hash::{ContentHash, hash_file};
 pub(crate) use link::only_names;
 pub(crate) use lock::{LockFile, TryLock};
 pub(crate) use look::{
-    Entry, Stat, Target, is_real_dir, list, list_target, modified, open_regular, read_capped, read_from,
-    real_path, size_of, stat, target,
+    Entry, Stat, Target, hash_file, is_real_dir, list, list_target, modified, open_regular, read_capped,
+    read_from, real_path, size_of, stat, target,
 };
 
 use crate::Error;

@@ -4,7 +4,7 @@ use arrow::array::cast::AsArray;
 use arrow::array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow::datatypes::DataType;
 
-use crate::lake::fs::ContentHash;
+use crate::hash::ContentHash;
 use crate::{Error, Kind, Result};
 
 /// The number of a null.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lake::fs::ContentHash;
+use crate::hash::ContentHash;
 
 /// By column, what is known of its values in one file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

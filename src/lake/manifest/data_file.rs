@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lake::fs::ContentHash;
+use crate::hash::ContentHash;
 use crate::lake::manifest::column_stats::ColumnStats;
 
 /// A data file, below the dataset.

@@ -17,7 +17,8 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::lake::fs::{self, ContentHash};
+use crate::hash::ContentHash;
+use crate::lake::fs;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::pin::Pin;
 use crate::{Error, Kind, Result};

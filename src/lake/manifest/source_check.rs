@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::lake::fs::ContentHash;
+use crate::hash::ContentHash;
 
 /// What a comparison of both ways found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

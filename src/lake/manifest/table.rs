@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::lake::fs::ContentHash;
+use crate::hash::ContentHash;
 
 /// The Delta table of a dataset, as its metadata knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

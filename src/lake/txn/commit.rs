@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::feed::Visibility;
-use crate::lake::fs::{self, ContentHash, Fs};
+use crate::hash::ContentHash;
+use crate::lake::fs::{self, Fs};
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::journal;
 use crate::lake::txn::migrate;

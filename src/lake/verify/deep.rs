@@ -3,9 +3,10 @@
 
 use super::scan::{DataFile, Scan};
 use crate::cancel::Cancel;
+use crate::hash::ContentHash;
 use crate::lake::file::footer::FooterRead;
 use crate::lake::file::rows::{Columns, Rows, read_rows};
-use crate::lake::fs::{self, ContentHash};
+use crate::lake::fs;
 use crate::lake::layout::places::original_name;
 use crate::{Error, Kind};
 

@@ -21,8 +21,8 @@ use arrow::datatypes::DataType;
 
 use crate::feed::TableFormat;
 use crate::format::Columns;
+use crate::hash::ContentHash;
 use crate::lake::Dataset;
-use crate::lake::fs::ContentHash;
 use crate::lake::manifest::metadata::Metadata;
 use crate::{Error, Kind, Result};
 

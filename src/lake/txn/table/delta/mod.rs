@@ -16,8 +16,8 @@ mod sync;
 
 use crate::feed::TableFormat;
 use crate::format::delta::Identity;
+use crate::hash::ContentHash;
 use crate::lake::Dataset;
-use crate::lake::fs::ContentHash;
 use crate::lake::manifest::table::DeltaTable;
 
 impl Dataset {

@@ -3,8 +3,9 @@
 use super::log;
 use super::publish::LogEntry;
 use crate::format::delta::{self, Entry};
+use crate::hash::ContentHash;
 use crate::lake::Dataset;
-use crate::lake::fs::{self, ContentHash};
+use crate::lake::fs;
 use crate::lake::layout::LOG;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::metadata::Metadata;

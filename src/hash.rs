@@ -2,26 +2,18 @@
 //! who changes files on purpose and could change the records as well.
 
 use std::fmt;
-use std::io::Read;
-use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::xxhash3_128;
 
-use super::look::open_regular;
-use crate::{Error, Result};
-
-/// Bytes read at once.
-const STEP: usize = 1 << 18;
-
 /// A hash; as text 32 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct ContentHash(u128);
+pub struct ContentHash(u128);
 
 /// Takes bytes one after another.
-pub(crate) struct Hasher(xxhash3_128::Hasher);
+pub struct Hasher(xxhash3_128::Hasher);
 
 impl Default for Hasher {
     fn default() -> Self {
@@ -30,23 +22,25 @@ impl Default for Hasher {
 }
 
 impl Hasher {
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
         self.0.write(bytes);
     }
 
-    pub(crate) fn hash(&self) -> ContentHash {
+    /// The hash of all bytes so far.
+    pub fn hash(&self) -> ContentHash {
         ContentHash(self.0.finish_128())
     }
 }
 
 impl ContentHash {
     /// The hash of `bytes`.
-    pub(crate) fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         Self(xxhash3_128::Hasher::oneshot(bytes))
     }
 
     /// As a number.
-    pub(crate) fn number(self) -> u128 {
+    pub fn number(self) -> u128 {
         self.0
     }
 }
@@ -79,21 +73,6 @@ impl TryFrom<String> for ContentHash {
 impl From<ContentHash> for String {
     fn from(hash: ContentHash) -> Self {
         hash.to_string()
-    }
-}
-
-/// The hash of the regular file at `path`, read whole.
-pub(crate) fn hash_file(path: &Path) -> Result<ContentHash> {
-    let mut file = open_regular(path)?;
-    let mut hasher = Hasher::default();
-    let mut buffer = vec![0; STEP];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.hash()),
-            Ok(read) => hasher.add(&buffer[..read]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Error::io("read", path, e)),
-        }
     }
 }
 
