@@ -7,7 +7,7 @@
 //!
 //! | only a stream has | only a table has | either |
 //! |---|---|---|
-//! | partitioning date, storage_mode append, retention_days, read other than auto and kafka, mode follow, row_metadata true, sort_by, bloom_filters, bloom_fpp | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
+//! | partitioning date, storage_mode append, retention_days, tier_after_days (never with a Delta table), read other than auto and kafka, mode follow, row_metadata true, sort_by, bloom_filters, bloom_fpp | partitioning version, storage_mode overwrite, keep_versions, shrink_limit | storage_mode ignore (never with follow) |
 //!
 //! It reads no file and knows no server: whether the source is there is a question for later.
 
@@ -27,7 +27,7 @@ use super::spec::{
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 25] = [
+pub const FIELDS: [&str; 26] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -37,6 +37,7 @@ pub const FIELDS: [&str; 25] = [
     "format",
     "compression",
     "retention_days",
+    "tier_after_days",
     "keep_versions",
     "shrink_limit",
     "visibility",
@@ -61,7 +62,7 @@ pub const PARTITIONING_FIELDS: [&str; 4] = ["type", "columns", "timestamp_column
 /// The fields of `types`.
 pub const TYPES_FIELDS: [&str; 2] = ["time", "decimal"];
 
-/// The longest `retention_days`: a thousand years.
+/// The longest `retention_days` and `tier_after_days`: a thousand years.
 pub const MAX_RETENTION_DAYS: u32 = 365_000;
 /// The most `keep_versions`.
 pub const MAX_KEEP_VERSIONS: u32 = 10_000;
@@ -141,6 +142,9 @@ fn read<'a>(
     let retention_days = fields
         .set("retention_days")
         .map_or(Some(None), |node| page.count(&node, MAX_RETENTION_DAYS).map(Some));
+    let tier_after_days = fields
+        .set("tier_after_days")
+        .map_or(Some(None), |node| page.count(&node, MAX_RETENTION_DAYS).map(Some));
     let keep_versions =
         fields.get("keep_versions").map_or(Some(1), |node| page.count(&node, MAX_KEEP_VERSIONS));
     let shrink_limit = fields.set("shrink_limit").map_or(Some(None), |node| page.count(&node, 100).map(Some));
@@ -158,6 +162,12 @@ fn read<'a>(
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
     let partitioning = read_partitioning(page, &fields, kind);
+    if let (Some(formats), Some(node)) = (&table_format, fields.set("tier_after_days"))
+        && formats.contains(&TableFormat::Delta)
+    {
+        let why = "does not go with a Delta table, whose readers find files below its own folder only: it moves as a whole or not at all";
+        page.wrong(&node, why, None);
+    }
     let keeps_metadata = kind != Some(FeedKind::Table) && row_metadata != Some(Some(false));
     let (rename, exclude_columns) = read_columns(page, &fields, keeps_metadata);
 
@@ -177,6 +187,7 @@ fn read<'a>(
         }))?,
         compression: compression?,
         retention_days: retention_days?,
+        tier_after_days: tier_after_days?,
         keep_versions: keep_versions?,
         shrink_limit: shrink_limit?,
         visibility: visibility.unwrap_or(Some(if stream {
@@ -462,6 +473,7 @@ fn combine(
         return;
     }
     refuse("retention_days", "is for streams; a table takes keep_versions", None);
+    refuse("tier_after_days", "is for streams: a table has no days that could move", None);
     if read.is_some_and(|read| !matches!(read, ReadMode::Auto | ReadMode::Kafka)) {
         refuse("read", "is for streams: a table takes auto or kafka", Some("auto"));
     }

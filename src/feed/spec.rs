@@ -24,6 +24,8 @@ pub struct Feed {
     pub compression: Compression,
     /// Streams: partitions whose date is more than this many days ago are removed. `None` keeps for ever.
     pub retention_days: Option<u32>,
+    /// Streams: sealed partitions whose date is more than this many days ago move to the cold tier. `None`: none by its age.
+    pub tier_after_days: Option<u32>,
     /// Tables: how many snapshots stay, at least 1.
     pub keep_versions: u32,
     /// Tables: how much smaller than the version before it a snapshot may be, in percent; `None`: as configured.

@@ -62,7 +62,7 @@ pub use manifest::last_row::LastRow;
 pub use manifest::log::LogIdentity;
 pub use manifest::loss::{LossCause, LostRecords};
 pub use manifest::metadata::{
-    ColumnInfo, LastFailure, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
+    ColdPart, ColumnInfo, LastFailure, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
 };
 pub use manifest::offsets::{OffsetRanges, Ranges};
 pub use manifest::pin::Pin;
@@ -82,6 +82,10 @@ pub use ops::replace::Replacer;
 pub use ops::replaced::{ReplacedSet, replaced};
 pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
+pub use ops::tier::{
+    ColdFile, Cooled, CopiesDue, Due, DueCold, Freed, Gone, HomeComing, LocalFile, NotDue, TierLock,
+    TierRules, Warmed, cold_files, copies_due, due as tier_due, gone as tier_gone,
+};
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use ops::undo_version::rollback_preview;
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};

@@ -51,6 +51,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         storage_mode: StorageMode::Append,
         compression: Compression::Zstd(None),
         retention_days: Some(365),
+        tier_after_days: None,
         keep_versions: 1,
         shrink_limit: None,
         visibility: Visibility::Restricted,

@@ -130,7 +130,19 @@ fn text(value: &Value) -> &str {
 
 /// Where a file is that the table's metadata names: below `dir`, whatever folder that was when it was written.
 fn place(dir: &Path, location: &str, path: &str) -> PathBuf {
-    dir.join("_iceberg").join(path.strip_prefix(location).unwrap().trim_start_matches('/'))
+    match path.strip_prefix(location) {
+        Some(below) => dir.join("_iceberg").join(below.trim_start_matches('/')),
+        // An object of the cold tier.
+        None => PathBuf::from(path),
+    }
+}
+
+/// Where the files of the newest snapshot are.
+pub fn current_files(dir: &Path) -> Vec<PathBuf> {
+    let Some((_, table)) = newest(dir) else { return Vec::new() };
+    let location = table["location"].as_str().unwrap();
+    let newest = snapshots(dir).pop().unwrap_or_default();
+    newest.keys().map(|path| place(dir, location, path)).collect()
 }
 
 /// Every snapshot of the newest version of the table in `dir`, oldest first; none where there is no table. Panics on a manifest or file

@@ -46,6 +46,7 @@ pub fn stream_feed() -> Feed {
         storage_mode: StorageMode::Append,
         compression: Compression::Zstd(None),
         retention_days: None,
+        tier_after_days: None,
         keep_versions: 1,
         shrink_limit: None,
         visibility: Visibility::Restricted,
@@ -192,21 +193,30 @@ pub fn read(path: &Path) -> Vec<RecordBatch> {
     reader.map(Result::unwrap).collect()
 }
 
+/// The rows of a file, whose other columns are looked at.
+pub fn rows_of(path: &Path) -> Vec<Row> {
+    let mut found = Vec::new();
+    for batch in read(path) {
+        let times = batch["ROWTIME"].as_primitive::<TimestampMillisecondType>();
+        let partitions = batch["ROWPARTITION"].as_primitive::<Int32Type>();
+        let offsets = batch["ROWOFFSET"].as_primitive::<Int64Type>();
+        let names = batch["NAME"].as_string::<i32>();
+        for i in 0..batch.num_rows() {
+            let row = (partitions.value(i), offsets.value(i), times.value(i));
+            assert_eq!(names.value(i), format!("name {}", row.1));
+            found.push(row);
+        }
+    }
+    found
+}
+
 /// Every row below `dir`, and the folder in which it lies; a doubled one fails the test.
 pub fn rows(dir: &Path) -> BTreeSet<(Row, String)> {
     let mut found = BTreeSet::new();
     for file in data_files(dir) {
         let folder = Path::new(&file).parent().unwrap().to_str().unwrap().to_owned();
-        for batch in read(&dir.join(&file)) {
-            let times = batch["ROWTIME"].as_primitive::<TimestampMillisecondType>();
-            let partitions = batch["ROWPARTITION"].as_primitive::<Int32Type>();
-            let offsets = batch["ROWOFFSET"].as_primitive::<Int64Type>();
-            let names = batch["NAME"].as_string::<i32>();
-            for i in 0..batch.num_rows() {
-                let row = (partitions.value(i), offsets.value(i), times.value(i));
-                assert_eq!(names.value(i), format!("name {}", row.1));
-                assert!(found.insert((row, folder.clone())), "row {row:?} is there twice");
-            }
+        for row in rows_of(&dir.join(&file)) {
+            assert!(found.insert((row, folder.clone())), "row {row:?} is there twice");
         }
     }
     let keys: BTreeSet<_> = found.iter().map(|((p, o, _), _)| (*p, *o)).collect();

@@ -304,6 +304,7 @@ fn usage(partition: &lakehand::lake::PartitionInfo) -> PartitionUsage {
         path: partition.path.clone(),
         records: partition.records,
         recorded: amount,
+        cold: lakehand::lake::Amount::default(),
         found: amount,
     }
 }

@@ -24,7 +24,9 @@ use serde::de::DeserializeOwned;
 
 use crate::hash::ContentHash;
 use crate::lake::file::stats::column_stats;
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
+use crate::lake::layout::places::is_stub;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -117,6 +119,7 @@ impl Footer {
             rowtime: self.rowtime,
             offsets: self.offsets.hulls().collect(),
             column_stats: None,
+            cold: None,
             commit: self.commit.clone().unwrap_or_default(),
         }
     }
@@ -153,7 +156,7 @@ impl FooterRead {
     }
 }
 
-/// Reads the footer of the regular file at `path`.
+/// Reads the footer of the regular file at `path`, or the one that a stub keeps of a file in the cold tier.
 pub fn look_at_footer(path: &Path) -> FooterRead {
     look(path).0
 }
@@ -165,7 +168,22 @@ pub(crate) fn read_whole_footer(path: &Path) -> Result<(Footer, ParquetMetaData)
     read.into_result(path).and_then(|footer| Ok((footer, whole?)))
 }
 
+/// The footer of a file in the cold tier is in its stub.
+fn look_at_stub(path: &Path) -> (FooterRead, Option<ParquetMetaData>) {
+    match Stub::read_whole(path) {
+        Ok((_, whole)) => match parse(&whole) {
+            Ok(footer) => (FooterRead::Sound(footer), Some(whole)),
+            Err(why) => (FooterRead::Damaged(why), None),
+        },
+        Err(e) if e.kind() == Kind::Damaged => (FooterRead::Damaged(e.what().to_owned()), None),
+        Err(e) => (FooterRead::Unknown(e), None),
+    }
+}
+
 fn look(path: &Path) -> (FooterRead, Option<ParquetMetaData>) {
+    if path.file_name().and_then(|name| name.to_str()).is_some_and(is_stub) {
+        return look_at_stub(path);
+    }
     let file = match fs::open_regular(path) {
         Ok(file) => file,
         Err(e) if e.kind() == Kind::Damaged => return (FooterRead::Damaged(e.what().to_owned()), None),

@@ -7,6 +7,7 @@
 //! batches       rows decoded, a batch at a time         rows      every row, and the offsets they have
 //! sort          rows in another order, of more than memory holds     fingerprint   what rows are, whatever their order
 //! readers       which readers cannot read a column  stats     bounds and nulls of a file's columns
+//! stub          what stays of a file that lies in the cold tier: its place and its footer
 //! ```
 
 pub(crate) mod batches;
@@ -21,3 +22,4 @@ pub(crate) mod readers;
 pub(crate) mod rows;
 pub(crate) mod sort;
 pub(crate) mod stats;
+pub(crate) mod stub;

@@ -88,6 +88,7 @@ impl ClosedFile {
             rowtime: self.rowtime,
             offsets: self.offsets.hulls().collect(),
             column_stats: Some(self.column_stats.clone()),
+            cold: None,
             commit: commit.to_owned(),
         }
     }

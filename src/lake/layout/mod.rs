@@ -202,6 +202,11 @@ pub(crate) fn leaves(dir: &Path) -> Result<Vec<Leaf>> {
 }
 
 impl Leaf {
+    /// A partition that has no folder, as all of it lies elsewhere.
+    pub(crate) fn without_files(path: &str) -> Self {
+        Self { path: path.to_owned(), is_linked: false, is_reachable: true, files: Vec::new() }
+    }
+
     /// `Kind::Refused` where the folder lies behind a link: it is read, and never changed.
     pub(crate) fn writable(&self, dir: &Path) -> Result<()> {
         if !self.is_linked {

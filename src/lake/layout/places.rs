@@ -6,7 +6,8 @@
 //!     lock          one holder a dataset           staging/      files to come, the intent, the trash
 //!     quarantine/   rows that cannot be decoded    bin/          what new exports of a day have replaced
 //!     damaged/      what repairs put aside         previous/     a table's folder before its last overwrite
-//!     metadata.json, seals/                        with `lake.metadata = "apart"`
+//!     cold/         what stays of files in the cold tier        cold-gone/    the same of objects that are to go
+//!     moving/       how far copies into the cold tier are        metadata.json, seals/   with `lake.metadata = "apart"`
 //! ```
 //!
 //! Books and data are on one mount, since files move between them by rename. Where the dataset's folder is on another one
@@ -36,6 +37,8 @@ const OLD_BIN: &str = "_replaced";
 const OLD_DAMAGED: &str = "_damaged";
 /// The metadata, in the books.
 const APART: &str = "metadata.json";
+/// What stands behind the name of a data file in that of its stub.
+const STUB: &str = ".cold";
 /// Mode of the folders that hold the books of all datasets.
 const BOOKS_MODE: u32 = 0o755;
 
@@ -56,11 +59,27 @@ pub(crate) enum Room {
     Damaged,
     /// Marks of sealed partitions, where they are apart.
     Seals,
+    /// Stubs of the files that lie in the cold tier.
+    Cold,
+    /// Stubs of objects in the cold tier that no dataset needs any more.
+    ColdGone,
+    /// How far copies into the cold tier are.
+    Moving,
 }
 
 impl Room {
-    const ALL: [Self; 7] =
-        [Self::Data, Self::Books, Self::Staging, Self::Quarantine, Self::Bin, Self::Damaged, Self::Seals];
+    const ALL: [Self; 10] = [
+        Self::Data,
+        Self::Books,
+        Self::Staging,
+        Self::Quarantine,
+        Self::Bin,
+        Self::Damaged,
+        Self::Seals,
+        Self::Cold,
+        Self::ColdGone,
+        Self::Moving,
+    ];
 
     /// The room's name in an intent; in the books that of its folder.
     pub(crate) fn name(self) -> &'static str {
@@ -72,6 +91,9 @@ impl Room {
             Self::Bin => "bin",
             Self::Damaged => "damaged",
             Self::Seals => "seals",
+            Self::Cold => "cold",
+            Self::ColdGone => "cold-gone",
+            Self::Moving => "moving",
         }
     }
 
@@ -80,6 +102,7 @@ impl Room {
         match self {
             Self::Bin => ".replaced",
             Self::Damaged => ".damaged",
+            Self::Cold => STUB,
             _ => "",
         }
     }
@@ -132,8 +155,14 @@ impl Place {
 
 /// The name that a file had before it was put aside.
 pub(crate) fn original_name(name: &str) -> &str {
-    let stripped = [Room::Bin, Room::Damaged].into_iter().find_map(|room| name.strip_suffix(room.ending()));
+    let stripped =
+        [Room::Bin, Room::Damaged, Room::Cold].into_iter().find_map(|room| name.strip_suffix(room.ending()));
     stripped.filter(|name| super::has_parquet_ending(name)).unwrap_or(name)
+}
+
+/// The name is that of a stub: its file lies in the cold tier.
+pub(crate) fn is_stub(name: &str) -> bool {
+    name.strip_suffix(STUB).is_some_and(super::has_parquet_ending)
 }
 
 /// For people: the path, with its room where that is not the data.
@@ -249,7 +278,7 @@ impl Places {
             Room::Quarantine => self.quarantine.clone(),
             Room::Bin => self.bin.clone(),
             Room::Damaged => self.damaged.clone(),
-            Room::Seals => self.books.join(Room::Seals.name()),
+            Room::Seals | Room::Cold | Room::ColdGone | Room::Moving => self.books.join(room.name()),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::hash::ContentHash;
+use crate::lake::file::stub::Stub;
 use crate::lake::manifest::column_stats::ColumnStats;
 
 /// A data file, below the dataset.
@@ -28,11 +29,28 @@ pub(crate) struct DataFile {
     /// Nulls, least and greatest values of its columns; `None` in records of before version 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) column_stats: Option<ColumnStats>,
+    /// Where it lies, if that is in the cold tier. Journals do not tell: its stub does.
+    #[serde(skip)]
+    pub(crate) cold: Option<Cold>,
     /// The commit that made the file.
     pub(crate) commit: String,
 }
 
+/// A file in the cold tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cold {
+    /// Where it lies.
+    pub(crate) stub: Stub,
+    /// A local copy of it is still there.
+    pub(crate) has_copy: bool,
+}
+
 impl DataFile {
+    /// The object, if the file lies in the cold tier.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.cold.as_ref().map(|cold| cold.stub.url.as_str())
+    }
+
     /// The file's name.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()

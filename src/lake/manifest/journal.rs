@@ -267,6 +267,7 @@ mod tests {
             hash: Some(ContentHash::of(&n.to_le_bytes())),
             rowtime: Some([1, 2]),
             column_stats: None,
+            cold: None,
             offsets: BTreeMap::from([(0, [0, 9])]),
             commit: format!("{n:06}-r"),
         })

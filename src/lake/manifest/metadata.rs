@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::feed::{Feed, FeedKind, Partitioning, StorageMode};
 use crate::lake::fs;
 use crate::lake::layout::{self, Places};
-use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::data_file::{Cold, DataFile};
 use crate::lake::manifest::journal::Mark;
 use crate::lake::manifest::last_row::LastRow;
 use crate::lake::manifest::log::LogIdentity;
@@ -215,9 +215,99 @@ pub struct PartitionInfo {
     /// Since when it is open again, after late rows or a new export of the day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reopened_at: Option<DateTime<Utc>>,
+    /// What of it lies in the cold tier. All other numbers count that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold: Option<ColdPart>,
     /// Rows that were in the folder and are not any more, as a repair of damage or the undo of a new export has noted them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub lost_records: u64,
+}
+
+/// The part of a partition that lies in the cold tier: all of it, unless late rows came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColdPart {
+    /// The folder of the objects: `s3://lake/streams/payments/year=2024/month=03/day=01`.
+    pub url: String,
+    /// Rows.
+    pub records: u64,
+    /// Size, bytes.
+    pub bytes: u64,
+    /// Number of files.
+    pub files: u64,
+    /// The objects' names in the folder, sorted: others may lie there that are of no use any more.
+    pub objects: Vec<String>,
+    /// Since when readers are sent there.
+    pub since: DateTime<Utc>,
+    /// Local copies are there until then; `None` once they are removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_until: Option<DateTime<Utc>>,
+    /// Files of which a local copy is there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub local_files: u64,
+    /// Their size, bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub local_bytes: u64,
+}
+
+impl ColdPart {
+    /// The local copies are gone.
+    pub(crate) fn without_copies(&mut self) {
+        (self.local_until, self.local_files, self.local_bytes) = (None, 0, 0);
+    }
+}
+
+impl PartitionInfo {
+    /// Bytes on the lake's own disk that the metadata counts: all but those of files that lie in the cold tier alone.
+    pub fn local_bytes(&self) -> u64 {
+        let cold = self.cold.as_ref().map_or(0, |cold| cold.bytes.saturating_sub(cold.local_bytes));
+        self.bytes.saturating_sub(cold)
+    }
+
+    /// Files on the lake's own disk that the metadata counts.
+    pub fn local_files(&self) -> u64 {
+        let cold = self.cold.as_ref().map_or(0, |cold| cold.files.saturating_sub(cold.local_files));
+        self.files.saturating_sub(cold)
+    }
+
+    /// Nothing of it is on the lake's own disk.
+    pub fn is_cold_alone(&self) -> bool {
+        self.cold.is_some() && self.local_files() == 0
+    }
+
+    /// Counts a file that lies in the cold tier.
+    fn add_cold(&mut self, file: &DataFile) {
+        let Some(Cold { stub, has_copy }) = &file.cold else { return };
+        let folder = stub.url.rsplit_once('/').map_or(stub.url.as_str(), |(folder, _)| folder);
+        let cold = self.cold.get_or_insert_with(|| ColdPart {
+            url: folder.to_owned(),
+            records: 0,
+            bytes: 0,
+            files: 0,
+            objects: Vec::new(),
+            since: stub.since,
+            local_until: None,
+            local_files: 0,
+            local_bytes: 0,
+        });
+        cold.records += file.rows;
+        cold.bytes += file.bytes;
+        cold.files += 1;
+        let name = file.name().to_owned();
+        let at = cold.objects.binary_search(&name).unwrap_or_else(|at| at);
+        cold.objects.insert(at, name);
+        cold.since = cold.since.max(stub.since);
+        if *has_copy {
+            cold.local_until = cold.local_until.max(Some(stub.local_until));
+            cold.local_files += 1;
+            cold.local_bytes += file.bytes;
+        }
+    }
+
+    /// Says which of its files lie in the cold tier.
+    pub(crate) fn set_cold<'f>(&mut self, files: impl Iterator<Item = &'f DataFile>) {
+        self.cold = None;
+        files.for_each(|file| self.add_cold(file));
+    }
 }
 
 /// A column of the dataset.
@@ -412,6 +502,7 @@ impl Metadata {
         partition.bytes += file.bytes;
         partition.files += 1;
         partition.size_mb = mib(partition.bytes);
+        partition.add_cold(file);
         if let Some([first, last]) = file.rowtime {
             partition.first_time = partition.first_time.into_iter().chain(time(first)).min();
             partition.last_time = partition.last_time.into_iter().chain(time(last)).max();
@@ -420,6 +511,19 @@ impl Metadata {
             let held = partition.offsets.entry(*kafka).or_insert([*first, *last]);
             *held = [held[0].min(*first), held[1].max(*last)];
         }
+    }
+
+    /// `Kind::Refused` while a partition in `prefix` lies in the cold tier: its files cannot be changed there.
+    pub(crate) fn refuse_cold(&self, prefix: &str) -> Result<()> {
+        let cold = |p: &&PartitionInfo| p.cold.is_some() && layout::is_inside(&p.path, prefix);
+        let Some(partition) = self.partitions.iter().find(cold) else { return Ok(()) };
+        let url = partition.cold.as_ref().map_or("", |cold| cold.url.as_str());
+        Err(Error::new(Kind::Refused, "the day lies in the cold tier")
+            .at("partition", &partition.path)
+            .at("folder", url)
+            .next(
+                "nothing was changed; `lakehand tier restore FEED --day DAY` brings it back, then try again",
+            ))
     }
 
     /// Rows of a partition.

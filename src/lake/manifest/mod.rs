@@ -8,9 +8,11 @@
 //! proof       which positions the files prove                              log       which log the offsets are of
 //! last_row    by which a log is known again that was made anew under its name
 //! without_row    offsets that gave no row                              writers   queries that write the source and stand still
+//! cold           files that lie in the cold tier, by their stubs
 //! source_check   what a comparison of both ways of reading found, and what that holds for      pin   what is kept for good
 //! ```
 
+pub(crate) mod cold;
 pub(crate) mod column_stats;
 pub(crate) mod data_file;
 pub(crate) mod facts;

@@ -5,6 +5,7 @@
 //! replace     a day exported again        undo        the files of before back     replaced    what such swaps put aside
 //! compact     small files of a day become few, and no row changes
 //! run         what these three have in common
+//! tier        sealed days move to the cold tier and back: what is due, the switch, the removal of local copies
 //! retention   old days and versions go    seal        complete days bear `_SUCCESS`    log         which log is read
 //! pin         versions and days that the feed's rules let go no more                   undo_version  a table rolled back
 //! source_check   what a comparison of both ways found      writers   queries that write the source and stand still
@@ -23,6 +24,7 @@ pub(crate) mod run;
 pub(crate) mod seal;
 pub(crate) mod snapshot;
 pub(crate) mod source_check;
+pub(crate) mod tier;
 pub(crate) mod undo;
 pub(crate) mod undo_version;
 pub(crate) mod writers;

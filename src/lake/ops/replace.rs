@@ -46,6 +46,7 @@ impl Dataset {
     pub fn replacer(&mut self, schema: &TableSchema, run: RunInfo, day: NaiveDate) -> Result<Replacer<'_>> {
         self.begin(FeedKind::Stream, schema)?;
         self.refuse_ahead()?;
+        self.metadata.refuse_cold(&self.day_prefix(day))?;
         Replacer::new(self, schema, run, day)
     }
 

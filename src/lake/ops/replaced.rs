@@ -13,6 +13,7 @@ use crate::Result;
 use crate::lake::Dataset;
 use crate::lake::file::footer::{FooterRead, look_at_footer};
 use crate::lake::fs;
+use crate::lake::layout::places::is_stub;
 use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::txn::transaction::is_data;
 
@@ -121,8 +122,22 @@ impl Dataset {
         let mut transaction = self.transaction(id, now);
         for set in &gone {
             let from = Place::new(Room::Bin, format!("{}/{}", set.commit, set.partition));
-            let bytes = fs::size_of(&transaction.dataset.path(&from)?)?.unwrap_or(0);
-            transaction.discard(from, bytes, set.rows);
+            let folder = transaction.dataset.path(&from)?;
+            // Objects of the cold tier are deleted by whoever knows the store.
+            let entries = fs::list(&folder)?;
+            if !entries.iter().any(|entry| is_stub(&entry.name)) {
+                let bytes = fs::size_of(&folder)?.unwrap_or(0);
+                transaction.discard(from, bytes, set.rows);
+                continue;
+            }
+            for entry in entries {
+                let place = Place::new(Room::Bin, format!("{}/{}", from.path, entry.name));
+                if is_stub(&entry.name) {
+                    transaction.give_up(place, &set.partition, &entry);
+                } else {
+                    transaction.discard(place, entry.bytes, 0);
+                }
+            }
         }
         if !gone.is_empty() {
             transaction.commit()?;

@@ -192,7 +192,14 @@ impl Dataset {
                 && end_of(&leaf.path).is_some_and(|end| end <= first_kept)
                 && !self.metadata.is_pinned(&leaf.path)
         };
-        Ok(layout::leaves(self.dir())?.into_iter().filter(old).collect())
+        let mut leaves = layout::leaves(self.dir())?;
+        // A day that lies in the cold tier alone has no folder.
+        let cold = self.metadata.partitions.iter().filter(|partition| partition.cold.is_some());
+        let known: Vec<&str> = cold.map(|partition| partition.path.as_str()).collect();
+        let missing = known.into_iter().filter(|path| !leaves.iter().any(|leaf| leaf.path == *path));
+        let cold: Vec<Leaf> = missing.map(Leaf::without_files).collect();
+        leaves.extend(cold);
+        Ok(leaves.into_iter().filter(old).collect())
     }
 
     fn first_kept(&self, today: NaiveDate) -> Option<NaiveDate> {
@@ -297,13 +304,13 @@ impl Transaction<'_> {
     pub(crate) fn leave(&mut self, due: &[Leaf], bin: &Bin) -> Result<Vec<RemovedPartition>> {
         let mut removed = Vec::new();
         for leaf in due {
-            let (ours, records) = self.set_partition_aside(leaf, bin)?;
+            let gone = self.set_partition_aside(leaf, bin)?;
             let foreign = leaf.files.iter().filter(|file| !is_data(file));
             removed.push(RemovedPartition {
                 path: leaf.path.clone(),
-                records,
-                files: ours.len() as u64,
-                bytes: ours.iter().map(|file| file.bytes).sum(),
+                records: gone.rows,
+                files: gone.files,
+                bytes: gone.bytes,
                 foreign: foreign.map(|file| file.name.clone()).collect(),
             });
         }

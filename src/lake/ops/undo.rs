@@ -21,8 +21,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
-use crate::lake::layout::places::original_name;
+use crate::lake::layout::places::{is_stub, original_name};
 use crate::lake::layout::{self, Place, Places, Room, is_inside};
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::loss::LossCause;
@@ -170,7 +171,8 @@ impl Dataset {
             // Where the partition is gone, it comes back in one step: no reader finds a part of it.
             let set = Place::new(Room::Bin, format!("{}/{leaf}", plan.commit));
             let is_gone = fs::stat(&transaction.dataset.path(&Place::data(leaf))?)?.is_none();
-            if is_gone && fs::list(&transaction.dataset.path(&set)?)?.len() == files.len() {
+            let is_local = !files.iter().any(|file| is_stub(&file.from.path));
+            if is_gone && is_local && fs::list(&transaction.dataset.path(&set)?)?.len() == files.len() {
                 there.extend(transaction.bring_folder_back(set, leaf)?);
                 continue;
             }
@@ -201,6 +203,7 @@ impl Plan {
             ));
         }
         let prefix = prefix_of(metadata, day);
+        metadata.refuse_cold(&prefix)?;
         let (commit, back) = choose_set(places, &prefix, commit)?;
         check_set_fits(metadata, &back)?;
         let mut held = OffsetRanges::default();
@@ -429,7 +432,7 @@ fn list_files(commit: Option<&str>, leaf: layout::Leaf) -> Result<Vec<File>> {
                 None => Place::data(format!("{}/{}", leaf.path, entry.name)),
             },
             leaf: leaf.path.clone(),
-            bytes: entry.bytes,
+            bytes: if is_stub(&entry.name) { Stub::read(&entry.path)?.bytes } else { entry.bytes },
             footer,
             name: original_name(&entry.name).to_owned(),
         });

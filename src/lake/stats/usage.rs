@@ -13,10 +13,12 @@ pub struct PartitionUsage {
     pub path: String,
     /// Rows that the metadata counts.
     pub records: u64,
-    /// Files and bytes that the metadata counts.
+    /// Files and bytes on the lake's disk that the metadata counts.
     pub recorded: Amount,
     /// Files and bytes found on disk, files of others included.
     pub found: Amount,
+    /// Files and bytes in the cold tier, as the metadata counts them; those of which a local copy is there are counted above too.
+    pub cold: Amount,
 }
 
 /// Files and bytes.
@@ -43,10 +45,13 @@ pub fn usage(dataset_dir: &Path) -> Result<Vec<PartitionUsage>> {
         .unwrap_or_default()
         .into_iter()
         .map(|partition| PartitionUsage {
-            path: partition.path,
             records: partition.records,
-            recorded: Amount { files: partition.files, bytes: partition.bytes },
+            recorded: Amount { files: partition.local_files(), bytes: partition.local_bytes() },
             found: Amount::default(),
+            path: partition.path,
+            cold: partition
+                .cold
+                .map_or_else(Amount::default, |cold| Amount { files: cold.files, bytes: cold.bytes }),
         })
         .collect();
     for leaf in layout::leaves(dataset_dir)? {
@@ -57,7 +62,8 @@ pub fn usage(dataset_dir: &Path) -> Result<Vec<PartitionUsage>> {
             None if found.files == 0 => {}
             None => {
                 let recorded = Amount::default();
-                partitions.push(PartitionUsage { path: leaf.path, records: 0, recorded, found });
+                let cold = Amount::default();
+                partitions.push(PartitionUsage { path: leaf.path, records: 0, recorded, found, cold });
             }
         }
     }

@@ -4,6 +4,7 @@
 //! lock       one holder a dataset            dataset    open, recover, the state that operations work on
 //! transaction actions that take effect together; every operation of `ops` and every repair is one
 //! commit     staging, intent, renames, `_metadata.json`; recovery finishes or forgets
+//! cold       readers are sent to the cold tier, or back; local copies go
 //! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
 //! table      the log of the table that a dataset may be too, written with each commit
@@ -11,6 +12,7 @@
 //! ```
 
 pub(crate) mod aside;
+pub(crate) mod cold;
 pub(crate) mod commit;
 pub(crate) mod dataset;
 mod exchange;

@@ -16,9 +16,11 @@ use std::path::PathBuf;
 use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
 use crate::lake::file::rows::{Columns, read_rows};
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::{self, PartitionPath, Places, Room};
-use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::cold::{self, StubFile};
+use crate::lake::manifest::data_file::{Cold, DataFile};
 use crate::lake::manifest::journal::{self, Journal};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -36,6 +38,8 @@ pub(crate) struct Present {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
     pub(crate) footer: Footer,
+    /// It lies in the cold tier.
+    pub(crate) cold: Option<Cold>,
 }
 
 /// Metadata, and the files that it counts.
@@ -83,6 +87,8 @@ pub(crate) fn adopt(places: &Places, known: &Metadata) -> Result<Counted> {
         for mark in Places::seals(&before.path) {
             is_sealed |= fs::size_of(&places.path(&mark)?)?.is_some();
         }
+        // The mark of a day goes with its local copy.
+        is_sealed |= now.is_cold_alone();
         now.sealed_at = before.sealed_at.filter(|_| is_sealed);
         now.reopened_at = before.reopened_at;
         now.lost_records = before.lost_records;
@@ -132,6 +138,8 @@ fn missing_rows(journal: &Journal, files: &[Present]) -> BTreeMap<String, u64> {
 /// an error: nothing is decided without knowing what it holds.
 fn present(places: &Places, metadata: &Metadata) -> Result<(Vec<Present>, Vec<String>)> {
     let (mut files, mut wrong) = (Vec::new(), Vec::new());
+    let mut stubs: BTreeMap<String, StubFile> =
+        cold::stubs(places)?.into_iter().map(|stub| (stub.relative(), stub)).collect();
     for leaf in layout::leaves(&places.data)? {
         leaf.reached(&places.data)?;
         for file in leaf.files {
@@ -139,10 +147,21 @@ fn present(places: &Places, metadata: &Metadata) -> Result<(Vec<Present>, Vec<St
                 continue;
             }
             let (folder, name) = (leaf.path.clone(), file.name.clone());
+            let cold = match stubs.remove(&layout::join(&folder, &name)) {
+                Some(file) => Some(Cold { stub: Stub::read(&file.path)?, has_copy: true }),
+                None => None,
+            };
             match look_at_footer(&file.path) {
                 FooterRead::Sound(footer) => match complaint(metadata, &footer) {
                     None => {
-                        files.push(Present { folder, name, path: file.path, bytes: file.bytes, footer });
+                        files.push(Present {
+                            folder,
+                            name,
+                            path: file.path,
+                            bytes: file.bytes,
+                            footer,
+                            cold,
+                        });
                     }
                     Some(why) => wrong.push(format!("{folder}/{name} {why}")),
                 },
@@ -151,6 +170,18 @@ fn present(places: &Places, metadata: &Metadata) -> Result<(Vec<Present>, Vec<St
                     return Err(e.next("nothing was changed: let this program read the file, then try again"));
                 }
             }
+        }
+    }
+    for StubFile { partition: folder, name, path, .. } in stubs.into_values() {
+        // A file that nobody can tell anything of: the rows that it holds would be read again.
+        let stub = Stub::read(&path)?;
+        let footer = look_at_footer(&path).into_result(&path)?;
+        match complaint(metadata, &footer) {
+            None => {
+                let cold = Some(Cold { stub: stub.clone(), has_copy: false });
+                files.push(Present { folder, name, path, bytes: stub.bytes, footer, cold });
+            }
+            Some(why) => wrong.push(format!("{folder}/{name} {why}")),
         }
     }
     Ok((files, wrong))
@@ -243,6 +274,14 @@ fn prove(
 
 /// The offsets of a file whose footer tells only their hull.
 fn exact(file: &Present) -> Result<OffsetRanges> {
+    if file.cold.as_ref().is_some_and(|cold| !cold.has_copy) {
+        return Err(Error::new(
+            Kind::Refused,
+            "a file in the cold tier holds rows that may be read again, and its footer does not tell which",
+        )
+        .at("file", file.relative())
+        .next("bring _metadata.json back from a backup, or restore the day with `lakehand tier restore`"));
+    }
     let rows = read_rows(&file.path, Columns::Offsets, &Cancel::default())?;
     match rows.offsets {
         Ok(offsets) if offsets.is_exact() && !offsets.is_empty() && rows.count == file.footer.rows => Ok(offsets),
@@ -295,11 +334,11 @@ impl Present {
 
     /// The record of the file: hash and statistics are those of the journal, where the journal knows the file.
     pub(crate) fn record(&self, index: &HashMap<(&str, &str), &DataFile>) -> DataFile {
-        let read = self.footer.listed(self.relative(), self.bytes);
+        let read = DataFile { cold: self.cold.clone(), ..self.footer.listed(self.relative(), self.bytes) };
         match index.get(&(self.name.as_str(), read.commit.as_str())).filter(|known| known.bytes == self.bytes)
         {
             Some(known) => DataFile { hash: known.hash, column_stats: known.column_stats.clone(), ..read },
-            None => read,
+            None => DataFile { hash: self.cold.as_ref().map(|cold| cold.stub.hash), ..read },
         }
     }
 }

@@ -19,7 +19,7 @@
 //! The only code that changes what readers see. The actions are what a table format or a catalogue needs to know of the
 //! commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -27,10 +27,11 @@ use chrono::{DateTime, Utc};
 use crate::lake::Dataset;
 use crate::lake::file::footer::read_footer;
 use crate::lake::file::open_file::ClosedFile;
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
-use crate::lake::layout::places::original_name;
+use crate::lake::layout::places::{is_stub, original_name};
 use crate::lake::layout::{self, Leaf, Place, Places, Room};
-use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::data_file::{Cold, DataFile};
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::txn::commit::{Move, Swap};
@@ -47,6 +48,13 @@ pub(crate) enum Action {
     Mark(String),
     /// A partition is no longer complete.
     Unmark(String),
+    /// A data file gets another place: it goes to the cold tier, or comes back from there. No row changes.
+    Relocate {
+        /// The file as it is from now on.
+        file: DataFile,
+        /// The object that it was, if it lay in the cold tier.
+        from: Option<String>,
+    },
     /// No row changes: what comes holds the rows of what goes, laid out in another way.
     Rewrite,
 }
@@ -55,9 +63,20 @@ pub(crate) enum Action {
 #[derive(Debug, Clone)]
 pub(crate) struct Bin(pub(crate) String);
 
+/// What left the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Aside {
+    /// Files.
+    pub(crate) files: u64,
+    /// Their size, bytes.
+    pub(crate) bytes: u64,
+    /// Rows that the metadata counted.
+    pub(crate) rows: u64,
+}
+
 /// The steps of a commit, in the order in which they are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+pub(super) enum Step {
     Unmark,
     Remove,
     Books,
@@ -81,7 +100,7 @@ pub(crate) struct Transaction<'a> {
 
 impl Bin {
     /// The place of `path`, which is below the dataset.
-    fn place(&self, path: &str) -> Place {
+    pub(super) fn place(&self, path: &str) -> Place {
         Place::aside(Room::Bin, &format!("{}/{path}", self.0))
     }
 }
@@ -156,12 +175,22 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    fn step(&mut self, step: Step, from: Place, to: Place, bytes: u64, rows: u64) {
+    pub(super) fn step(&mut self, step: Step, from: Place, to: Place, bytes: u64, rows: u64) {
         self.moves.push((step, Move { from, to, bytes, rows }));
     }
 
+    /// Says what a commit means beside its moves.
+    pub(super) fn tell(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    /// When the commit is made.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
     /// A name in the trash that nothing else in this commit has.
-    fn trash(&self) -> Place {
+    pub(super) fn trash(&self) -> Place {
         Place::trash(format_args!("{}_{:06}", self.id, self.moves.len()))
     }
 
@@ -195,9 +224,14 @@ impl Transaction<'_> {
     /// The record of a file that was in the dataset before and is at `from`, if it comes to `path`.
     pub(crate) fn returning(&mut self, from: &Place, path: String) -> Result<DataFile> {
         let at = self.dataset.path(from)?;
-        let bytes = fs::size_of(&at)?.unwrap_or(0);
+        let stub = if is_stub(&from.path) { Some(Stub::read(&at)?) } else { None };
+        let bytes = match &stub {
+            Some(stub) => stub.bytes,
+            None => fs::size_of(&at)?.unwrap_or(0),
+        };
         let footer = read_footer(&at)?;
-        let read = footer.listed(path, bytes);
+        let cold = stub.map(|stub| Cold { stub, has_copy: false });
+        let read = DataFile { cold, ..footer.listed(path, bytes) };
         let journal = match self.journal.take() {
             Some(journal) => journal,
             None => journal::read(&self.dataset.committer.places.journal())?.unwrap_or_default(),
@@ -213,9 +247,14 @@ impl Transaction<'_> {
     /// what else becomes of its partition. It gets the mode that the feed's visibility says.
     pub(crate) fn bring_back(&mut self, from: Place, path: String) -> Result<DataFile> {
         let file = self.returning(&from, path)?;
-        let mode = self.dataset.feed.visibility.file_mode();
-        self.dataset.committer.fs.set_mode(&self.dataset.path(&from)?, mode)?;
-        self.step(Step::Add, from, Place::data(&file.path), file.bytes, file.rows);
+        let (mode, at) = (self.dataset.feed.visibility.file_mode(), self.dataset.path(&from)?);
+        self.dataset.committer.fs.set_mode(&at, mode)?;
+        // A file of the cold tier stays there: its stub comes back.
+        let (to, bytes) = match &file.cold {
+            Some(_) => (Place::aside(Room::Cold, &file.path), fs::size_of(&at)?.unwrap_or(0)),
+            None => (Place::data(&file.path), file.bytes),
+        };
+        self.step(Step::Add, from, to, bytes, file.rows);
         self.actions.push(Action::Add(file.clone()));
         Ok(file)
     }
@@ -257,27 +296,29 @@ impl Transaction<'_> {
     }
 
     /// A partition leaves: its mark, its data files, and what the metadata counts of it. Where nothing else lies in its
-    /// folder, the folder leaves in one step, so that no reader finds a part of it. Gives the files that left and the rows
-    /// that were counted.
-    pub(crate) fn set_partition_aside(&mut self, leaf: &Leaf, bin: &Bin) -> Result<(Vec<fs::Entry>, u64)> {
+    /// folder, the folder leaves in one step, so that no reader finds a part of it. What of it lies in the cold tier leaves with its
+    /// stubs. Gives the files that left and the rows that were counted.
+    pub(crate) fn set_partition_aside(&mut self, leaf: &Leaf, bin: &Bin) -> Result<Aside> {
+        let (files, bytes) = self.set_cold_aside(leaf, bin)?;
         let known = self.next.partitions.iter().position(|partition| partition.path == leaf.path);
         let rows = known.map_or(0, |at| self.next.partitions.remove(at).records);
         self.unmark_without_note(&leaf.path)?;
         let ours: Vec<fs::Entry> = leaf.files.iter().filter(|file| is_data(file)).cloned().collect();
-        let bytes = ours.iter().map(|file| file.bytes).sum();
+        let local = ours.iter().map(|file| file.bytes).sum();
         // An empty mark is gone before the folder moves.
         let belongs =
             |entry: &fs::Entry| is_data(entry) || (entry.name == layout::SUCCESS && entry.bytes == 0);
-        let whole = fs::list(&self.dataset.path(&Place::data(&leaf.path))?)?.iter().all(belongs);
+        let alone = files == 0;
+        let whole = alone && fs::list(&self.dataset.path(&Place::data(&leaf.path))?)?.iter().all(belongs);
         if whole && !ours.is_empty() {
-            self.step(Step::Remove, Place::data(&leaf.path), bin.place(&leaf.path), bytes, rows);
+            self.step(Step::Remove, Place::data(&leaf.path), bin.place(&leaf.path), local, rows);
             self.actions.push(Action::Remove(leaf.path.clone()));
         } else {
             for file in &ours {
                 self.set_aside(format!("{}/{}", leaf.path, file.name), file.bytes, bin);
             }
         }
-        Ok((ours, rows))
+        Ok(Aside { files: files + ours.len() as u64, bytes: bytes + local, rows })
     }
 
     /// A file or folder of the books goes for good.
@@ -409,10 +450,13 @@ pub(crate) fn records(actions: &[Action], commit: CommitRecord) -> Vec<Record> {
     records
 }
 
+/// Rooms whose folders go when they are empty.
+const TIDY: [Room; 3] = [Room::Bin, Room::Cold, Room::ColdGone];
+
 /// What a commit leaves empty or to be thrown away.
 struct Tidy {
     trash: bool,
-    bin: bool,
+    rooms: BTreeSet<Room>,
     folders: Vec<String>,
 }
 
@@ -453,7 +497,7 @@ impl Tidy {
         folders.dedup();
         Self {
             trash: moves.iter().any(|step| step.to.room == Room::Staging),
-            bin: moves.iter().any(|step| step.from.room == Room::Bin),
+            rooms: moves.iter().map(|step| step.from.room).filter(|room| TIDY.contains(room)).collect(),
             folders,
         }
     }
@@ -463,8 +507,8 @@ impl Tidy {
         if self.trash {
             let _ = fs.remove_tree(&dataset.committer.places.room(Room::Staging).join("trash"));
         }
-        if self.bin {
-            remove_empty_below(fs, &dataset.committer.places.room(Room::Bin));
+        for room in self.rooms {
+            remove_empty_below(fs, &dataset.committer.places.room(room));
         }
         for folder in self.folders {
             let _ = dataset.remove_empty(&folder);

@@ -17,6 +17,10 @@ pub(super) fn read(scan: &mut Scan) -> crate::Result<()> {
     let Scan { files, replaced, journal, .. } = scan;
     let index = journal.by_name();
     for file in files.iter_mut().chain(replaced) {
+        // What lies in the cold tier alone is read back from there, by `tier verify`.
+        if file.is_cold_alone() {
+            continue;
+        }
         let Some(commit) = file.sound().and_then(|footer| footer.commit.clone()) else { continue };
         let written = index.get(&(original_name(&file.name), commit.as_str())).and_then(|record| record.hash);
         let read = content(file, written, &cancel);

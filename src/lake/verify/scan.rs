@@ -1,14 +1,17 @@
 //! What is there. Reads, and decides nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::table::TableLog;
 use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
+use crate::lake::file::stub::Stub;
 use crate::lake::fs::{self, Entry, Target};
 use crate::lake::layout::places::original_name;
 use crate::lake::layout::{self, Place, Places, Room, join};
+use crate::lake::manifest::cold::{self, StubFile};
+use crate::lake::manifest::data_file::Cold;
 use crate::lake::manifest::journal::{self, Journal, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -19,6 +22,9 @@ use crate::{Kind, Result};
 
 /// Levels of folders below a dataset that are looked at.
 const DEEPEST: usize = 8;
+
+/// The rooms of the cold tier.
+const COLD: [Room; 3] = [Room::Cold, Room::ColdGone, Room::Moving];
 
 /// Everything below one dataset.
 #[derive(Default)]
@@ -102,6 +108,8 @@ pub(crate) struct DataFile {
     pub(crate) lie: Option<String>,
     /// How the content differs from what was written.
     pub(crate) change: Option<String>,
+    /// It lies in the cold tier; without a local copy `path` is its stub.
+    pub(crate) cold: Option<Cold>,
 }
 
 impl DataFile {
@@ -130,14 +138,42 @@ impl DataFile {
             footer,
             lie: None,
             change: None,
+            cold: None,
         }
+    }
+
+    /// A file in the cold tier, by its stub.
+    fn of_stub(file: &StubFile) -> Result<Self> {
+        let cold = match Stub::read(&file.path) {
+            Ok(stub) => Some(Cold { stub, has_copy: false }),
+            Err(e) if e.kind() == Kind::Damaged => None,
+            Err(e) => return Err(e),
+        };
+        Ok(Self {
+            folder: file.partition.clone(),
+            name: file.name.clone(),
+            path: file.path.clone(),
+            bytes: cold.as_ref().map_or(file.bytes, |cold| cold.stub.bytes),
+            is_link: false,
+            is_special: false,
+            is_linked: false,
+            footer: look_at_footer(&file.path),
+            lie: None,
+            change: None,
+            cold,
+        })
+    }
+
+    /// No local copy is there: it cannot be read, moved or put aside here.
+    pub(crate) fn is_cold_alone(&self) -> bool {
+        layout::places::is_stub(self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default())
     }
 
     /// The file as it is counted; `None` where it is no data of this program.
     pub(crate) fn present(&self) -> Option<Present> {
         let footer = self.sound().filter(|footer| footer.commit.is_some())?.clone();
         let (folder, name, path) = (self.folder.clone(), self.name.clone(), self.path.clone());
-        Some(Present { folder, name, path, bytes: self.bytes, footer })
+        Some(Present { folder, name, path, bytes: self.bytes, footer, cold: self.cold.clone() })
     }
 
     /// The footer, where it was read.
@@ -179,6 +215,7 @@ impl Scan {
         scan.look_at_intent(&places)?;
         scan.look_at_journal(&places)?;
         scan.walk(&places, "", fs::list(dir)?, false)?;
+        scan.look_at_stubs(&places)?;
         scan.walk_books(&places)?;
         scan.table = TableLog::look(&places)?;
         let quarantine = read_quarantine(&places)?;
@@ -222,6 +259,28 @@ impl Scan {
     /// What is at a place.
     pub(crate) fn seen_at(&self, place: &Place) -> Option<&Seen> {
         self.entries.iter().find(|entry| entry.place == *place)
+    }
+
+    /// Files in the cold tier: those of which no local copy is there join the files. The mark of such a day went with its copy.
+    fn look_at_stubs(&mut self, places: &Places) -> Result<()> {
+        let stubs = cold::stubs(places)?;
+        let copies: HashMap<String, usize> = if stubs.is_empty() {
+            HashMap::new()
+        } else {
+            self.files.iter().enumerate().map(|(at, file)| (file.relative(), at)).collect()
+        };
+        for stub in stubs {
+            let mut file = DataFile::of_stub(&stub)?;
+            match copies.get(&stub.relative()).and_then(|at| self.files.get_mut(*at)) {
+                Some(copy) => copy.cold = file.cold.take().map(|cold| Cold { has_copy: true, ..cold }),
+                None => self.files.push(file),
+            }
+        }
+        if let Some(Ok(metadata)) = &self.metadata {
+            let cold = metadata.partitions.iter().filter(|p| p.sealed_at.is_some() && p.is_cold_alone());
+            self.sealed.extend(cold.map(|partition| partition.path.clone()));
+        }
+        Ok(())
     }
 
     fn look_at_journal(&mut self, places: &Places) -> Result<()> {
@@ -320,7 +379,11 @@ impl Scan {
     fn walk_books(&mut self, places: &Places) -> Result<()> {
         if fs::stat(&places.books)?.is_some_and(|found| found.is_dir) {
             let room = |room: Room| places.room(room);
-            let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals].map(room);
+            let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals]
+                .into_iter()
+                .chain(COLD)
+                .map(room)
+                .collect::<Vec<_>>();
             self.see_one(places, &places.books, Place::new(Room::Books, ""))?;
             for entry in fs::list(&places.books)?.into_iter().filter(|entry| !rooms.contains(&entry.path)) {
                 self.see_one(places, &entry.path, Place::new(Room::Books, &entry.name))?;
@@ -329,7 +392,7 @@ impl Scan {
         let old_lock = &places.locks()[1];
         self.see_one(places, old_lock, Place::data(layout::places::OLD_LOCK))?;
         self.see_one(places, &places.room(Room::Staging), Place::new(Room::Staging, ""))?;
-        for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals] {
+        for room in [Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals].into_iter().chain(COLD) {
             self.see_one(places, &places.room(room), Place::new(room, ""))?;
             // Nothing is read through a link.
             if fs::stat(&places.room(room))?.is_some_and(|found| found.is_dir) {

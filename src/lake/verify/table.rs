@@ -6,8 +6,10 @@ use super::finding::{FindingKind as K, Repair, Severity};
 use super::scan::Scan;
 use super::verdict::Verdict;
 use crate::feed::TableFormat;
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::{self, ICEBERG, LOG, PartitionPath, Places};
+use crate::lake::manifest::cold;
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::txn::table::{Links, delta, iceberg};
 use crate::{Kind, Result};
@@ -24,6 +26,8 @@ type Found = Result<Said, String>;
 struct Said {
     /// Files with their sizes, below the dataset.
     files: BTreeMap<String, u64>,
+    /// Those of them that lie in the cold tier.
+    cold: BTreeSet<String>,
     /// Versions that another writer has made.
     foreign: Vec<String>,
     /// Files that are not there with the size that is said.
@@ -66,7 +70,7 @@ impl TableLog {
             }
         }
         for said in found.values_mut().flatten() {
-            for (path, bytes) in &said.files {
+            for (path, bytes) in said.files.iter().filter(|(path, _)| !said.cold.contains(*path)) {
                 // A path that leads out of the dataset names none of its files.
                 let there = match layout::inside(&places.data, path) {
                     Ok(path) => fs::size_of(&path)?,
@@ -92,8 +96,31 @@ fn said_by_iceberg(places: &Places) -> Result<Option<Said>> {
     let mut foreign: Vec<String> = table.foreign().iter().map(ToString::to_string).collect();
     foreign.extend(iceberg::foreign_versions(&places.data)?);
     let is_taken = table.take_back();
-    let files = iceberg::files_of(&places.data, &table)?.into_iter().collect();
-    Ok(Some(Said { files, foreign, is_taken, ..Said::default() }))
+    let objects = objects(places)?;
+    let (mut files, mut cold) = (BTreeMap::new(), BTreeSet::new());
+    for (path, bytes) in iceberg::files_of(&places.data, &table)? {
+        let Some(first) = objects.get(&path) else {
+            files.insert(path, bytes);
+            continue;
+        };
+        let path = Links::ICEBERG.name(first);
+        cold.insert(path.clone());
+        files.insert(path, bytes);
+    }
+    Ok(Some(Said { files, cold, foreign, is_taken, ..Said::default() }))
+}
+
+/// The files in the cold tier, by the name that an Iceberg table has for each. A stub that cannot be used is told elsewhere.
+fn objects(places: &Places) -> Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for file in cold::stubs(places)? {
+        match Stub::read(&file.path) {
+            Ok(stub) => drop(found.insert(iceberg::object_name(&stub.url), file.relative())),
+            Err(e) if e.kind() == Kind::Damaged => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
 }
 
 /// Compares the tables with the files. Where files or metadata are damaged, that is told, and not what follows from it.

@@ -307,7 +307,7 @@ impl Verdict<'_> {
             let what =
                 if path.is_none() { format!("{what}; export these days again with --day") } else { what };
             let repair = path.map(|to| if taken { Repair::MoveAside } else { Repair::MoveTo(to) });
-            let repair = repair.filter(|_| !file.is_linked);
+            let repair = repair.filter(|_| !file.is_linked && !file.is_cold_alone());
             let path = file.relative();
             self.condemned.insert(at);
             self.damage(K::WrongDay, &path, what, repair);
@@ -438,7 +438,8 @@ impl Verdict<'_> {
         let path = self.scan.files[at].relative();
         // A name that is no text cannot be written into the record of a commit.
         let file = &self.scan.files[at];
-        let repair = (movable && !file.is_linked && !path.contains('\u{fffd}')).then_some(Repair::MoveAside);
+        let movable = movable && !file.is_linked && !file.is_cold_alone();
+        let repair = (movable && !path.contains('\u{fffd}')).then_some(Repair::MoveAside);
         self.damage(kind, &path, what, repair);
     }
 

@@ -253,6 +253,10 @@ fn look(
     {
         return Ok(Verdict::Fine);
     }
+    if partition.cold.is_some() {
+        let why = "it lies in the cold tier: restore it first, then compact it";
+        return Ok(if rules.is_named { Verdict::PassOver(why.to_owned()) } else { Verdict::Fine });
+    }
     let path = layout::inside(&places.data, &partition.path)?;
     match fs::target(&path)? {
         fs::Target::Folder => {}

@@ -7,8 +7,10 @@ use crate::Result;
 use crate::feed::partition_path::PartitionPath;
 use crate::format::{Bounds, Columns, TableFile};
 use crate::lake::Dataset;
+use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::{self, Place};
+use crate::lake::manifest::cold;
 use crate::lake::manifest::column_stats::ColumnStats;
 use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::metadata::Metadata;
@@ -21,8 +23,19 @@ pub(super) struct Changes<'a> {
     pub(super) columns: Columns,
     /// Files that come.
     pub(super) added: Vec<&'a DataFile>,
-    /// Files that leave, with their sizes, below the dataset.
-    pub(super) removed: BTreeMap<String, u64>,
+    /// Files that leave, by path below the dataset.
+    pub(super) removed: BTreeMap<String, Gone>,
+    /// Files that get another place, with the one of before: they leave and come, and no row does.
+    pub(super) moved: Vec<(&'a DataFile, Gone)>,
+}
+
+/// A file as it was before the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// Its size.
+    pub(super) bytes: u64,
+    /// The object, if it lay in the cold tier.
+    pub(super) url: Option<String>,
 }
 
 impl Dataset {
@@ -44,29 +57,42 @@ impl Dataset {
             }
         }
         let mut added: BTreeMap<&str, &DataFile> = BTreeMap::new();
+        let mut moved = Vec::new();
         for action in actions {
-            if let Action::Add(file) = action
-                && is_in(&file.path)
-            {
-                removed.remove(&file.path);
-                added.insert(&file.path, file);
+            match action {
+                Action::Add(file) if is_in(&file.path) => {
+                    removed.remove(&file.path);
+                    added.insert(&file.path, file);
+                }
+                Action::Relocate { file, from } if is_in(&file.path) => {
+                    moved.push((file, Gone { bytes: file.bytes, url: from.clone() }));
+                }
+                _ => {}
             }
         }
-        Ok(Changes { columns: columns_of(next)?, added: added.into_values().collect(), removed })
+        Ok(Changes { columns: columns_of(next)?, added: added.into_values().collect(), removed, moved })
     }
 
-    /// The data files at `path`, a file or a folder below the dataset, with their sizes.
-    fn files_at(&self, path: &str, found: &mut BTreeMap<String, u64>) -> Result<()> {
+    /// The data files at `path`, a file or a folder below the dataset: those on the lake's disk, and those in the cold tier.
+    fn files_at(&self, path: &str, found: &mut BTreeMap<String, Gone>) -> Result<()> {
         let at = self.path(&Place::data(path))?;
-        let Some(stat) = fs::stat(&at)? else { return Ok(()) };
-        if stat.is_dir {
-            for entry in
-                fs::list(&at)?.into_iter().filter(|entry| layout::is_ours(&entry.name) && entry.is_file)
-            {
-                found.insert(format!("{path}/{}", entry.name), entry.bytes);
+        if let Some(stat) = fs::stat(&at)? {
+            if stat.is_dir {
+                for entry in
+                    fs::list(&at)?.into_iter().filter(|entry| layout::is_ours(&entry.name) && entry.is_file)
+                {
+                    found.insert(format!("{path}/{}", entry.name), Gone { bytes: entry.bytes, url: None });
+                }
+            } else if layout::is_ours(path.rsplit('/').next().unwrap_or_default()) {
+                found.insert(path.to_owned(), Gone { bytes: stat.bytes, url: None });
             }
-        } else if layout::is_ours(path.rsplit('/').next().unwrap_or_default()) {
-            found.insert(path.to_owned(), stat.bytes);
+        }
+        if self.metadata.partitions.iter().any(|partition| partition.cold.is_some()) {
+            let stubs = cold::stubs(&self.committer.places)?;
+            for file in stubs.into_iter().filter(|file| layout::is_inside(&file.relative(), path)) {
+                let stub = Stub::read(&file.path)?;
+                found.insert(file.relative(), Gone { bytes: stub.bytes, url: Some(stub.url) });
+            }
         }
         Ok(())
     }

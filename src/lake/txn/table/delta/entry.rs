@@ -49,7 +49,7 @@ impl Dataset {
         let added = files.added.iter().filter_map(|file| listed(file, name(&file.path), &columns)).collect();
         let removed = files.removed.iter();
         let removed =
-            removed.filter_map(|(path, bytes)| unlisted(path, *bytes, name(path), &columns)).collect();
+            removed.filter_map(|(path, gone)| unlisted(path, gone.bytes, name(path), &columns)).collect();
         let (added, removed): (Vec<_>, Vec<_>) = (added, removed);
         let changed = is_new || table.columns != hash;
         if added.is_empty() && removed.is_empty() && !changed {

@@ -123,6 +123,17 @@ fn named(location: &str, path: &str) -> String {
     format!("{location}{}", name.strip_prefix(ICEBERG).unwrap_or_default())
 }
 
+/// A data file as the table's metadata has it: by its second name, or by the object that it is in the cold tier. A folder of another
+/// disk is named as the table's own files are, without a scheme.
+fn named_at(location: &str, path: &str, url: Option<&str>) -> String {
+    url.map_or_else(|| named(location, path), object_name)
+}
+
+/// An object as the table's metadata has it.
+pub(crate) fn object_name(url: &str) -> String {
+    url.strip_prefix("file://").unwrap_or(url).to_owned()
+}
+
 /// The data file of such a name.
 fn first_name<'p>(location: &str, path: &'p str) -> Option<&'p str> {
     let folder = ICEBERG_FILES.strip_prefix(ICEBERG)?.strip_prefix('/')?;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::version::{Before, added_of};
-use super::{first_name, named, newest, read_file, version_path};
+use super::{first_name, named_at, newest, read_file, version_path};
 use crate::format::TableFile;
 use crate::format::iceberg::{Change, check_columns, live_files};
 use crate::lake::Dataset;
 use crate::lake::fs;
 use crate::lake::layout::ICEBERG;
+use crate::lake::manifest::data_file::DataFile;
 use crate::lake::manifest::table::IcebergTable;
 use crate::lake::txn::table::changes::unlisted;
 use crate::lake::txn::table::{Links, columns_of};
@@ -65,15 +66,18 @@ impl Dataset {
         };
         let wanted = self.table_files()?;
         // Files whose record is all there is: a link that is gone is made again.
-        self.committer.link(Links::ICEBERG, wanted.keys().map(String::as_str))?;
-        let added =
-            wanted.values().filter(|file| held.get(&named(&location, &file.path)) != Some(&file.bytes));
-        let is_wanted = |path: &str, bytes: u64| {
-            let file = first_name(&location, path).and_then(|first| wanted.get(first));
-            file.is_some_and(|file| file.bytes == bytes)
-        };
+        let local = wanted.values().filter(|file| file.cold.is_none());
+        self.committer.link(Links::ICEBERG, local.map(|file| file.path.as_str()))?;
+        let name = |file: &DataFile| named_at(&location, &file.path, file.url());
+        let names: BTreeMap<String, u64> = wanted.values().map(|file| (name(file), file.bytes)).collect();
+        let added = wanted.values().filter(|file| held.get(&name(file)) != Some(&file.bytes));
+        let is_wanted = |path: &str, bytes: u64| names.get(path) == Some(&bytes);
+        // An object of the cold tier ends with the path that the file has in the dataset.
+        let objects: BTreeMap<String, String> =
+            held.keys().filter_map(|path| Some((path.clone(), path_of_object(path)?))).collect();
         let removed = held.iter().filter(|(path, bytes)| !is_wanted(path, **bytes)).map(|(path, bytes)| {
-            let first = first_name(&location, path).unwrap_or_default();
+            let first = first_name(&location, path).or_else(|| objects.get(path).map(String::as_str));
+            let first = first.unwrap_or_default();
             // A file of another writer may lie anywhere.
             unlisted(first, *bytes, path.clone(), &columns).unwrap_or_else(|| TableFile {
                 path: path.clone(),
@@ -92,7 +96,7 @@ impl Dataset {
             ..Change::default()
         };
         let mut next = self.metadata.clone();
-        if let Some(version) = self.stage_next(&before, &columns, change, now, &mut next)? {
+        if let Some(version) = self.stage_next(&before, &columns, (change, false), now, &mut next)? {
             self.committer.sync_version()?;
             if !self.committer.publish_version(&version)? {
                 return Err(Error::new(
@@ -108,10 +112,19 @@ impl Dataset {
             let id = before.metadata.table_uuid.clone();
             next.iceberg = Some(IcebergTable { id, location, version: Some(version), hash });
         }
-        self.sweep(|path| wanted.contains_key(path))?;
+        self.sweep(|path| wanted.get(path).is_some_and(|file| file.cold.is_none()))?;
         self.committer.write_metadata(&next.text()?)?;
         self.metadata = next;
         Ok(told)
+    }
+
+    /// Removes second names of files that no snapshot needs any more: those of local copies that went.
+    pub(crate) fn free_links(&self) -> Result<()> {
+        if !self.is_iceberg() {
+            return Ok(());
+        }
+        let wanted = self.table_files()?;
+        self.sweep(|path| wanted.get(path).is_some_and(|file| file.cold.is_none()))
     }
 
     fn not_our_iceberg(&self) -> Error {
@@ -122,4 +135,10 @@ impl Dataset {
         .at("folder", self.dir().join(ICEBERG).display())
         .next("move it away, then try again; or take \"table_format\" out of the feed")
     }
+}
+
+/// The path below the dataset of a file in the cold tier, by the object's name.
+fn path_of_object(name: &str) -> Option<String> {
+    let at = name.rfind("/year=")?;
+    Some(name.get(at + 1..)?.to_owned())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::publish::TableVersion;
-use super::{below, first_name, named, read_file, read_version};
+use super::{below, first_name, named_at, read_file, read_version};
 use crate::feed::TableFormat;
 use crate::format::iceberg::{Change, Next, TableMetadata, commit, file_of_version, new_table};
 use crate::format::{Columns, TableFile};
@@ -85,22 +85,27 @@ impl Dataset {
         actions: &[Action],
         next: &mut Metadata,
     ) -> Result<Option<TableVersion>> {
-        let Changes { columns, added, removed } = self.changes(actions, next)?;
+        let Changes { columns, added, removed, moved } = self.changes(actions, next)?;
         let location = &before.metadata.location;
-        let links = added.iter().map(|file| file.path.clone()).collect();
-        let removed = removed.iter();
-        let removed =
-            removed.filter_map(|(path, bytes)| unlisted(path, *bytes, named(location, path), &columns));
+        let only_moves = added.is_empty() && removed.is_empty() && !moved.is_empty();
+        let came: Vec<&DataFile> = added.into_iter().chain(moved.iter().map(|(file, _)| *file)).collect();
+        let local = came.iter().filter(|file| file.cold.is_none());
+        let links = local.map(|file| file.path.clone()).collect();
+        let moved = moved.iter().map(|(file, gone)| (file.path.as_str(), gone));
+        let gone = removed.iter().map(|(path, gone)| (path.as_str(), gone)).chain(moved);
+        let removed = gone.filter_map(|(path, gone)| {
+            unlisted(path, gone.bytes, named_at(location, path, gone.url.as_deref()), &columns)
+        });
         let change = Change {
             commit: &record.id,
             at: record.at.timestamp_millis(),
             positions: record.positions.clone(),
-            rewrite: actions.contains(&Action::Rewrite),
-            added: added_of(added.into_iter(), location, &columns),
+            rewrite: only_moves || actions.contains(&Action::Rewrite),
+            added: added_of(came.into_iter(), location, &columns),
             removed: removed.collect(),
             ..Change::default()
         };
-        let version = self.stage_next(before, &columns, change, record.at, next)?;
+        let version = self.stage_next(before, &columns, (change, only_moves), record.at, next)?;
         Ok(version.map(|version| TableVersion { links, ..version }))
     }
 
@@ -112,12 +117,13 @@ impl Dataset {
         Before { metadata, version: None, is_moved: false, is_due: false }
     }
 
-    /// Stages the version behind `before`; `None` where nothing changes. `next` gets to know it.
+    /// Stages the version behind `before`; `None` where nothing changes. `next` gets to know it. With `expires`, snapshots beyond the
+    /// grace period go now, and not only with every fiftieth version.
     pub(super) fn stage_next(
         &self,
         before: &Before,
         columns: &Columns,
-        change: Change<'_>,
+        (change, expires): (Change<'_>, bool),
         now: DateTime<Utc>,
         next: &mut Metadata,
     ) -> Result<Option<TableVersion>> {
@@ -140,7 +146,8 @@ impl Dataset {
         let change = Change {
             snapshot: snapshot_id(&seed),
             after: before.version.filter(|_| !before.is_moved),
-            expire_before: limit.filter(|_| version.is_multiple_of(EVERY)),
+            // Old snapshots hold local files that have gone to the cold tier.
+            expire_before: limit.filter(|_| expires || version.is_multiple_of(EVERY)),
             ..change
         };
         let (dir, location): (&Path, _) = (self.dir(), base.location.as_str());
@@ -200,5 +207,5 @@ pub(super) fn added_of<'f>(
     location: &str,
     columns: &Columns,
 ) -> Vec<TableFile> {
-    files.filter_map(|file| listed(file, named(location, &file.path), columns)).collect()
+    files.filter_map(|file| listed(file, named_at(location, &file.path, file.url()), columns)).collect()
 }
