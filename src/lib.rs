@@ -1,6 +1,7 @@
 //! lakehand keeps ksqlDB streams and tables in a Parquet data lake on disk.
 
 pub mod app;
+pub mod aws;
 mod cancel;
 pub mod cli;
 pub mod config;
@@ -19,6 +20,7 @@ pub mod pool;
 pub mod reading;
 pub mod runtime;
 pub mod source;
+pub mod tier;
 pub mod ui;
 pub mod watch;
 

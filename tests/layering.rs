@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("error", &[]),
     ("cancel", &["error"]),
     ("hash", &[]),
@@ -16,6 +16,8 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("reading", &["error", "feed", "log"]),
     ("format", &["error"]),
     ("lake", &["cancel", "error", "feed", "format", "hash", "log", "pool", "reading"]),
+    ("aws", &["error"]),
+    ("tier", &["aws", "cancel", "config", "error", "hash", "log"]),
     ("source", &["config", "error", "ksql", "pool"]),
     ("export", &["cancel", "error", "feed", "ksql", "lake", "pool", "source"]),
     ("demo", &["error", "ksql"]),
@@ -26,15 +28,16 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 ];
 
 /// Crate -> the only modules that may name it.
-const AT_HOME: [(&str, &[&str]); 12] = [
+const AT_HOME: [(&str, &[&str]); 13] = [
     ("reqwest", &["ksql"]),
-    ("rustls", &["ksql"]),
+    ("rustls", &["ksql", "tier"]),
+    ("object_store", &["aws", "catalog", "tier"]),
     ("rdkafka", &["source"]),
     ("parquet", &["lake"]),
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli"]),
+    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli", "tier"]),
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
     ("notify", &["watch"]),

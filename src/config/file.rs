@@ -98,6 +98,16 @@ impl Page<'_> {
     fn keys(&mut self, section: &str, table: &DeTable<'_>) {
         for (name, value) in table {
             let full = format!("{section}.{}", name.get_ref());
+            let below = format!("{full}.");
+            if KEYS.iter().any(|key| key.name.starts_with(&below)) {
+                match value.get_ref() {
+                    DeValue::Table(keys) => self.keys(&full, keys),
+                    _ => {
+                        self.report(name.span().start, &full, "", format!("is a section: [{full}]"), None);
+                    }
+                }
+                continue;
+            }
             match KEYS.iter().find(|key| key.name == full) {
                 Some(key) => self.value(key, name.span().start, value),
                 None if SECRETS.iter().any(|secret| secret.name == full) => {

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{CompactAfter, Config, MetadataPlace, OnStart, Theme, kafka, url};
+use super::{CompactAfter, Config, MetadataPlace, OnStart, Theme, kafka, tier, url};
 use crate::feed::duration::{format_duration, parse_duration};
 use crate::feed::{Encodings, Problem, TableFormat, nearest};
 
@@ -33,7 +33,7 @@ pub(super) struct Key {
 impl Key {
     /// Whether it is the address of a server.
     pub(super) fn is_url(&self) -> bool {
-        self.name.split('.').next_back() == Some("url")
+        self.name.rsplit('.').next().is_some_and(|key| ["url", "endpoint"].contains(&key))
     }
 
     /// A refused value as it may be shown: an address may hold a password or a token.
@@ -71,6 +71,20 @@ macro_rules! key {
                 Ok(())
             }
         )
+    };
+    // What a GiB costs a month.
+    ($name:literal, cost $($field:ident).+) => {
+        key!($name, Decimal, |c| c.$($field).+.map_or_else(String::new, percent), |c, v| {
+            c.$($field).+ = Some(decimal(v, 0.0, 1_000_000.0)?);
+            Ok(())
+        })
+    };
+    // A name of the service, which goes into its requests.
+    ($name:literal, name $($field:ident).+) => {
+        key!($name, Text, |c| c.$($field).+.clone().unwrap_or_default(), |c, v| {
+            c.$($field).+ = Some(tier::name(v)?);
+            Ok(())
+        })
     };
     // A folder.
     ($name:literal, folder $field:ident) => {
@@ -235,6 +249,63 @@ pub(super) const KEYS: &[Key] = &[
         &mut c.retention.max_share,
         whole(v, 1, 100)
     )),
+    key!("tier.grace", tier.grace, "0s"..="3650d"),
+    key!("tier.hot_cost_per_gib_month", cost tier.hot_cost_per_gib_month),
+    key!("tier.cold.url", Text, |c| c.tier.cold.url.clone(), |c, v| put(&mut c.tier.cold.url, tier::url(v))),
+    key!("tier.cold.endpoint", Text, |c| c.tier.cold.endpoint.clone(), |c, v| put(
+        &mut c.tier.cold.endpoint,
+        url::parse(v)
+    )),
+    key!("tier.cold.region", name tier.cold.region),
+    key!("tier.cold.profile", name tier.cold.profile),
+    key!("tier.cold.allow_http", Switch, |c| c.tier.cold.allow_http.to_string(), |c, v| put(
+        &mut c.tier.cold.allow_http,
+        switch(v)
+    )),
+    key!("tier.cold.storage_class", name tier.cold.storage_class),
+    key!("tier.cold.sse", Text, |c| word(tier::ENCRYPTIONS, c.tier.cold.sse), |c, v| put(
+        &mut c.tier.cold.sse,
+        choice(v, tier::ENCRYPTIONS)
+    )),
+    key!("tier.cold.kms_key", name tier.cold.kms_key),
+    key!("tier.cold.checksum", Text, |c| word(tier::CHECKSUMS, c.tier.cold.checksum), |c, v| put(
+        &mut c.tier.cold.checksum,
+        choice(v, tier::CHECKSUMS)
+    )),
+    key!("tier.cold.parallel", Whole, |c| c.tier.cold.parallel.to_string(), |c, v| put(
+        &mut c.tier.cold.parallel,
+        whole(v, 1, 64)
+    )),
+    // Services take no smaller part than 5 MiB.
+    key!("tier.cold.part_mb", Whole, |c| (c.tier.cold.part_bytes >> 20).to_string(), |c, v| put(
+        &mut c.tier.cold.part_bytes,
+        whole(v, 5, 1024).map(|mib: u64| mib << 20)
+    )),
+    key!("tier.cold.memory_mb", Whole, |c| (c.tier.cold.memory_bytes >> 20).to_string(), |c, v| put(
+        &mut c.tier.cold.memory_bytes,
+        whole(v, 5, 65_536).map(|mib: u64| mib << 20)
+    )),
+    key!(
+        "tier.cold.max_mb_per_second",
+        Whole,
+        |c| (c.tier.cold.max_bytes_per_second >> 20).to_string(),
+        |c, v| put(&mut c.tier.cold.max_bytes_per_second, whole(v, 0, 1_048_576).map(|mib: u64| mib << 20))
+    ),
+    key!("tier.cold.restore_days", Whole, |c| c.tier.cold.restore_days.to_string(), |c, v| put(
+        &mut c.tier.cold.restore_days,
+        whole(v, 1, 365)
+    )),
+    key!("tier.cold.cost_per_gib_month", cost tier.cold.cost_per_gib_month),
+    key!(
+        "tier.cold.ca_file",
+        Text,
+        |c| c.tier.cold.ca_file.as_deref().map_or_else(String::new, |p| shown(c, p)),
+        |c, v| {
+            let path = path(c, v)?;
+            c.tier.cold.ca_file = Some(path);
+            Ok(())
+        }
+    ),
     key!("watch.on_start", Text, |c| word(ON_START, c.watch.on_start), |c, v| put(
         &mut c.watch.on_start,
         choice(v, ON_START)

@@ -24,6 +24,7 @@ pub mod kafka;
 mod keys;
 pub mod secret;
 mod sections;
+mod tier;
 mod url;
 
 use std::collections::BTreeMap;
@@ -40,8 +41,9 @@ use keys::{KEYS, REPLACED};
 use secret::SECRETS;
 pub use secret::{Secret, read_secret};
 pub use sections::{
-    CompactAfter, CompactConfig, ExportConfig, LakeConfig, MetadataPlace, OnStart, Paths, RegistryConfig,
-    RetentionConfig, ScreenConfig, ServerConfig, Theme, WatchConfig,
+    Checksum, ColdConfig, CompactAfter, CompactConfig, ExportConfig, LakeConfig, MetadataPlace, OnStart,
+    Paths, RegistryConfig, RetentionConfig, ScreenConfig, ServerConfig, ServerSideEncryption, Theme,
+    TierConfig, WatchConfig,
 };
 
 /// The annotated default file, as `config init` writes it.
@@ -71,6 +73,8 @@ pub struct Config {
     pub compact: CompactConfig,
     /// `[retention]`
     pub retention: RetentionConfig,
+    /// `[tier]`
+    pub tier: TierConfig,
     /// What the watcher does.
     pub watch: WatchConfig,
     /// How the screen looks.
@@ -137,6 +141,7 @@ impl Config {
             export: ExportConfig::default(),
             compact: CompactConfig::default(),
             retention: RetentionConfig::default(),
+            tier: TierConfig::default(),
             watch: WatchConfig::default(),
             screen: ScreenConfig::default(),
             origins: BTreeMap::new(),
@@ -275,6 +280,7 @@ impl Config {
             problems.push("export.retry_base is longer than export.retry_max".to_owned());
         }
         self.kafka.combine(problems, warnings);
+        tier::combine(&self.tier.cold, problems, warnings);
     }
 
     /// Every key with its value and its origin, section by section.

@@ -292,3 +292,108 @@ impl Default for RetentionConfig {
         Self { grace: Duration::from_secs(7 * 24 * 3600), max_share: 50 }
     }
 }
+
+/// Sealed days that move to colder storage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierConfig {
+    /// How long the local copy of a day stays after readers were pointed to the cold one.
+    pub grace: Duration,
+    /// What a GiB on the local disk costs a month, in any currency; for comparison alone.
+    pub hot_cost_per_gib_month: Option<f64>,
+    /// `[tier.cold]`
+    pub cold: ColdConfig,
+}
+
+impl Default for TierConfig {
+    fn default() -> Self {
+        Self {
+            grace: Duration::from_secs(24 * 3600),
+            hot_cost_per_gib_month: None,
+            cold: ColdConfig::default(),
+        }
+    }
+}
+
+/// The cold store; there is none when `url` is empty. Credentials are never part of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColdConfig {
+    /// `s3://bucket/prefix`, `az://container/prefix` or `file:///folder`, without a slash at the end.
+    pub url: String,
+    /// The address of the service where it is not Amazon's or Microsoft's own.
+    pub endpoint: String,
+    /// The region of an S3 bucket.
+    pub region: Option<String>,
+    /// The profile of `~/.aws/credentials` and `~/.aws/config`.
+    pub profile: Option<String>,
+    /// Whether the endpoint may be reached without encryption.
+    pub allow_http: bool,
+    /// The storage class of S3, the access tier of Azure.
+    pub storage_class: Option<String>,
+    /// What S3 encrypts objects with.
+    pub sse: ServerSideEncryption,
+    /// The key of `aws:kms`; the account's own when it is not set.
+    pub kms_key: Option<String>,
+    /// The checksum that goes with everything that is sent to S3.
+    pub checksum: Checksum,
+    /// Parts and objects that are on their way at the same time.
+    pub parallel: usize,
+    /// The size of a part, in bytes; longer files are sent in parts.
+    pub part_bytes: u64,
+    /// Memory of all parts on their way, in bytes.
+    pub memory_bytes: u64,
+    /// Bytes a second, over everything; 0: no limit.
+    pub max_bytes_per_second: u64,
+    /// How long an object that was brought back from an archive can be read, in days.
+    pub restore_days: u32,
+    /// What a GiB costs a month there, in any currency; for comparison alone.
+    pub cost_per_gib_month: Option<f64>,
+    /// Certificates (PEM) that are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for ColdConfig {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            endpoint: String::new(),
+            region: None,
+            profile: None,
+            allow_http: false,
+            storage_class: None,
+            sse: ServerSideEncryption::default(),
+            kms_key: None,
+            checksum: Checksum::default(),
+            parallel: 4,
+            part_bytes: 16 << 20,
+            memory_bytes: 128 << 20,
+            max_bytes_per_second: 0,
+            restore_days: 7,
+            cost_per_gib_month: None,
+            ca_file: None,
+        }
+    }
+}
+
+/// What S3 encrypts objects with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ServerSideEncryption {
+    /// What the bucket says.
+    #[default]
+    Bucket,
+    /// Keys of S3.
+    Aes256,
+    /// A key of the key management service.
+    Kms,
+}
+
+/// The checksum that goes with what is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Checksum {
+    /// SHA-256.
+    #[default]
+    Sha256,
+    /// CRC-64/NVME.
+    Crc64Nvme,
+    /// None, for services that refuse such headers.
+    None,
+}
