@@ -52,6 +52,7 @@ pub fn feed(compression: Compression) -> Feed {
         storage_mode: StorageMode::Append,
         compression,
         retention_days: None,
+        tier_after_days: None,
         keep_versions: 1,
         visibility: Visibility::Shared,
         read: ReadMode::Auto,

@@ -192,7 +192,7 @@ fn consents(feed: &Feed, refused: &Error) -> Result<bool> {
     Ok(answer == Some(true))
 }
 
-fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
+pub(super) fn show(feed: &Feed, finding: &Finding, repaired: bool, json: bool) {
     let repair = finding.repair.as_ref().map(ToString::to_string);
     if json {
         return say_json(&json!({

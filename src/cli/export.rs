@@ -13,6 +13,7 @@ use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
 use crate::export::log::LogSource;
 use crate::export::plan::{Held, Plan, plan};
+use crate::export::tier::TierSetup;
 use crate::export::{CompactPolicy, Engine, Options, Request, Trigger, Work};
 use crate::feed::duration::format_duration;
 use crate::feed::{Encodings, Feed};
@@ -120,6 +121,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             outage_wait: Some(export.outage_wait),
             compact: CompactPolicy::default(),
         },
+        tier: super::tier::setup(config),
         concurrency,
         program: program.to_owned(),
         clock: Utc::now,
@@ -138,7 +140,8 @@ pub(super) fn patient(setup: Setup, config: &Config) -> Setup {
         max_time: compact.max_time,
     };
     let options = Options { outage_wait: None, compact, ..setup.options };
-    Setup { options, ..setup }
+    let tier = setup.tier.map(|tier| TierSetup { after_export: true, ..tier });
+    Setup { options, tier, ..setup }
 }
 
 /// Threads that decode and encode: as configured, or one for each core up to four.

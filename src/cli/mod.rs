@@ -11,6 +11,7 @@
 //! | `pin`, `unpin`, `rollback` | [`pin`] |
 //! | `check` | [`check`]; [`check_source`] for `--source` |
 //! | `compact` | [`compact`] |
+//! | `tier …` | [`tier`] |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
@@ -40,6 +41,7 @@ mod read;
 mod screen;
 mod shell;
 mod show;
+mod tier;
 mod undo;
 mod watch;
 
@@ -102,6 +104,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Make few files of the small ones of a day, without asking Kafka; sorted and with Bloom filters where the feed says so
     Compact(compact::CompactArgs),
+    /// Move sealed days to the cold tier and back, and say where each day lies
+    #[command(subcommand)]
+    Tier(tier::TierCommand),
     /// Look at the server, the folders, the disk, the clock and the terminal
     Doctor(doctor::DoctorArgs),
     /// List and change feeds
@@ -196,6 +201,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Rollback(args)) => pin::rollback(&start, &args),
         Some(Command::Check(args)) => check::run(&start, &args),
         Some(Command::Compact(args)) => compact::run(&start, &args),
+        Some(Command::Tier(command)) => tier::run(&start, &command),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),

@@ -14,6 +14,7 @@ use super::log::LogSource;
 use super::outage::Needs;
 use super::progress::Progress;
 use super::scheduler::Work;
+use super::tier::TierSetup;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{Feed, FeedKind};
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     pub lake: Lake,
     pub limits: Limits,
     pub options: Arc<Options>,
+    /// How days move to the cold tier, where there is one.
+    pub tier: Option<TierSetup>,
     pub events: mpsc::Sender<Event>,
     /// Where it is asked whether a failed attempt is an outage.
     pub suspicions: mpsc::UnboundedSender<Suspicion>,

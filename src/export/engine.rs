@@ -17,6 +17,7 @@ use super::probe::Probe;
 use super::progress::Progress;
 pub use super::scheduler::Work;
 use super::scheduler::{Key, Placed, Scheduler, Want};
+use super::tier::TierSetup;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
@@ -35,6 +36,8 @@ pub struct Setup {
     pub limits: Limits,
     /// How exports behave.
     pub options: Options,
+    /// How days move to the cold tier, where there is one.
+    pub tier: Option<TierSetup>,
     /// Exports at once.
     pub concurrency: usize,
     /// What the lock says of us: `lakehand export`.
@@ -94,6 +97,7 @@ impl Engine {
             lake: setup.lake,
             limits: setup.limits,
             options: Arc::new(setup.options),
+            tier: setup.tier,
             events,
             suspicions,
             program: setup.program,

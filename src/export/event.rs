@@ -100,6 +100,13 @@ pub enum What {
         /// Files of this commit.
         files: usize,
     },
+    /// Readers are sent to another tier for a day.
+    Moved {
+        /// In words.
+        text: String,
+        /// Facts, as written to the log.
+        facts: Vec<(String, String)>,
+    },
     /// An attempt failed; another follows after `wait`.
     Retrying {
         /// The attempt that failed, from 1.

@@ -13,7 +13,7 @@ use super::plan::{Plan, Reading, Way};
 use super::progress::Stage;
 use super::scheduler::Work;
 use super::target::Target;
-use super::{stream, table, table_log};
+use super::{stream, table, table_log, tier};
 use crate::error::{Class, Error, Kind, Result};
 use crate::feed::StorageMode;
 use crate::ksql::backoff::backoff;
@@ -103,12 +103,23 @@ fn attempts(context: &Context) -> Result<Outcome> {
 fn attempt(context: &Context, is_reconnect: bool) -> Result<Option<Outcome>> {
     let feed = &context.feed;
     context.progress.enter(Stage::Opening);
+    // Copies are made without holding the dataset.
+    if matches!(context.work, Work::Tier(_) | Work::Restore(_)) {
+        return tier::asked(context).map(Some);
+    }
+    if let Work::Day(day) = context.work {
+        tier::bring_home_first(context, day)?;
+    }
     let owner = this_process(context.program.clone(), context.now());
     let mut dataset = Dataset::open(&context.lake, feed, context.limits.clone(), owner)?;
     report_recovery(context, &dataset);
     let outcome = export(context, &mut dataset, is_reconnect);
     context.progress.lost(dataset.metadata().open_lost_records());
-    outcome
+    drop(dataset);
+    match outcome? {
+        Some(Outcome::Done { text }) => Ok(Some(Outcome::Done { text: tier::after_export(context, text) })),
+        outcome => Ok(outcome),
+    }
 }
 
 /// Exports into a dataset that is open.

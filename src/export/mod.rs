@@ -12,6 +12,7 @@
 //!        ├─ day       one day read again below the positions      proof    both ways of reading a stream compared
 //!        ├─ table     one snapshot, whole or not at all      keys   primary keys that came twice
 //!        ├─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
+//!        ├─ tier      sealed days go to the cold store and come home, asked for or behind the export
 //!        └─ compact   behind the export, small files become few where the policy says so
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
@@ -45,6 +46,7 @@ mod stream_sink;
 mod table;
 mod table_log;
 mod target;
+pub mod tier;
 
 pub use crate::cancel::Cancel;
 pub use compact::CompactPolicy;

@@ -51,9 +51,9 @@ pub(super) struct Needs {
 }
 
 impl Needs {
-    /// A stream's rows come from the brokers whatever the way; a table that ksqlDB scans lies with the server. A compaction asks nobody.
+    /// A stream's rows come from the brokers whatever the way; a table that ksqlDB scans lies with the server. A compaction asks nobody, and the cold store is none of them.
     pub(super) fn of(feed: &Feed, work: Work) -> Self {
-        let server = !matches!(work, Work::Compact(_));
+        let server = !matches!(work, Work::Compact(_) | Work::Tier(_) | Work::Restore(_));
         Self { server, brokers: server && (feed.kind == FeedKind::Stream || feed.read == ReadMode::Kafka) }
     }
 

@@ -26,12 +26,14 @@ pub enum Stage {
     Retaining,
     /// Making few files of small ones.
     Compacting,
+    /// Moving days between the tiers.
+    Moving,
     /// Done, in whichever way.
     Ended,
 }
 
 impl Stage {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Queued,
         Self::Opening,
         Self::Planning,
@@ -41,6 +43,7 @@ impl Stage {
         Self::Waiting,
         Self::Retaining,
         Self::Compacting,
+        Self::Moving,
         Self::Ended,
     ];
 
@@ -56,6 +59,7 @@ impl Stage {
             Self::Waiting => "waiting",
             Self::Retaining => "retaining",
             Self::Compacting => "compacting",
+            Self::Moving => "moving",
             Self::Ended => "ended",
         }
     }

@@ -20,6 +20,10 @@ pub enum Work {
     Day(NaiveDate),
     /// Make few files of the small ones, of this day alone where one is named; the server is not asked.
     Compact(Option<NaiveDate>),
+    /// Move days that are due to the cold tier, or this day alone, whatever its age.
+    Tier(Option<NaiveDate>),
+    /// Bring this day home from the cold tier.
+    Restore(NaiveDate),
 }
 
 /// What waits and runs is told apart by this: the feed's name and its work.

@@ -66,6 +66,10 @@ fn object(event: &Event) -> Value {
             let facts: Map<_, _> = facts.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
             ("committed", json!({ "rows": rows, "bytes": bytes, "files": files, "facts": facts }))
         }
+        What::Moved { text, facts } => {
+            let facts: Map<_, _> = facts.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+            ("moved", json!({ "text": text, "facts": facts }))
+        }
         What::Paused { peer, error, at_most } => (
             "paused",
             json!({

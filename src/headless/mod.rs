@@ -23,6 +23,7 @@ pub(crate) mod watch;
 pub use exit::Exit;
 pub(crate) use gauge::with_gauge;
 pub use json::print_json;
+pub(crate) use plain::size;
 pub use run::{Asked, Output, Totals, run};
 pub(crate) use signal::cancel_on_signal;
 pub use watch::{Greeting, Watching, watch};

@@ -40,6 +40,7 @@ pub(super) fn line(event: &Event) -> Option<String> {
         What::Committed { rows, bytes, files, .. } => {
             format!("committed {} rows in {files} files, {}", thousands(*rows), size(*bytes))
         }
+        What::Moved { text, .. } => text.clone(),
         What::Retrying { attempt, wait, error } => {
             format!("attempt {attempt} failed, next in {}: {error}", seconds(*wait))
         }

@@ -58,6 +58,9 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
         What::Committed { facts, .. } => {
             facts.iter().fold(new(Level::Info, "committed"), |record, (key, value)| record.fact(key, value))
         }
+        What::Moved { facts, .. } => {
+            facts.iter().fold(new(Level::Info, "moved"), |record, (key, value)| record.fact(key, value))
+        }
         What::Retrying { attempt, wait, error } => new(Level::Warn, "retrying")
             .fact("attempt", attempt)
             .fact("wait_ms", wait.as_millis())

@@ -84,12 +84,13 @@ pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::tier::{
     ColdFile, Cooled, CopiesDue, Due, DueCold, Freed, Gone, HomeComing, LocalFile, NotDue, TierLock,
-    TierRules, Warmed, cold_files, copies_due, due as tier_due, gone as tier_gone,
+    TierRules, Warmed, cold_files, content_hash, copies_due, due as tier_due, gone as tier_gone,
 };
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use ops::undo_version::rollback_preview;
 pub use report::{Committed, Quarantined, RollReasons, WriterStats};
 pub use stats::completeness::{DayState, PartitionState, completeness};
+pub use stats::forecast::{Growth, growth};
 pub use stats::hint::{LayoutHint, layout_hint};
 pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
@@ -176,6 +177,11 @@ impl Lake {
 
     fn fs(&self) -> &fs::Fs {
         &self.fs
+    }
+
+    /// Free bytes on the lake's file system.
+    pub fn free_bytes(&self) -> crate::Result<u64> {
+        self.fs.free_bytes(&self.root)
     }
 
     /// The threads that decode and encode.

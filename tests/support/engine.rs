@@ -31,6 +31,7 @@ pub fn setup(url: &str, lake: Lake) -> Setup {
             outage_wait: Some(Duration::ZERO),
             compact: CompactPolicy::default(),
         },
+        tier: None,
         concurrency: 1,
         program: "test".into(),
         clock: Utc::now,

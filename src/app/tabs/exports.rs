@@ -319,6 +319,7 @@ impl Exports {
             }
             What::Queued { .. }
             | What::Committed { .. }
+            | What::Moved { .. }
             | What::Compared { .. }
             | What::Paused { .. }
             | What::Resumed { .. } => {}
@@ -340,7 +341,7 @@ impl App {
         self.exports.change(event);
         self.reorder_exports();
         self.reorder_feeds_by_state();
-        let loads = matches!(event.what, What::Committed { .. } | What::Finished(_));
+        let loads = matches!(event.what, What::Committed { .. } | What::Moved { .. } | What::Finished(_));
         if loads { vec![Effect::LoadDataset(event.feed.clone())] } else { Vec::new() }
     }
 

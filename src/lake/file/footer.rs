@@ -24,10 +24,10 @@ use serde::de::DeserializeOwned;
 
 use crate::hash::ContentHash;
 use crate::lake::file::stats::column_stats;
-use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::places::is_stub;
 use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::data_file::Stub;
 use crate::lake::manifest::log::LogIdentity;
 use crate::lake::manifest::offsets::OffsetRanges;
 use crate::{Error, Kind, Result};

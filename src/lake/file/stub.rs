@@ -12,12 +12,11 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
-use serde::{Deserialize, Serialize};
 
 use crate::hash::ContentHash;
 use crate::lake::fs;
+use crate::lake::manifest::data_file::Stub;
 use crate::{Error, Kind, Result};
 
 /// Largest stub that is read; a footer of a hundred thousand columns is smaller.
@@ -26,21 +25,6 @@ const CAP: u64 = 256 << 20;
 const HASH: usize = 32;
 /// Bytes behind a Parquet footer: its length, and PAR1.
 const END: usize = 8;
-
-/// Where a file lies, and what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stub {
-    /// The object, without credentials.
-    pub(crate) url: String,
-    /// Its size.
-    pub(crate) bytes: u64,
-    /// The hash of its content.
-    pub(crate) hash: ContentHash,
-    /// Since when readers are sent to it.
-    pub(crate) since: DateTime<Utc>,
-    /// Until then a local copy stays, for readers that were sent to it before.
-    pub(crate) local_until: DateTime<Utc>,
-}
 
 impl Stub {
     /// The stub's content; `tail` begins with the footer of the file ([`footer_bytes`]).

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::ContentHash;
-use crate::lake::file::stub::Stub;
 use crate::lake::manifest::column_stats::ColumnStats;
 
 /// A data file, below the dataset.
@@ -34,6 +34,21 @@ pub(crate) struct DataFile {
     pub(crate) cold: Option<Cold>,
     /// The commit that made the file.
     pub(crate) commit: String,
+}
+
+/// Where a file of the cold tier lies, and what it is: the first line of its stub (see `file/stub`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stub {
+    /// The object, without credentials.
+    pub(crate) url: String,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// The hash of its content.
+    pub(crate) hash: ContentHash,
+    /// Since when readers are sent to it.
+    pub(crate) since: DateTime<Utc>,
+    /// Until then a local copy stays, for readers that were sent to it before.
+    pub(crate) local_until: DateTime<Utc>,
 }
 
 /// A file in the cold tier.

@@ -10,11 +10,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::{self, Leaf, Place, Room};
 use crate::lake::manifest::cold::{self, StubFile};
 use crate::lake::manifest::data_file::DataFile;
+use crate::lake::manifest::data_file::Stub;
 use crate::lake::txn::transaction::{Action, Bin, Step, Transaction, is_data};
 use crate::{Error, Kind, Result};
 

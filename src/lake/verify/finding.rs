@@ -152,6 +152,10 @@ kinds! {
     Stranger = "stranger",
     /// The log of the dataset's table is not there, cannot be read, or names other files than those that are there.
     TableLog = "table-log",
+    /// A file that lies in the cold tier is not there, or is not what went there.
+    ColdObject = "cold-object",
+    /// Objects lie beside those of the dataset's days in the cold tier, and no day needs them.
+    StrayObject = "stray-object",
     /// Another program has written versions into the log of the dataset's table.
     ForeignVersions = "foreign-versions",
 }

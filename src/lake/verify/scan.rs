@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::table::TableLog;
 use crate::cancel::Cancel;
 use crate::lake::file::footer::{Footer, FooterRead, look_at_footer};
-use crate::lake::file::stub::Stub;
 use crate::lake::fs::{self, Entry, Target};
 use crate::lake::layout::places::original_name;
 use crate::lake::layout::{self, Place, Places, Room, join};
 use crate::lake::manifest::cold::{self, StubFile};
 use crate::lake::manifest::data_file::Cold;
+use crate::lake::manifest::data_file::Stub;
 use crate::lake::manifest::journal::{self, Journal, Standing};
 use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
 use crate::lake::manifest::offsets::OffsetRanges;
@@ -24,7 +24,7 @@ use crate::{Kind, Result};
 const DEEPEST: usize = 8;
 
 /// The rooms of the cold tier.
-const COLD: [Room; 3] = [Room::Cold, Room::ColdGone, Room::Moving];
+const COLD: [Room; 2] = [Room::Cold, Room::ColdGone];
 
 /// Everything below one dataset.
 #[derive(Default)]
@@ -382,6 +382,8 @@ impl Scan {
             let rooms = [Room::Staging, Room::Quarantine, Room::Bin, Room::Damaged, Room::Seals]
                 .into_iter()
                 .chain(COLD)
+                // The notes of uploads are of whoever makes them, and go with the move.
+                .chain([Room::Moving])
                 .map(room)
                 .collect::<Vec<_>>();
             self.see_one(places, &places.books, Place::new(Room::Books, ""))?;

@@ -7,10 +7,10 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use super::switch::in_use;
 use crate::Result;
 use crate::lake::Dataset;
-use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::{Place, Places, Room};
 use crate::lake::manifest::cold;
+use crate::lake::manifest::data_file::Stub;
 
 /// An object that may be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]

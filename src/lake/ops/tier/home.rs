@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 
 use super::time_word;
 use crate::lake::Dataset;
-use crate::lake::file::stub::Stub;
 use crate::lake::fs;
 use crate::lake::layout::Place;
+use crate::lake::manifest::data_file::Stub;
 use crate::lake::txn::cold::Returning;
 use crate::{Error, Kind, Result};
 

@@ -18,15 +18,15 @@ mod home;
 mod plan;
 mod switch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
 use crate::hash::ContentHash;
-use crate::lake::file::stub::Stub;
-use crate::lake::fs::{self, LockFile, TryLock};
-use crate::lake::layout::{self, Places};
+use crate::lake::fs::{self, Fs, LockFile, TryLock};
+use crate::lake::layout::{self, Places, Room};
 use crate::lake::manifest::cold;
+use crate::lake::manifest::data_file::Stub;
 use crate::lake::manifest::metadata::read_metadata_at;
 use crate::{Error, Kind, Result};
 
@@ -34,6 +34,9 @@ pub use gone::{Gone, gone};
 pub use home::{HomeComing, Warmed};
 pub use plan::{Due, DueCold, LocalFile, NotDue, TierRules, due};
 pub use switch::{Cooled, CopiesDue, Freed, copies_due};
+
+/// Mode of the lock and of the notes of uploads.
+const LOCK_MODE: u32 = 0o640;
 
 /// A file in the cold tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,15 +79,17 @@ pub fn cold_files(dataset_dir: &Path) -> Result<Vec<ColdFile>> {
 /// exporting.
 pub struct TierLock {
     _file: LockFile,
+    moving: PathBuf,
 }
 
 impl TierLock {
     /// Takes it. `Kind::Locked` while another process moves files of the dataset.
     pub fn take(dataset_dir: &Path) -> Result<Self> {
-        let path = Places::find(dataset_dir)?.books.join("tier.lock");
-        let file = LockFile::open(&path, Some(0o640))?;
+        let places = Places::find(dataset_dir)?;
+        let path = places.books.join("tier.lock");
+        let file = LockFile::open(&path, Some(LOCK_MODE))?;
         match file.try_exclusive() {
-            TryLock::Ours => Ok(Self { _file: file }),
+            TryLock::Ours => Ok(Self { _file: file, moving: places.room(Room::Moving) }),
             TryLock::Held => {
                 Err(Error::new(Kind::Locked, "another process moves days of this dataset between the tiers")
                     .at("lock", path.display())
@@ -93,9 +98,40 @@ impl TierLock {
             TryLock::Unusable(e) => Err(Error::io("lock", &path, e)),
         }
     }
+
+    /// A file in which an upload of `name`, a file of `partition`, may note how far it is; its folder is made.
+    pub fn notes(&self, partition: &str, name: &str) -> Result<PathBuf> {
+        let folder = layout::inside(&self.moving, partition)?;
+        let books = fs::parent(&self.moving);
+        let below = folder.strip_prefix(books).unwrap_or(&folder);
+        Fs::default().make_dirs(books, [below], LOCK_MODE | 0o110)?;
+        Ok(folder.join(format!("{name}.upload")))
+    }
+
+    /// The notes of uploads that were begun and are of none of these: partition and name of the file.
+    pub fn stale_notes(&self, wanted: &dyn Fn(&str, &str) -> bool) -> Result<Vec<PathBuf>> {
+        let mut stale = Vec::new();
+        if !fs::is_real_dir(&self.moving)? {
+            return Ok(stale);
+        }
+        for leaf in layout::leaves(&self.moving)? {
+            for entry in leaf.files {
+                let name = entry.name.strip_suffix(".upload");
+                if name.is_none_or(|name| !wanted(&leaf.path, name)) {
+                    stale.push(entry.path);
+                }
+            }
+        }
+        Ok(stale)
+    }
 }
 
-/// How the day of a partition lies between the tiers, as the metadata tells.
+/// The hash of a file's content, of which no record tells it.
+pub fn content_hash(file: &Path) -> Result<ContentHash> {
+    fs::hash_file(file)
+}
+
+/// The time in the id of a commit.
 pub(crate) fn time_word(now: DateTime<Utc>) -> String {
     now.format("%Y%m%dT%H%M%SZ").to_string()
 }
