@@ -11,6 +11,7 @@ use super::check_source::Sources;
 use super::choose::{entry, valid};
 use super::presence::require_lake;
 use super::{Start, say, say_error, say_json};
+use crate::cancel::Cancel;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
@@ -66,6 +67,16 @@ pub(super) struct Totals {
     interrupted: bool,
 }
 
+impl Totals {
+    fn count(&mut self, finding: &Finding) {
+        match finding.severity {
+            Severity::Damage => self.damage += 1,
+            Severity::Leftover => self.leftovers += 1,
+            Severity::Note => self.notes += 1,
+        }
+    }
+}
+
 pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
     let config = start.config()?;
     require_lake(&config)?;
@@ -80,6 +91,9 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
             break;
         }
         let mut checked = dataset(&config, &lake, feed, args, &mut totals);
+        if checked.is_ok() {
+            checked = cold_days(&config, &lake, feed, args, &cancel, &mut totals);
+        }
         if let (Ok(()), Some(sources)) = (&checked, &sources) {
             let named = args.feeds.contains(&feed.name);
             checked = sources.check(&config, &lake, feed, named, args.json, &mut totals);
@@ -161,11 +175,7 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
         show(feed, finding, true, args.json);
     }
     for finding in &report.findings {
-        match finding.severity {
-            Severity::Damage => totals.damage += 1,
-            Severity::Leftover => totals.leftovers += 1,
-            Severity::Note => totals.notes += 1,
-        }
+        totals.count(finding);
         show(feed, finding, false, args.json);
     }
     if let Some(why) = &report.unlocked {
@@ -183,6 +193,28 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     totals.files += report.files;
     totals.rows += report.rows;
     sum_up(feed, &report, args.json);
+    Ok(())
+}
+
+/// The days that lie in the cold tier: names and sizes by one listing, contents too with `--deep`.
+fn cold_days(
+    config: &Config,
+    lake: &Lake,
+    feed: &Feed,
+    args: &CheckArgs,
+    cancel: &Cancel,
+    totals: &mut Totals,
+) -> Result<()> {
+    let Some(verified) = super::tier::verify_cold(config, lake, feed, args.deep, cancel)? else {
+        return Ok(());
+    };
+    for finding in &verified.findings {
+        totals.count(finding);
+        show(feed, finding, false, args.json);
+    }
+    if !verified.is_sound() {
+        totals.failures.push(Kind::Damaged);
+    }
     Ok(())
 }
 

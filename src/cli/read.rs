@@ -42,7 +42,12 @@ fn engines() -> impl TypedValueParser<Value = Engine> {
 pub(super) fn run(start: &Start, args: &ReadArgs) -> Result<Exit> {
     let config = start.config()?;
     let feed = valid(&Catalog::load(&config.feed_paths())?, &args.feed)?;
-    let dataset = facts(&Lake::new(&config.paths.lake), &feed)?;
+    let mut dataset = facts(&Lake::new(&config.paths.lake), &feed)?;
+    if let Some(tiers) = &mut dataset.tiers {
+        let cold = &config.tier.cold;
+        tiers.endpoint = (!cold.endpoint.is_empty()).then(|| cold.endpoint.clone());
+        tiers.region.clone_from(&cold.region);
+    }
     let language = if args.sql { Language::Sql } else { Language::Python };
     let code = code(&dataset, args.engine, language, Days { from: args.from, to: args.to })?;
     if args.json {

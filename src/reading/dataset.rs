@@ -27,6 +27,8 @@ pub struct Dataset {
     pub span: Option<(String, String)>,
     /// `1.1`
     pub schema_version: String,
+    /// What lies in the cold tier, where some of it does.
+    pub tiers: Option<super::Tiers>,
     /// Streams: the zone in which a day begins, and the column that gives its time (`None` is ROWTIME).
     pub days: Option<(String, Option<String>)>,
 }

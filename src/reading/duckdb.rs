@@ -2,7 +2,7 @@
 //! by name always, as otherwise the oldest file decides which columns there are.
 
 use super::condition::Condition;
-use super::{Dataset, quote, where_clause};
+use super::{Dataset, Engine, quote, where_clause};
 use crate::Result;
 
 pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> Result<String> {
@@ -10,7 +10,15 @@ pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> Result<St
     if dataset.folder.contains('\\') {
         return Err(quote::is_a_pattern(&dataset.folder, "DuckDB"));
     }
-    let files = quote::sql(&dataset.files(quote::in_classes));
+    let mut files: Vec<String> =
+        dataset.local_part(quote::in_classes).iter().map(|file| quote::sql(file)).collect();
+    if let Some(tiers) = &dataset.tiers {
+        files.extend(tiers.addresses(Engine::DuckDb).iter().map(|object| quote::sql(object)));
+    }
+    let files = match &files[..] {
+        [one] if dataset.tiers.is_none() => one.clone(),
+        all => format!("[\n  {}\n]", all.join(",\n  ")),
+    };
     let hive = if dataset.folder_columns().is_empty() {
         "hive_partitioning = false".to_owned()
     } else {

@@ -14,6 +14,7 @@ pub(super) fn lines(dataset: &Dataset, engine: Engine, language: Language, days:
     if let Some(days) = range(days) {
         lines.push(days);
     }
+    lines.extend(dataset.tier_lines(engine));
     lines.extend(changes(dataset));
     let added = dataset.row_metadata();
     if !added.is_empty() {

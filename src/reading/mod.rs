@@ -6,7 +6,7 @@
 //!  Engine, Language ──────────────┘              │
 //!                      condition  which folders  ├ duckdb  polars  arrow (pandas, pyarrow)  spark
 //!                      types      column types   └ datafusion  daft  clickhouse
-//!                      quote      names and paths as literals
+//!                      quote      names and paths as literals    tiers   what lies in the cold tier
 //! ```
 //!
 //! What the lines take care of, each found by experiment:
@@ -17,6 +17,7 @@
 //! | `**` finds bookkeeping | one `*` for each level of folders, and names that begin with `year=` |
 //! | a column that came later is hidden, or fails the read | schemas are united, or the columns are named |
 //! | two versions of a table | the folder of the current version alone |
+//! | days lie in the cold tier, and some of them here too | objects and local files are named one by one (`tiers`) |
 //! | `_metadata.json` is taken for data | folders of partitions are named where it lies in the dataset's folder |
 //!
 //! Pure: it knows no disk, and what it is told is one value.
@@ -32,12 +33,14 @@ mod header;
 mod polars;
 mod quote;
 mod spark;
+mod tiers;
 mod types;
 
 use crate::{Error, Kind, Result};
 
 pub use condition::Days;
 pub use dataset::{Column, Dataset, MetadataPlace};
+pub use tiers::Tiers;
 
 use condition::Condition;
 
@@ -156,6 +159,7 @@ pub fn code(dataset: &Dataset, engine: Engine, language: Language, days: Days) -
         return Err(Error::new(Kind::Usage, format!("{} has no SQL of its own", engine.name()))
             .next(format!("--sql goes with {}", with.collect::<Vec<_>>().join(", "))));
     }
+    let dataset = &dataset.for_days(days, engine, language)?;
     let condition = days.condition(dataset)?;
     let part = condition.as_ref();
     let body = match (engine, language) {

@@ -2,11 +2,12 @@
 
 use super::condition::Condition;
 use super::types::{Words, columns, dict};
-use super::{Dataset, quote};
+use super::{Dataset, Engine, quote};
 use crate::Result;
 
 pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result<String> {
-    let mut arguments = vec![quote::python(&dataset.files(quote::in_classes))];
+    let local = dataset.local_part(quote::in_classes);
+    let mut arguments = Vec::new();
     if dataset.folder_columns().is_empty() {
         arguments.push("hive_partitioning=False".to_owned());
     } else {
@@ -20,5 +21,20 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result
     }
     let filter =
         condition.map_or(String::new(), |condition| format!(".filter({})", condition.python("pl.col")));
-    Ok(format!("import polars as pl\n\n{schema}df = pl.scan_parquet({}){filter}\n", arguments.join(", ")))
+    let arguments = arguments.join(", ");
+    let Some(tiers) = &dataset.tiers else {
+        let files = local.first().map_or_else(String::new, |files| quote::python(files));
+        return Ok(format!(
+            "import polars as pl\n\n{schema}df = pl.scan_parquet({files}, {arguments}){filter}\n"
+        ));
+    };
+    let list = |files: &[String]| {
+        let files: Vec<String> = files.iter().map(|file| format!("    {},\n", quote::python(file))).collect();
+        format!("pl.scan_parquet([\n{}], {arguments})", files.concat())
+    };
+    let mut parts = vec![list(&tiers.addresses(Engine::Polars))];
+    if !local.is_empty() {
+        parts.insert(0, list(&local));
+    }
+    Ok(format!("import polars as pl\n\n{schema}df = pl.concat([{}]){filter}\n", parts.join(", ")))
 }

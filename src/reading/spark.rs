@@ -3,7 +3,7 @@
 //! Files are merged by schema always: otherwise one file decides, and which one is not said.
 
 use super::condition::Condition;
-use super::{Dataset, MetadataPlace, quote, where_clause};
+use super::{Dataset, Engine, MetadataPlace, quote, where_clause};
 
 /// Options as name and value; the path is the last.
 fn options(dataset: &Dataset) -> Vec<(&'static str, String)> {
@@ -33,9 +33,27 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> String
     if let Some(condition) = condition {
         read += &format!(".where({})", quote::python(&condition.sql()));
     }
-    format!(
-        "from pyspark.sql import SparkSession\n\nspark = SparkSession.builder.getOrCreate()\ndf = {read}\n"
-    )
+    let begin = "from pyspark.sql import SparkSession\n\nspark = SparkSession.builder.getOrCreate()\n";
+    let Some(tiers) = &dataset.tiers else { return format!("{begin}df = {read}\n") };
+    let where_ =
+        condition.map_or(String::new(), |condition| format!(".where({})", quote::python(&condition.sql())));
+    let list = |root: &str, files: &[String]| {
+        let files: Vec<String> = files.iter().map(|file| format!("    {},\n", quote::python(file))).collect();
+        let root = quote::python(root);
+        format!(
+            "spark.read.option(\"mergeSchema\", \"true\").option(\"basePath\", {root}).parquet(\n{}){where_}",
+            files.concat()
+        )
+    };
+    let objects: Vec<String> =
+        tiers.addresses(Engine::Spark).iter().map(|object| quote::in_backslashes(object)).collect();
+    let cold = list(&tiers.root_for(Engine::Spark), &objects);
+    let local = match &tiers.local {
+        None => read,
+        Some(files) if files.is_empty() => return format!("{begin}df = {cold}\n"),
+        Some(_) => list(&dataset.folder, &dataset.local_part(quote::in_backslashes)),
+    };
+    format!("{begin}local = {local}\ncold = {cold}\ndf = local.unionByName(cold, allowMissingColumns=True)\n")
 }
 
 pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> String {

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use lakehand::feed::FeedKind;
-use lakehand::reading::{Column, Dataset, Days, Engine, Language, MetadataPlace, code};
+use lakehand::reading::{Column, Dataset, Days, Engine, Language, MetadataPlace, Tiers, code};
 
 fn column(name: &str, arrow_type: &str, since: &str, gone_since: Option<&str>) -> Column {
     Column {
@@ -35,6 +35,7 @@ pub(crate) fn stream() -> Dataset {
         rows: 20_000,
         span: Some(("year=2024/month=12/day=30".into(), "year=2025/month=01/day=15".into())),
         schema_version: "1.0".into(),
+        tiers: None,
         days: Some(("UTC".into(), None)),
     }
 }
@@ -85,7 +86,38 @@ fn cases() -> Vec<(&'static str, Dataset, Days)> {
         days: Some(("Europe/Berlin".into(), Some("PAID_AT".into()))),
         ..stream()
     };
+    let tiers = Tiers {
+        root: "s3://archive/lake/streams/payment_stream".into(),
+        objects: [
+            "year=2024/month=12/day=30/data_20241230_000001-a_1.parquet",
+            "year=2024/month=12/day=31/data_20241231_000001-a_2.parquet",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        local: None,
+        endpoint: None,
+        region: Some("eu-central-1".into()),
+    };
+    let copies = Tiers {
+        local: Some(vec!["year=2025/month=01/day=15/data_20250115_000002-b_1.parquet".into()]),
+        endpoint: Some("http://minio:9000".into()),
+        ..tiers.clone()
+    };
+    let disk = Tiers {
+        root: "file:///mnt/archive/it's/payment_stream".into(),
+        local: Some(Vec::new()),
+        ..tiers.clone()
+    };
     vec![
+        ("days in the cold tier", Dataset { tiers: Some(tiers.clone()), ..stream() }, all),
+        ("days in the cold tier, some here too", Dataset { tiers: Some(copies), ..evolved() }, all),
+        ("all days on another disk", Dataset { tiers: Some(disk), ..stream() }, all),
+        (
+            "one cold day",
+            Dataset { tiers: Some(tiers.clone()), ..stream() },
+            days("2024-12-31", "2024-12-31"),
+        ),
+        ("days that are not cold", Dataset { tiers: Some(tiers), ..stream() }, days("2025-01-05", "")),
         ("a stream", stream(), all),
         ("one day of it", stream(), days("2025-01-15", "2025-01-15")),
         ("across the end of a year", stream(), days("2024-12-30", "2025-01-02")),

@@ -9,4 +9,5 @@ mod lake_support;
 
 mod crash;
 mod lake;
+mod mover;
 mod support;

@@ -17,7 +17,7 @@ use super::{Start, say, say_json};
 use crate::cancel::Cancel;
 use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
-use crate::export::tier::{HomeWay, Mover, Step, TierSetup};
+use crate::export::tier::{HomeWay, Mover, Step, TierSetup, Verified};
 use crate::feed::{Catalog, Feed, FeedKind, Place};
 use crate::headless::{Exit, cancel_on_signal, size, with_gauge};
 use crate::lake::verify::Severity;
@@ -148,6 +148,22 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
     Ok(streams.cloned().collect())
 }
 
+/// What a look at the cold store says of the days of `feed` that lie there; `None` where none does. `Kind::Config` when they lie in a store that
+/// is not configured: then nothing is known of them.
+pub(super) fn verify_cold(
+    config: &Config,
+    lake: &Lake,
+    feed: &Feed,
+    deep: bool,
+    cancel: &Cancel,
+) -> Result<Option<Verified>> {
+    if cold_bytes(lake, feed)? == 0 {
+        return Ok(None);
+    }
+    let tools = Tools::with(config, lake, cancel.clone(), true)?;
+    tools.with_mover(feed, 0, |mover| mover.verify(deep)).map(Some)
+}
+
 /// What days are moved with.
 struct Tools<'a> {
     config: &'a Config,
@@ -160,12 +176,15 @@ struct Tools<'a> {
 
 impl<'a> Tools<'a> {
     fn new(config: &'a Config, lake: &'a Lake, json: bool) -> Result<Self> {
+        Self::with(config, lake, cancel_on_signal()?, json)
+    }
+
+    fn with(config: &'a Config, lake: &'a Lake, cancel: Cancel, json: bool) -> Result<Self> {
         let setup = setup(config).ok_or_else(|| {
             Error::new(Kind::Config, "there is no cold store")
                 .at("key", "tier.cold.url")
                 .next("set it in lakehand.toml: s3://bucket/prefix, az://container/prefix or file:///folder")
         })?;
-        let cancel = cancel_on_signal()?;
         let store = (setup.open)()?;
         Ok(Self { config, lake, setup, store, cancel, json })
     }

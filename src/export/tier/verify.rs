@@ -74,7 +74,7 @@ impl Mover<'_> {
             }
             known.insert(key);
         }
-        let gone = tier_gone(&dir, std::time::Duration::ZERO, self.now())?;
+        let gone = tier_gone(&dir, std::time::Duration::ZERO, chrono::DateTime::<chrono::Utc>::MAX_UTC)?;
         known.extend(gone.iter().filter_map(|gone| self.key_of(&gone.url).ok()));
         let strays = there.iter().filter(|(key, _)| !known.contains(*key));
         let (count, bytes) = strays.fold((0_u64, 0), |(n, sum), (_, object)| (n + 1, sum + object.bytes));

@@ -1,11 +1,12 @@
 //! What a reader must know of a dataset, taken out of its metadata.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::metadata::Metadata;
 use crate::feed::{Feed, FeedKind};
 use crate::lake::layout::{self, Places};
-use crate::reading::{Column, Dataset, MetadataPlace};
+use crate::reading::{Column, Dataset, MetadataPlace, Tiers};
 use crate::{Error, Kind, Result};
 
 impl Metadata {
@@ -52,12 +53,44 @@ impl Metadata {
             rows: self.total_records,
             span: ends.map(|(first, last)| (first.path.clone(), last.path.clone())),
             schema_version: self.schema_version.clone(),
+            tiers: self.tiers(folder)?,
             days: self
                 .timezone
                 .clone()
                 .filter(|_| is_stream)
                 .map(|zone| (zone, self.timestamp_column.clone())),
         })
+    }
+}
+
+impl Metadata {
+    /// What lies in the cold tier, and which files lie here; `None` where nothing is cold.
+    fn tiers(&self, folder: &Path) -> Result<Option<Tiers>> {
+        let cold = self.partitions.iter().filter_map(|known| Some((known, known.cold.as_ref()?)));
+        let Some(root) =
+            cold.clone().find_map(|(known, cold)| cold.url.strip_suffix(&known.path)?.strip_suffix('/'))
+        else {
+            return Ok(None);
+        };
+        let objects: Vec<String> = cold
+            .clone()
+            .flat_map(|(known, cold)| cold.objects.iter().map(|name| layout::join(&known.path, name)))
+            .collect();
+        let has_copies = cold.clone().any(|(_, cold)| cold.local_until.is_some());
+        let is_empty = self.partitions.iter().all(super::metadata::PartitionInfo::is_cold_alone);
+        let local = if has_copies || is_empty {
+            let known: BTreeSet<&String> = objects.iter().collect();
+            let mut files = Vec::new();
+            for leaf in layout::leaves(folder)? {
+                let ours = leaf.files.iter().filter(|file| layout::is_ours(&file.name));
+                files.extend(ours.map(|file| layout::join(&leaf.path, &file.name)));
+            }
+            files.retain(|file| !known.contains(file));
+            Some(files)
+        } else {
+            None
+        };
+        Ok(Some(Tiers { root: root.to_owned(), objects, local, endpoint: None, region: None }))
     }
 }
 
