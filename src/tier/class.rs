@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::AmazonS3;
-use object_store::azure::MicrosoftAzure;
+use object_store::azure::{AzureAuthorizer, MicrosoftAzure};
 use object_store::client::{HttpClient, HttpRequest, HttpRequestBody};
 use object_store::path::Path as Key;
 use object_store::signer::{HeaderMap, HeaderName, HeaderValue, Method, SignedUrlOptions, Signer as _, Url};
@@ -53,6 +53,9 @@ pub(super) struct S3Service {
 pub(super) struct AzureService {
     pub(super) store: Arc<MicrosoftAzure>,
     pub(super) http: HttpClient,
+    pub(super) account: String,
+    /// The address of the container.
+    pub(super) container: Url,
 }
 
 impl Service {
@@ -237,11 +240,21 @@ impl ColdStore {
             options = options.with_signed_header(HeaderName::from_static(name), value);
         }
         let answer = self.ask_s3(s3, Method::PUT, key, path, options, "").await?;
-        if answer.is_good() {
-            Ok(())
-        } else {
-            Err(self.refusal("give an object its storage class", key, &answer))
+        if !answer.is_good() {
+            return Err(self.refusal("give an object its storage class", key, &answer));
         }
+        // Services that know no classes copy, and say nothing.
+        let settled = self.look(key, path).await?.ok_or_else(missing)?;
+        if settled.header("x-amz-storage-class") == class {
+            return Ok(());
+        }
+        Err(Error::new(
+            Kind::Refused,
+            format!("the service did not give an object the storage class {class}"),
+        )
+        .at("object", key)
+        .at("store", self.url())
+        .next("set tier.cold.storage_class to one that the service has, or not at all"))
     }
 
     /// The headers of an object; `None` where there is nothing to learn from them.
@@ -249,16 +262,7 @@ impl ColdStore {
         let answer = match &self.0.service {
             Service::S3(s3) => self.ask_s3(s3, Method::HEAD, key, path, SignedUrlOptions::new(), "").await?,
             Service::Azure(azure) => {
-                // What is signed for reading may be looked at too.
-                let url = match azure.store.signed_url(Method::GET, path, VALID).await {
-                    Ok(url) => url,
-                    // A shared access signature cannot sign: an archived object is then met when it is read.
-                    Err(_) if self.0.config.storage_class.as_deref() != Some(AZURE_ARCHIVE) => {
-                        return Ok(None);
-                    }
-                    Err(error) => return Err(self.unsigned(key, &error)),
-                };
-                self.ask(&azure.http, Method::HEAD, &url, &HeaderMap::new(), "", key).await?
+                self.ask_azure(azure, Method::HEAD, key, path, None, HeaderMap::new()).await?
             }
             Service::Folder(_) | Service::Plain => return Ok(None),
         };
@@ -273,9 +277,6 @@ impl ColdStore {
         tier: &str,
         waking: bool,
     ) -> Result<Answer> {
-        let url = azure.store.signed_url(Method::PUT, path, VALID).await;
-        let mut url = url.map_err(|error| self.unsigned(key, &error))?;
-        url.query_pairs_mut().append_pair("comp", "tier");
         let value = HeaderValue::from_str(tier)
             .map_err(|_| Error::new(Kind::Config, "tier.cold.storage_class cannot stand in a header"))?;
         let mut headers = HeaderMap::new();
@@ -283,7 +284,32 @@ impl ColdStore {
         if waking {
             headers.insert("x-ms-rehydrate-priority", HeaderValue::from_static("Standard"));
         }
-        self.ask(&azure.http, Method::PUT, &url, &headers, "", key).await
+        self.ask_azure(azure, Method::PUT, key, path, Some("tier"), headers).await
+    }
+
+    /// The addresses that the store of `object_store` can sign for Azure fail for names with characters that an address must encode,
+    /// and not at all with a shared access signature. So the request itself is signed.
+    async fn ask_azure(
+        &self,
+        azure: &AzureService,
+        method: Method,
+        key: &str,
+        path: &Key,
+        comp: Option<&str>,
+        headers: HeaderMap,
+    ) -> Result<Answer> {
+        let mut url = azure.container.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(path.parts());
+        }
+        if let Some(comp) = comp {
+            url.query_pairs_mut().append_pair("comp", comp);
+        }
+        let mut request = request(method, &url, headers, "", key)?;
+        let failed = |error: StoreError| self.error("sign a request", key, &error);
+        let credential = azure.store.credentials().get_credential().await.map_err(failed)?;
+        AzureAuthorizer::new(&credential, &azure.account).try_authorize(&mut request).map_err(failed)?;
+        self.ask(&azure.http, request, key).await
     }
 
     async fn ask_s3(
@@ -297,31 +323,16 @@ impl ColdStore {
     ) -> Result<Answer> {
         let url = s3.store.signed_url_opts(method.clone(), path, VALID, &options).await;
         let url = url.map_err(|error| self.error("sign a request", key, &error))?;
-        self.ask(&s3.http, method, &url, &options.signed_headers, body, key).await
+        let request = request(method, &url, options.signed_headers, body, key)?;
+        self.ask(&s3.http, request, key).await
     }
 
     /// Sends a request that may be sent twice, again when it does not arrive or the service is busy.
-    async fn ask(
-        &self,
-        http: &HttpClient,
-        method: Method,
-        url: &Url,
-        headers: &HeaderMap,
-        body: &str,
-        key: &str,
-    ) -> Result<Answer> {
+    async fn ask(&self, http: &HttpClient, request: HttpRequest, key: &str) -> Result<Answer> {
         let mut wait = FIRST_WAIT;
-        for attempt in 1.. {
-            let mut request = HttpRequest::new(HttpRequestBody::from(body.to_owned()));
-            *request.method_mut() = method.clone();
-            *request.uri_mut() = url.as_str().parse().map_err(|_| {
-                Error::new(Kind::Bug, "the address of a request cannot be read").at("object", key)
-            })?;
-            *request.headers_mut() = headers.clone();
-            if method != Method::HEAD {
-                request.headers_mut().insert("content-length", HeaderValue::from(body.len()));
-            }
-            let result = match http.execute(request).await {
+        let mut attempt = 1;
+        loop {
+            let result = match http.execute(request.clone()).await {
                 Ok(response) => {
                     let (status, headers) = (response.status().as_u16(), response.headers().clone());
                     response.into_body().bytes().await.map(|body| Answer {
@@ -332,20 +343,19 @@ impl ColdStore {
                 }
                 Err(error) => Err(error),
             };
-            let again = attempt < ATTEMPTS;
+            let is_last = attempt == ATTEMPTS;
             match result {
-                Ok(answer) if again && (answer.status == 429 || answer.status >= 500) => {}
-                Ok(answer) => return Ok(answer),
-                Err(_) if again => {}
-                Err(error) => {
+                Ok(answer) if is_last || (answer.status != 429 && answer.status < 500) => return Ok(answer),
+                Err(error) if is_last => {
                     let error = StoreError::Generic { store: "request", source: Box::new(error) };
                     return Err(self.error("send a request", key, &error));
                 }
+                _ => {}
             }
             tokio::time::sleep(wait).await;
             wait *= 2;
+            attempt += 1;
         }
-        Err(Error::new(Kind::Bug, "a request was never sent"))
     }
 
     /// What an answer that is not good means; it is read as those of `object_store` are.
@@ -363,18 +373,17 @@ impl ColdStore {
             .at("object", key)
             .at("store", self.url())
     }
+}
 
-    fn unsigned(&self, key: &str, error: &StoreError) -> Error {
-        Error::new(
-            Kind::Refused,
-            format!(
-                "the access tier of an object cannot be asked for or set with these credentials: {error}"
-            ),
-        )
-        .at("object", key)
-        .at("store", self.url())
-        .next("use the account's key or an identity instead of a shared access signature")
-    }
+fn request(method: Method, url: &Url, headers: HeaderMap, body: &str, key: &str) -> Result<HttpRequest> {
+    let mut request = HttpRequest::new(HttpRequestBody::from(body.to_owned()));
+    *request.method_mut() = method;
+    *request.uri_mut() = url
+        .as_str()
+        .parse()
+        .map_err(|_| Error::new(Kind::Bug, "the address of a request cannot be read").at("object", key))?;
+    *request.headers_mut() = headers;
+    Ok(request)
 }
 
 /// A key as it stands in the header of a copy.

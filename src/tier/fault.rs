@@ -29,16 +29,8 @@ pub(super) fn is_missing(error: &StoreError) -> bool {
 /// Whether an upload that was begun is not there any more.
 pub(super) fn is_stale_upload(error: &StoreError) -> bool {
     let text = texts(error);
-    // The in-memory store says it in words.
-    let words = [
-        "NoSuchUpload",
-        "InvalidBlockList",
-        "InvalidPart",
-        "not find upload",
-        "no such upload",
-        "MissingPart",
-        "No upload",
-    ];
+    // The store in memory says it in words.
+    let words = ["NoSuchUpload", "InvalidBlockList", "InvalidPart", "MultipartUpload not found"];
     words.iter().any(|word| text.contains(word))
         || (matches!(error, StoreError::NotFound { .. }) && !names_no_root(&text))
 }
@@ -154,7 +146,7 @@ fn of_answer(error: &StoreError, text: &str) -> (Kind, String, &'static str) {
     match status {
         Some(401 | 403) => (Kind::Auth, words, "check the credentials, and what they may do there"),
         Some(429 | 500 | 502 | 503 | 504) => (Kind::Busy, words, "it is tried again"),
-        Some(300..=499) => (Kind::Refused, words, ""),
+        Some(300..=499 | 501) => (Kind::Refused, words, ""),
         _ if text.contains("credential") || text.contains("metadata endpoint") => (
             Kind::Auth,
             words,

@@ -8,6 +8,7 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::client::{HttpClient, HttpConnector as _, ReqwestConnector};
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as Key;
+use object_store::signer::Url;
 use object_store::{BackoffConfig, Certificate, ClientOptions, ObjectStore, RetryConfig};
 
 use super::class::{AzureService, S3Service, Service};
@@ -128,6 +129,14 @@ fn azure(
     if !config.endpoint.is_empty() {
         builder = builder.with_endpoint(config.endpoint.clone());
     }
+    let setting = |key: AzureConfigKey| builder.get_config_value(&key);
+    let account = setting(AzureConfigKey::AccountName).unwrap_or_default();
+    let endpoint = setting(AzureConfigKey::Endpoint)
+        .unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
+    if setting(AzureConfigKey::UseEmulator).as_deref() == Some("true") {
+        return Err(Error::new(Kind::Config, "AZURE_STORAGE_USE_EMULATOR means nothing here")
+            .next("set tier.cold.endpoint to http://127.0.0.1:10000/devstoreaccount1, and name and key of its account"));
+    }
     let store = builder.build().map_err(|error| {
         unusable(&error).next(
             "set AZURE_STORAGE_ACCOUNT_NAME, and AZURE_STORAGE_ACCOUNT_KEY, AZURE_STORAGE_SAS_KEY, AZURE_STORAGE_CONNECTION_STRING or the \
@@ -135,7 +144,15 @@ fn azure(
         )
     })?;
     let store = Arc::new(store);
-    let service = Service::Azure(AzureService { store: Arc::clone(&store), http: http(&client)? });
+    let mut address = Url::parse(&endpoint).map_err(|error| {
+        Error::new(Kind::Config, format!("the address of the Azure service is none: {error}"))
+    })?;
+    if let Ok(mut segments) = address.path_segments_mut() {
+        segments.pop_if_empty().push(container);
+    }
+    let service =
+        AzureService { store: Arc::clone(&store), http: http(&client)?, account, container: address };
+    let service = Service::Azure(service);
     Ok(Opened { store: Arc::clone(&store) as _, parts: store, service, prefix: prefix.to_owned() })
 }
 

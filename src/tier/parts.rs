@@ -47,10 +47,17 @@ impl ColdStore {
             left = None;
         }
         if let Some(left) = left {
+            let (key, upload) = (left.begun.key.clone(), left.begun.upload.clone());
             match self.send(sending, left).await {
-                Err(Trouble::Stale(_)) => Resume::forget(sending.resume)?,
+                Err(Trouble::Stale(_)) => {}
+                // Services have many words for an upload that they do not know: s3s-fs says that access is denied. What is truly
+                // refused is refused again.
+                Err(Trouble::Other(error)) if matches!(error.kind(), Kind::Auth | Kind::Refused) => {
+                    let _ = self.abort(&key, &upload).await;
+                }
                 result => return ended(result),
             }
+            Resume::forget(sending.resume)?;
             // What was forgotten may have become the object, and the answer was lost.
             if self.is_there(sending).await? {
                 return Ok(Put::AlreadyThere);
@@ -161,6 +168,8 @@ impl ColdStore {
         let id = sent.map_err(|error| self.trouble("send a part", sending, &error))?;
         noted.arrived(Part { index, hash, id: id.content_id })?;
         (sending.work.advance)(length);
+        // What arrived is noted, so this is a good place to stop.
+        sending.work.cancel.check()?;
         Ok(())
     }
 
@@ -187,7 +196,8 @@ fn ended(result: Result<Put, Trouble>) -> Result<Put> {
 
 /// The size of a part: as configured, or larger in whole MiB where there would be too many.
 fn part_bytes(configured: u64, bytes: u64) -> u64 {
-    configured.max(bytes.div_ceil(MAX_PARTS).next_multiple_of(1 << 20))
+    let smallest = bytes.div_ceil(MAX_PARTS);
+    if smallest <= configured { configured } else { smallest.next_multiple_of(1 << 20) }
 }
 
 #[cfg(test)]
@@ -197,6 +207,7 @@ mod tests {
     #[test]
     fn parts_are_never_too_many() {
         assert_eq!(part_bytes(16 << 20, 1 << 30), 16 << 20);
+        assert_eq!(part_bytes(1000, 5000), 1000);
         let huge = 1_u64 << 40;
         let part = part_bytes(16 << 20, huge);
         assert!(huge.div_ceil(part) <= MAX_PARTS && part.is_multiple_of(1 << 20), "{part}");

@@ -91,10 +91,9 @@ impl ColdStore {
             }
             Err(_) => {}
         }
-        // The answer to such a request has no text, so that a missing bucket looks like a missing object. This one has.
-        match self.0.store.get(path).await {
-            Ok(answer) => Ok(Some(answer.meta)),
-            Err(error) if fault::is_missing(&error) => Ok(None),
+        // The answer to such a request has no text, and some services say the same of a bucket that is not there. A listing tells.
+        match self.0.store.list(Some(path)).try_next().await {
+            Ok(_) => Ok(None),
             Err(error) => Err(self.error("look at an object", key, &error)),
         }
     }
@@ -185,6 +184,6 @@ impl Copy<'_, '_> {
             Error::new(kind, format!("cannot write what was read from the cold store: {e}"))
         })?;
         (self.work.advance)(bytes.len() as u64);
-        Ok(())
+        self.work.cancel.check()
     }
 }
