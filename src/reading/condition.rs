@@ -27,6 +27,8 @@ pub(super) enum Condition {
     All(Vec<Self>),
     /// One of them, two at least.
     Any(Vec<Self>),
+    /// It does not hold.
+    Not(Box<Self>),
 }
 
 /// A comparison.
@@ -47,6 +49,8 @@ pub(super) struct Dialect<'a> {
     pub or: &'a str,
     /// The operator for equality.
     pub equal: &'a str,
+    /// Before a condition in brackets that must not hold.
+    pub not: &'a str,
 }
 
 impl Condition {
@@ -56,7 +60,7 @@ impl Condition {
             let parts: Vec<_> = parts
                 .iter()
                 .map(|part| match part {
-                    Self::Is(..) => part.write(dialect),
+                    Self::Is(..) | Self::Not(_) => part.write(dialect),
                     Self::All(_) | Self::Any(_) => format!("({})", part.write(dialect)),
                 })
                 .collect();
@@ -71,6 +75,7 @@ impl Condition {
                 };
                 (dialect.one)(column, operator, *number)
             }
+            Self::Not(part) => format!("{}({})", dialect.not, part.write(dialect)),
             Self::All(parts) => join(parts, dialect.and),
             Self::Any(parts) => join(parts, dialect.or),
         }
@@ -83,6 +88,7 @@ impl Condition {
             and: " AND ",
             or: " OR ",
             equal: "=",
+            not: "NOT ",
         })
     }
 
@@ -93,6 +99,7 @@ impl Condition {
             and: " & ",
             or: " | ",
             equal: "==",
+            not: "~",
         })
     }
 }
@@ -289,6 +296,7 @@ mod tests {
 
     fn holds(condition: &Condition, day: NaiveDate) -> bool {
         match condition {
+            Condition::Not(part) => !holds(part, day),
             Condition::Is(name, comparison, number) => {
                 let level = Level::ALL.iter().find(|(known, _)| known == name).unwrap().1;
                 let seen = level.number(day);

@@ -17,7 +17,7 @@
 //! | `**` finds bookkeeping | one `*` for each level of folders, and names that begin with `year=` |
 //! | a column that came later is hidden, or fails the read | schemas are united, or the columns are named |
 //! | two versions of a table | the folder of the current version alone |
-//! | days lie in the cold tier, and some of them here too | objects and local files are named one by one (`tiers`) |
+//! | days lie in the cold tier, and some of them here too | the local folder is read without them, their objects are named one by one (`tiers`) |
 //! | `_metadata.json` is taken for data | folders of partitions are named where it lies in the dataset's folder |
 //!
 //! Pure: it knows no disk, and what it is told is one value.
@@ -168,7 +168,7 @@ pub fn code(dataset: &Dataset, engine: Engine, language: Language, days: Days) -
         (Engine::Polars, _) => polars::python(dataset, part)?,
         (Engine::Pandas, _) => arrow::pandas(dataset, part)?,
         (Engine::PyArrow, _) => arrow::pyarrow(dataset, part)?,
-        (Engine::Spark, Language::Python) => spark::python(dataset, part),
+        (Engine::Spark, Language::Python) => spark::python(dataset, part)?,
         (Engine::Spark, Language::Sql) => spark::sql(dataset, part),
         (Engine::DataFusion, Language::Python) => datafusion::python(dataset, part)?,
         (Engine::DataFusion, Language::Sql) => datafusion::sql(dataset, part)?,

@@ -6,7 +6,6 @@ use super::{Dataset, Engine, quote};
 use crate::Result;
 
 pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result<String> {
-    let local = dataset.local_part(quote::in_classes);
     let mut arguments = Vec::new();
     if dataset.folder_columns().is_empty() {
         arguments.push("hive_partitioning=False".to_owned());
@@ -19,22 +18,29 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result
         schema = format!("schema = {}\n", dict(&columns(&dataset.columns, Words::Polars)?));
         arguments.push("schema=schema, missing_columns=\"insert\", extra_columns=\"ignore\"".to_owned());
     }
-    let filter =
-        condition.map_or(String::new(), |condition| format!(".filter({})", condition.python("pl.col")));
     let arguments = arguments.join(", ");
+    let filtered = |files: &str, condition: Option<&Condition>| {
+        let filter =
+            condition.map_or(String::new(), |condition| format!(".filter({})", condition.python("pl.col")));
+        format!("pl.scan_parquet({files}, {arguments}){filter}")
+    };
+    let hot = dataset.hot_files(quote::in_classes).map(|files| quote::python(&files));
     let Some(tiers) = &dataset.tiers else {
-        let files = local.first().map_or_else(String::new, |files| quote::python(files));
-        return Ok(format!(
-            "import polars as pl\n\n{schema}df = pl.scan_parquet({files}, {arguments}){filter}\n"
-        ));
+        let scan = filtered(&hot.unwrap_or_default(), condition);
+        return Ok(format!("import polars as pl\n\n{schema}df = {scan}\n"));
     };
     let list = |files: &[String]| {
         let files: Vec<String> = files.iter().map(|file| format!("    {},\n", quote::python(file))).collect();
-        format!("pl.scan_parquet([\n{}], {arguments})", files.concat())
+        filtered(&format!("[\n{}]", files.concat()), condition)
     };
-    let mut parts = vec![list(&tiers.addresses(Engine::Polars))];
-    if !local.is_empty() {
-        parts.insert(0, list(&local));
+    let mut parts = Vec::new();
+    if let Some(files) = hot {
+        parts.push(filtered(&files, dataset.local_condition(condition)?.as_ref()));
     }
-    Ok(format!("import polars as pl\n\n{schema}df = pl.concat([{}]){filter}\n", parts.join(", ")))
+    parts.push(list(&tiers.addresses(Engine::Polars)));
+    let late = dataset.late_files(quote::in_classes);
+    if !late.is_empty() {
+        parts.push(list(&late));
+    }
+    Ok(format!("import polars as pl\n\n{schema}df = pl.concat([{}])\n", parts.join(", ")))
 }

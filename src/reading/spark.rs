@@ -4,6 +4,7 @@
 
 use super::condition::Condition;
 use super::{Dataset, Engine, MetadataPlace, quote, where_clause};
+use crate::Result;
 
 /// Options as name and value; the path is the last.
 fn options(dataset: &Dataset) -> Vec<(&'static str, String)> {
@@ -20,7 +21,7 @@ fn options(dataset: &Dataset) -> Vec<(&'static str, String)> {
     options
 }
 
-pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> String {
+pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result<String> {
     let mut read = "spark.read".to_owned();
     for (name, value) in options(dataset) {
         let value = quote::python(&value);
@@ -30,30 +31,38 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> String
             format!(".option(\"{name}\", {value})")
         };
     }
-    if let Some(condition) = condition {
-        read += &format!(".where({})", quote::python(&condition.sql()));
-    }
+    let filtered = |read: &str, condition: Option<&Condition>| match condition {
+        Some(condition) => format!("{read}.where({})", quote::python(&condition.sql())),
+        None => read.to_owned(),
+    };
     let begin = "from pyspark.sql import SparkSession\n\nspark = SparkSession.builder.getOrCreate()\n";
-    let Some(tiers) = &dataset.tiers else { return format!("{begin}df = {read}\n") };
-    let where_ =
-        condition.map_or(String::new(), |condition| format!(".where({})", quote::python(&condition.sql())));
+    let Some(tiers) = &dataset.tiers else {
+        return Ok(format!("{begin}df = {}\n", filtered(&read, condition)));
+    };
     let list = |root: &str, files: &[String]| {
         let files: Vec<String> = files.iter().map(|file| format!("    {},\n", quote::python(file))).collect();
         let root = quote::python(root);
-        format!(
-            "spark.read.option(\"mergeSchema\", \"true\").option(\"basePath\", {root}).parquet(\n{}){where_}",
+        let read = format!(
+            "spark.read.option(\"mergeSchema\", \"true\").option(\"basePath\", {root}).parquet(\n{})",
             files.concat()
-        )
+        );
+        filtered(&read, condition)
     };
     let objects: Vec<String> =
         tiers.addresses(Engine::Spark).iter().map(|object| quote::in_backslashes(object)).collect();
-    let cold = list(&tiers.root_for(Engine::Spark), &objects);
-    let local = match &tiers.local {
-        None => read,
-        Some(files) if files.is_empty() => return format!("{begin}df = {cold}\n"),
-        Some(_) => list(&dataset.folder, &dataset.local_part(quote::in_backslashes)),
-    };
-    format!("{begin}local = {local}\ncold = {cold}\ndf = local.unionByName(cold, allowMissingColumns=True)\n")
+    let mut parts = vec![("cold", list(&tiers.root_for(Engine::Spark), &objects))];
+    if tiers.has_hot {
+        parts.insert(0, ("local", filtered(&read, dataset.local_condition(condition)?.as_ref())));
+    }
+    let late = dataset.late_files(quote::in_backslashes);
+    if !late.is_empty() {
+        parts.push(("late", list(&dataset.folder, &late)));
+    }
+    let lines: String = parts.iter().map(|(name, read)| format!("{name} = {read}\n")).collect();
+    let mut names = parts.iter().map(|(name, _)| *name);
+    let mut union = names.next().unwrap_or_default().to_owned();
+    names.for_each(|name| union += &format!(".unionByName({name}, allowMissingColumns=True)"));
+    Ok(format!("{begin}{lines}df = {union}\n"))
 }
 
 pub(super) fn sql(dataset: &Dataset, condition: Option<&Condition>) -> String {

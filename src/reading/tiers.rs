@@ -1,9 +1,16 @@
 //! A dataset of which some days lie in the cold tier: what is read from where.
 //!
-//! Objects are named one by one: others may lie beside them that are of no use any more. The local files are those of the folder, unless
-//! copies of cold files are still among them: then they are named one by one too, and no row is read twice.
+//! ```text
+//! local folder, without the days that are cold   +   their objects   +   late rows of them, which lie here
+//! ```
+//!
+//! So a statement stays right when a day moves or comes home after it was printed: of a day that was cold then, the objects are read, whatever
+//! lies in its local folder; of a day that was not, the local files, which stay for `tier.grace`. Objects are named one by one, as others may
+//! lie beside them that are of no use any more.
 
-use super::condition::Days;
+use chrono::NaiveDate;
+
+use super::condition::{Condition, Days};
 use super::{Dataset, Engine, Language, quote};
 use crate::feed::PartitionPath;
 use crate::{Error, Kind, Result};
@@ -15,25 +22,47 @@ pub struct Tiers {
     pub root: String,
     /// The objects below it, by partition: `year=2024/month=03/day=01/data_….parquet`.
     pub objects: Vec<String>,
-    /// The local files below the dataset's folder; `None`: all that a pattern finds.
-    pub local: Option<Vec<String>>,
+    /// Local files of the partitions of these objects that are no copies of them, below the dataset's folder.
+    pub late: Vec<String>,
+    /// Days lie here that are not cold.
+    pub has_hot: bool,
     /// The address of the service, where it is not Amazon's own.
     pub endpoint: Option<String>,
     /// The region of the bucket.
     pub region: Option<String>,
 }
 
+/// The first and the last day of the partition of a file.
+fn span(file: &str) -> Option<(NaiveDate, NaiveDate)> {
+    let path = PartitionPath::parse(file.rsplit_once('/')?.0)?;
+    Some((path.first_day()?, path.end()?.pred_opt()?))
+}
+
 impl Tiers {
-    /// Objects of these days alone.
-    fn within(&self, days: Days) -> Vec<String> {
-        let is_in = |object: &&String| {
-            let partition = object.rsplit_once('/').map_or("", |(partition, _)| partition);
-            let span = PartitionPath::parse(partition).and_then(|path| path.first_day().zip(path.end()));
-            span.is_none_or(|(first, end)| {
-                days.from.is_none_or(|from| end > from) && days.to.is_none_or(|to| first <= to)
+    /// Of these files those of the days.
+    fn within(files: &[String], days: Days) -> Vec<String> {
+        let is_in = |file: &&String| {
+            span(file).is_none_or(|(first, last)| {
+                days.from.is_none_or(|from| last >= from) && days.to.is_none_or(|to| first <= to)
             })
         };
-        self.objects.iter().filter(is_in).cloned().collect()
+        files.iter().filter(is_in).cloned().collect()
+    }
+
+    /// The cold days, as ranges that do not touch.
+    fn ranges(&self) -> Vec<Days> {
+        let mut spans: Vec<_> = self.objects.iter().filter_map(|object| span(object)).collect();
+        spans.sort_unstable();
+        let mut ranges: Vec<(NaiveDate, NaiveDate)> = Vec::new();
+        for (first, last) in spans {
+            match ranges.last_mut() {
+                Some(range) if range.1.succ_opt().is_none_or(|next| first <= next) => {
+                    range.1 = range.1.max(last)
+                }
+                _ => ranges.push((first, last)),
+            }
+        }
+        ranges.into_iter().map(|(from, to)| Days { from: Some(from), to: Some(to) }).collect()
     }
 
     /// The addresses of the objects as the engine takes them.
@@ -97,7 +126,7 @@ impl Dataset {
     /// `Kind::Usage` for an engine, or a language of it, whose code over two tiers is not known.
     pub(super) fn for_days(&self, days: Days, engine: Engine, language: Language) -> Result<Self> {
         let Some(tiers) = &self.tiers else { return Ok(self.clone()) };
-        let objects = tiers.within(days);
+        let objects = Tiers::within(&tiers.objects, days);
         if objects.is_empty() {
             return Ok(Self { tiers: None, ..self.clone() });
         }
@@ -114,14 +143,15 @@ impl Dataset {
             .at("feed", &self.feed)
             .next("--with duckdb, polars or spark (in Python) reads both; --from leaves out days that are cold; a table format is read whole by its own readers"));
         }
-        Ok(Self { tiers: Some(Tiers { objects, ..tiers.clone() }), ..self.clone() })
+        let late = Tiers::within(&tiers.late, days);
+        Ok(Self { tiers: Some(Tiers { objects, late, ..tiers.clone() }), ..self.clone() })
     }
 
     /// Lines for the header.
     pub(super) fn tier_lines(&self, engine: Engine) -> Vec<String> {
         let Some(tiers) = &self.tiers else { return Vec::new() };
         let mut lines = vec![format!(
-            "{} files lie in the cold tier, below {}. A statement that was printed before a day moved reads its local copy until that is removed (tier.grace).",
+            "{} files lie in the cold tier, below {}. It stays right until a day that moves from now on loses its local copy (tier.grace) or one that comes home its objects (retention.grace).",
             tiers.objects.len(),
             tiers.root
         )];
@@ -129,11 +159,34 @@ impl Dataset {
         lines
     }
 
-    /// The local part: the pattern, or the files by name; nothing where all lies in the cold tier.
-    pub(super) fn local_part(&self, literal: impl Fn(&str) -> String) -> Vec<String> {
-        match self.tiers.as_ref().and_then(|tiers| tiers.local.as_ref()) {
-            None => vec![self.files(literal)],
-            Some(files) => files.iter().map(|file| literal(&format!("{}/{file}", self.folder))).collect(),
+    /// The condition for the local folder: that of the days that are wanted, and none of those that are cold.
+    ///
+    /// # Errors
+    /// Those of [`Days::condition`].
+    pub(super) fn local_condition(&self, condition: Option<&Condition>) -> Result<Option<Condition>> {
+        let Some(tiers) = &self.tiers else { return Ok(condition.cloned()) };
+        let mut cold = Vec::new();
+        for range in tiers.ranges() {
+            cold.extend(range.condition(self)?);
         }
+        let Some(last) = cold.pop() else { return Ok(condition.cloned()) };
+        let cold = if cold.is_empty() { last } else { Condition::Any([cold, vec![last]].concat()) };
+        let not = Condition::Not(Box::new(cold));
+        Ok(Some(match condition {
+            Some(condition) => Condition::All(vec![condition.clone(), not]),
+            None => not,
+        }))
+    }
+
+    /// The late rows' files, as `literal` writes them.
+    pub(super) fn late_files(&self, literal: impl Fn(&str) -> String) -> Vec<String> {
+        let late = self.tiers.iter().flat_map(|tiers| &tiers.late);
+        late.map(|file| literal(&format!("{}/{file}", self.folder))).collect()
+    }
+
+    /// The pattern for the local files, where any day lies here that is not cold.
+    pub(super) fn hot_files(&self, literal: impl Fn(&str) -> String) -> Option<String> {
+        let has_hot = self.tiers.as_ref().is_none_or(|tiers| tiers.has_hot);
+        has_hot.then(|| self.files(literal))
     }
 }

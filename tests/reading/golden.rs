@@ -94,20 +94,18 @@ fn cases() -> Vec<(&'static str, Dataset, Days)> {
         ]
         .map(str::to_owned)
         .to_vec(),
-        local: None,
+        late: Vec::new(),
+        has_hot: true,
         endpoint: None,
         region: Some("eu-central-1".into()),
     };
     let copies = Tiers {
-        local: Some(vec!["year=2025/month=01/day=15/data_20250115_000002-b_1.parquet".into()]),
+        late: vec!["year=2024/month=12/day=31/data_20241231_000002-b_1.parquet".into()],
         endpoint: Some("http://minio:9000".into()),
         ..tiers.clone()
     };
-    let disk = Tiers {
-        root: "file:///mnt/archive/it's/payment_stream".into(),
-        local: Some(Vec::new()),
-        ..tiers.clone()
-    };
+    let disk =
+        Tiers { root: "file:///mnt/archive/it's/payment_stream".into(), has_hot: false, ..tiers.clone() };
     vec![
         ("days in the cold tier", Dataset { tiers: Some(tiers.clone()), ..stream() }, all),
         ("days in the cold tier, some here too", Dataset { tiers: Some(copies), ..evolved() }, all),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::metadata::Metadata;
 use crate::feed::{Feed, FeedKind};
+use crate::lake::fs;
 use crate::lake::layout::{self, Places};
 use crate::reading::{Column, Dataset, MetadataPlace, Tiers};
 use crate::{Error, Kind, Result};
@@ -76,21 +77,18 @@ impl Metadata {
             .clone()
             .flat_map(|(known, cold)| cold.objects.iter().map(|name| layout::join(&known.path, name)))
             .collect();
-        let has_copies = cold.clone().any(|(_, cold)| cold.local_until.is_some());
-        let is_empty = self.partitions.iter().all(super::metadata::PartitionInfo::is_cold_alone);
-        let local = if has_copies || is_empty {
-            let known: BTreeSet<&String> = objects.iter().collect();
-            let mut files = Vec::new();
-            for leaf in layout::leaves(folder)? {
-                let ours = leaf.files.iter().filter(|file| layout::is_ours(&file.name));
-                files.extend(ours.map(|file| layout::join(&leaf.path, &file.name)));
+        let known: BTreeSet<&String> = objects.iter().collect();
+        let mut late = Vec::new();
+        for (partition, _) in cold.clone().filter(|(partition, _)| !partition.is_cold_alone()) {
+            for file in fs::list(&layout::inside(folder, &partition.path)?)? {
+                let path = layout::join(&partition.path, &file.name);
+                if layout::is_ours(&file.name) && !known.contains(&path) {
+                    late.push(path);
+                }
             }
-            files.retain(|file| !known.contains(file));
-            Some(files)
-        } else {
-            None
-        };
-        Ok(Some(Tiers { root: root.to_owned(), objects, local, endpoint: None, region: None }))
+        }
+        let has_hot = self.partitions.iter().any(|partition| partition.cold.is_none() && partition.files > 0);
+        Ok(Some(Tiers { root: root.to_owned(), objects, late, has_hot, endpoint: None, region: None }))
     }
 }
 
