@@ -20,7 +20,7 @@ fn base(feed: &Feed) -> (TempDir, TempDir, Vec<Row>) {
     let mut dataset = open(root.path(), feed);
     cool(&mut dataset, feed, store.path(), 0).unwrap();
     cool(&mut dataset, feed, store.path(), 1).unwrap();
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     due_day(dataset.dir(), feed, 2).iter().for_each(|due| drop(copy_out(store.path(), due)));
     (root, store, all)
 }
@@ -32,7 +32,7 @@ fn works(store: &Path, feed: &Feed) -> Vec<(&'static str, Work)> {
     let (to, of) = (store.to_path_buf(), feed.clone());
     vec![
         ("cool", Box::new(move |dataset| cool(dataset, &of, &to, 2))),
-        ("drop", Box::new(|dataset| dataset.drop_copies(&folder(T0 + DAY), later()).map(|_| ()))),
+        ("drop", Box::new(|dataset| free(dataset, 1, later()).map(|_| ()))),
         ("home", Box::new(|dataset| home(dataset, 0))),
         ("home with its copy", Box::new(|dataset| home(dataset, 1))),
         ("late", Box::new(|dataset| append(dataset, &[(0, 48, T0 + 3)], "late"))),

@@ -41,8 +41,8 @@ fn a_day_goes_and_comes_back() {
     let mut dataset = open(root.path(), &feed);
     let copies = copies_due(&dir, later()).unwrap();
     assert_eq!(copies.iter().map(|due| due.files.len()).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(dataset.drop_copies(&copies[0].partition, now()).unwrap().files, 0, "not before its time");
-    let freed = dataset.drop_copies(&copies[0].partition, later()).unwrap();
+    assert_eq!(dataset.drop_copies(&copies[0], now()).unwrap().files, 0, "not before its time");
+    let freed = dataset.drop_copies(&copies[0], later()).unwrap();
     assert_eq!(freed.files, 1);
     drop(dataset);
     assert_eq!(rows(&dir), expected(&all[8..]));
@@ -114,7 +114,7 @@ fn late_rows_of_a_cold_day_come_in_at_once_and_go_after_it_later() {
     let mut dataset = open(root.path(), &feed);
     cool(&mut dataset, &feed, store.path(), 0).unwrap();
     cool(&mut dataset, &feed, store.path(), 1).unwrap();
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     // One day has its copy still, the other has it no more.
     let late = [(0, 48, T0 + 5), (0, 49, T0 + DAY + 5)];
     append(&mut dataset, &late, "late").unwrap();
@@ -128,7 +128,7 @@ fn late_rows_of_a_cold_day_come_in_at_once_and_go_after_it_later() {
         assert!(partition.reopened_at.is_some() && partition.sealed_at.is_none());
     }
     let mut dataset = open_sealing(root.path(), &feed);
-    assert_eq!(dataset.drop_copies(&folder(T0 + DAY), later()).unwrap().files, 1);
+    assert_eq!(free(&mut dataset, 1, later()).unwrap().files, 1);
     seal_all(&mut dataset);
     for n in [0, 1] {
         assert_eq!(due_day(&dir, &feed, n)[0].files.len(), 1, "the late file alone");
@@ -165,7 +165,7 @@ fn a_cold_day_is_changed_by_nobody_before_it_is_home() {
     let all = sealed(root.path(), &feed);
     let mut dataset = open(root.path(), &feed);
     cool(&mut dataset, &feed, store.path(), 0).unwrap();
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     let refused = again(&mut dataset, &all, "again", T0 + 50 * DAY).unwrap_err();
     assert_eq!(refused.kind(), Kind::Refused);
     assert!(refused.to_string().contains("lakehand tier restore"), "{refused}");
@@ -183,7 +183,7 @@ fn what_comes_home_is_what_went() {
     let all = sealed(root.path(), &feed);
     let mut dataset = open(root.path(), &feed);
     cool(&mut dataset, &feed, store.path(), 0).unwrap();
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     let coming = dataset.prepare_home(&folder(T0)).unwrap();
     let object = path_of(&coming.files[0].url);
     let whole = std::fs::read(&object).unwrap();
@@ -212,7 +212,7 @@ fn metadata_and_journal_are_made_anew_from_files_and_stubs() {
     let mut dataset = open(root.path(), &feed);
     cool(&mut dataset, &feed, store.path(), 0).unwrap();
     cool(&mut dataset, &feed, store.path(), 3).unwrap();
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     let known = dataset.metadata().clone();
     drop(dataset);
     for with_journal in [true, false] {
@@ -245,7 +245,7 @@ fn retention_reaches_cold_days_and_undo_brings_them_back() {
     for n in [0, 1] {
         cool(&mut dataset, &feed, store.path(), n).unwrap();
     }
-    dataset.drop_copies(&folder(T0), later()).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
     // A late row lies beside the objects of the first day.
     append(&mut dataset, &[(0, 48, T0 + 7)], "late").unwrap();
     let before = BeforeRun { commit_seq: dataset.metadata().commit_seq + 100, last_export: None };

@@ -202,9 +202,9 @@ fn a_day_comes_home_and_its_objects_are_deleted_after_the_grace_period() {
     let nothing = bench.with(later, |mover| mover.restore(day(5))).unwrap_err();
     assert_eq!(nothing.kind(), Kind::Usage);
     assert!(bench.verify(false).findings.is_empty(), "objects that are noted are no strays");
-    // Nothing is deleted as long as the day may need it; and the day, old as it is, goes there again first.
+    // The object is deleted; and the day, old as it is, goes there again.
     let moved = bench.run(much_later);
-    assert_eq!((moved.days, moved.deleted), (3, 1), "{:?}", bench.told);
+    assert_eq!((moved.days, moved.deleted), (2, 1), "{:?}", bench.told);
     assert_whole(bench.root.path(), &bench.feed, &bench.all);
     assert!(bench.verify(true).is_sound());
     assert!(tier_gone(&bench.dir(), Duration::ZERO, much_later()).unwrap().is_empty());
@@ -236,4 +236,63 @@ fn a_folder_without_its_mark_is_a_disk_that_is_not_mounted() {
         assert_eq!(failed.kind(), Kind::Unreachable, "{failed}");
     }
     assert!((0..4).all(|n| bench.local(n)));
+}
+
+/// A way home that was stopped after the commit was decided: readers are still sent to the objects.
+#[test]
+fn objects_of_a_commit_that_is_not_finished_are_not_deleted() {
+    let bench = Bench::new();
+    bench.run(now);
+    bench.run(later);
+    let setup = TierSetup { bin_grace: Duration::ZERO, ..bench.setup.clone() };
+    let (mut stops, mut seen) = (0, 0);
+    loop {
+        let live = crate::instants::copied(bench.root.path());
+        let stop = StopAt::operation(stops);
+        let lake = Lake::with_faults(live.path(), stop.clone());
+        let config = ColdConfig { url: bench.store.url().to_owned(), ..ColdConfig::default() };
+        let store = ColdStore::open(&config).unwrap();
+        let (limits, cancel) = (limits(), Cancel::new());
+        let mover = |lake: &Lake, work: &dyn Fn(&Mover<'_>) -> Result<()>| {
+            work(&Mover {
+                store: &store,
+                lake,
+                feed: &bench.feed,
+                limits: &limits,
+                program: "lakehand test",
+                setup: &setup,
+                cancel: &cancel,
+                clock: later,
+                advance: &|_| {},
+                tell: &|_| {},
+                holds: &|| Ok(None),
+            })
+        };
+        let _ = mover(&lake, &|mover| mover.restore(day(0)).map(|_| ()));
+        let dir = Lake::new(live.path()).dataset_dir(&bench.feed).unwrap();
+        // The next run is stopped before it has changed anything on the disk.
+        for n in [0, 1, 2, 3, 5, 8] {
+            let stopped = Lake::with_faults(live.path(), StopAt::operation(n));
+            let _ = mover(&stopped, &|mover| mover.run(mover.rules(Some(day(5))), None).map(|_| ()));
+            assert_eq!(
+                both_tiers(&dir),
+                bench.all.iter().copied().collect(),
+                "stopped before {stops}, then {n}"
+            );
+            seen += 1;
+        }
+        // What was deleted is copied again for the next instant.
+        let object = bench.folder.path().join("streams/events").join(folder(T0));
+        if !object.exists() || std::fs::read_dir(&object).unwrap().next().is_none() {
+            std::fs::create_dir_all(&object).unwrap();
+            for file in data_files(&dir).iter().filter(|file| file.starts_with(&folder(T0))) {
+                std::fs::copy(dir.join(file), bench.folder.path().join("streams/events").join(file)).unwrap();
+            }
+        }
+        if !stop.fired() {
+            break;
+        }
+        stops += 1;
+    }
+    assert!(seen > 60, "{seen}");
 }

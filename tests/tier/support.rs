@@ -9,7 +9,10 @@ use lakehand::Result;
 use lakehand::feed::Feed;
 use lakehand::hash::ContentHash;
 use lakehand::lake::verify::{FindingKind, Options, Severity, check};
-use lakehand::lake::{Dataset, DueCold, Lake, TierRules, completeness, read_metadata, tier_due, usage};
+use lakehand::lake::{
+    CopiesDue, Dataset, DueCold, Freed, Lake, TierRules, cold_files, completeness, read_metadata, tier_due,
+    usage,
+};
 
 use crate::lake_support::*;
 
@@ -91,6 +94,13 @@ pub(crate) fn cool(dataset: &mut Dataset, feed: &Feed, store: &Path, n: i64) -> 
         dataset.cool(&due, &hashes, &folder_url(store, &due.partition), later(), now())?;
     }
     Ok(())
+}
+
+/// The local copies of a day go.
+pub(crate) fn free(dataset: &mut Dataset, n: i64, when: DateTime<Utc>) -> Result<Freed> {
+    let partition = folder(T0 + n * DAY);
+    let files = cold_files(dataset.dir())?.into_iter().filter(|file| file.partition == partition).collect();
+    dataset.drop_copies(&CopiesDue { partition, files }, when)
 }
 
 /// The day comes home.

@@ -93,7 +93,7 @@ impl Mover<'_> {
         }
         let result = self.look_again(copies).and_then(|()| {
             let mut dataset = self.open()?;
-            dataset.drop_copies(&copies.partition, self.now())
+            dataset.drop_copies(copies, self.now())
         });
         match result {
             Ok(freed) => {
@@ -129,10 +129,12 @@ impl Mover<'_> {
     /// Deletes objects that nobody has needed for the grace period.
     fn delete_gone(&self, moved: &mut Moved) -> Result<()> {
         let dir = self.dir()?;
-        let gone = tier_gone(&dir, self.setup.bin_grace, self.now())?;
-        if gone.is_empty() {
+        if tier_gone(&dir, self.setup.bin_grace, self.now())?.is_empty() {
             return Ok(());
         }
+        // Held: a commit that is not finished may have taken a note already, and readers are still sent to its object.
+        let mut dataset = self.open()?;
+        let gone = tier_gone(&dir, self.setup.bin_grace, self.now())?;
         let free = gone.iter().filter(|gone| gone.is_free);
         // Those of another store stay noted: they are deleted when it is configured again.
         let (mine, keys): (Vec<_>, Vec<_>) =
@@ -141,7 +143,7 @@ impl Mover<'_> {
         let (objects, bytes) = (mine.len() as u64, mine.iter().map(|gone| gone.bytes).sum());
         let over: Vec<_> = mine.into_iter().chain(gone.into_iter().filter(|gone| !gone.is_free)).collect();
         if !over.is_empty() {
-            self.open()?.forget_gone(&over, self.now())?;
+            dataset.forget_gone(&over, self.now())?;
         }
         if objects > 0 {
             moved.deleted += objects;

@@ -112,14 +112,17 @@ impl Dataset {
         Ok(Cooled { id, partition, files, rows: day.rows, bytes: day.bytes })
     }
 
-    /// The local copies of a partition's files go for good: their grace period is over, and the caller has seen the objects again. Gives
-    /// what went.
-    pub fn drop_copies(&mut self, partition: &str, now: DateTime<Utc>) -> Result<Freed> {
+    /// The local copies of a partition go for good: their grace period is over, and the caller has seen each of these objects again. Gives what
+    /// went: nothing where other files of the partition are cold by now.
+    pub fn drop_copies(&mut self, seen: &CopiesDue, now: DateTime<Utc>) -> Result<Freed> {
         self.recover_if_needed()?;
         self.check_lock()?;
+        let partition = seen.partition.as_str();
         let known = self.metadata.partitions.iter().find(|known| known.path == partition);
-        let until = known.and_then(|known| known.cold.as_ref()?.local_until);
-        if until.is_none_or(|until| until > now) {
+        let cold = known.and_then(|known| known.cold.as_ref());
+        let is_due = cold.and_then(|cold| cold.local_until).is_some_and(|until| until <= now);
+        let is_seen = |name: &String| seen.files.iter().any(|file| file.name == *name);
+        if !is_due || !cold.is_some_and(|cold| cold.objects.iter().all(is_seen)) {
             return Ok(Freed::default());
         }
         let mut copies = BTreeMap::new();
