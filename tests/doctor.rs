@@ -13,6 +13,24 @@ fn lines(ran: &Ran) -> Vec<Value> {
     ran.json().into_iter().filter(|line| line["event"] == "doctor").collect()
 }
 
+#[test]
+fn a_cold_store_is_tried() {
+    let server = Server::with_rows(50);
+    let project = Project::on(&server.url());
+    let archive = project.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    let url = format!("tier.cold.url=file://{}", archive.display());
+    let doctor = || project.run(&["doctor", "--json", "--set", &url]);
+    let ran = doctor();
+    assert_eq!(ran.code, 1);
+    assert!(wrong(&ran, "cold store")[0].contains("its disk may not be mounted"), "{}", ran.out);
+    fs::write(archive.join(".lakehand-cold"), "").unwrap();
+    let ran = doctor();
+    assert_eq!((ran.code, wrong(&ran, "cold store").len()), (0, 0), "{}", ran.out);
+    assert!(lines(&ran).iter().any(|line| line["topic"] == "cold store"), "{}", ran.out);
+    assert_eq!(fs::read_dir(&archive).unwrap().count(), 1, "what was written is gone again");
+}
+
 /// The lines of one topic that are not ok.
 fn wrong(ran: &Ran, topic: &str) -> Vec<String> {
     let of_topic = lines(ran).into_iter().filter(|line| line["topic"] == topic && line["level"] != "ok");

@@ -37,7 +37,7 @@ const AT_HOME: [(&str, &[&str]); 13] = [
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli", "tier"]),
+    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli", "doctor", "tier"]),
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
     ("notify", &["watch"]),

@@ -4,12 +4,14 @@
 //! server        reached, version, credentials, clock       place      folders, owner, locks, space, limits of the system
 //! certificate   until when a certificate is valid          feeds      invalid ones, streams whose end nobody tells
 //! terminal      what the screen will have                  kafka      brokers reached, and the topics of feeds that read them
+//! cold store    listed, written, read, deleted in
 //! lines         told as they are found; questions to others have a limit of time
 //! ```
 //!
-//! It changes nothing: the one file that it makes to try a lock has no name.
+//! It changes nothing: the one file that it makes to try a lock has no name, and the one object in the cold store is gone again.
 
 mod certificate;
+mod cold;
 mod feeds;
 mod kafka;
 mod lines;
@@ -119,6 +121,7 @@ pub async fn examine(
     certificate::look(config, now, lines);
     place::look(config, now, lines);
     terminal.look(lines);
+    cold::look(config, lines).await;
     let client = client.ok().filter(|_| reached);
     registry::look(registry, lines).await;
     kafka::look(config, logs, client.as_ref(), lines).await;
