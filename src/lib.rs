@@ -3,6 +3,7 @@
 pub mod app;
 pub mod aws;
 mod cancel;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod demo;
