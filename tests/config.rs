@@ -64,7 +64,7 @@ fn the_annotated_file_is_the_default_and_lists_every_key() {
             listed.push(format!("{section}.{key}"));
         }
     }
-    let is_secret = |key: &str| matches!(key.split_once('.'), Some((_, "password" | "token")));
+    let is_secret = |key: &str| matches!(key.rsplit_once('.'), Some((_, "password" | "token")));
     let keys: Vec<_> = default.settings().into_iter().map(|s| s.key).filter(|key| !is_secret(key)).collect();
     assert_eq!(listed, keys);
     for setting in read.settings() {
@@ -80,6 +80,7 @@ fn the_examples_behind_a_hash_are_legal() {
     fs::write(dir.path().join("secrets/password"), "p").unwrap();
     fs::write(dir.path().join("secrets/kafka-password"), "p").unwrap();
     fs::write(dir.path().join("secrets/registry-password"), "p").unwrap();
+    fs::write(dir.path().join("secrets/hive-password"), "p").unwrap();
     let uncommented: String = DEFAULT_FILE
         .lines()
         .map(|line| {

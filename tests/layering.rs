@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Module -> modules of the crate that it may use.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("error", &[]),
     ("cancel", &["error"]),
     ("hash", &[]),
@@ -17,9 +17,13 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("format", &["error"]),
     ("lake", &["cancel", "error", "feed", "format", "hash", "log", "pool", "reading"]),
     ("aws", &["error"]),
+    ("catalog", &["aws", "error"]),
     ("tier", &["aws", "cancel", "config", "error", "hash", "log"]),
     ("source", &["config", "error", "ksql", "pool"]),
-    ("export", &["cancel", "error", "feed", "hash", "ksql", "lake", "pool", "source", "tier"]),
+    (
+        "export",
+        &["cancel", "catalog", "error", "feed", "hash", "ksql", "lake", "pool", "reading", "source", "tier"],
+    ),
     ("demo", &["error", "ksql"]),
     ("watch", &["error", "feed", "log", "config"]),
     ("headless", &["cancel", "error", "export", "feed", "log", "watch", "config"]),
@@ -29,15 +33,21 @@ const MAY_USE: [(&str, &[&str]); 20] = [
 
 /// Crate -> the only modules that may name it.
 const AT_HOME: [(&str, &[&str]); 13] = [
-    ("reqwest", &["ksql"]),
-    ("rustls", &["ksql", "tier"]),
+    ("reqwest", &["ksql", "catalog"]),
+    ("rustls", &["ksql", "catalog", "tier"]),
     ("object_store", &["aws", "catalog", "tier"]),
     ("rdkafka", &["source"]),
     ("parquet", &["lake"]),
     ("hyper", &["demo"]),
     ("clap", &["cli"]),
     ("indicatif", &["headless"]),
-    ("tokio", &["ksql", "source", "export", "watch", "demo", "headless", "runtime", "cli", "doctor", "tier"]),
+    (
+        "tokio",
+        &[
+            "ksql", "source", "catalog", "export", "watch", "demo", "headless", "runtime", "cli", "doctor",
+            "tier",
+        ],
+    ),
     ("ratatui", &["ui"]),
     ("crossterm", &["ui"]),
     ("notify", &["watch"]),

@@ -61,6 +61,7 @@ pub fn feed(compression: Compression) -> Feed {
         rename: std::collections::BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        catalog: Vec::new(),
         layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),

@@ -9,6 +9,7 @@ use super::action::Action;
 use super::key::Key;
 use super::state::Tab;
 use crate::export::Event;
+use crate::export::publish::CatalogState;
 use crate::feed::{Catalog, Change, Problem};
 use crate::ksql::describe::SourceName;
 use crate::lake::verify::{Finding, Report};
@@ -57,6 +58,13 @@ pub enum Message {
         metadata: Result<Option<Metadata>>,
         /// What a walk over its folders found, or why they cannot be read; `None` when nobody looked.
         usage: Option<Result<Vec<PartitionUsage>>>,
+    },
+    /// What catalogues show of a feed's dataset, by the records of what was published.
+    Catalogs {
+        /// The feed.
+        feed: String,
+        /// A state for each catalogue.
+        states: Vec<CatalogState>,
     },
     /// What is known of each day of a feed's dataset, as asked for by `LoadDays`.
     Days {

@@ -14,6 +14,7 @@ use super::tabs::history::KnownHistory;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
 use super::view::Tone;
+use crate::export::publish::CatalogState;
 use crate::feed::{Change, FeedPaths};
 use crate::ksql::describe::SourceName;
 use crate::lake::{Metadata, Owner, PartitionUsage};
@@ -178,6 +179,8 @@ pub struct App {
     pub(crate) toasts: Toasts,
     pub(crate) health: Health,
     pub(crate) held: BTreeMap<String, DatasetState>,
+    /// What catalogues show of each feed.
+    pub(crate) catalogs: BTreeMap<String, Vec<CatalogState>>,
     pub(crate) locks: BTreeMap<String, Owner>,
     pub(crate) schedules: BTreeMap<String, DateTime<Utc>>,
     /// How feeds would be read, as far as it was asked for.
@@ -218,6 +221,7 @@ impl App {
             toasts: Toasts::default(),
             health: Health::default(),
             held: BTreeMap::new(),
+            catalogs: BTreeMap::new(),
             locks: BTreeMap::new(),
             schedules: BTreeMap::new(),
             plans: BTreeMap::new(),

@@ -15,8 +15,10 @@ use super::overlays::Overlay;
 use super::state::{App, DatasetState, Tab};
 use super::tabs::{Level, RunState};
 use super::view::Tone;
+use crate::error::Result;
 use crate::export::event::What;
 use crate::export::{Event, Outcome, Trigger};
+use crate::lake::{Metadata, PartitionUsage};
 use crate::log::Month;
 
 /// Messages that a frozen screen holds back; with more it thaws, because memory has an end.
@@ -46,6 +48,7 @@ impl App {
             message,
             Message::Catalog(_)
                 | Message::Dataset { .. }
+                | Message::Catalogs { .. }
                 | Message::Days { .. }
                 | Message::History { .. }
                 | Message::Difference { .. }
@@ -71,6 +74,31 @@ impl App {
         effects
     }
 
+    /// What the lake holds of a feed is known, or why not.
+    fn set_dataset(
+        &mut self,
+        feed: &str,
+        metadata: Result<Option<Metadata>>,
+        usage: Option<Result<Vec<PartitionUsage>>>,
+    ) -> Vec<Effect> {
+        let (metadata, error) = match metadata {
+            Ok(metadata) => (metadata, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let (usage, unwalked) = match usage {
+            Some(Ok(usage)) => (Some(usage), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => self.held.remove(feed).map_or((None, None), |held| (held.usage, held.unwalked)),
+        };
+        self.held.insert(feed.to_owned(), DatasetState { metadata, error, usage, unwalked });
+        self.reorder_feeds_by_state();
+        self.place_dataset(feed);
+        if self.partitions.feed.as_deref() == Some(feed) {
+            self.rebuild_partitions();
+        }
+        self.ask_again(feed)
+    }
+
     fn apply(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Key(key) => return self.key(key),
@@ -87,23 +115,10 @@ impl App {
             Message::Focus(focused) => self.focused = focused,
             Message::Tick { now } => self.tick(now),
             Message::Catalog(catalog) => return self.set_catalog(catalog),
-            Message::Dataset { feed, metadata, usage } => {
-                let (metadata, error) = match metadata {
-                    Ok(metadata) => (metadata, None),
-                    Err(error) => (None, Some(error.to_string())),
-                };
-                let (usage, unwalked) = match usage {
-                    Some(Ok(usage)) => (Some(usage), None),
-                    Some(Err(error)) => (None, Some(error.to_string())),
-                    None => self.held.remove(&feed).map_or((None, None), |held| (held.usage, held.unwalked)),
-                };
-                self.held.insert(feed.clone(), DatasetState { metadata, error, usage, unwalked });
+            Message::Dataset { feed, metadata, usage } => return self.set_dataset(&feed, metadata, usage),
+            Message::Catalogs { feed, states } => {
+                self.catalogs.insert(feed, states);
                 self.reorder_feeds_by_state();
-                self.place_dataset(&feed);
-                if self.partitions.feed.as_ref() == Some(&feed) {
-                    self.rebuild_partitions();
-                }
-                return self.ask_again(&feed);
             }
             Message::Days { feed, days } => self.set_days(feed, days),
             told @ (Message::History { .. } | Message::Difference { .. }) => self.set_told(told),

@@ -10,14 +10,15 @@ use super::ask::ask;
 use super::check_source::Sources;
 use super::choose::{entry, valid};
 use super::presence::require_lake;
-use super::{Start, say, say_error, say_json};
+use super::{Start, catalog, catalogs, say, say_error, say_json};
 use crate::cancel::Cancel;
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
+use crate::export::publish::{Registered, drift, of_feed};
 use crate::export::this_process;
 use crate::feed::{Catalog, Feed};
 use crate::headless::{Exit, cancel_on_signal, stdout};
-use crate::lake::verify::{self, Finding, Options, Report, Severity};
+use crate::lake::verify::{self, Finding, FindingKind, Options, Report, Severity};
 use crate::lake::{Lake, Limits};
 
 #[derive(Debug, Args)]
@@ -84,13 +85,14 @@ pub(super) fn run(start: &Start, args: &CheckArgs) -> Result<Exit> {
     let lake = Lake::new(&config.paths.lake).stopped_by(cancel.clone());
     let feeds = choose(&config, &args.feeds)?;
     let sources = args.source.then(|| Sources::new(&config, &cancel, args.seed)).transpose()?;
+    let catalogs = catalogs(&config)?;
     let mut totals = Totals::default();
     for feed in &feeds {
         // Between two datasets, and inside of one where nothing is left half done.
         if cancel.is_cancelled() {
             break;
         }
-        let mut checked = dataset(&config, &lake, feed, args, &mut totals);
+        let mut checked = dataset(&config, &lake, feed, &catalogs, args, &mut totals);
         if checked.is_ok() {
             checked = cold_days(&config, &lake, feed, args, &cancel, &mut totals);
         }
@@ -152,7 +154,14 @@ fn choose(config: &Config, names: &[String]) -> Result<Vec<Feed>> {
     Ok(chosen.into_values().collect())
 }
 
-fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: &mut Totals) -> Result<()> {
+fn dataset(
+    config: &Config,
+    lake: &Lake,
+    feed: &Feed,
+    catalogs: &[Registered],
+    args: &CheckArgs,
+    totals: &mut Totals,
+) -> Result<()> {
     let options = Options { deep: args.deep, accept_loss: args.accept_loss };
     let owner =
         this_process(if args.repair { "lakehand check --repair" } else { "lakehand check" }, Utc::now());
@@ -170,6 +179,9 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     } else {
         (Vec::new(), verify::check(lake, feed, options, &owner)?)
     };
+    if !done.is_empty() {
+        catalog::behind(config, feed);
+    }
     for finding in &done {
         totals.repaired += 1;
         show(feed, finding, true, args.json);
@@ -177,6 +189,10 @@ fn dataset(config: &Config, lake: &Lake, feed: &Feed, args: &CheckArgs, totals: 
     for finding in &report.findings {
         totals.count(finding);
         show(feed, finding, false, args.json);
+    }
+    for finding in in_catalogs(lake, feed, catalogs, &report.dataset) {
+        totals.notes += 1;
+        show(feed, &finding, false, args.json);
     }
     if let Some(why) = &report.unlocked {
         let text = format!(
@@ -216,6 +232,42 @@ fn cold_days(
         totals.failures.push(Kind::Damaged);
     }
     Ok(())
+}
+
+/// Differences of one table that are told.
+const TOLD: usize = 5;
+
+/// In what catalogues differ from the lake. One that is out of reach is no damage of the lake, nor is what it holds.
+fn in_catalogs(lake: &Lake, feed: &Feed, catalogs: &[Registered], dataset: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for registered in of_feed(catalogs, feed) {
+        let name = registered.name;
+        let finding = |kind, what| Finding {
+            dataset: dataset.to_owned(),
+            kind,
+            severity: Severity::Note,
+            path: String::new(),
+            what,
+            repair: None,
+        };
+        match drift(lake, feed, registered) {
+            Ok(found) => {
+                let more = found.len().saturating_sub(TOLD);
+                for (at, difference) in found.iter().take(TOLD).enumerate() {
+                    let more =
+                        if more > 0 && at + 1 == TOLD { format!("; and {more} more") } else { String::new() };
+                    let what = format!(
+                        "{name}: {}{more}; `lakehand catalog sync {}` mends it",
+                        difference.sentence(),
+                        feed.name
+                    );
+                    findings.push(finding(FindingKind::CatalogDrift, what));
+                }
+            }
+            Err(error) => findings.push(finding(FindingKind::CatalogUnknown, format!("{name}: {error}"))),
+        }
+    }
+    findings
 }
 
 /// Without a terminal nobody consents.

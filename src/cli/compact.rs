@@ -11,7 +11,7 @@ use serde_json::json;
 use super::choose::valid;
 use super::presence::require_lake;
 use super::undo::note;
-use super::{Start, say, say_error, say_json};
+use super::{Start, catalog, say, say_error, say_json};
 use crate::cancel::Cancel;
 use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
@@ -152,7 +152,7 @@ impl Tools<'_> {
         let handled = AtomicU64::new(0);
         // Each row is read, and read back.
         let total = due.days.iter().map(|day| day.rows * 2).sum();
-        with_gauge(
+        let compacted = with_gauge(
             &feed.name,
             total,
             || handled.load(Ordering::Relaxed),
@@ -182,7 +182,9 @@ impl Tools<'_> {
                 }
                 Ok(())
             },
-        )
+        );
+        catalog::behind(config, feed);
+        compacted
     }
 
     fn would(&self, feed: &Feed, day: &DueDay, totals: &mut Totals) {

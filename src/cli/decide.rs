@@ -3,6 +3,7 @@
 use chrono::Utc;
 use clap::Args;
 
+use super::catalog;
 use super::say;
 use super::undo::{note, open};
 use crate::config::Config;
@@ -57,6 +58,7 @@ pub(super) fn accept_retention(config: &Config, feed: &Feed, dry_run: bool) -> R
         say(&format!("{}: {what}", feed.name));
         log(config, feed, "retention accepted", &what);
     }
+    catalog::behind(config, feed);
     say("`lakehand feeds undo` takes them back until retention.grace is over");
     Ok(Exit::Done)
 }

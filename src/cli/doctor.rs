@@ -32,7 +32,8 @@ pub(super) fn run(start: &Start, args: &DoctorArgs) -> Result<Exit> {
     let mut lines = Lines::new(&mut tell);
     let runtime = runtime(1)?;
     let (client, logs, registry) = (client(&config), super::logs(&config), super::registry(&config));
-    runtime.block_on(examine(&config, client, logs, registry, &terminal, Utc::now(), &mut lines));
+    let catalogs = super::catalogs(&config);
+    runtime.block_on(examine(&config, client, logs, registry, catalogs, &terminal, Utc::now(), &mut lines));
     // A question to the brokers that nobody waits for any longer does not hold up the end.
     runtime.shutdown_background();
     let count = |level| levels.iter().filter(|known| **known == level).count();

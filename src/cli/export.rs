@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::choose::{Chosen, choose};
-use super::{Start, client, logs, runtime, say, say_error, say_json};
+use super::{Start, catalogs, client, logs, runtime, say, say_error, say_json};
 use crate::config::{CompactAfter, Config, MetadataPlace};
 use crate::error::{Class, Error, Kind, Result};
 use crate::export::engine::Setup;
@@ -122,6 +122,7 @@ pub(super) fn setup(config: &Config, client: Client, wait_for_lock: bool, progra
             compact: CompactPolicy::default(),
         },
         tier: super::tier::setup(config),
+        catalogs: catalogs(config)?,
         concurrency,
         program: program.to_owned(),
         clock: Utc::now,

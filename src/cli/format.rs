@@ -7,7 +7,7 @@ use super::ask::ask;
 use super::choose::{entry, valid};
 use super::decide::log;
 use super::undo::open;
-use super::{say, say_error};
+use super::{catalog, say, say_error};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::feed::{self, Catalog, Feed, FeedPaths, TableFormat};
@@ -66,6 +66,7 @@ pub(super) fn enable(config: &Config, paths: &FeedPaths, args: &FormatArgs) -> R
     let what = what.unwrap_or_else(|| "the next export that brings rows makes the table".to_owned());
     say(&format!("{}: the dataset is a table of {format} too: {what}", feed.name));
     log(config, &feed, "table format enabled", &what);
+    catalog::behind(config, &feed);
     Ok(Exit::Done)
 }
 
@@ -105,5 +106,6 @@ pub(super) fn disable(config: &Config, paths: &FeedPaths, args: &FormatArgs) -> 
     );
     say(&format!("{}: the dataset is plain Parquet: {what}", feed.name));
     log(config, &feed, "table format disabled", &what);
+    catalog::behind(config, &feed);
     Ok(Exit::Done)
 }

@@ -12,12 +12,14 @@
 //! | `check` | [`check`]; [`check_source`] for `--source` |
 //! | `compact` | [`compact`] |
 //! | `tier …` | [`tier`] |
+//! | `catalog …` | [`catalog`] |
 //! | `doctor` | [`doctor`] |
 //! | `config show`, `config init` | [`config`] |
 //! | `demo` | [`demo`] |
 //! | `completions`, `man` | [`shell`] |
 
 mod ask;
+mod catalog;
 mod check;
 mod check_source;
 mod choose;
@@ -55,7 +57,7 @@ use crate::error::{Error, Kind, Result};
 use crate::headless::{Exit, stdout};
 use crate::lake::RetentionRules;
 use crate::log::escape_controls;
-use reach::{client, logs, registry};
+use reach::{catalogs, client, logs, registry};
 
 /// Keeps ksqlDB streams and tables in a Parquet data lake on disk.
 #[derive(Debug, Parser)]
@@ -107,6 +109,9 @@ enum Command {
     /// Move sealed days to the cold tier and back, and say where each day lies
     #[command(subcommand)]
     Tier(tier::TierCommand),
+    /// Publish datasets as tables of Hive Metastore and AWS Glue, and compare these with the lake
+    #[command(subcommand)]
+    Catalog(catalog::CatalogCommand),
     /// Look at the server, the folders, the disk, the clock and the terminal
     Doctor(doctor::DoctorArgs),
     /// List and change feeds
@@ -202,6 +207,7 @@ fn run(cli: Cli) -> Result<Exit> {
         Some(Command::Check(args)) => check::run(&start, &args),
         Some(Command::Compact(args)) => compact::run(&start, &args),
         Some(Command::Tier(command)) => tier::run(&start, &command),
+        Some(Command::Catalog(command)) => catalog::run(&start, &command),
         Some(Command::Doctor(args)) => doctor::run(&start, &args),
         Some(Command::Feeds(command)) => feeds::run(&start, command),
         Some(Command::Config(command)) => config::run(&start, &command),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::choose::valid;
 use super::undo::{as_json, note, open};
-use super::{Start, say, say_json};
+use super::{Start, catalog, say, say_json};
 use crate::error::{Error, Kind, Result};
 use crate::feed::{Catalog, FeedKind};
 use crate::headless::{Exit, cancel_on_signal};
@@ -136,6 +136,7 @@ pub(super) fn rollback(start: &Start, args: &RollbackArgs) -> Result<Exit> {
         let record = Record::new(Utc::now(), Level::Info, Some(&feed.name), "rolled back")
             .fact("what", done.sentence());
         note(&config, &record);
+        catalog::behind(&config, &feed);
     }
     if args.json {
         say_json(&as_json(&feed, &done, args.dry_run));

@@ -1,12 +1,17 @@
-//! Whom the configuration names: the ksqlDB server, the brokers, the Schema Registry.
+//! Whom the configuration names: the ksqlDB server, the brokers, the Schema Registry, the catalogues.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::catalog::Catalog;
+use crate::catalog::glue::{Glue, GlueOptions};
+use crate::catalog::hive::{Hive, HiveOptions};
 use crate::config::{Config, Secret, read_secret};
 use crate::error::{Error, Kind, Result};
 use crate::export::log::LogSource;
+use crate::export::publish::Registered;
+use crate::feed::CatalogName;
 use crate::ksql::client::{Auth, Client, ClientOptions, Renew};
 use crate::ksql::registry::Registry;
 use crate::source::kafka::{Kafka, KafkaOptions, SecretFiles};
@@ -72,6 +77,52 @@ pub(super) fn registry(config: &Config) -> Result<Option<Registry>> {
     let options = ClientOptions { first_byte_timeout: limit, inactivity_timeout: limit, ..options };
     Registry::new(options).map(Some)
 }
+
+/// The catalogues that are configured; none of them is asked anything yet.
+pub(super) fn catalogs(config: &Config) -> Result<Vec<Registered>> {
+    let configured = &config.catalog;
+    let connect_timeout = config.server.connect_timeout;
+    let register = |name: &CatalogName| -> Result<Registered> {
+        let (catalog, register): (Arc<dyn Catalog>, _) = match name {
+            CatalogName::Hive => {
+                let hive = &configured.hive;
+                let tls = match hive.ca_file.as_ref().filter(|_| hive.tls) {
+                    None => None,
+                    Some(path) => Some(std::fs::read(path).map_err(|e| {
+                        let what = format!("cannot read catalog.hive.ca_file: {e}");
+                        Error::new(Kind::Config, what).at("file", path.display()).because(e)
+                    })?),
+                };
+                let password = hive.password.as_ref().map(|p| p.expose().to_owned()).unwrap_or_default();
+                let options = HiveOptions {
+                    addresses: hive.addresses(),
+                    database: hive.database.clone(),
+                    tls,
+                    login: hive.username.clone().map(|user| (user, password)),
+                    connect_timeout,
+                    call_timeout: CATALOG_CALL,
+                };
+                (Arc::new(Hive::new(options)), hive.register)
+            }
+            CatalogName::Glue => {
+                let glue = &configured.glue;
+                let options = GlueOptions {
+                    region: glue.region.clone(),
+                    endpoint: Some(glue.endpoint.clone()).filter(|endpoint| !endpoint.is_empty()),
+                    database: glue.database.clone(),
+                    connect_timeout,
+                    call_timeout: CATALOG_CALL,
+                };
+                (Arc::new(Glue::new(options)), glue.register)
+            }
+        };
+        Ok(Registered { name: *name, catalog, register })
+    };
+    configured.configured().iter().map(register).collect()
+}
+
+/// How long a catalogue may take for an answer: a new column goes into every partition with one call.
+const CATALOG_CALL: Duration = Duration::from_secs(120);
 
 /// What a section says of a server that is reached by HTTP.
 struct Access<'a> {

@@ -4,7 +4,7 @@ use chrono::{NaiveDate, TimeDelta, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::{say, say_error, say_json};
+use super::{catalog, say, say_error, say_json};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
@@ -83,6 +83,7 @@ pub(super) fn undo(config: &Config, feed: &Feed, args: &UndoArgs) -> Result<Exit
         let record =
             Record::new(Utc::now(), Level::Info, Some(&feed.name), "undone").fact("what", done.sentence());
         note(config, &record);
+        catalog::behind(config, feed);
         done
     };
     if args.json {

@@ -5,9 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{CompactAfter, Config, MetadataPlace, OnStart, Theme, kafka, tier, url};
+use super::{CompactAfter, Config, MetadataPlace, OnStart, Theme, catalog, kafka, tier, url};
 use crate::feed::duration::{format_duration, parse_duration};
-use crate::feed::{Encodings, Problem, TableFormat, nearest};
+use crate::feed::{CatalogName, Encodings, Problem, Register, TableFormat, nearest};
 
 /// How a value is written in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(super) struct Key {
 impl Key {
     /// Whether it is the address of a server.
     pub(super) fn is_url(&self) -> bool {
-        self.name.rsplit('.').next().is_some_and(|key| ["url", "endpoint"].contains(&key))
+        matches!(self.name.rsplit_once('.'), Some((_, "url" | "uri" | "endpoint")))
     }
 
     /// A refused value as it may be shown: an address may hold a password or a token.
@@ -60,14 +60,14 @@ macro_rules! key {
         ))
     };
     // A file that may be named.
-    ($name:literal, file $section:ident . $field:ident) => {
+    ($name:literal, file $($section:ident).+) => {
         key!(
             $name,
             Text,
-            |c| c.$section.$field.as_deref().map_or_else(String::new, |p| shown(c, p)),
+            |c| c.$($section).+.as_deref().map_or_else(String::new, |p| shown(c, p)),
             |c, v| {
                 let path = path(c, v)?;
-                c.$section.$field = Some(path);
+                c.$($section).+ = Some(path);
                 Ok(())
             }
         )
@@ -134,6 +134,10 @@ pub(super) const KEYS: &[Key] = &[
     key!("lake.table_format", Text, |c| formats(&c.lake.table_format), |c, v| put(
         &mut c.lake.table_format,
         TableFormat::list(v)
+    )),
+    key!("lake.catalog", Text, |c| catalogs(&c.lake.catalog), |c, v| put(
+        &mut c.lake.catalog,
+        CatalogName::list(v)
     )),
     key!("server.url", Text, |c| c.server.url.clone(), |c, v| put(&mut c.server.url, url::parse(v))),
     key!("server.username", Text, |c| c.server.username.clone().unwrap_or_default(), |c, v| {
@@ -244,6 +248,44 @@ pub(super) const KEYS: &[Key] = &[
         whole(v, 0, 64)
     )),
     key!("compact.max_time", compact.max_time, "1s"..="7d"),
+    key!("catalog.hive.uri", Text, |c| c.catalog.hive.uri.clone(), |c, v| put(
+        &mut c.catalog.hive.uri,
+        catalog::uris(v)
+    )),
+    key!("catalog.hive.database", Text, |c| c.catalog.hive.database.clone(), |c, v| put(
+        &mut c.catalog.hive.database,
+        catalog::database(v)
+    )),
+    key!("catalog.hive.register", Text, |c| word(Register::KEYWORDS, c.catalog.hive.register), |c, v| put(
+        &mut c.catalog.hive.register,
+        choice(v, Register::KEYWORDS)
+    )),
+    key!("catalog.hive.tls", Switch, |c| c.catalog.hive.tls.to_string(), |c, v| put(
+        &mut c.catalog.hive.tls,
+        switch(v)
+    )),
+    key!("catalog.hive.ca_file", file catalog.hive.ca_file),
+    key!("catalog.hive.username", Text, |c| c.catalog.hive.username.clone().unwrap_or_default(), |c, v| {
+        c.catalog.hive.username = Some(username(v)?);
+        Ok(())
+    }),
+    key!("catalog.hive.password_file", file catalog.hive.password_file),
+    key!("catalog.glue.region", Text, |c| c.catalog.glue.region.clone(), |c, v| put(
+        &mut c.catalog.glue.region,
+        catalog::region(v)
+    )),
+    key!("catalog.glue.endpoint", Text, |c| c.catalog.glue.endpoint.clone(), |c, v| put(
+        &mut c.catalog.glue.endpoint,
+        url::parse(v)
+    )),
+    key!("catalog.glue.database", Text, |c| c.catalog.glue.database.clone(), |c, v| put(
+        &mut c.catalog.glue.database,
+        catalog::database(v)
+    )),
+    key!("catalog.glue.register", Text, |c| word(Register::KEYWORDS, c.catalog.glue.register), |c, v| put(
+        &mut c.catalog.glue.register,
+        choice(v, Register::KEYWORDS)
+    )),
     key!("retention.grace", retention.grace, "0s"..="3650d"),
     key!("retention.max_share", Whole, |c| c.retention.max_share.to_string(), |c, v| put(
         &mut c.retention.max_share,
@@ -331,6 +373,10 @@ const THEMES: &[(&str, Theme)] = &[
     ("colour-blind", Theme::ColourBlind),
     ("mono", Theme::Mono),
 ];
+
+fn catalogs(catalogs: &[CatalogName]) -> String {
+    catalogs.iter().map(|catalog| catalog.keyword()).collect::<Vec<_>>().join(", ")
+}
 
 fn formats(formats: &[TableFormat]) -> String {
     formats.iter().map(|format| format.keyword()).collect::<Vec<_>>().join(", ")

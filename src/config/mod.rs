@@ -14,10 +14,12 @@
 //! | `LAKEHAND_PASSWORD`, `LAKEHAND_TOKEN` | before `server.password_file`, `server.token_file` |
 //! | `LAKEHAND_KAFKA_PASSWORD`, `LAKEHAND_KAFKA_TOKEN` | before `kafka.password_file`, `kafka.token_file` |
 //! | `LAKEHAND_SCHEMA_REGISTRY_PASSWORD`, `LAKEHAND_SCHEMA_REGISTRY_TOKEN` | before the files of `schema_registry` |
+//! | `LAKEHAND_CATALOG_HIVE_PASSWORD` | before `catalog.hive.password_file` |
 //!
 //! An empty variable counts as not set. All problems of all sources come at once. Nothing here knows what the values
 //! are good for; the environment is passed in.
 
+pub mod catalog;
 mod edit;
 mod file;
 pub mod kafka;
@@ -35,6 +37,7 @@ use crate::feed::{FeedPaths, nearest};
 use crate::log::escape_controls;
 use crate::{Error, Kind, Result};
 
+pub use catalog::{CatalogConfig, GlueConfig, HiveConfig};
 pub use edit::write_key;
 pub use kafka::KafkaConfig;
 use keys::{KEYS, REPLACED};
@@ -71,6 +74,8 @@ pub struct Config {
     pub export: ExportConfig,
     /// How small files become few.
     pub compact: CompactConfig,
+    /// `[catalog.hive]`, `[catalog.glue]`
+    pub catalog: CatalogConfig,
     /// `[retention]`
     pub retention: RetentionConfig,
     /// `[tier]`
@@ -140,6 +145,7 @@ impl Config {
             schema_registry: RegistryConfig::default(),
             export: ExportConfig::default(),
             compact: CompactConfig::default(),
+            catalog: CatalogConfig::default(),
             retention: RetentionConfig::default(),
             tier: TierConfig::default(),
             watch: WatchConfig::default(),
@@ -151,7 +157,9 @@ impl Config {
 
     /// Where the feeds are, and what holds for those that do not say it themselves.
     pub fn feed_paths(&self) -> FeedPaths {
-        FeedPaths::below(&self.paths.feeds).with_table_format(self.lake.table_format.clone())
+        FeedPaths::below(&self.paths.feeds)
+            .with_table_format(self.lake.table_format.clone())
+            .with_catalog(self.lake.catalog.clone())
     }
 
     /// Brings all sources together: default < file < environment < flag.
@@ -281,6 +289,7 @@ impl Config {
         }
         self.kafka.combine(problems, warnings);
         tier::combine(&self.tier.cold, problems, warnings);
+        self.catalog.combine(problems, warnings);
     }
 
     /// Every key with its value and its origin, section by section.
@@ -305,7 +314,7 @@ impl Config {
         let mut settings: Vec<_> = plain.collect();
         for secret in secrets {
             // Behind the others of its section.
-            let section = secret.key.split_once('.').map_or("", |(section, _)| section).to_owned();
+            let section = secret.key.rsplit_once('.').map_or("", |(section, _)| section).to_owned();
             let of_section = |setting: &Setting| setting.key.starts_with(&format!("{section}."));
             let end = settings.iter().rposition(of_section).map_or(0, |at| at + 1);
             settings.insert(end, secret);

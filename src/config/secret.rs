@@ -109,6 +109,13 @@ pub(super) const SECRETS: &[SecretKey] = &[
         schema_registry.token,
         token_file
     ),
+    SecretKey {
+        name: "catalog.hive.password",
+        variable: "LAKEHAND_CATALOG_HIVE_PASSWORD",
+        file_key: "catalog.hive.password_file",
+        file: |c| c.catalog.hive.password_file.as_ref(),
+        place: |c| &mut c.catalog.hive.password,
+    },
 ];
 
 impl Config {

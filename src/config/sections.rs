@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Secret;
-use crate::feed::{Encodings, TableFormat};
+use crate::feed::{CatalogName, Encodings, TableFormat};
 
 /// Where things are; absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct LakeConfig {
     pub metadata: MetadataPlace,
     /// The table formats of feeds that name none.
     pub table_format: Vec<TableFormat>,
+    /// The catalogues of feeds that name none.
+    pub catalog: Vec<CatalogName>,
 }
 
 /// Where the metadata and the seals of a dataset are.

@@ -5,11 +5,13 @@
 //! certificate   until when a certificate is valid          feeds      invalid ones, streams whose end nobody tells
 //! terminal      what the screen will have                  kafka      brokers reached, and the topics of feeds that read them
 //! cold store    listed, written, read, deleted in
+//! catalogs      catalogues answer, and feeds name none that is not configured
 //! lines         told as they are found; questions to others have a limit of time
 //! ```
 //!
 //! It changes nothing: the one file that it makes to try a lock has no name, and the one object in the cold store is gone again.
 
+mod catalogs;
 mod certificate;
 mod cold;
 mod feeds;
@@ -25,6 +27,7 @@ use chrono::{DateTime, Utc};
 use crate::config::Config;
 use crate::error::Error;
 use crate::export::log::LogSource;
+use crate::export::publish::Registered;
 use crate::ksql::client::Client;
 use crate::ksql::registry::Registry;
 
@@ -93,13 +96,15 @@ impl Line {
     }
 }
 
-/// Looks at everything, and tells each answer when it is there; `client`, `logs` and `registry` are errors where none can be made
+/// Looks at everything, and tells each answer when it is there; `client`, `logs`, `registry` and `catalogs` are errors where none can be made
 /// from the configuration.
+#[allow(clippy::too_many_arguments, reason = "each is somebody to be asked")]
 pub async fn examine(
     config: &Config,
     client: Result<Client, Error>,
     logs: Result<Option<LogSource>, Error>,
     registry: Result<Option<Registry>, Error>,
+    catalogs: Result<Vec<Registered>, Error>,
     terminal: &Terminal,
     now: DateTime<Utc>,
     lines: &mut Lines<'_>,
@@ -125,5 +130,6 @@ pub async fn examine(
     let client = client.ok().filter(|_| reached);
     registry::look(registry, lines).await;
     kafka::look(config, logs, client.as_ref(), lines).await;
+    catalogs::look(config, catalogs, lines).await;
     feeds::look(config, client.as_ref(), lines).await;
 }

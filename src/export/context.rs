@@ -13,6 +13,7 @@ use super::event::{Event, What};
 use super::log::LogSource;
 use super::outage::Needs;
 use super::progress::Progress;
+use super::publish::Orders;
 use super::scheduler::Work;
 use super::tier::TierSetup;
 use crate::cancel::Cancel;
@@ -60,6 +61,7 @@ pub struct Options {
 /// What every job of an engine shares.
 #[derive(Clone)]
 pub(super) struct Shared {
+    pub orders: Orders,
     pub handle: Handle,
     pub client: Client,
     pub logs: Option<LogSource>,
@@ -244,6 +246,7 @@ impl Context {
     }
 
     pub(super) fn committed(&self, committed: &Committed, read_mode: &str, complete: bool) {
+        self.orders.publish(&self.feed);
         // One without rows is no progress: else a server that breaks off before the first row is asked for ever.
         if committed.rows + committed.quarantined > 0 {
             self.commits.set(self.commits.get() + 1);

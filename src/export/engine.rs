@@ -15,6 +15,7 @@ use super::log::LogSource;
 use super::outage::{Due, Needs, Outages, Patience, Peer};
 use super::probe::Probe;
 use super::progress::Progress;
+use super::publish::{Publisher, Registered};
 pub use super::scheduler::Work;
 use super::scheduler::{Key, Placed, Scheduler, Want};
 use super::tier::TierSetup;
@@ -38,6 +39,8 @@ pub struct Setup {
     pub options: Options,
     /// How days move to the cold tier, where there is one.
     pub tier: Option<TierSetup>,
+    /// The catalogues in which datasets are tables.
+    pub catalogs: Vec<Registered>,
     /// Exports at once.
     pub concurrency: usize,
     /// What the lock says of us: `lakehand export`.
@@ -60,6 +63,7 @@ pub struct Request {
 /// What an engine is asked.
 enum Command {
     Submit(Box<Request>),
+    Publish(Box<Feed>),
     Cancel(String),
     CancelAll,
     Close,
@@ -90,7 +94,15 @@ impl Engine {
         let Options { retry_base, retry_max, outage_wait, .. } = setup.options;
         let patience = Patience { base: retry_base, max: retry_max, whole: outage_wait };
         let probe = Probe { client: setup.client.clone(), logs: setup.logs.clone() };
+        let publisher = Publisher {
+            lake: setup.lake.clone(),
+            catalogs: setup.catalogs.into(),
+            events: events.clone(),
+            clock: setup.clock,
+            waits: [retry_base, retry_max],
+        };
         let shared = Shared {
+            orders: publisher.start(),
             handle: Handle::current(),
             client: setup.client,
             logs: setup.logs,
@@ -123,6 +135,11 @@ impl Engine {
     /// Asks for an export. Each request that is queued ends with [`What::Finished`].
     pub fn submit(&self, request: Request) {
         self.send(Command::Submit(Box::new(request)));
+    }
+
+    /// Somebody else has changed the feed's dataset: its catalogues are brought to what it holds now.
+    pub fn publish(&self, feed: Feed) {
+        self.send(Command::Publish(Box::new(feed)));
     }
 
     /// Asks all exports of a feed to stop at the next safe point.
@@ -298,6 +315,7 @@ impl EngineActor {
     async fn obey(&mut self, command: Command) {
         match command {
             Command::Submit(request) => self.submit(*request).await,
+            Command::Publish(feed) => self.shared.orders.publish(&feed),
             Command::Cancel(feed) => {
                 let withdrawn = self.scheduler.withdraw(&feed);
                 self.withdrawn(withdrawn).await;
@@ -363,6 +381,8 @@ impl EngineActor {
             let (ends, feed) = (self.ends.clone(), name.clone());
             let thread = std::thread::Builder::new().name(format!("export {name}")).spawn(move || {
                 let finished = work(&context);
+                // Retention, seals and compactions too: whatever became of it, what is there is published.
+                context.orders.publish(&context.feed);
                 // The actor lives as long as a job runs.
                 let _ = ends.send(Ended { feed, finished });
             });

@@ -107,6 +107,20 @@ pub enum What {
         /// Facts, as written to the log.
         facts: Vec<(String, String)>,
     },
+    /// A catalogue shows what the lake holds.
+    Published {
+        /// `hive` or `glue`
+        catalogue: &'static str,
+        /// What was done, in words.
+        text: String,
+    },
+    /// A catalogue does not show what the lake holds, and that stops nothing.
+    NotPublished {
+        /// `hive` or `glue`
+        catalogue: &'static str,
+        /// Why, in words.
+        text: String,
+    },
     /// An attempt failed; another follows after `wait`.
     Retrying {
         /// The attempt that failed, from 1.

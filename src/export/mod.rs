@@ -14,6 +14,7 @@
 //!        ├─ table_log the same from the log itself      newest  which record is the newest of each key      key_identity  which keys are the same
 //!        ├─ tier      sealed days go to the cold store and come home, asked for or behind the export
 //!        └─ compact   behind the export, small files become few where the policy says so
+//! publish    behind commits, catalogues are brought to what the lake holds; no export waits for one
 //! event      what happened (lossless lane)      progress   how far it is (atomic counters, lossy lane)
 //! ```
 //!
@@ -39,6 +40,7 @@ pub mod prepare;
 mod probe;
 pub mod progress;
 pub mod proof;
+pub mod publish;
 mod raw;
 pub mod scheduler;
 mod stream;

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use super::disk::read_text;
 use super::parse::{parse_feed_with, problem_at};
 use super::problem::Problem;
-use super::spec::{Feed, FeedKind, TableFormat};
+use super::spec::{CatalogName, Feed, FeedKind, TableFormat};
 use crate::log::escape_controls;
 use crate::{Error, Result};
 
@@ -31,18 +31,31 @@ pub struct FeedPaths {
     pub archived: PathBuf,
     /// The table formats of feeds that name none.
     pub table_format: Vec<TableFormat>,
+    /// The catalogues of feeds that name none.
+    pub catalog: Vec<CatalogName>,
 }
 
 impl FeedPaths {
     /// `active` and `archived` below the folder `feeds`.
     pub fn below(feeds: &Path) -> Self {
-        Self { active: feeds.join("active"), archived: feeds.join("archived"), table_format: Vec::new() }
+        Self {
+            active: feeds.join("active"),
+            archived: feeds.join("archived"),
+            table_format: Vec::new(),
+            catalog: Vec::new(),
+        }
     }
 
     /// The same folders, where feeds that name no table format have these.
     #[must_use]
     pub fn with_table_format(self, table_format: Vec<TableFormat>) -> Self {
         Self { table_format, ..self }
+    }
+
+    /// The same folders, where feeds that name no catalogue have these.
+    #[must_use]
+    pub fn with_catalog(self, catalog: Vec<CatalogName>) -> Self {
+        Self { catalog, ..self }
     }
 
     /// The folder of a place.
@@ -131,7 +144,7 @@ impl Catalog {
         let mut datasets = HashMap::new();
         let mut entries = Vec::with_capacity(files.len());
         for file in files {
-            let (mut entry, text) = file.read(&paths.table_format);
+            let (mut entry, text) = file.read(paths);
             let mut clashes = Vec::new();
             if let Some(first) = names.insert(entry.name.clone(), entry.place) {
                 let word = if first == Place::Active { "active" } else { "archived" };
@@ -190,14 +203,15 @@ struct Found {
 
 impl Found {
     /// The entry and its text, which is empty when it could not be read.
-    fn read(self, formats: &[TableFormat]) -> (Entry, String) {
+    fn read(self, paths: &FeedPaths) -> (Entry, String) {
         let modified = std::fs::metadata(&self.path).and_then(|meta| meta.modified()).ok();
         let (state, text) = match (&self.stem, read_text(&self.path)) {
             (None, _) => {
                 (EntryState::Invalid(vec![Problem::of_file("the file's name is not UTF-8")]), String::new())
             }
             (_, Err(problem)) => (EntryState::Invalid(vec![problem]), String::new()),
-            (Some(stem), Ok(text)) => match parse_feed_with(&text, stem, formats) {
+            (Some(stem), Ok(text)) => match parse_feed_with(&text, stem, &paths.table_format, &paths.catalog)
+            {
                 Ok(feed) => (EntryState::Valid(Box::new(feed)), text),
                 Err(problems) => (EntryState::Invalid(problems), text),
             },

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::spec::{
-    Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, StorageMode, TableFormat,
-    TimeAs, Visibility,
+    CatalogName, Compression, DatePart, DecimalAs, Encodings, ExportMode, FeedKind, ReadMode, Register,
+    StorageMode, TableFormat, TimeAs, Visibility,
 };
 
 /// Gives a kind of value its table `KEYWORDS` and its `keyword()`.
@@ -37,26 +37,44 @@ keywords!(Visibility: "restricted" = Restricted, "shared" = Shared);
 keywords!(ReadMode: "auto" = Auto, "kafka" = Kafka, "raw" = Raw, "offsets" = Offsets, "idle" = Idle);
 keywords!(ExportMode: "batch" = Batch, "follow" = Follow);
 keywords!(TableFormat: "delta" = Delta, "iceberg" = Iceberg);
+keywords!(Register: "auto" = Auto, "parquet" = Parquet, "iceberg" = Iceberg, "delta" = Delta);
+keywords!(CatalogName: "hive" = Hive, "glue" = Glue);
+
 impl TableFormat {
     /// Reads a list of them, with commas: `delta`. An empty text is none.
     ///
     /// # Errors
     /// A word that is no table format, or is there twice.
     pub fn list(text: &str) -> Result<Vec<Self>, String> {
-        let mut found = Vec::new();
-        for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
-            let known = Self::KEYWORDS.iter().find(|(keyword, _)| *keyword == word);
-            let format = known.map(|(_, format)| *format).ok_or_else(|| {
-                let words: Vec<&str> = Self::KEYWORDS.iter().map(|(keyword, _)| *keyword).collect();
-                format!("is not a list of {}", words.join(", "))
-            })?;
-            if found.contains(&format) {
-                return Err(format!("names {format} twice"));
-            }
-            found.push(format);
-        }
-        Ok(found)
+        list(text, Self::KEYWORDS)
     }
+}
+
+impl CatalogName {
+    /// Reads a list of them, with commas: `hive, glue`. An empty text is none.
+    ///
+    /// # Errors
+    /// A word that is no catalogue, or is there twice.
+    pub fn list(text: &str) -> Result<Vec<Self>, String> {
+        list(text, Self::KEYWORDS)
+    }
+}
+
+/// Keywords with commas, each once.
+fn list<T: Copy + PartialEq + fmt::Display>(text: &str, keywords: &[(&str, T)]) -> Result<Vec<T>, String> {
+    let mut found = Vec::new();
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let known = keywords.iter().find(|(keyword, _)| *keyword == word);
+        let value = known.map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<&str> = keywords.iter().map(|(keyword, _)| *keyword).collect();
+            format!("is not a list of {}", words.join(", "))
+        })?;
+        if found.contains(&value) {
+            return Err(format!("names {value} twice"));
+        }
+        found.push(value);
+    }
+    Ok(found)
 }
 
 keywords!(TimeAs: "string" = Text, "time" = Time);

@@ -21,13 +21,13 @@ use super::keywords::ZSTD_LEVELS;
 use super::layout::read_layout;
 use super::problem::{Problem, nearest};
 use super::spec::{
-    Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode, Schedule,
-    StorageMode, TableFormat, TimeAs, Types, Visibility,
+    CatalogName, Compression, DatePart, DecimalAs, ExportMode, Feed, FeedKind, Partitioning, ReadMode,
+    Schedule, StorageMode, TableFormat, TimeAs, Types, Visibility,
 };
 use crate::log::escape::is_control;
 
 /// The fields of a feed, in the order in which `feeds add` writes them.
-pub const FIELDS: [&str; 26] = [
+pub const FIELDS: [&str; 27] = [
     "feed_name",
     "feed_type",
     "ksqldb_source",
@@ -49,6 +49,7 @@ pub const FIELDS: [&str; 26] = [
     "row_metadata",
     "types",
     "table_format",
+    "catalog",
     "sort_by",
     "bloom_filters",
     "bloom_fpp",
@@ -86,13 +87,18 @@ const ROW_METADATA: [&str; 3] = ["ROWTIME", "ROWPARTITION", "ROWOFFSET"];
 /// # Errors
 /// Every problem of the text, in its order; never none.
 pub fn parse_feed(text: &str, stem: &str) -> Result<Feed, Vec<Problem>> {
-    parse_feed_with(text, stem, &[])
+    parse_feed_with(text, stem, &[], &[])
 }
 
-/// The same, with the table formats of a feed that names none.
-pub(super) fn parse_feed_with(text: &str, stem: &str, formats: &[TableFormat]) -> Result<Feed, Vec<Problem>> {
+/// The same, with the table formats and catalogues of a feed that names none.
+pub(super) fn parse_feed_with(
+    text: &str,
+    stem: &str,
+    formats: &[TableFormat],
+    catalogs: &[CatalogName],
+) -> Result<Feed, Vec<Problem>> {
     let mut page = Page::new(text);
-    let feed = page.tree().and_then(|tree| read(&mut page, &tree, stem, formats));
+    let feed = page.tree().and_then(|tree| read(&mut page, &tree, stem, formats, catalogs));
     let problems = page.into_problems();
     match feed {
         Some(feed) if problems.is_empty() => Ok(feed),
@@ -127,6 +133,7 @@ fn read<'a>(
     tree: &'a jsonc_parser::ast::Value<'a>,
     stem: &str,
     formats: &[TableFormat],
+    catalogs: &[CatalogName],
 ) -> Option<Feed> {
     let fields = page.object(&Node { path: String::new(), value: tree }, &FIELDS)?;
 
@@ -156,8 +163,12 @@ fn read<'a>(
     let schedule = fields.set("schedule").map_or(Some(None), |node| read_schedule(page, &node).map(Some));
     let row_metadata = fields.get("row_metadata").map(|node| page.switch(&node));
     let types = fields.set("types").map_or(Some(Types::default()), |node| read_types(page, &node));
-    let table_format =
-        fields.set("table_format").map_or(Some(formats.to_vec()), |node| read_formats(page, &node));
+    let table_format = fields
+        .set("table_format")
+        .map_or(Some(formats.to_vec()), |node| read_words(page, &node, TableFormat::KEYWORDS));
+    let catalog = fields
+        .set("catalog")
+        .map_or(Some(catalogs.to_vec()), |node| read_words(page, &node, CatalogName::KEYWORDS));
     let layout = read_layout(page, &fields);
     let enabled = fields.get("enabled").map_or(Some(true), |node| page.switch(&node));
     let created_at = fields.set("created_at").map_or(Some(None), |node| read_time(page, &node).map(Some));
@@ -203,6 +214,7 @@ fn read<'a>(
         row_metadata: row_metadata.unwrap_or(Some(stream))?,
         types: types?,
         table_format: table_format?,
+        catalog: catalog?,
         layout: layout?,
         enabled: enabled?,
         created_at: created_at?,
@@ -380,18 +392,22 @@ fn read_types(page: &mut Page<'_>, node: &Node<'_>) -> Option<Types> {
     Some(Types { time: time?, decimal: decimal? })
 }
 
-/// `table_format`.
-fn read_formats(page: &mut Page<'_>, node: &Node<'_>) -> Option<Vec<TableFormat>> {
-    let mut formats = Vec::new();
+/// `table_format`, `catalog`: keywords, each once.
+fn read_words<T: Copy + PartialEq>(
+    page: &mut Page<'_>,
+    node: &Node<'_>,
+    words: &[(&'static str, T)],
+) -> Option<Vec<T>> {
+    let mut found = Vec::new();
     for element in page.list(node)? {
-        let format = page.one_of(&element, TableFormat::KEYWORDS)?;
-        if formats.contains(&format) {
+        let word = page.one_of(&element, words)?;
+        if found.contains(&word) {
             page.wrong(&element, "is there twice", None);
             return None;
         }
-        formats.push(format);
+        found.push(word);
     }
-    Some(formats)
+    Some(found)
 }
 
 /// `rename` and `exclude_columns`.

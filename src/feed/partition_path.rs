@@ -247,6 +247,12 @@ pub fn version_of(path: &str) -> Option<u32> {
     PartitionPath::parse(path)?.version()
 }
 
+/// Names and values of the folders of `path`, as they are spelt there: `month` and `01`.
+pub fn spelt(path: &str) -> Vec<(String, String)> {
+    let parts = path.split('/').filter_map(|part| part.split_once('='));
+    parts.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
 /// `path` is the folder `folder` or lies in it.
 pub fn is_inside(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

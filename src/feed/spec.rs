@@ -48,6 +48,8 @@ pub struct Feed {
     pub types: Types,
     /// Table formats whose log is written beside the files.
     pub table_format: Vec<TableFormat>,
+    /// The catalogues in which the dataset is a table.
+    pub catalog: Vec<CatalogName>,
     /// How compaction lays files out.
     pub layout: FileLayout,
     /// A disabled feed is shown and not exported.
@@ -143,6 +145,29 @@ pub enum TableFormat {
     Delta,
     /// Apache Iceberg.
     Iceberg,
+}
+
+/// A catalogue of tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CatalogName {
+    /// Hive Metastore.
+    Hive,
+    /// AWS Glue.
+    Glue,
+}
+
+/// As what a dataset is registered in a catalogue. The configuration says it, for all feeds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Register {
+    /// As a table of its first table format, else as Parquet.
+    #[default]
+    Auto,
+    /// As Parquet files in partitions.
+    Parquet,
+    /// As an Iceberg table where it is one, else as Parquet.
+    Iceberg,
+    /// As a Delta table where it is one, else as Parquet.
+    Delta,
 }
 
 /// How compaction lays the files of a partition out. Columns are named as readers see them.

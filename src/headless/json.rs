@@ -60,6 +60,10 @@ fn object(event: &Event) -> Value {
         What::Recovered { text } => ("recovered", json!({ "text": text })),
         What::Planned { text, expected } => ("planned", json!({ "text": text, "expected": expected })),
         What::Compared { text, differs } => ("compared", json!({ "text": text, "differs": differs })),
+        What::Published { catalogue, text } => ("published", json!({ "catalogue": catalogue, "text": text })),
+        What::NotPublished { catalogue, text } => {
+            ("warning", json!({ "catalogue": catalogue, "text": text }))
+        }
         What::Warned { text } => ("warning", json!({ "text": text })),
         What::Columns { changes, text } => ("columns", json!({ "changes": changes, "text": text })),
         What::Committed { facts, rows, bytes, files } => {

@@ -35,8 +35,11 @@ pub(super) fn line(event: &Event) -> Option<String> {
         What::Queued { .. } | What::Started { .. } => return None,
         What::Recovered { text } => format!("recovered: {text}"),
         What::Planned { text, .. } => format!("reading {text}"),
+        What::Published { catalogue, text } => format!("{catalogue}: {text}"),
         What::Compared { text, .. } => format!("Kafka compared with ksqlDB: {text}"),
-        What::Warned { text } | What::Columns { text, .. } => format!("note: {text}"),
+        What::Warned { text } | What::NotPublished { text, .. } | What::Columns { text, .. } => {
+            format!("note: {text}")
+        }
         What::Committed { rows, bytes, files, .. } => {
             format!("committed {} rows in {files} files, {}", thousands(*rows), size(*bytes))
         }

@@ -53,6 +53,12 @@ pub(crate) fn record(event: &Event) -> Option<Record> {
             new(if *differs { Level::Error } else { Level::Info }, "compared with the server")
                 .fact("what", text)
         }
+        What::Published { catalogue, text } => {
+            new(Level::Info, "published").fact("catalogue", catalogue).fact("what", text)
+        }
+        What::NotPublished { catalogue, text } => {
+            new(Level::Warn, "not published").fact("catalogue", catalogue).fact("what", text)
+        }
         What::Warned { text } => new(Level::Warn, "warning").fact("what", text),
         What::Columns { text, .. } => new(Level::Warn, "columns").fact("what", text),
         What::Committed { facts, .. } => {

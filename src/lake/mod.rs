@@ -96,6 +96,7 @@ pub use stats::usage::{Amount, PartitionUsage, usage};
 pub use txn::dataset::{Dataset, Recovery};
 pub use txn::lock::{Holder, lock_holder};
 pub use txn::migrate::{MetadataMoved, move_metadata};
+pub use txn::published::{Publication, read_publication};
 pub use txn::table::{TableMade, TableRemoved};
 pub use verify::gaps::{Gap, Why};
 pub use write::columns::{FileColumn, columns_of_files};

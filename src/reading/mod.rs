@@ -30,6 +30,7 @@ mod datafusion;
 mod dataset;
 mod duckdb;
 mod header;
+mod hive;
 mod polars;
 mod quote;
 mod spark;
@@ -40,6 +41,7 @@ use crate::{Error, Kind, Result};
 
 pub use condition::Days;
 pub use dataset::{Column, Dataset, MetadataPlace};
+pub use hive::hive_type;
 pub use tiers::Tiers;
 
 use condition::Condition;

@@ -40,7 +40,7 @@ pub(super) fn columns(columns: &[Column], words: Words) -> Result<Vec<(String, S
 
 /// The type that the crate `arrow` spells so. What fields of it say beside their types is left out: arrow does not read
 /// that back.
-fn parse(text: &str) -> Option<DataType> {
+pub(super) fn parse(text: &str) -> Option<DataType> {
     without_metadata(text).parse().ok()
 }
 

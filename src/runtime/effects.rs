@@ -109,7 +109,12 @@ impl Runtime {
             }
             Job::Dataset(name) => {
                 let dir = self.feed(&name).and_then(|feed| self.lake.dataset_dir(&feed));
-                self.work.block(over, move |teller| teller.say(load::dataset(&name, dir)));
+                self.work.block(over, move |teller| {
+                    if let Ok(dir) = &dir {
+                        teller.say(load::catalogs(&name, dir));
+                    }
+                    teller.say(load::dataset(&name, dir));
+                });
             }
             Job::Days(feed) => {
                 let dir = self.feed(&feed).and_then(|feed| self.lake.dataset_dir(&feed));
@@ -166,9 +171,11 @@ impl Runtime {
     fn change(&mut self, name: &str, change: Change) {
         match self.feed(name) {
             Ok(feed) => {
-                let (lake, limits) = (self.lake.clone(), self.limits());
-                self.work
-                    .block(None, move |teller| maintenance::change(&lake, &feed, limits, &change, teller));
+                let (lake, limits, engine) = (self.lake.clone(), self.limits(), self.engine.clone());
+                self.work.block(None, move |teller| {
+                    maintenance::change(&lake, &feed, limits, &change, teller);
+                    engine.publish(feed);
+                });
             }
             Err(error) => self.tell(Message::Failed(error)),
         }
@@ -190,8 +197,15 @@ impl Runtime {
     }
 
     fn repair(&mut self, feeds: Vec<String>, options: Options) {
-        let (lake, limits, feeds) = (self.lake.clone(), self.limits(), self.begin_checks(feeds));
-        self.work.block(None, move |teller| maintenance::repair(&lake, feeds, &limits, options, teller));
+        let (lake, limits, engine) = (self.lake.clone(), self.limits(), self.engine.clone());
+        let feeds = self.begin_checks(feeds);
+        self.work.block(None, move |teller| {
+            let mended: Vec<_> = feeds.iter().filter_map(|check| check.feed.as_ref().ok().cloned()).collect();
+            maintenance::repair(&lake, feeds, &limits, options, teller);
+            for feed in mended {
+                engine.publish(feed);
+            }
+        });
     }
 
     /// The feeds with their meaning now, and what each check looks at to know whether it shall stop.

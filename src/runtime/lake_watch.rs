@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use chrono::Utc;
 
+use super::load;
 use super::work::{Reply, Teller};
 use crate::app::Message;
 use crate::lake::{Holder, Owner, lock_holder, read_metadata, watched};
@@ -28,6 +29,8 @@ struct Seen {
     dir: PathBuf,
     metadata: Stamp,
     lock: Stamp,
+    /// The folder of what was published to catalogues.
+    published: Stamp,
 }
 
 impl LakeWatch {
@@ -37,11 +40,15 @@ impl LakeWatch {
         let mut held = BTreeMap::new();
         for (feed, dir) in datasets {
             let before = self.seen.remove(&feed).filter(|before| before.dir == dir);
-            let (metadata, lock) = watched(&dir);
-            let now = Seen { metadata: stamp(&metadata), lock: stamp(&lock), dir };
+            let (metadata, lock, published) = watched(&dir);
+            let now =
+                Seen { metadata: stamp(&metadata), lock: stamp(&lock), published: stamp(&published), dir };
             if before.as_ref().is_none_or(|before| before.metadata != now.metadata) {
                 let metadata = read_metadata(&now.dir);
                 teller.say(Message::Dataset { feed: feed.clone(), metadata, usage: None });
+            }
+            if before.as_ref().map_or(now.published.is_some(), |before| before.published != now.published) {
+                teller.say(load::catalogs(&feed, &now.dir));
             }
             // Whoever takes the lock signs it: a file that did not change and was free is free.
             let may_be_held = self.held.contains_key(&feed)

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::app::{FileInfo, Grid, GridColumn, Message};
 use crate::error::{Error, Kind, Result};
+use crate::export::publish::states;
+use crate::feed::CatalogName;
 use crate::lake::{self, read_footer};
 
 /// The metadata of a dataset and a walk over its folders.
@@ -20,6 +22,13 @@ pub(super) fn dataset(feed: &str, dir: Result<std::path::PathBuf>) -> Message {
         }
         Err(error) => Message::Dataset { feed, metadata: Err(error), usage: None },
     }
+}
+
+/// What catalogues show of the dataset.
+pub(super) fn catalogs(feed: &str, dir: &Path) -> Message {
+    let all: Vec<_> = CatalogName::KEYWORDS.iter().map(|(_, name)| *name).collect();
+    // Records that cannot be read say nothing; an export tells what is wrong with the books.
+    Message::Catalogs { feed: feed.to_owned(), states: states(dir, &all).unwrap_or_default() }
 }
 
 /// The files of a partition, by name.

@@ -172,6 +172,8 @@ fn every_finding_that_is_no_note_has_a_damage_that_shows_it() {
         FindingKind::Replaced,
         FindingKind::Elsewhere,
         FindingKind::ForeignVersions,
+        FindingKind::CatalogDrift,
+        FindingKind::CatalogUnknown,
     ];
     let all: BTreeSet<_> = FindingKind::ALL.iter().filter(|kind| !notes.contains(kind)).copied().collect();
     assert_eq!(shown, all);

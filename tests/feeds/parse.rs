@@ -61,6 +61,7 @@ fn the_contract_s_example_has_the_contract_s_defaults() {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        catalog: Vec::new(),
         layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),

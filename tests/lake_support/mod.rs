@@ -56,6 +56,7 @@ pub fn stream_feed() -> Feed {
         rename: BTreeMap::new(),
         exclude_columns: Vec::new(),
         table_format: Vec::new(),
+        catalog: Vec::new(),
         layout: FileLayout::default(),
         row_metadata: true,
         types: Types::default(),

@@ -32,6 +32,7 @@ pub fn setup(url: &str, lake: Lake) -> Setup {
             compact: CompactPolicy::default(),
         },
         tier: None,
+        catalogs: Vec::new(),
         concurrency: 1,
         program: "test".into(),
         clock: Utc::now,

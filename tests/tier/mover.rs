@@ -73,7 +73,7 @@ impl Bench {
             clock,
             advance: &|_| {},
             tell: &tell,
-            holds: &|| Ok(self.hold.borrow().clone()),
+            holds: &|_| Ok(self.hold.borrow().clone()),
         })
     }
 
@@ -265,7 +265,7 @@ fn objects_of_a_commit_that_is_not_finished_are_not_deleted() {
                 clock: later,
                 advance: &|_| {},
                 tell: &|_| {},
-                holds: &|| Ok(None),
+                holds: &|_| Ok(None),
             })
         };
         let _ = mover(&lake, &|mover| mover.restore(day(0)).map(|_| ()));

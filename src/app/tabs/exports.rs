@@ -321,6 +321,8 @@ impl Exports {
             | What::Committed { .. }
             | What::Moved { .. }
             | What::Compared { .. }
+            | What::Published { .. }
+            | What::NotPublished { .. }
             | What::Paused { .. }
             | What::Resumed { .. } => {}
         }
@@ -341,7 +343,14 @@ impl App {
         self.exports.change(event);
         self.reorder_exports();
         self.reorder_feeds_by_state();
-        let loads = matches!(event.what, What::Committed { .. } | What::Moved { .. } | What::Finished(_));
+        let loads = matches!(
+            event.what,
+            What::Committed { .. }
+                | What::Moved { .. }
+                | What::Finished(_)
+                | What::Published { .. }
+                | What::NotPublished { .. }
+        );
         if loads { vec![Effect::LoadDataset(event.feed.clone())] } else { Vec::new() }
     }
 

@@ -39,12 +39,23 @@ pub enum FeedColumn {
     Last,
     /// The next run.
     Next,
+    /// How far the catalogues are behind.
+    Catalog,
 }
 
 impl FeedColumn {
     /// All, in the order of the table.
-    pub const ALL: [Self; 8] =
-        [Self::Name, Self::State, Self::Kind, Self::Mode, Self::Size, Self::Rows, Self::Last, Self::Next];
+    pub const ALL: [Self; 9] = [
+        Self::Name,
+        Self::State,
+        Self::Kind,
+        Self::Mode,
+        Self::Size,
+        Self::Rows,
+        Self::Last,
+        Self::Next,
+        Self::Catalog,
+    ];
 }
 
 /// The fields of its filter.
@@ -149,6 +160,7 @@ impl App {
         }
         let feeds = &self.feeds;
         self.held.retain(|key, _| feeds.entry(key).is_some());
+        self.catalogs.retain(|key, _| feeds.entry(key).is_some());
         if let Some(key) = open
             && self.feeds.feed(&key).is_some_and(|feed| Some(feed) != open_before.as_ref())
         {
@@ -193,6 +205,9 @@ impl App {
             FeedColumn::Size => order.sort_by_cached_key(|at| metadata(*at).map(|m| m.total_bytes)),
             FeedColumn::Rows => order.sort_by_cached_key(|at| metadata(*at).map(|m| m.total_records)),
             FeedColumn::Last => order.sort_by_cached_key(|at| metadata(*at).and_then(|m| m.last_export)),
+            FeedColumn::Catalog => order.sort_by_cached_key(|at| {
+                Reverse(names.get(*at).and_then(|key| crate::app::view::catalog::rank(self, key)))
+            }),
             FeedColumn::Next => order.sort_by_cached_key(|at| {
                 // Feeds that never run by themselves come last.
                 let next = names.get(*at).and_then(|key| self.schedules.get(key));

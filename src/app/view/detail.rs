@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::text::{ago, count, escaped, instant, one_line, size, span, until};
-use super::{Cell, Tone};
+use super::{Cell, Tone, catalog};
 use crate::app::App;
 use crate::app::message::PlanText;
 use crate::app::tabs::Run;
@@ -114,6 +114,7 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
             lines.push(field("next run", format!("{}, {}", instant(*next), until(*next, app.now))));
         }
     }
+    lines.extend(catalog::lines(app, key).into_iter().map(|(name, text, tone)| toned(&name, text, tone)));
     lines.push(field("in a shell", app.command(entry.map_or(key, |entry| &entry.name))));
 
     section(&mut lines, "Guarantee and position");

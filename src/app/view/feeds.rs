@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::text::{ago, count, escaped, findings as findings_text, instant, one_line, size, until};
-use super::{Cell, Head, Row, Sign, TableView, Tone};
+use super::{Cell, Head, Row, Sign, TableView, Tone, catalog};
 use crate::app::App;
 use crate::app::tabs::checks::Checked;
 use crate::app::tabs::{FeedColumn, RunState};
@@ -279,16 +279,20 @@ fn heads(app: &App) -> Vec<Head> {
         rank,
         sorted: app.feeds.order_of(column),
     };
-    vec![
+    let mut heads = vec![
         head(FeedColumn::Name, "Feed", false, 16, true, 0),
         head(FeedColumn::State, "State", false, 18, true, 0),
-        head(FeedColumn::Kind, "Kind", false, 6, false, 5),
-        head(FeedColumn::Mode, "Mode", false, 9, false, 6),
+        head(FeedColumn::Kind, "Kind", false, 6, false, 6),
+        head(FeedColumn::Mode, "Mode", false, 9, false, 7),
         head(FeedColumn::Size, "Size", true, 9, false, 2),
         head(FeedColumn::Rows, "Rows", true, 11, false, 3),
         head(FeedColumn::Last, "Last export", false, 11, false, 1),
         head(FeedColumn::Next, "Next run", false, 9, false, 4),
-    ]
+    ];
+    if catalog::is_shown(app) {
+        heads.push(head(FeedColumn::Catalog, "Catalogue", false, 10, false, 5));
+    }
+    heads
 }
 
 fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
@@ -305,7 +309,7 @@ fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
         (None, Some(_)) => Cell::toned("?", Tone::Bad),
         _ => or_dash(text),
     };
-    vec![
+    let mut cells = vec![
         Cell::toned(escaped(key), name_tone),
         state.cell(app.now),
         or_dash(feed.map(|feed| feed.kind.keyword().to_owned())),
@@ -314,7 +318,11 @@ fn row(app: &App, key: &str, entry: &Entry) -> Vec<Cell> {
         held(metadata.map(|metadata| count(metadata.total_records))),
         held(metadata.and_then(|m| m.last_export).map(|last| ago(last, app.now))),
         or_dash(app.schedules.get(key).map(|next| until(*next, app.now))),
-    ]
+    ];
+    if catalog::is_shown(app) {
+        cells.push(catalog::cell(app, key));
+    }
+    cells
 }
 
 /// The window of `height` rows.

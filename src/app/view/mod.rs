@@ -11,6 +11,7 @@
 //! | [`help()`], [`palette()`], [`form()`] | overlays; `Confirm` and `Menu` are drawn from their state |
 
 pub mod calendar;
+pub(crate) mod catalog;
 pub(crate) mod days;
 pub mod detail;
 pub mod exports;

@@ -13,10 +13,11 @@ use serde_json::{Value, json};
 use super::choose::valid;
 use super::presence::require_lake;
 use super::undo::note;
-use super::{Start, say, say_json};
+use super::{Start, catalog, say, say_json};
 use crate::cancel::Cancel;
 use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
+use crate::export::publish::holds_back;
 use crate::export::tier::{HomeWay, Mover, Step, TierSetup, Verified};
 use crate::feed::{Catalog, Feed, FeedKind, Place};
 use crate::headless::{Exit, cancel_on_signal, size, with_gauge};
@@ -210,7 +211,11 @@ impl<'a> Tools<'a> {
                 handled.fetch_add(bytes, Ordering::Relaxed);
             },
             tell: &|step| self.tell(feed, step),
-            holds: &|| Ok(None),
+            holds: &|partition| {
+                // What was switched just now is published first.
+                catalog::behind(self.config, feed);
+                holds_back(self.lake, feed, &self.config.catalog.configured(), partition)
+            },
         };
         with_gauge(&feed.name, total, || handled.load(Ordering::Relaxed), || work(&mover))
     }
@@ -235,7 +240,9 @@ impl<'a> Tools<'a> {
                 let due = tier_due(&dir, feed, rules)?;
                 // Each byte is sent, and read back.
                 let total = due.days.iter().map(|day| day.bytes * 2).sum();
-                self.with_mover(feed, total, |mover| mover.run(rules, None))
+                let moved = self.with_mover(feed, total, |mover| mover.run(rules, None));
+                catalog::behind(self.config, feed);
+                moved
             });
             match done {
                 Ok(moved) => {
@@ -275,6 +282,7 @@ impl<'a> Tools<'a> {
     fn restore(&self, args: &RestoreArgs) -> Result<Exit> {
         let feed = valid(&Catalog::load(&self.config.feed_paths())?, &args.feed)?;
         let way = self.with_mover(&feed, 0, |mover| mover.restore(args.day))?;
+        catalog::behind(self.config, &feed);
         let text = match &way {
             HomeWay::Home { files, rows, bytes } => {
                 format!("{} is home: {rows} rows in {files} files, {}", args.day, size(*bytes))

@@ -142,7 +142,7 @@ fn with_mover<T>(
             told.set(told.get() + 1);
             tell(context, step);
         },
-        holds: &|| Ok(None),
+        holds: &|partition| context.orders.holds_back(&context.lake, &context.feed, partition),
     };
     work(&mover)
 }
@@ -163,6 +163,7 @@ fn tell(context: &Context, step: &Step) {
                 cooled.partition, cooled.rows, cooled.files, cooled.bytes
             );
             context.emit(What::Moved { text, facts });
+            context.orders.publish(&context.feed);
         }
         Step::Blocked { partition, error } => {
             context.emit(What::Warned { text: format!("{partition} was not moved: {error}") });

@@ -121,8 +121,8 @@ pub struct Mover<'a> {
     pub advance: &'a (dyn Fn(u64) + Sync),
     /// Told what was done.
     pub tell: &'a dyn Fn(&Step),
-    /// Why a local copy must stay although its grace is over: a catalogue that still sends readers there.
-    pub holds: &'a dyn Fn() -> Result<Option<String>>,
+    /// Why the local copies of a partition must stay although its grace is over: a catalogue that still sends readers there.
+    pub holds: &'a dyn Fn(&str) -> Result<Option<String>>,
 }
 
 impl Mover<'_> {

@@ -87,7 +87,7 @@ impl Mover<'_> {
 
     /// Removes the local copies of a day, once every object was read again.
     fn free(&self, copies: &CopiesDue, moved: &mut Moved) -> Result<()> {
-        if let Some(why) = (self.holds)()? {
+        if let Some(why) = (self.holds)(&copies.partition)? {
             (self.tell)(&Step::Stays { partition: copies.partition.clone(), why });
             return Ok(());
         }

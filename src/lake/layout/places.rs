@@ -8,6 +8,7 @@
 //!     damaged/      what repairs put aside         previous/     a table's folder before its last overwrite
 //!     cold/         what stays of files in the cold tier        cold-gone/    the same of objects that are to go
 //!     moving/       how far copies into the cold tier are        metadata.json, seals/   with `lake.metadata = "apart"`
+//!     catalog/      what was published to catalogues
 //! ```
 //!
 //! Books and data are on one mount, since files move between them by rename. Where the dataset's folder is on another one
@@ -322,6 +323,11 @@ impl Places {
         self.books.join("journal")
     }
 
+    /// What was published of the dataset to a catalogue; and the lock of whoever publishes.
+    pub(crate) fn published(&self, catalogue: &str) -> [PathBuf; 2] {
+        ["json", "lock"].map(|ending| self.books.join("catalog").join(format!("{catalogue}.{ending}")))
+    }
+
     /// Where the metadata would be.
     pub(crate) fn metadata_at(&self, apart: bool) -> PathBuf {
         if apart { self.books.join(APART) } else { self.data.join(METADATA) }
@@ -417,14 +423,16 @@ fn commit_seq(path: &Path) -> Option<u64> {
     serde_json::from_slice::<Known>(&bytes).ok().map(|known| known.commit_seq)
 }
 
-/// The metadata and the lock file of the dataset in `dataset_dir`: what changes when somebody writes it.
-pub fn watched(dataset_dir: &Path) -> (PathBuf, PathBuf) {
+/// The metadata and the lock file of the dataset in `dataset_dir`, and the folder of what was published of it: what changes when
+/// somebody writes or publishes it.
+pub fn watched(dataset_dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
     let Ok(places) = Places::find(dataset_dir) else {
-        return (dataset_dir.join(METADATA), dataset_dir.into());
+        return (dataset_dir.join(METADATA), dataset_dir.into(), dataset_dir.into());
     };
     let [lock, old] = places.locks();
     let lock = if old.exists() { old } else { lock };
-    (places.metadata, lock)
+    let published = fs::parent(&places.published("")[0]).to_path_buf();
+    (places.metadata, lock, published)
 }
 
 /// Where the books of the dataset in `dataset_dir` are, when that is not the lake's `_lakehand/`; and whether the

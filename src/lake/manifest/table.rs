@@ -21,6 +21,14 @@ pub struct DeltaTable {
     pub(crate) columns: ContentHash,
 }
 
+impl IcebergTable {
+    /// The file of its newest version, as a catalogue names it.
+    pub fn metadata_location(&self) -> Option<String> {
+        let name = crate::format::iceberg::file_of_version(self.version?);
+        Some(format!("file://{}/metadata/{name}", self.location))
+    }
+}
+
 /// The Iceberg table of a dataset, as its metadata knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IcebergTable {

@@ -7,6 +7,7 @@
 //! cold       readers are sent to the cold tier, or back; local copies go
 //! exchange   a partition whose files are replaced changes in one step
 //! migrate    books and metadata get another place
+//! published  what catalogues were last made to hold
 //! table      the log of the table that a dataset may be too, written with each commit
 //! aside      a whole dataset gets another name
 //! ```
@@ -18,6 +19,7 @@ pub(crate) mod dataset;
 mod exchange;
 pub(crate) mod lock;
 pub(crate) mod migrate;
+pub(crate) mod published;
 pub(crate) mod rebuild;
 pub(crate) mod table;
 pub(crate) mod transaction;

@@ -158,6 +158,10 @@ kinds! {
     StrayObject = "stray-object",
     /// Another program has written versions into the log of the dataset's table.
     ForeignVersions = "foreign-versions",
+    /// A catalogue does not hold what the lake holds.
+    CatalogDrift = "catalog-drift",
+    /// A catalogue could not be asked what it holds.
+    CatalogUnknown = "catalog-unknown",
 }
 
 /// What mends a finding.
