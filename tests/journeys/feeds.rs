@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use lakehand::app::{Effect, Message, Setup};
 use lakehand::export::event::What;
 use lakehand::export::{Outcome, Peer, Stage, Trigger};
-use lakehand::feed::{FeedKind, FeedPaths, NewFeed, Place};
+use lakehand::feed::{EntryState, FeedKind, FeedPaths, NewFeed, Place};
 use lakehand::lake::{Metadata, Reset};
 use lakehand::{Error, Kind};
 
@@ -299,4 +299,47 @@ fn a_running_export_is_cancelled_after_a_question() {
     assert!(journey.take().is_empty());
     journey.press("c y");
     assert_eq!(journey.take(), [Effect::Cancel(vec!["payments".into()])]);
+}
+
+#[test]
+fn a_feed_in_a_catalogue_shows_how_far_that_is() {
+    use lakehand::export::publish::{CatalogState, PublishFailure};
+    use lakehand::feed::CatalogName;
+    let with_catalogs = |names: &[CatalogName]| {
+        let mut list = catalog(vec![stream("orders"), stream("payments")]);
+        for entry in &mut list.entries {
+            if let (EntryState::Valid(feed), "payments") = (&mut entry.state, entry.name.as_str()) {
+                feed.catalog = names.to_vec();
+            }
+        }
+        Message::Catalog(list)
+    };
+    let heads = |journey: &Journey| lakehand::app::view::feeds(&journey.app, 20).heads.len();
+    let mut journey = Journey::new(vec![stream("orders"), stream("payments")]);
+    let without = heads(&journey);
+    journey.tell(with_catalogs(&[CatalogName::Hive, CatalogName::Glue]));
+    assert_eq!(heads(&journey), without + 1, "a column for what is there alone");
+    let mut held = metadata(&[("year=2025/month=01/day=15", 5000, 4096)]);
+    held.commit_seq = 5;
+    journey.tell(Message::Dataset { feed: "payments".into(), metadata: Ok(Some(held)), usage: None });
+    journey.sees("5 behind");
+    let state =
+        |name, commit_seq, failed| CatalogState { name, commit_seq, at: commit_seq.map(|_| start()), failed };
+    let tell = |states| Message::Catalogs { feed: "payments".into(), states };
+    journey
+        .tell(tell(vec![state(CatalogName::Hive, Some(5), None), state(CatalogName::Glue, Some(5), None)]));
+    journey.sees("published");
+    journey
+        .tell(tell(vec![state(CatalogName::Hive, Some(5), None), state(CatalogName::Glue, Some(3), None)]));
+    journey.sees("2 behind");
+    let failed = PublishFailure {
+        at: start(),
+        kind: "unreachable".into(),
+        what: "the metastore does not answer".into(),
+    };
+    journey.tell(tell(vec![
+        state(CatalogName::Hive, Some(4), Some(failed)),
+        state(CatalogName::Glue, Some(5), None),
+    ]));
+    journey.sees("failed").press("j enter").reads("1 commits behind").reads("the metastore does not answer");
 }
