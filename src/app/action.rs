@@ -83,6 +83,10 @@ pub enum Action {
     UndoDay,
     /// Make few files of the small ones of the day or the dataset.
     Compact,
+    /// Move the day, or what is due of the feeds, to the cold tier.
+    Tier,
+    /// Bring the day home from the cold tier.
+    TierRestore,
     /// All that is known of the day.
     ShowDay,
     /// The commits of the dataset.
@@ -373,6 +377,22 @@ pub const ACTIONS: &[ActionInfo] = &[
         "",
         "make few files of the small ones of the day or the dataset",
         &["z"],
+        &[Partitions],
+    )),
+    dangerous(row(
+        Action::Tier,
+        "tier",
+        "tier",
+        "move the day, or what is due of the feeds, to the cold tier",
+        &["T"],
+        &[Feeds, Detail, Partitions],
+    )),
+    dangerous(row(
+        Action::TierRestore,
+        "tier-restore",
+        "home",
+        "bring the day home from the cold tier",
+        &["F"],
         &[Partitions],
     )),
     row(

@@ -69,6 +69,20 @@ pub enum Effect {
         /// The day.
         day: Option<NaiveDate>,
     },
+    /// Move what is due of a dataset to the cold tier, or this day alone, whatever its age.
+    Tier {
+        /// The feed.
+        feed: String,
+        /// The day.
+        day: Option<NaiveDate>,
+    },
+    /// Bring a day home from the cold tier.
+    TierRestore {
+        /// The feed.
+        feed: String,
+        /// The day.
+        day: NaiveDate,
+    },
     /// Check these datasets, one after the other: a `Checked` each.
     Check {
         /// The feeds.

@@ -66,6 +66,11 @@ pub enum Message {
         /// A state for each catalogue.
         states: Vec<CatalogState>,
     },
+    /// Free bytes on the lake's disk.
+    Disk {
+        /// So many.
+        free: u64,
+    },
     /// What is known of each day of a feed's dataset, as asked for by `LoadDays`.
     Days {
         /// The feed.
@@ -240,6 +245,8 @@ pub struct FileInfo {
     pub modified: Option<DateTime<Utc>>,
     /// The run that wrote it.
     pub run: Option<String>,
+    /// The object, of a file that lies in the cold tier and not on this disk.
+    pub cold: Option<String>,
 }
 
 /// Some rows of a file as text.

@@ -11,6 +11,7 @@
 //! | message, effect | the only ways in and out |
 //! | key, action, keymap | keys become actions; help, palette and hints come from the one table of actions |
 //! | state, update | the owner and its dispatch; freeze, dirty, deadlines |
+//! | tiers | where days lie, what is due to move, how long the disk lasts |
 //! | tabs/ | feeds, detail, partitions, exports, logs: state and answers to actions |
 //! | overlays/ | help, palette, confirm, menu, form, toast |
 //! | perform, prompt | what an action does; the line at the foot |
@@ -36,6 +37,7 @@ mod prompt;
 pub mod state;
 pub mod tabs;
 pub mod theme;
+mod tiers;
 mod update;
 pub mod view;
 
@@ -49,3 +51,4 @@ pub use message::{
 pub use overlays::Overlay;
 pub use state::{App, Health, Prompt, PromptKind, Setup, Tab};
 pub use theme::ThemeName;
+pub use tiers::Tiers;

@@ -99,6 +99,8 @@ impl App {
                 return self.check_feeds(feeds, false);
             }
             Action::ShowHistory => return self.show_history(),
+            Action::Tier => return self.tier_action(),
+            Action::TierRestore => return self.tier_restore_action(),
             Action::ShowLog => {
                 let feed = self.feed_in_front();
                 self.show_log(feed);

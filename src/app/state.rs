@@ -1,6 +1,6 @@
 //! The one owner of state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,11 +13,12 @@ use super::tabs::checks::Checked;
 use super::tabs::history::KnownHistory;
 use super::tabs::{Detail, Exports, Feeds, Logs, Partitions};
 use super::theme::ThemeName;
+use super::tiers::Tiers;
 use super::view::Tone;
 use crate::export::publish::CatalogState;
 use crate::feed::{Change, FeedPaths};
 use crate::ksql::describe::SourceName;
-use crate::lake::{Metadata, Owner, PartitionUsage};
+use crate::lake::{Growth, Metadata, Owner, PartitionUsage};
 use crate::reading::Engine;
 
 /// A view that has a place in the tab bar.
@@ -80,6 +81,8 @@ pub struct Setup {
     pub health_every: TimeDelta,
     /// Size that files aim at, bytes.
     pub target_file_bytes: u64,
+    /// The tiers of the lake.
+    pub tiers: Tiers,
     /// Records of the log that are kept in memory.
     pub log_capacity: usize,
     /// An export that took longer is told to the desktop when the terminal is not looked at.
@@ -104,6 +107,7 @@ impl Setup {
             keymap: Keymap::default(),
             health_every: TimeDelta::seconds(15),
             target_file_bytes: 128 << 20,
+            tiers: Tiers::default(),
             log_capacity: 10_000,
             notify_after: TimeDelta::seconds(30),
         }
@@ -150,6 +154,8 @@ pub(crate) struct DatasetState {
     pub(crate) usage: Option<Vec<PartitionUsage>>,
     /// Why the folders cannot be read.
     pub(crate) unwalked: Option<String>,
+    /// What it does to the disk.
+    pub(crate) growth: Option<Growth>,
 }
 
 /// All that the screen knows. The runtime owns it and changes it through [`App::update`] alone; ui reads it.
@@ -181,6 +187,10 @@ pub struct App {
     pub(crate) held: BTreeMap<String, DatasetState>,
     /// What catalogues show of each feed.
     pub(crate) catalogs: BTreeMap<String, Vec<CatalogState>>,
+    /// The feeds of which something lies in the cold tier.
+    pub(crate) cold_feeds: BTreeSet<String>,
+    /// Free bytes on the lake's disk, once it was looked at.
+    pub(crate) free: Option<u64>,
     pub(crate) locks: BTreeMap<String, Owner>,
     pub(crate) schedules: BTreeMap<String, DateTime<Utc>>,
     /// How feeds would be read, as far as it was asked for.
@@ -222,6 +232,8 @@ impl App {
             health: Health::default(),
             held: BTreeMap::new(),
             catalogs: BTreeMap::new(),
+            cold_feeds: BTreeSet::new(),
+            free: None,
             locks: BTreeMap::new(),
             schedules: BTreeMap::new(),
             plans: BTreeMap::new(),

@@ -49,6 +49,7 @@ impl App {
             Message::Catalog(_)
                 | Message::Dataset { .. }
                 | Message::Catalogs { .. }
+                | Message::Disk { .. }
                 | Message::Days { .. }
                 | Message::History { .. }
                 | Message::Difference { .. }
@@ -66,8 +67,8 @@ impl App {
             }
             return effects;
         }
-        // A tick knows itself whether it brought something to draw.
-        if !matches!(message, Message::Tick { .. }) {
+        // These know themselves whether they brought something to draw.
+        if !matches!(message, Message::Tick { .. } | Message::Disk { .. }) {
             self.revision += 1;
         }
         effects.extend(self.apply(message));
@@ -90,7 +91,8 @@ impl App {
             Some(Err(error)) => (None, Some(error.to_string())),
             None => self.held.remove(feed).map_or((None, None), |held| (held.usage, held.unwalked)),
         };
-        self.held.insert(feed.to_owned(), DatasetState { metadata, error, usage, unwalked });
+        self.held.insert(feed.to_owned(), DatasetState { metadata, error, usage, unwalked, growth: None });
+        self.measure(feed);
         self.reorder_feeds_by_state();
         self.place_dataset(feed);
         if self.partitions.feed.as_deref() == Some(feed) {
@@ -119,6 +121,11 @@ impl App {
             Message::Catalogs { feed, states } => {
                 self.catalogs.insert(feed, states);
                 self.reorder_feeds_by_state();
+            }
+            Message::Disk { free } => {
+                let shown = |free: Option<u64>| free.map(super::view::text::size);
+                self.revision += u64::from(shown(self.free) != shown(Some(free)));
+                self.free = Some(free);
             }
             Message::Days { feed, days } => self.set_days(feed, days),
             told @ (Message::History { .. } | Message::Difference { .. }) => self.set_told(told),
@@ -245,6 +252,9 @@ impl App {
             new |= before.second() != now.second() && self.is_counting();
             new |= self.is_stale_at(before) != self.is_stale_at(now);
             self.now = now;
+            if before.date_naive() != now.date_naive() {
+                self.measure_all();
+            }
         }
         self.revision += u64::from(new);
     }

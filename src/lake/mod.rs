@@ -84,7 +84,8 @@ pub use ops::retention::{BeforeRun, Clock, RemovedPartition, RetentionRules};
 pub use ops::snapshot::Snapshot;
 pub use ops::tier::{
     ColdFile, Cooled, CopiesDue, Due, DueCold, Freed, Gone, HomeComing, LocalFile, NotDue, TierLock,
-    TierRules, Warmed, cold_files, content_hash, copies_due, due as tier_due, gone as tier_gone,
+    TierRules, Warmed, candidates as tier_candidates, cold_files, content_hash, copies_due, due as tier_due,
+    gone as tier_gone, reason_to_stay as tier_reason_to_stay, refusal as tier_refusal,
 };
 pub use ops::undo::{Bundle, Undone, undo_preview};
 pub use ops::undo_version::rollback_preview;

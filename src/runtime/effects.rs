@@ -33,6 +33,8 @@ impl Runtime {
                 self.change(&feed, Change::Rollback(Target::Day(day), None));
             }
             Effect::Compact { feed, day } => self.order(&feed, Work::Compact(day)),
+            Effect::Tier { feed, day } => self.order(&feed, Work::Tier(day)),
+            Effect::TierRestore { feed, day } => self.order(&feed, Work::Restore(day)),
             Effect::Check { feeds, deep } => self.check(feeds, deep),
             Effect::Repair { feeds, deep, accept_loss } => self.repair(feeds, Options { deep, accept_loss }),
             Effect::StopChecks(feeds) => self.stop_checks(&feeds),
@@ -109,11 +111,13 @@ impl Runtime {
             }
             Job::Dataset(name) => {
                 let dir = self.feed(&name).and_then(|feed| self.lake.dataset_dir(&feed));
+                let lake = self.lake.clone();
                 self.work.block(over, move |teller| {
                     if let Ok(dir) = &dir {
                         teller.say(load::catalogs(&name, dir));
                     }
                     teller.say(load::dataset(&name, dir));
+                    load::disk(&lake, teller);
                 });
             }
             Job::Days(feed) => {
@@ -273,6 +277,8 @@ fn changes_something(effect: &Effect) -> bool {
             | Effect::Pin { .. }
             | Effect::Rollback { .. }
             | Effect::Compact { .. }
+            | Effect::Tier { .. }
+            | Effect::TierRestore { .. }
             | Effect::Repair { .. }
             | Effect::Cancel(_)
             | Effect::SetEnabled { .. }

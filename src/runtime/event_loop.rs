@@ -391,7 +391,11 @@ impl Runtime {
                 .filter_map(|entry| entry.feed())
                 .filter_map(|feed| Some((feed.name.clone(), self.lake.dataset_dir(feed).ok()?)))
                 .collect();
-            self.work.block(None, move |teller| lake_watch.look(datasets, teller));
+            let lake = self.lake.clone();
+            self.work.block(None, move |teller| {
+                lake_watch.look(datasets, teller);
+                super::load::disk(&lake, teller);
+            });
         }
     }
 

@@ -1,14 +1,16 @@
 //! What the screen shows of the disk, read when it asks. Blocking; every function ends, whatever it finds.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
+use super::work::Teller;
 use crate::app::{FileInfo, Grid, GridColumn, Message};
 use crate::error::{Error, Kind, Result};
 use crate::export::publish::states;
 use crate::feed::CatalogName;
-use crate::lake::{self, read_footer};
+use crate::lake::{self, Lake, read_footer};
 
 /// The metadata of a dataset and a walk over its folders.
 pub(super) fn dataset(feed: &str, dir: Result<std::path::PathBuf>) -> Message {
@@ -31,7 +33,14 @@ pub(super) fn catalogs(feed: &str, dir: &Path) -> Message {
     Message::Catalogs { feed: feed.to_owned(), states: states(dir, &all).unwrap_or_default() }
 }
 
-/// The files of a partition, by name.
+/// Free bytes on the lake's disk. What cannot be told is not shown.
+pub(super) fn disk(lake: &Lake, teller: &Teller) {
+    if let Ok(free) = lake.free_bytes() {
+        teller.say(Message::Disk { free });
+    }
+}
+
+/// The files of a partition, by name; those in the cold tier too.
 pub(super) fn files(dataset: &Path, partition: &str) -> Result<Vec<FileInfo>> {
     let plain = Path::new(partition).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     if !plain {
@@ -39,8 +48,15 @@ pub(super) fn files(dataset: &Path, partition: &str) -> Result<Vec<FileInfo>> {
     }
     let folder = dataset.join(partition);
     let failed = |e| Error::io("read the partition", &folder, e);
+    let cold = lake::cold_files(dataset)?.into_iter().filter(|file| file.partition == partition);
+    let cold: Vec<_> = cold.collect();
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+    let entries = match std::fs::read_dir(&folder) {
+        // Of a day that left this disk there may be no folder.
+        Err(e) if e.kind() == ErrorKind::NotFound && !cold.is_empty() => None,
+        entries => Some(entries.map_err(failed)?),
+    };
+    for entry in entries.into_iter().flatten() {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // What engines skip is shown neither; a file that went meanwhile is not there.
@@ -53,7 +69,20 @@ pub(super) fn files(dataset: &Path, partition: &str) -> Result<Vec<FileInfo>> {
             Err(error) => (Err(error.to_string()), None),
         };
         let modified = meta.modified().ok().map(DateTime::<Utc>::from);
-        files.push(FileInfo { name, path: entry.path(), bytes: meta.len(), rows, modified, run });
+        files.push(FileInfo { name, path: entry.path(), bytes: meta.len(), rows, modified, run, cold: None });
+    }
+    for cold in cold {
+        if !files.iter().any(|file| file.name == cold.name) {
+            files.push(FileInfo {
+                path: folder.join(&cold.name),
+                name: cold.name,
+                bytes: cold.bytes,
+                rows: Err("it lies in the cold tier".to_owned()),
+                modified: None,
+                run: None,
+                cold: Some(cold.url),
+            });
+        }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(files)

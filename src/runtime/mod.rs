@@ -104,9 +104,21 @@ fn first_app(setup: &Setup, size: (u16, u16), now: DateTime<Utc>) -> app::App {
         keymap: setup.keymap.clone(),
         health_every: chrono::TimeDelta::from_std(config.screen.health).unwrap_or(chrono::TimeDelta::MAX),
         log_capacity: LOG_RECORDS,
+        tiers: tiers(config),
         target_file_bytes: config.export.target_file_bytes,
         ..app::Setup::new(now)
     })
+}
+
+/// What the screen must know of the tiers.
+fn tiers(config: &Config) -> app::Tiers {
+    let cold = &config.tier.cold;
+    app::Tiers {
+        store: (!cold.url.is_empty()).then(|| cold.url.clone()),
+        grace: config.tier.grace,
+        hot_cost: config.tier.hot_cost_per_gib_month,
+        cold_cost: cold.cost_per_gib_month,
+    }
 }
 
 /// Starts the engine; its events are the lossless lane.

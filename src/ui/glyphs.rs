@@ -5,7 +5,7 @@
 use crate::app::view::Sign;
 
 /// The order in which a set lists the signs of states.
-const SIGNS: [Sign; 17] = [
+const SIGNS: [Sign; 21] = [
     Sign::Running,
     Sign::Queued,
     Sign::Waiting,
@@ -23,6 +23,10 @@ const SIGNS: [Sign; 17] = [
     Sign::Damaged,
     Sign::Gap,
     Sign::Reopened,
+    Sign::Hot,
+    Sign::Cold,
+    Sign::Both,
+    Sign::Late,
 ];
 
 /// A set of signs.
@@ -73,7 +77,10 @@ pub static UNICODE: Glyphs = Glyphs {
     mark: '●',
     sort: ['▲', '▼'],
     scroll: ['█', '│'],
-    signs: ['►', '◌', '↻', '✓', '○', '✗', '⊘', '–', '▫', '!', '■', '◆', '▾', '×', '▲', '?', '◊'],
+    signs: [
+        '►', '◌', '↻', '✓', '○', '✗', '⊘', '–', '▫', '!', '■', '◆', '▾', '×', '▲', '?', '◊', '☼', '*', '↕',
+        '+',
+    ],
 };
 
 /// Within ASCII.
@@ -91,7 +98,10 @@ pub static ASCII: Glyphs = Glyphs {
     mark: '*',
     sort: ['^', 'v'],
     scroll: ['#', '|'],
-    signs: ['>', '~', '@', '+', 'o', 'X', '/', '-', '=', '!', '#', '*', '.', 'x', '%', '?', '&'],
+    signs: [
+        '>', '~', '@', '+', 'o', 'X', '/', '-', '=', '!', '#', '*', '.', 'x', '%', '?', '&', 'h', 'c', 'b',
+        'l',
+    ],
 };
 
 impl Glyphs {

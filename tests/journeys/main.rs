@@ -7,4 +7,5 @@ mod overlays;
 mod random;
 mod size;
 mod support;
+mod tier;
 mod views;

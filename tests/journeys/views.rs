@@ -75,6 +75,7 @@ fn what_cannot_be_read_is_a_state_with_its_reason() {
         rows,
         modified: None,
         run: None,
+        cold: None,
     };
     let files = vec![file("a.parquet", Ok(5)), file("b.parquet", Err("the footer\u{1b} is cut".into()))];
     let partition = "year=2025/month=01/day=10".into();
@@ -97,6 +98,7 @@ fn a_partition_opens_to_its_files_and_a_file_to_its_rows() {
         rows: Ok(500),
         modified: None,
         run: None,
+        cold: None,
     };
     journey
         .tell(Message::Files { feed: "payments".into(), partition, files: Ok(vec![file]) })

@@ -66,6 +66,34 @@ fn an_outage_looks_as_it_was_looked_at() {
 }
 
 #[test]
+fn days_in_two_tiers_look_as_they_were_looked_at() {
+    let places: [(&str, &[&str]); 9] = [
+        ("tierdatasets", &["f3"]),
+        ("tierdetail", &["enter", "space"]),
+        ("tierpartitions", &["P", "j"]),
+        ("tiercalendar", &["P", "v"]),
+        ("tierday", &["P", "j", "i"]),
+        ("tierlate", &["P", "j", "j"]),
+        ("tiermove", &["P", "G", "T"]),
+        ("tierdue", &["T"]),
+        ("tierhome", &["P", "j", "F"]),
+    ];
+    let sizes = [(40, 12), (80, 24), (120, 40), (160, 50)];
+    super::golden::compare(places.into_iter().flat_map(|(name, keys)| {
+        sizes.into_iter().flat_map(move |size| {
+            // One size is enough to see that the ASCII form is of the same quality.
+            let forms: &[bool] = if size == (80, 24) { &[false, true] } else { &[false] };
+            forms.iter().map(move |ascii| {
+                let mut lake = Lake::tiered(size);
+                lake.keys(keys);
+                let form = if *ascii { "_ascii" } else { "" };
+                (format!("app_{name}_{}x{}{form}", size.0, size.1), shown(&lake, size, *ascii))
+            })
+        })
+    }));
+}
+
+#[test]
 fn another_log_looks_as_it_was_looked_at() {
     let places: [(&str, &[&str]); 3] = [
         ("otherlog", &["j", "j", "j", "enter", "space"]),

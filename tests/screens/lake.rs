@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use lakehand::app::{
     App, Days as KnownDays, Effect, FileInfo, Grid, GridColumn, Message, PlanColumn, PlanText, ServerInfo,
-    Setup,
+    Setup, Tiers,
 };
 use lakehand::export::event::What;
 use lakehand::export::{Event, Finished, Outcome, Peer, Progress, Stage, Trigger};
@@ -61,6 +61,25 @@ impl Lake {
         lake
     }
 
+    /// Days in two tiers: cold ones, some of which have a copy here, one with late rows, and hot ones.
+    #[allow(dead_code, reason = "the benchmark shares this file")]
+    pub(crate) fn tiered(size: (u16, u16)) -> Self {
+        let feeds: Vec<Feed> = [(TIERED, "stream", 90), ("transaction_stream", "stream", 120)]
+            .map(|(name, kind, partitions)| (name.to_owned(), kind, partitions))
+            .to_vec();
+        let tiers = Tiers {
+            store: Some("s3://analytics-cold/lake".into()),
+            grace: Duration::from_secs(86_400),
+            hot_cost: Some(0.08),
+            cold_cost: Some(0.0125),
+        };
+        let mut lake = Self::with(&feeds, Setup { tiers, ..setup(size) });
+        lake.ready = true;
+        lake.send(Message::Disk { free: 6 << 30 });
+        lake.send(Message::Tick { now: now() });
+        lake
+    }
+
     /// `feeds` feeds with `partitions` partitions in all, half of them in the first.
     // The benchmark, which shares this file, is its only user.
     #[allow(dead_code)]
@@ -75,7 +94,10 @@ impl Lake {
     }
 
     fn of(feeds: &[Feed], size: (u16, u16)) -> Self {
-        let setup = Setup { size, lake: PathBuf::from("/srv/analytics/data_lake"), ..Setup::new(at(-20)) };
+        Self::with(feeds, setup(size))
+    }
+
+    fn with(feeds: &[Feed], setup: Setup) -> Self {
         let mut lake = Self { app: App::new(setup), ready: false };
         lake.send(Message::Tick { now: at(-20) });
         let mut entries: Vec<Entry> = feeds.iter().map(|feed| entry(&feed.0, feed.1)).collect();
@@ -234,17 +256,27 @@ impl Lake {
     }
 }
 
+/// The stream whose days lie in two tiers.
+const TIERED: &str = "transaction_archive";
+
+fn setup(size: (u16, u16)) -> Setup {
+    Setup { size, lake: PathBuf::from("/srv/analytics/data_lake"), ..Setup::new(at(-20)) }
+}
+
 fn at(seconds: i64) -> DateTime<Utc> {
     now() + TimeDelta::seconds(seconds)
 }
 
 fn entry(name: &str, kind: &str) -> Entry {
-    let text = json!({
+    let mut text = json!({
         "feed_name": name, "feed_type": kind, "ksqldb_source": name,
         "description": "Raw transaction events as they were produced, nested",
         "storage_mode": if kind == "stream" { "append" } else { "overwrite" },
         "enabled": name != "user_transaction_summary",
     });
+    if name == TIERED {
+        text["tier_after_days"] = json!(30);
+    }
     let feed = parse_feed(&text.to_string(), name).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
     Entry {
         name: name.to_owned(),
@@ -272,6 +304,9 @@ fn metadata(name: &str, kind: &str, days: usize) -> Metadata {
         })
         .collect();
     partitions.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
+    if name == TIERED {
+        partitions.iter_mut().enumerate().for_each(|(n, partition)| tier(n, partition));
+    }
     let sum = |field: &str| partitions.iter().filter_map(|p| p[field].as_u64()).sum::<u64>();
     let (records, bytes, files) = (sum("records"), sum("bytes"), sum("files"));
     let run = |n: i64| {
@@ -298,13 +333,40 @@ fn metadata(name: &str, kind: &str, days: usize) -> Metadata {
     metadata
 }
 
+/// The first days lie in the cold tier: of the last three a copy is here, of one late rows.
+fn tier(n: usize, partition: &mut serde_json::Value) {
+    if n == 2 {
+        partition["reopened_at"] = json!(at(-7_200));
+    } else {
+        partition["sealed_at"] = json!(at(-86_400));
+    }
+    if n > 40 {
+        return;
+    }
+    let path = partition["path"].as_str().unwrap().to_owned();
+    let mut cold = json!({
+        "url": format!("s3://analytics-cold/lake/streams/{TIERED}/{path}"), "records": partition["records"],
+        "bytes": partition["bytes"], "files": partition["files"], "objects": [], "since": at(-86_400 * (45 - n as i64)),
+    });
+    if n == 2 {
+        let more = |field: &str, late: u64| json!(partition[field].as_u64().unwrap() + late);
+        let (records, bytes, files) = (more("records", 1_204), more("bytes", 81_920), more("files", 1));
+        (partition["records"], partition["bytes"], partition["files"]) = (records, bytes, files);
+    } else if n > 37 || n == 1 {
+        cold["local_until"] = json!(at(36_000));
+        (cold["local_files"], cold["local_bytes"]) = (cold["files"].clone(), cold["bytes"].clone());
+    }
+    partition["cold"] = cold;
+}
+
 fn usage(partition: &lakehand::lake::PartitionInfo) -> PartitionUsage {
-    let amount = Amount { files: partition.files, bytes: partition.bytes };
+    let amount = Amount { files: partition.local_files(), bytes: partition.local_bytes() };
+    let cold = partition.cold.as_ref();
     PartitionUsage {
         path: partition.path.clone(),
         records: partition.records,
         recorded: amount,
-        cold: lakehand::lake::Amount::default(),
+        cold: cold.map_or_else(Amount::default, |cold| Amount { files: cold.files, bytes: cold.bytes }),
         found: amount,
     }
 }
@@ -329,6 +391,7 @@ fn record(n: i64) -> Record {
 /// The days that a stream of the demo has.
 fn days_of(feed: &str) -> Option<usize> {
     match feed {
+        TIERED => Some(90),
         "transaction_flattened" => Some(40),
         "transaction_stream" | "transaction_stream_anonymized" => Some(120),
         "transaction_stream_blacklisted" => Some(20),
@@ -359,6 +422,11 @@ fn days(metadata: &Metadata) -> KnownDays {
             sealed_at: None,
         };
         match n % 12 {
+            _ if known.reopened_at.is_some() => day.state = PartitionState::Reopened,
+            _ if known.sealed_at.is_some() => {
+                day.state = PartitionState::Sealed;
+                day.sealed_at = known.sealed_at;
+            }
             0 | 4 | 5 | 8 => {
                 day.state = PartitionState::Sealed;
                 day.sealed_at = Some(at(-86_400));
@@ -475,6 +543,7 @@ fn answer(effect: Effect) -> Option<Message> {
                 rows: Ok(16_000 + n),
                 modified: Some(at(-600)),
                 run: Some("r1".into()),
+                cold: None,
             });
             Message::Files { feed, partition, files: Ok(files.collect()) }
         }

@@ -20,6 +20,7 @@ pub(crate) fn rows(app: &App, search: &str) -> Vec<Action> {
     ACTIONS
         .iter()
         .filter(|info| info.contexts.iter().any(|context| contexts.contains(context)))
+        .filter(|info| app.is_possible(info.action))
         .filter(|info| {
             let keys = app.setup.keymap.keys_text(&contexts, info.action);
             // A key is searched for as it is written, a word in whatever case.

@@ -130,6 +130,11 @@ impl Run {
         self.counters.is_some_and(|counters| counters.stage == Stage::Waiting)
     }
 
+    /// Days move between the tiers.
+    pub fn moves(&self) -> bool {
+        self.counters.is_some_and(|counters| counters.stage == Stage::Moving)
+    }
+
     /// Rows in a second, over the last samples.
     pub fn rate(&self) -> u64 {
         let recent: Vec<u64> = self.rates.iter().rev().take(5).copied().collect();
@@ -145,7 +150,8 @@ impl Run {
     /// How long it will still take: only where the end is known and the rate was steady for ten seconds.
     pub fn eta(&self) -> Option<Duration> {
         const NEEDED: usize = 10;
-        let counters = self.counters.filter(|c| c.expected > 0 && c.stage == Stage::Reading)?;
+        let steady = |stage| matches!(stage, Stage::Reading | Stage::Moving);
+        let counters = self.counters.filter(|c| c.expected > 0 && steady(c.stage))?;
         let recent: Vec<f64> = self.rates.iter().rev().take(NEEDED).map(|rate| *rate as f64).collect();
         if recent.len() < NEEDED {
             return None;
@@ -299,7 +305,7 @@ impl Exports {
                 run.state = RunState::Running;
                 run.sample(event.time);
             }
-            What::Planned { text, .. } => run.plan.clone_from(text),
+            What::Planned { text, .. } | What::Moved { text, .. } => run.plan.clone_from(text),
             What::Warned { text } | What::Recovered { text } | What::Columns { text, .. } => {
                 run.warning = Some(text.clone());
             }
@@ -319,7 +325,6 @@ impl Exports {
             }
             What::Queued { .. }
             | What::Committed { .. }
-            | What::Moved { .. }
             | What::Compared { .. }
             | What::Published { .. }
             | What::NotPublished { .. }

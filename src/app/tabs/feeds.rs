@@ -168,6 +168,7 @@ impl App {
             self.plans.remove(&key);
             new.push(Effect::LoadPlan(key));
         }
+        self.measure_all();
         self.reorder_feeds();
         self.reorder_datasets();
         self.rebuild_partitions();
@@ -262,7 +263,11 @@ impl App {
     }
 
     /// Splits targets into those for which `refusal` gives nothing, and says about the others why not.
-    fn fit(&mut self, targets: Vec<String>, refusal: impl Fn(&Self, &str) -> Option<String>) -> Vec<String> {
+    pub(super) fn fit(
+        &mut self,
+        targets: Vec<String>,
+        refusal: impl Fn(&Self, &str) -> Option<String>,
+    ) -> Vec<String> {
         let (mut fit, mut said) = (Vec::new(), Vec::new());
         for target in targets {
             match refusal(self, &target) {

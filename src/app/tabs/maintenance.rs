@@ -241,6 +241,9 @@ impl App {
                 size(bytes)
             )
         };
+        if self.is_cold(&feed, &folder) {
+            consequence += " It comes home from the cold tier first.";
+        }
         if earlier {
             consequence += " What was replaced before goes for good.";
         }
@@ -252,6 +255,12 @@ impl App {
             effects: vec![Effect::ExportDay { feed, day }],
             behind: None,
         }
+    }
+
+    /// Something of the folder lies in the cold tier and not here.
+    fn is_cold(&self, feed: &str, folder: &str) -> bool {
+        let known = self.metadata(feed).into_iter().flat_map(|metadata| &metadata.partitions);
+        known.filter(|partition| is_inside(&partition.path, folder)).any(|partition| partition.cold.is_some())
     }
 
     fn ask_undo(&self, chosen: Chosen) -> Confirm {

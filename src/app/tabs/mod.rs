@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub mod logs;
 pub(crate) mod maintenance;
 pub mod partitions;
+mod tier;
 
 pub use detail::Detail;
 pub use exports::{Exports, Run, RunState};

@@ -16,13 +16,14 @@ use crate::app::effect::Effect;
 use crate::app::filter::Filter;
 use crate::app::message::{FileInfo, Grid};
 use crate::app::state::App;
+use crate::app::tiers::Place;
 use crate::app::view::days::mark;
 use crate::feed::{FeedKind, PartitionPath};
 
 /// Rows of a file that are asked for at once.
 pub(crate) const CHUNK: usize = 200;
 /// The fields of the filters.
-pub(crate) const FIELDS: [&str; 3] = ["name", "kind", "state"];
+pub(crate) const FIELDS: [&str; 4] = ["name", "kind", "state", "place"];
 
 /// The level in front.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,7 +42,7 @@ pub enum Level {
 }
 
 /// A partition, or the place where some are missing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Item {
     /// The folder below the dataset; of missing days `2025-01-04 … 2025-01-06`.
     pub(crate) path: String,
@@ -56,6 +57,10 @@ pub(crate) struct Item {
     pub(crate) found: Option<(u64, u64)>,
     /// When its rows were made.
     pub(crate) times: Option<String>,
+    /// Where it lies.
+    pub(crate) place: Place,
+    /// Files and bytes of it on the lake's own disk.
+    pub(crate) local: (u64, u64),
 }
 
 /// The files of a partition.
@@ -117,6 +122,8 @@ pub struct Partitions {
     pub(crate) items: Vec<Item>,
     /// Rows and bytes of each day, where folders have days.
     pub(crate) days: BTreeMap<NaiveDate, (u64, u64)>,
+    /// Where days lie that are not on the lake's disk alone.
+    pub(crate) places: BTreeMap<NaiveDate, Place>,
     /// The day under the cursor of the calendar.
     pub(crate) day: Option<NaiveDate>,
     pub(crate) order: Vec<usize>,
@@ -174,6 +181,7 @@ impl App {
         let is_table = self.feeds.feed(&key).is_some_and(|feed| feed.kind == FeedKind::Table);
         let mut items = Vec::new();
         let mut days: BTreeMap<NaiveDate, (u64, u64)> = BTreeMap::new();
+        let mut places: BTreeMap<NaiveDate, Place> = BTreeMap::new();
         if let Some(held) = self.held.get(&key) {
             let metadata = held.metadata.as_ref();
             let mut found: BTreeMap<&str, (u64, u64)> = held
@@ -188,7 +196,8 @@ impl App {
                 .map(|version| PartitionPath::Version(version).to_string());
             for partition in metadata.iter().flat_map(|m| &m.partitions) {
                 let on_disk = found.remove(partition.path.as_str());
-                let recorded = (partition.files, partition.bytes);
+                let (place, local) =
+                    (Place::of(partition), (partition.local_files(), partition.local_bytes()));
                 let on_disk = if walked { Some(on_disk.unwrap_or_default()) } else { None };
                 let day = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M").to_string();
                 items.push(Item {
@@ -198,7 +207,9 @@ impl App {
                     files: partition.files,
                     missing: 0,
                     current: current.as_ref() == Some(&partition.path),
-                    found: on_disk.filter(|on_disk| *on_disk != recorded),
+                    found: on_disk.filter(|on_disk| *on_disk != local),
+                    place,
+                    local,
                     times: partition
                         .first_time
                         .zip(partition.last_time)
@@ -208,24 +219,14 @@ impl App {
                     let sum = days.entry(day).or_default();
                     sum.0 += partition.records;
                     sum.1 += partition.bytes;
+                    places.entry(day).and_modify(|known| *known = known.with(place)).or_insert(place);
                 }
             }
             // What is on disk and in no metadata is a row as well.
             for (path, (files, bytes)) in found {
                 if files > 0 {
-                    let times = None;
-                    let path = path.to_owned();
                     let found = Some((files, bytes));
-                    items.push(Item {
-                        path,
-                        rows: 0,
-                        bytes: 0,
-                        files: 0,
-                        missing: 0,
-                        current: false,
-                        found,
-                        times,
-                    });
+                    items.push(Item { path: path.to_owned(), found, ..Item::default() });
                 }
             }
         }
@@ -237,6 +238,8 @@ impl App {
         }
         partitions.items = items;
         partitions.days = days;
+        places.retain(|_, place| *place != Place::Hot);
+        partitions.places = places;
         self.reorder_partitions();
     }
 
@@ -252,7 +255,13 @@ impl App {
                 items.get(*at).is_some_and(|item| {
                     let state = states.get(&item.path).map_or_else(String::new, |day| mark(day).text);
                     let kind = word(item.missing > 0);
-                    partitions.filter.matches(&[("name", &item.path), ("kind", kind), ("state", &state)])
+                    let place = if item.missing > 0 { "" } else { item.place.word() };
+                    partitions.filter.matches(&[
+                        ("name", &item.path),
+                        ("kind", kind),
+                        ("state", &state),
+                        ("place", place),
+                    ])
                 })
             });
         }
@@ -327,7 +336,11 @@ impl App {
                 }
             }
             (Action::Open, Level::Files) => {
-                if let Some(file) = self.partitions.files.under_cursor() {
+                let file = self.partitions.files.under_cursor();
+                if file.is_some_and(|file| file.cold.is_some()) {
+                    let text = "the file lies in the cold tier: F on its day brings it home";
+                    self.toast(text, crate::app::view::Tone::Plain);
+                } else if let Some(file) = file {
                     let path = file.path.clone();
                     self.partitions.grid = GridState { path, asked: Some(0), ..GridState::default() };
                     self.partitions.level = Level::Grid;
@@ -453,8 +466,7 @@ fn gaps(days: &BTreeMap<NaiveDate, (u64, u64)>) -> Vec<Item> {
         let missing = (*after - *before).num_days() - 1;
         if let (1.., Some(from), Some(to)) = (missing, before.succ_opt(), after.pred_opt()) {
             let path = if missing == 1 { from.to_string() } else { format!("{from} … {to}") };
-            let (rows, bytes, files, current) = (0, 0, 0, false);
-            gaps.push(Item { path, rows, bytes, files, missing, current, found: None, times: None });
+            gaps.push(Item { path, missing, ..Item::default() });
         }
     }
     gaps

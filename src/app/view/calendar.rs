@@ -2,9 +2,11 @@
 
 use chrono::{Datelike, Days, NaiveDate};
 
+use super::Sign;
 use super::partitions::dataset_title;
 use super::text::{count, size};
 use crate::app::App;
+use crate::app::tiers::Place;
 use crate::feed::PartitionPath;
 
 /// One day.
@@ -16,6 +18,8 @@ pub struct DayCell {
     pub level: u8,
     /// The cursor is here.
     pub cursor: bool,
+    /// Where the day lies, when that is not the lake's disk alone.
+    pub place: Option<Sign>,
 }
 
 /// A calendar's window.
@@ -31,6 +35,8 @@ pub struct CalendarView {
     pub about: String,
     /// What the levels mean: `1 ≤ 1,000 … 4 ≤ 52,000 rows`, 5 texts, the first for a missing day.
     pub legend: Vec<String>,
+    /// What the signs of places mean; empty where no day has one.
+    pub places: Vec<(Sign, &'static str)>,
     /// Days without data between the first and the last.
     pub missing: usize,
     /// In place of the calendar, when there is none to show.
@@ -76,7 +82,12 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
                 continue;
             }
             let level = state.days.get(&date).map_or(0, |day| level(value(day), largest));
-            *cell = Some(DayCell { date, level, cursor: date == cursor });
+            *cell = Some(DayCell {
+                date,
+                level,
+                cursor: date == cursor,
+                place: state.places.get(&date).map(|place| place.sign()),
+            });
             // A month's name stands above the week in which it begins, and above the first week.
             if month != Some(date.month()) {
                 let format = if month.is_none() || date.month() == 1 { "%b %Y" } else { "%b" };
@@ -88,13 +99,23 @@ pub fn calendar(app: &App, weeks: usize) -> CalendarView {
     }
     view.legend = vec!["missing".to_owned()];
     view.legend.extend((1..=4).map(|level| format!("≤ {}", shown(largest * level / 4))));
+    let there = |place: &Place| state.places.values().any(|known| known == place);
+    let places = [Place::Cold, Place::Both, Place::Late].into_iter().filter(there);
+    view.places = places.map(|place| (place.sign(), place.meaning())).collect();
     view.about = match state.days.get(&cursor) {
         Some(day) => {
+            let place =
+                state.places.get(&cursor).map_or(String::new(), |place| format!("{}, ", place.word()));
             let folder = PartitionPath::of_day(cursor).to_string();
-            // The state first: it is what a narrow screen has room for.
+            // Place and state first: they are what a narrow screen has room for.
             let state = app.day_state(&folder).map(|day| format!("{}, ", super::days::mark(day).text));
             let replaced = app.day_replaced(&folder).map_or("", |_| ", u puts back what was replaced");
-            format!("{cursor}: {}{} rows, {}{replaced}", state.unwrap_or_default(), count(day.0), size(day.1))
+            format!(
+                "{cursor}: {place}{}{} rows, {}{replaced}",
+                state.unwrap_or_default(),
+                count(day.0),
+                size(day.1)
+            )
         }
         None => format!("{cursor}: missing: no folder for this day"),
     };

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use super::text::{ago, count, files, instant, size};
 use super::{Cell, Sign, Tone};
 use crate::app::App;
+use crate::app::tabs::partitions::Item;
 use crate::feed::partition_path::is_inside;
 use crate::lake::{DayState, Gap, PartitionState, ReplacedSet, Why};
 
@@ -107,7 +108,8 @@ fn replaced_text(set: &ReplacedSet, now: DateTime<Utc>) -> String {
 }
 
 /// Below the list of partitions: state and rows, offsets and gaps, the watermark and what was replaced.
-pub(crate) fn about(app: &App, path: &str, times: Option<&str>) -> Vec<Cell> {
+pub(crate) fn about(app: &App, item: &Item) -> Vec<Cell> {
+    let path = item.path.as_str();
     let Some(day) = app.day_state(path) else {
         let known = &app.partitions.known;
         let text = match (&known.error, app.partitions.feed.as_deref() == Some(&known.feed)) {
@@ -118,8 +120,15 @@ pub(crate) fn about(app: &App, path: &str, times: Option<&str>) -> Vec<Cell> {
         return vec![Cell::toned(text, Tone::Dim)];
     };
     let mut first = mark(day);
-    first.text = format!("{} · {} rows in {}", first.text, count(day.rows), files(day.files));
-    if let Some(times) = times {
+    if app.has_tiers() {
+        first.text += &format!(", {}", item.place.word());
+    }
+    first.text += &format!(" · {} rows", count(day.rows));
+    // A narrow screen has room for no more beside the place.
+    if app.size.0 >= 80 || !app.has_tiers() {
+        first.text += &format!(" in {}", files(day.files));
+    }
+    if let Some(times) = &item.times {
         first.text += &format!(" of {times} UTC");
     }
     let ranges: Vec<_> = day
@@ -134,13 +143,16 @@ pub(crate) fn about(app: &App, path: &str, times: Option<&str>) -> Vec<Cell> {
     let second = format!("offsets {}{more} · {gaps}", ranges.join(" "));
     let third = match app.day_replaced(path) {
         Some(set) => Cell::toned(replaced_text(set, app.now), Tone::Warn),
-        None => Cell::toned(watermark(app), Tone::Dim),
+        None => super::tiers::about(app, path).unwrap_or_else(|| Cell::toned(watermark(app), Tone::Dim)),
     };
     vec![first, Cell::toned(second, if unexplained(day) > 0 { Tone::Warn } else { Tone::Dim }), third]
 }
 
-/// All that is known of a day: paragraphs, each with an indent.
-pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
+/// A paragraph of a sheet, with its indent.
+pub(crate) type Paragraph = (u16, String, Tone);
+
+/// All that is known of a day.
+pub(crate) fn whole(app: &App, folder: &str) -> Vec<Paragraph> {
     let known = &app.partitions.known;
     let mut lines = Vec::new();
     let days: Vec<&DayState> =
@@ -190,6 +202,7 @@ pub(crate) fn whole(app: &App, folder: &str) -> Vec<(u16, String, Tone)> {
             lines.push((0, text, Tone::Bad));
         }
     }
+    lines.extend(super::tiers::whole(app, folder));
     let sets: Vec<_> = known.replaced.values().filter(|set| is_inside(&set.partition, folder)).collect();
     if !sets.is_empty() {
         lines.push((0, "Replaced by a new export of the day, or by an undo".to_owned(), Tone::Strong));

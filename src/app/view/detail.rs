@@ -62,7 +62,7 @@ pub fn detail(app: &App, height: usize) -> Option<DetailView> {
     })
 }
 
-fn field(label: &str, value: impl Into<String>) -> DetailLine {
+pub(super) fn field(label: &str, value: impl Into<String>) -> DetailLine {
     DetailLine::Field { label: label.to_owned(), value: Cell::new(value) }
 }
 
@@ -138,6 +138,11 @@ pub(crate) fn lines(app: &App) -> Vec<DetailLine> {
         lines.push(DetailLine::Text(text.0, text.1));
     }
 
+    let storage = super::tiers::section(app, key);
+    if !storage.is_empty() {
+        section(&mut lines, "Storage");
+        lines.extend(storage);
+    }
     columns(metadata, plan, &mut lines);
     if let Some(metadata) = metadata.filter(|metadata| !metadata.runs.is_empty()) {
         runs(&metadata.runs, &mut lines);

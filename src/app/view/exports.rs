@@ -150,6 +150,9 @@ fn about_run(app: &App) -> Vec<Cell> {
     let (tone, sign) = run.tone_and_sign();
     let text = match &run.state {
         RunState::Queued => format!("{}: waits for its turn, {}", run.feed, run.trigger.name()),
+        RunState::Running if run.plan.is_empty() && run.moves() => {
+            format!("{}: days move between the tiers ({})", run.feed, run.trigger.name())
+        }
         RunState::Running => format!("{}: {} ({})", run.feed, one_line(&run.plan), run.trigger.name()),
         RunState::Waiting { attempt, error, .. } => {
             format!("{}: attempt {attempt} failed: {}", run.feed, one_line(&error.to_string()))

@@ -250,6 +250,7 @@ fn hints(app: &App) -> Vec<Hint> {
     let infos = first.iter().map(|action| action.info()).chain(here);
     infos
         .filter(|info| !(info.changes && app.setup.read_only))
+        .filter(|info| app.is_possible(info.action) && app.hints_at(info.action))
         .filter_map(|info| {
             let keys = contexts.iter().flat_map(|context| app.setup.keymap.keys(*context, info.action));
             let key = keys.map(ToString::to_string).next()?;

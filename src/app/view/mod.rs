@@ -24,6 +24,7 @@ pub mod overlay;
 pub mod partitions;
 pub mod sheet;
 pub mod text;
+pub(crate) mod tiers;
 
 pub use calendar::{CalendarView, DayCell, calendar};
 pub use detail::{DetailLine, DetailView, detail};
@@ -93,6 +94,14 @@ pub enum Sign {
     Gap,
     /// Was closed and is open again.
     Reopened,
+    /// On the lake's own disk.
+    Hot,
+    /// In the cold tier.
+    Cold,
+    /// In the cold tier, and a copy here.
+    Both,
+    /// In the cold tier, and rows that came later here.
+    Late,
 }
 
 /// Which way a column is sorted.

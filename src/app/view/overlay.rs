@@ -78,7 +78,7 @@ fn window(app: &App, search: &Input, at: usize, actions: &[Action], height: usiz
     let rows = rows.map(|(index, action)| {
         let info = action.info();
         let context = info.contexts.iter().find(|context| here.contains(context));
-        let off = context.is_none() || (info.changes && app.setup.read_only);
+        let off = context.is_none() || (info.changes && app.setup.read_only) || !app.is_possible(info.action);
         let context = context.or(info.contexts.first());
         let place: Vec<_> = context.into_iter().copied().collect();
         KeyRow {

@@ -3,6 +3,7 @@
 use super::text::{ago, count, escaped, one_line, size};
 use super::{Cell, Head, Order, Row, Sign, TableView, Tone};
 use crate::app::App;
+use crate::app::message::FileInfo;
 use crate::app::tabs::partitions::Item;
 
 fn head(title: &'static str, right: bool, width: u16, fill: bool, rank: u8) -> Head {
@@ -14,6 +15,7 @@ pub fn datasets(app: &App, height: usize) -> TableView {
     let state = &app.partitions;
     let window = state.datasets.window(height);
     let first = window.start;
+    let tiers = app.has_tiers();
     let largest = state.dataset_keys.iter().filter_map(|key| app.metadata(key));
     let largest =
         largest.map(|m| if state.bytes { m.total_bytes } else { m.total_records }).max().unwrap_or(0);
@@ -41,7 +43,7 @@ pub fn datasets(app: &App, height: usize) -> TableView {
                     } else {
                         Cell::new(escaped(key))
                     };
-                    vec![
+                    let mut cells = vec![
                         name,
                         bar(value, largest),
                         Cell::new(metadata.kind.clone()),
@@ -51,12 +53,33 @@ pub fn datasets(app: &App, height: usize) -> TableView {
                         Cell::new(size(metadata.total_bytes)),
                         mean(metadata.total_bytes, metadata.total_files, app.setup.target_file_bytes),
                         Cell::new(metadata.last_export.map_or("-".to_owned(), |last| ago(last, app.now))),
-                    ]
+                    ];
+                    if tiers {
+                        cells.push(match app.growth_of(key).map_or(0, |growth| growth.cold_bytes) {
+                            0 => Cell::toned("-", Tone::Dim),
+                            bytes => Cell::new(size(bytes)),
+                        });
+                    }
+                    cells
                 }
             };
             Some(Row { cells, cursor: at == state.datasets.at(), marked: false })
         })
         .collect();
+    let mut heads = vec![
+        head("Dataset", false, 18, true, 0),
+        head(if state.bytes { "Bytes" } else { "Rows " }, false, 10, true, 3),
+        head("Kind", false, 6, false, 6),
+        head("Partitions", true, 10, false, 4),
+        head("Files", true, 7, false, 5),
+        head("Rows", true, 12, false, 1),
+        head("Size", true, 9, false, 2),
+        head("Mean file", true, 10, false, 7),
+        head("Last export", false, 11, false, 8),
+    ];
+    if tiers {
+        heads.push(head("Of it cold", true, 10, false, 2));
+    }
     TableView {
         title: format!(
             "{} datasets in {} · {} · {} rows",
@@ -65,17 +88,7 @@ pub fn datasets(app: &App, height: usize) -> TableView {
             size(bytes),
             count(rows)
         ),
-        heads: vec![
-            head("Dataset", false, 18, true, 0),
-            head(if state.bytes { "Bytes" } else { "Rows " }, false, 10, true, 3),
-            head("Kind", false, 6, false, 6),
-            head("Partitions", true, 10, false, 4),
-            head("Files", true, 7, false, 5),
-            head("Rows", true, 12, false, 1),
-            head("Size", true, 9, false, 2),
-            head("Mean file", true, 10, false, 7),
-            head("Last export", false, 11, false, 8),
-        ],
+        heads,
         rows: list,
         first,
         shown: state.dataset_keys.len(),
@@ -87,7 +100,11 @@ pub fn datasets(app: &App, height: usize) -> TableView {
         } else {
             "no dataset matches the filter: esc takes it away".to_owned()
         },
-        about: unread(state.datasets.key().and_then(|key| app.unreadable(key))),
+        about: {
+            let mut about = unread(state.datasets.key().and_then(|key| app.unreadable(key)));
+            about.extend(super::tiers::disk(app));
+            about
+        },
     }
 }
 
@@ -110,6 +127,11 @@ fn has_days(app: &App) -> bool {
     app.partitions.feed.as_deref().is_some_and(|feed| app.is_stream(feed))
 }
 
+/// The open dataset's partitions are days that may lie in two tiers.
+fn has_places(app: &App) -> bool {
+    has_days(app) && app.has_tiers()
+}
+
 fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
     if item.missing > 0 {
         let days = if item.missing == 1 {
@@ -129,7 +151,7 @@ fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
         name.text += " (current)";
     }
     let files = match item.found {
-        Some((found, _)) => Cell::toned(format!("{} ≠ {found}", item.files), Tone::Warn),
+        Some((found, _)) => Cell::toned(format!("{} ≠ {found}", item.local.0), Tone::Warn),
         None => Cell::new(count(item.files)),
     };
     let mut cells = vec![
@@ -138,10 +160,19 @@ fn partition_row(app: &App, item: &Item, largest: u64) -> Vec<Cell> {
         Cell::new(size(item.bytes)),
         files,
         mean(item.bytes, item.files, app.setup.target_file_bytes),
-        bar(value, largest),
     ];
+    let tiers = has_places(app);
+    if tiers {
+        // Told where it is another number.
+        let here = if item.local.1 == item.bytes { String::new() } else { size(item.local.1) };
+        cells.push(Cell::toned(here, if item.local.1 == 0 { Tone::Dim } else { Tone::Plain }));
+    }
+    cells.push(bar(value, largest));
     if has_days(app) {
         cells.push(app.day_state(&item.path).map_or_else(|| Cell::toned("…", Tone::Dim), super::days::mark));
+    }
+    if tiers {
+        cells.push(super::tiers::mark(item.place));
     }
     cells
 }
@@ -171,10 +202,18 @@ pub fn partitions(app: &App, height: usize) -> TableView {
         head("Size", true, 9, false, u8::from(days)),
         head("Files", true, 5, false, 5),
         head("Mean file", true, 10, false, 3),
-        head(if state.bytes { "Bytes" } else { "Rows " }, false, 6, true, if days { 4 } else { 1 }),
     ];
+    let tiers = has_places(app);
+    if tiers {
+        heads.push(head("Here", true, 9, false, 2));
+    }
+    let rank = if days { 4 } else { 1 };
+    heads.push(head(if state.bytes { "Bytes" } else { "Rows " }, false, 6, true, rank));
     if days {
         heads.push(head("State", false, 10, false, 0));
+    }
+    if tiers {
+        heads.push(head("Place", false, 6, false, 1));
     }
     let sorted = if state.reverse { Order::Down } else { Order::Up };
     if let Some(head) = heads.get_mut(state.sort) {
@@ -230,7 +269,7 @@ fn partition_about(app: &App) -> Vec<Cell> {
     let mut about = Vec::new();
     let days = has_days(app);
     if days && item.missing == 0 {
-        about = super::days::about(app, &item.path, item.times.as_deref());
+        about = super::days::about(app, item);
         if item.found.is_some() {
             // What follows matters more than the last of these.
             about.truncate(2);
@@ -246,8 +285,8 @@ fn partition_about(app: &App) -> Vec<Cell> {
             "on disk are {} files of {}, recorded are {} of {}: an export is at work, or `lakehand check` tells more",
             count(files),
             size(bytes),
-            count(item.files),
-            size(item.bytes)
+            count(item.local.0),
+            size(item.local.1)
         );
         about.push(Cell::toned(text, Tone::Warn));
     }
@@ -280,6 +319,7 @@ pub fn files(app: &App, height: usize) -> TableView {
             let cells = vec![
                 Cell::new(escaped(&file.name)),
                 match &file.rows {
+                    _ if file.cold.is_some() => Cell::toned("in the cold tier", Tone::Dim),
                     Ok(rows) => Cell::new(count(*rows)),
                     Err(_) => Cell::toned("unreadable", Tone::Bad),
                 },
@@ -317,6 +357,9 @@ pub fn files(app: &App, height: usize) -> TableView {
             Some(Err(error)) => one_line(error),
             Some(Ok(_)) => "the partition has no files".to_owned(),
         },
-        about: unread(state.under_cursor().and_then(|file| file.rows.as_ref().err())),
+        about: match state.under_cursor() {
+            Some(FileInfo { cold: Some(url), .. }) => vec![Cell::toned(escaped(url), Tone::Dim)],
+            file => unread(file.and_then(|file| file.rows.as_ref().err())),
+        },
     }
 }

@@ -41,6 +41,11 @@ pub fn files(n: u64) -> String {
     if n == 1 { "1 file".to_owned() } else { format!("{} files", count(n)) }
 }
 
+/// `1 day`, `1,234 days`
+pub fn days(n: u64) -> String {
+    if n == 1 { "1 day".to_owned() } else { format!("{} days", count(n)) }
+}
+
 /// `1 finding`, `3 findings`
 pub fn findings(n: usize) -> String {
     if n == 1 { "1 finding".to_owned() } else { format!("{} findings", count(n as u64)) }
@@ -54,6 +59,12 @@ pub fn span(duration: Duration) -> String {
         s @ 3600..86_400 => format!("{} h {:02} min", s / 3600, s % 3600 / 60),
         s => format!("{} d {} h", s / 86_400, s % 86_400 / 3600),
     }
+}
+
+/// A length of time that somebody has set: `1 day`, else as [`span`] tells it.
+pub fn whole(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    if seconds > 0 && seconds.is_multiple_of(86_400) { days(seconds / 86_400) } else { span(duration) }
 }
 
 /// `now`, `5 min ago`, `3 h ago`, `12 d ago`; the future is `now` too. It changes at most once a minute.
@@ -80,6 +91,11 @@ pub fn until(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
 /// `2025-01-15 14:30:00Z`
 pub fn instant(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// `2025-01-15 14:30Z`
+pub fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// Text from outside, safe to show.

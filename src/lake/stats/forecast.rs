@@ -29,11 +29,11 @@ pub struct Growth {
 impl Growth {
     /// Takes another dataset in.
     pub fn add(&mut self, other: Self) {
-        self.local_bytes += other.local_bytes;
-        self.cold_bytes += other.cold_bytes;
-        self.per_day += other.per_day;
-        self.leaves_per_day += other.leaves_per_day;
-        self.movable_bytes += other.movable_bytes;
+        self.local_bytes = self.local_bytes.saturating_add(other.local_bytes);
+        self.cold_bytes = self.cold_bytes.saturating_add(other.cold_bytes);
+        self.per_day = self.per_day.saturating_add(other.per_day);
+        self.leaves_per_day = self.leaves_per_day.saturating_add(other.leaves_per_day);
+        self.movable_bytes = self.movable_bytes.saturating_add(other.movable_bytes);
     }
 
     /// The day on which `free` bytes are used up; `None` where nothing grows, or beyond a hundred years.
@@ -47,8 +47,8 @@ impl Growth {
 /// What the dataset of `feed` does to the disk. `with_tier`: there is a cold store, so days that are due move by themselves.
 pub fn growth(feed: &Feed, metadata: &Metadata, today: NaiveDate, with_tier: bool) -> Growth {
     let mut found = Growth {
-        local_bytes: metadata.partitions.iter().map(crate::lake::PartitionInfo::local_bytes).sum(),
-        cold_bytes: metadata.partitions.iter().filter_map(|p| Some(p.cold.as_ref()?.bytes)).sum(),
+        local_bytes: sum(metadata.partitions.iter().map(crate::lake::PartitionInfo::local_bytes)),
+        cold_bytes: sum(metadata.partitions.iter().filter_map(|p| Some(p.cold.as_ref()?.bytes))),
         ..Growth::default()
     };
     if feed.kind == FeedKind::Table {
@@ -57,7 +57,8 @@ pub fn growth(feed: &Feed, metadata: &Metadata, today: NaiveDate, with_tier: boo
     let mut by_day: BTreeMap<NaiveDate, u64> = BTreeMap::new();
     for partition in &metadata.partitions {
         if let Some(day) = PartitionPath::parse(&partition.path).and_then(PartitionPath::first_day) {
-            *by_day.entry(day).or_insert(0) += partition.bytes;
+            let bytes = by_day.entry(day).or_insert(0);
+            *bytes = bytes.saturating_add(partition.bytes);
         }
     }
     let (Some(newest), Some(oldest)) = (by_day.keys().next_back().copied(), by_day.keys().next().copied())
@@ -66,7 +67,7 @@ pub fn growth(feed: &Feed, metadata: &Metadata, today: NaiveDate, with_tier: boo
     };
     let from = newest.checked_sub_days(Days::new(LOOKED_AT)).unwrap_or(oldest).max(oldest);
     let span = u64::try_from((newest - from).num_days()).unwrap_or(0);
-    let recent: u64 = by_day.range(from..newest).map(|(_, bytes)| bytes).sum();
+    let recent = sum(by_day.range(from..newest).map(|(_, bytes)| *bytes));
     found.per_day = recent.checked_div(span).unwrap_or(0);
     // A rule that has reached the oldest day takes one away for each that comes.
     let reached = |days: Option<u32>| {
@@ -85,6 +86,11 @@ pub fn growth(feed: &Feed, metadata: &Metadata, today: NaiveDate, with_tier: boo
             .is_some_and(|(end, limit)| end <= limit)
     };
     let due = metadata.partitions.iter().filter(|p| p.sealed_at.is_some() && is_due(&p.path));
-    found.movable_bytes = due.map(crate::lake::PartitionInfo::local_bytes).sum();
+    found.movable_bytes = sum(due.map(crate::lake::PartitionInfo::local_bytes));
     found
+}
+
+/// The numbers are those of a file: it may say anything.
+fn sum(bytes: impl Iterator<Item = u64>) -> u64 {
+    bytes.fold(0, u64::saturating_add)
 }

@@ -86,14 +86,18 @@ fn draw_day(canvas: &mut Canvas<'_>, area: Rect, day: DayCell) {
     };
     // A column stays free between days.
     canvas.repeat(Rect { width: area.width.saturating_sub(1), ..area }, sign, role);
+    let gap = from_left(row(area, 0), area.width.saturating_sub(1));
+    if let Some(place) = day.place {
+        canvas.put(gap, &canvas.glyphs().sign(place).to_string(), Role::Dim);
+    }
     if day.cursor {
         canvas.tint(area, Role::Selected);
         // A sign too, in the gap: the shades of some terminals hide what is below them.
-        canvas.put(from_left(row(area, 0), area.width.saturating_sub(1)), "<", Role::Selected);
+        canvas.put(gap, "<", Role::Selected);
     }
 }
 
-/// The signs with what they mean.
+/// The signs with what they mean: how much a day holds, then where it lies.
 fn legend(canvas: &mut Canvas<'_>, area: Rect, view: &CalendarView) {
     let glyphs = canvas.glyphs();
     let signs = [
@@ -103,14 +107,23 @@ fn legend(canvas: &mut Canvas<'_>, area: Rect, view: &CalendarView) {
         (glyphs.heat[2], HEAT[2]),
         (glyphs.heat[3], HEAT[3]),
     ];
-    let texts: Vec<String> = view.legend.iter().map(|text| format!(" {text}   ")).collect();
-    let all: u16 = texts.iter().map(|text| columns(text) + 1).sum();
-    // Side by side where that fits, else one below the other.
-    let across = all <= area.width.saturating_add(3);
+    let amounts: Vec<_> =
+        signs.into_iter().zip(&view.legend).map(|((sign, role), text)| (sign, role, text.as_str())).collect();
+    let places: Vec<_> =
+        view.places.iter().map(|(sign, text)| (glyphs.sign(*sign), Role::Dim, *text)).collect();
+    let used = signs_with_words(canvas, area, &amounts);
+    signs_with_words(canvas, below(area, used), &places);
+}
+
+/// Side by side where that fits, else one below the other; gives the lines that it took.
+fn signs_with_words(canvas: &mut Canvas<'_>, area: Rect, all: &[(char, Role, &str)]) -> u16 {
+    let wide: u16 = all.iter().map(|(_, _, text)| columns(text) + 5).sum();
+    let across = wide <= area.width.saturating_add(3);
     let mut used = 0;
-    for (n, ((sign, role), text)) in (0..).zip(signs.into_iter().zip(&texts)) {
+    for (n, (sign, role, text)) in (0..).zip(all) {
         let line = if across { from_left(row(area, 0), used) } else { row(area, n) };
-        let wide = canvas.put(line, &sign.to_string(), role);
-        used += wide + canvas.put(from_left(line, wide), text.trim_end(), Role::Dim) + 3;
+        let wide = canvas.put(line, &sign.to_string(), *role) + 1;
+        used += wide + canvas.put(from_left(line, wide), text, Role::Dim) + 3;
     }
+    if across { 1 } else { u16::try_from(all.len()).unwrap_or(u16::MAX) }
 }

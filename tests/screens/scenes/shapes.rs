@@ -62,7 +62,7 @@ pub(super) fn days(most: usize) -> CalendarView {
             }
             let ordinal = date.ordinal();
             let level = if ordinal % 41 == 13 { 0 } else { u8::try_from(ordinal * 37 % 4).unwrap() + 1 };
-            week[n] = Some(DayCell { date, level, cursor: date.ordinal() == 340 });
+            week[n] = Some(DayCell { date, level, cursor: date.ordinal() == 340, place: None });
         }
         weeks.push(week);
     }
@@ -72,6 +72,7 @@ pub(super) fn days(most: usize) -> CalendarView {
         months,
         about: "Thu 2024-12-05: 1,204,311 rows, 84.1 MiB, 3 files".into(),
         legend: ["missing", "to 25 MiB", "to 50 MiB", "to 75 MiB", "to 100 MiB"].map(str::to_owned).to_vec(),
+        places: Vec::new(),
         missing: 3,
         empty: String::new(),
     }

@@ -32,7 +32,7 @@ use crate::{Error, Kind, Result};
 
 pub use gone::{Gone, gone};
 pub use home::{HomeComing, Warmed};
-pub use plan::{Due, DueCold, LocalFile, NotDue, TierRules, due};
+pub use plan::{Due, DueCold, LocalFile, NotDue, TierRules, candidates, due, reason_to_stay, refusal};
 pub use switch::{Cooled, CopiesDue, Freed, copies_due};
 
 /// Mode of the lock and of the notes of uploads.

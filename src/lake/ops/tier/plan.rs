@@ -77,7 +77,11 @@ pub struct NotDue {
 /// `Kind::Refused` where no day of the dataset may move: it is a table, or a Delta table's files lie below its own folder. `Kind::Usage`
 /// when the day that is asked for is not in the lake.
 pub fn due(dataset_dir: &Path, feed: &Feed, rules: TierRules) -> Result<Due> {
-    refuse(feed)?;
+    if let Some(why) = refusal(feed) {
+        return Err(Error::new(Kind::Refused, why).at("feed", &feed.name).next(
+            "keep it on the lake's disk; or `lakehand feeds disable-format` leaves a stream plain Parquet or Iceberg, whose days move one by one",
+        ));
+    }
     let places = Places::find(dataset_dir)?;
     let Some(metadata) = read_metadata_at(&places.metadata)? else { return Ok(Due::default()) };
     let wanted = candidates(&metadata, rules);
@@ -95,7 +99,9 @@ pub fn due(dataset_dir: &Path, feed: &Feed, rules: TierRules) -> Result<Due> {
     let leaves = layout::leaves(&places.data)?;
     for partition in wanted {
         let leaf = leaves.iter().find(|leaf| leaf.path == partition.path);
-        match (reason_to_stay(&metadata, partition, leaf), leaf) {
+        let is_linked = leaf.is_some_and(|leaf| leaf.is_linked || !leaf.is_reachable);
+        let linked = is_linked.then(|| "it lies behind a link already".to_owned());
+        match (reason_to_stay(&metadata, partition).or(linked), leaf) {
             (Some(why), _) => due.not.push(NotDue { partition: partition.path.clone(), why }),
             (None, Some(leaf)) => due.days.extend(DueCold::of(leaf, &journal, &cold)),
             (None, None) => {}
@@ -104,22 +110,18 @@ pub fn due(dataset_dir: &Path, feed: &Feed, rules: TierRules) -> Result<Due> {
     Ok(due)
 }
 
-/// `Kind::Refused` where no day of the feed's dataset may move.
-fn refuse(feed: &Feed) -> Result<()> {
-    let why = if feed.kind == FeedKind::Table {
-        "a table is one version that is read whole: it has no days that could move"
-    } else if feed.table_format.contains(&TableFormat::Delta) {
-        "readers of a Delta table find files below the table's own folder only, so a Delta dataset moves as a whole or not at all: none of its days is moved"
-    } else {
-        return Ok(());
-    };
-    Err(Error::new(Kind::Refused, why).at("feed", &feed.name).next(
-        "keep it on the lake's disk; or `lakehand feeds disable-format` leaves a stream plain Parquet or Iceberg, whose days move one by one",
-    ))
+/// Why no day of the feed's dataset may move; `None` where days may.
+pub fn refusal(feed: &Feed) -> Option<&'static str> {
+    if feed.kind == FeedKind::Table {
+        return Some("a table is one version that is read whole: it has no days that could move");
+    }
+    feed.table_format.contains(&TableFormat::Delta).then_some(
+        "readers of a Delta table find files below the table's own folder only, so a Delta dataset moves as a whole or not at all: none of its days is moved",
+    )
 }
 
 /// Partitions whose time has come, or those of the day.
-fn candidates(metadata: &Metadata, rules: TierRules) -> Vec<&PartitionInfo> {
+pub fn candidates(metadata: &Metadata, rules: TierRules) -> Vec<&PartitionInfo> {
     let limit = rules.after_days.and_then(|days| rules.today.checked_sub_days(Days::new(u64::from(days))));
     let is_wanted = |partition: &&PartitionInfo| {
         let Some(path) = PartitionPath::parse(&partition.path) else { return false };
@@ -133,8 +135,8 @@ fn candidates(metadata: &Metadata, rules: TierRules) -> Vec<&PartitionInfo> {
     metadata.partitions.iter().filter(|partition| partition.files > 0).filter(is_wanted).collect()
 }
 
-/// Why a partition whose time has come is not moved now.
-fn reason_to_stay(metadata: &Metadata, partition: &PartitionInfo, leaf: Option<&Leaf>) -> Option<String> {
+/// Why a partition whose time has come is not moved now, as far as the metadata tells.
+pub fn reason_to_stay(metadata: &Metadata, partition: &PartitionInfo) -> Option<String> {
     if partition.sealed_at.is_none() {
         let what = if partition.reopened_at.is_some() { "open again" } else { "not sealed" };
         return Some(format!("it is {what}: only sealed days move (export.seal_after)"));
@@ -144,9 +146,6 @@ fn reason_to_stay(metadata: &Metadata, partition: &PartitionInfo, leaf: Option<&
     }
     if partition.lost_records > 0 {
         return Some("rows of it are noted as lost: they may still be brought back from the bin".to_owned());
-    }
-    if leaf.is_some_and(|leaf| leaf.is_linked || !leaf.is_reachable) {
-        return Some("it lies behind a link already".to_owned());
     }
     None
 }
