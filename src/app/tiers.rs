@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::state::App;
 use super::view::Sign;
-use super::view::text::moment;
+use super::view::text::{moment, size};
 use crate::feed::{Feed, Place as Folder};
 use crate::lake::{Growth, Metadata, PartitionInfo, TierRules, growth, tier_candidates, tier_reason_to_stay};
 
@@ -198,7 +198,15 @@ impl App {
     pub(crate) fn measure_all(&mut self) {
         self.cold_feeds.clear();
         let feeds: Vec<String> = self.held.keys().cloned().collect();
-        feeds.iter().for_each(|feed| self.measure(feed));
+        for feed in &feeds {
+            self.measure(feed);
+        }
+    }
+
+    /// Takes how much of the disk is free. Only a number that is shown as another one is something to draw.
+    pub(crate) fn set_free(&mut self, free: u64) {
+        let shown = self.free.replace(free).map(size);
+        self.revision += u64::from(shown != Some(size(free)));
     }
 
     /// The disk and when it is full; `None` before it was looked at. Feeds in the archive do not grow.

@@ -75,32 +75,6 @@ impl App {
         effects
     }
 
-    /// What the lake holds of a feed is known, or why not.
-    fn set_dataset(
-        &mut self,
-        feed: &str,
-        metadata: Result<Option<Metadata>>,
-        usage: Option<Result<Vec<PartitionUsage>>>,
-    ) -> Vec<Effect> {
-        let (metadata, error) = match metadata {
-            Ok(metadata) => (metadata, None),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let (usage, unwalked) = match usage {
-            Some(Ok(usage)) => (Some(usage), None),
-            Some(Err(error)) => (None, Some(error.to_string())),
-            None => self.held.remove(feed).map_or((None, None), |held| (held.usage, held.unwalked)),
-        };
-        self.held.insert(feed.to_owned(), DatasetState { metadata, error, usage, unwalked, growth: None });
-        self.measure(feed);
-        self.reorder_feeds_by_state();
-        self.place_dataset(feed);
-        if self.partitions.feed.as_deref() == Some(feed) {
-            self.rebuild_partitions();
-        }
-        self.ask_again(feed)
-    }
-
     fn apply(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Key(key) => return self.key(key),
@@ -122,11 +96,7 @@ impl App {
                 self.catalogs.insert(feed, states);
                 self.reorder_feeds_by_state();
             }
-            Message::Disk { free } => {
-                let shown = |free: Option<u64>| free.map(super::view::text::size);
-                self.revision += u64::from(shown(self.free) != shown(Some(free)));
-                self.free = Some(free);
-            }
+            Message::Disk { free } => self.set_free(free),
             Message::Days { feed, days } => self.set_days(feed, days),
             told @ (Message::History { .. } | Message::Difference { .. }) => self.set_told(told),
             Message::Checked { feed, at, deep, mended, report } => {
@@ -194,6 +164,31 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    fn set_dataset(
+        &mut self,
+        feed: &str,
+        metadata: crate::Result<Option<Metadata>>,
+        usage: Option<crate::Result<Vec<PartitionUsage>>>,
+    ) -> Vec<Effect> {
+        let (metadata, error) = match metadata {
+            Ok(metadata) => (metadata, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let (usage, unwalked) = match usage {
+            Some(Ok(usage)) => (Some(usage), None),
+            Some(Err(error)) => (None, Some(error.to_string())),
+            None => self.held.remove(feed).map_or((None, None), |held| (held.usage, held.unwalked)),
+        };
+        self.held.insert(feed.to_owned(), DatasetState { metadata, error, usage, unwalked, growth: None });
+        self.measure(feed);
+        self.reorder_feeds_by_state();
+        self.place_dataset(feed);
+        if self.partitions.feed.as_deref() == Some(feed) {
+            self.rebuild_partitions();
+        }
+        self.ask_again(feed)
     }
 
     fn editor_closed(

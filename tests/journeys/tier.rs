@@ -24,7 +24,7 @@ fn moving(name: &str) -> Entry {
     Entry { state: EntryState::Valid(Box::new(feed)), ..stream(name) }
 }
 
-fn day(date: &str, more: Value) -> Value {
+fn day(date: &str, more: &Value) -> Value {
     let [year, month, day] = date.split('-').collect::<Vec<_>>()[..] else { panic!("{date} is no day") };
     let path = format!("year={year}/month={month}/day={day}");
     let mut value = json!({
@@ -57,18 +57,18 @@ fn days() -> Metadata {
     late["bytes"] = json!(GIB + 4096);
     late["sealed_at"] = Value::Null;
     late["reopened_at"] = json!("2025-01-15T00:00:00Z");
-    let partitions = vec![
-        day("2024-09-01", cold("2024-09-01", 0)),
-        day("2024-09-02", cold("2024-09-02", 2)),
-        day("2024-09-03", late),
-        day("2024-09-04", json!({})),
-        day("2024-09-05", json!({ "sealed_at": Value::Null })),
-        day("2025-01-14", json!({})),
+    let partitions = [
+        day("2024-09-01", &cold("2024-09-01", 0)),
+        day("2024-09-02", &cold("2024-09-02", 2)),
+        day("2024-09-03", &late),
+        day("2024-09-04", &json!({})),
+        day("2024-09-05", &json!({ "sealed_at": Value::Null })),
+        day("2025-01-14", &json!({})),
     ];
-    with(partitions)
+    with(&partitions)
 }
 
-fn with(partitions: Vec<Value>) -> Metadata {
+fn with(partitions: &[Value]) -> Metadata {
     let mut known = serde_json::to_value(metadata(&[])).unwrap();
     known["partitions"] = json!(partitions);
     serde_json::from_value(known).unwrap()
@@ -140,10 +140,10 @@ fn a_walk_that_finds_no_file_of_a_cold_day_is_as_it_should_be() {
         found: lakehand::lake::Amount { files: local, bytes: local * GIB / 2 },
         cold: lakehand::lake::Amount { files: cold, bytes: cold * GIB / 2 },
     };
-    let two = vec![day("2024-09-01", cold("2024-09-01", 0)), day("2024-09-02", cold("2024-09-02", 2))];
+    let two = [day("2024-09-01", &cold("2024-09-01", 0)), day("2024-09-02", &cold("2024-09-02", 2))];
     let walked = vec![usage("year=2024/month=09/day=01", 0, 2), usage("year=2024/month=09/day=02", 1, 2)];
     let message =
-        Message::Dataset { feed: "payments".into(), metadata: Ok(Some(with(two))), usage: Some(Ok(walked)) };
+        Message::Dataset { feed: "payments".into(), metadata: Ok(Some(with(&two))), usage: Some(Ok(walked)) };
     journey.tell(message).sees("day=01 | 100 | 1.0 GiB | 2 |").sees("day=02 | 100 | 1.0 GiB | 2 ≠ 1 |");
     journey.press("j").sees("on disk are 1 files of 512 MiB, recorded are 2 of 1.0 GiB");
 }
@@ -164,7 +164,7 @@ fn the_calendar_tells_cold_days_by_a_sign() {
     journey.reads("* in the cold tier alone").reads("2024-09-01: cold, 100 rows, 1.0 GiB");
     journey.press("j").reads("2024-09-02: both, 100 rows");
     // What comes home is seen at once.
-    journey.tell(dataset(with(vec![day("2024-09-01", json!({})), day("2024-09-02", json!({}))])));
+    journey.tell(dataset(with(&[day("2024-09-01", &json!({})), day("2024-09-02", &json!({}))])));
     assert!(view::calendar(&journey.app, 60).places.is_empty());
     journey.reads("2024-09-02: 100 rows");
 }
@@ -254,7 +254,7 @@ fn a_key_moves_all_that_is_due_of_feeds() {
     journey.press("esc g enter T").reads("Move what is due of payments?").press("n esc");
     journey.press("f3 T").reads("Move what is due of payments?").press("n").take();
     // Nothing is due any more; then the time of a copy is over.
-    let moved = || with(vec![day("2024-09-02", cold("2024-09-02", 2)), day("2025-01-14", json!({}))]);
+    let moved = || with(&[day("2024-09-02", &cold("2024-09-02", 2)), day("2025-01-14", &json!({}))]);
     journey.tell(dataset(moved())).press("T");
     journey.sees("payments has nothing to move: no day that ended 90 days ago is here");
     assert!(journey.app.overlay.is_none());
@@ -350,7 +350,8 @@ fn bytes_by_tier_their_costs_and_the_disk_are_told() {
     journey.sees("2.00 here, 0.38 cold").sees_no("disk free");
     journey.press("esc f3").sees("payments |").sees("| 3.0 GiB").sees_no("disk:");
     // Two days of a gibibyte in two weeks, and room for three.
-    let grown = with((1..=14).map(|n| day(&format!("2025-01-{n:02}"), json!({}))).collect());
+    let grown: Vec<_> = (1..=14).map(|n| day(&format!("2025-01-{n:02}"), &json!({}))).collect();
+    let grown = with(&grown);
     journey.tell(dataset(grown)).tell(Message::Disk { free: 3 * GIB });
     journey.sees("disk: 3.0 GiB free, a day brings 1.0 GiB: full on 2025-01-18 at this rate");
     journey.sees("tiers: 14.0 GiB here, 0 B cold").sees("a month costs 7.00 here, 0.00 cold");

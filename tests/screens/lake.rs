@@ -305,7 +305,7 @@ fn metadata(name: &str, kind: &str, days: usize) -> Metadata {
         .collect();
     partitions.sort_by(|a, b| a["path"].as_str().cmp(&b["path"].as_str()));
     if name == TIERED {
-        partitions.iter_mut().enumerate().for_each(|(n, partition)| tier(n, partition));
+        (0..).zip(&mut partitions).for_each(|(n, partition)| tier(n, partition));
     }
     let sum = |field: &str| partitions.iter().filter_map(|p| p[field].as_u64()).sum::<u64>();
     let (records, bytes, files) = (sum("records"), sum("bytes"), sum("files"));
@@ -334,7 +334,7 @@ fn metadata(name: &str, kind: &str, days: usize) -> Metadata {
 }
 
 /// The first days lie in the cold tier: of the last three a copy is here, of one late rows.
-fn tier(n: usize, partition: &mut serde_json::Value) {
+fn tier(n: i64, partition: &mut serde_json::Value) {
     if n == 2 {
         partition["reopened_at"] = json!(at(-7_200));
     } else {
@@ -346,7 +346,7 @@ fn tier(n: usize, partition: &mut serde_json::Value) {
     let path = partition["path"].as_str().unwrap().to_owned();
     let mut cold = json!({
         "url": format!("s3://analytics-cold/lake/streams/{TIERED}/{path}"), "records": partition["records"],
-        "bytes": partition["bytes"], "files": partition["files"], "objects": [], "since": at(-86_400 * (45 - n as i64)),
+        "bytes": partition["bytes"], "files": partition["files"], "objects": [], "since": at(-86_400 * (45 - n)),
     });
     if n == 2 {
         let more = |field: &str, late: u64| json!(partition[field].as_u64().unwrap() + late);

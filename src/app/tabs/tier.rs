@@ -99,7 +99,7 @@ impl App {
 
     /// Asks before all that is due of these feeds moves.
     fn move_due(&mut self, targets: Vec<String>) -> Vec<Effect> {
-        let feeds = self.fit(targets, |app, key| app.nothing_due(key));
+        let feeds = self.fit(targets, Self::nothing_due);
         let mut all = Due::default();
         for key in &feeds {
             all.join(self.due(key));
