@@ -218,7 +218,7 @@ fn the_rooms_of_the_lake_use_only_what_lies_below_them() {
 #[test]
 fn only_transactions_change_what_readers_see() {
     let txn = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lake/txn");
-    let inner = ["Move {", "Swap {", ".decide(", "write_metadata(", "write_commit(", "stage_metadata("];
+    let inner = ["Move { ", "Swap { ", ".decide(", "write_metadata(", "write_commit(", "stage_metadata("];
     let mut wrong = Vec::new();
     for (file, line) in code().into_values().flatten().filter(|(file, _)| !file.starts_with(&txn)) {
         if inner.iter().any(|word| line.contains(word)) {

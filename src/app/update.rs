@@ -15,7 +15,6 @@ use super::overlays::Overlay;
 use super::state::{App, DatasetState, Tab};
 use super::tabs::{Level, RunState};
 use super::view::Tone;
-use crate::error::Result;
 use crate::export::event::What;
 use crate::export::{Event, Outcome, Trigger};
 use crate::lake::{Metadata, PartitionUsage};

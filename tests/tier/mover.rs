@@ -238,6 +238,20 @@ fn a_folder_without_its_mark_is_a_disk_that_is_not_mounted() {
     assert!((0..4).all(|n| bench.local(n)));
 }
 
+/// Readers of a catalogue read whole folders: nothing of before may lie beside the objects of a day.
+#[test]
+fn a_day_does_not_go_beside_objects_of_another_time() {
+    let bench = Bench::new();
+    let folder = bench.folder.path().join("streams/events").join(folder(T0));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("data_20250101_000001-before_1.parquet"), "of before").unwrap();
+    assert_eq!(bench.run(now).days, 3);
+    assert!(bench.told.borrow().iter().any(|told| told.contains("1 other objects lie in its folder")));
+    assert_whole(bench.root.path(), &bench.feed, &bench.all);
+    std::fs::remove_file(folder.join("data_20250101_000001-before_1.parquet")).unwrap();
+    assert_eq!(bench.run(now).days, 1);
+}
+
 /// A way home that was stopped after the commit was decided: readers are still sent to the objects.
 #[test]
 fn objects_of_a_commit_that_is_not_finished_are_not_deleted() {

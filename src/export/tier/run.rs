@@ -1,12 +1,13 @@
 //! What is due is done.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{Mover, Step};
 use crate::error::{Error, Kind, Result};
-use crate::lake::{CopiesDue, DueCold, TierLock, TierRules, copies_due, tier_due, tier_gone};
+use crate::lake::{CopiesDue, DueCold, TierLock, TierRules, cold_files, copies_due, tier_due, tier_gone};
 use crate::tier::ObjectState;
 
 /// Sums of a run.
@@ -66,6 +67,14 @@ impl Mover<'_> {
     }
 
     fn switch(&self, day: &DueCold, lock: &TierLock, moved: &mut Moved) -> Result<()> {
+        match self.strange_objects(day) {
+            Ok(None) => {}
+            Ok(Some(why)) => {
+                (self.tell)(&Step::Stays { partition: day.partition.clone(), why });
+                return Ok(());
+            }
+            Err(error) => return self.blocked(&day.partition, error, moved),
+        }
         let result = self.copy(day, lock).and_then(|hashes| {
             let folder = self.store.url_of(&self.folder(&day.partition)?);
             let now = self.now();
@@ -83,6 +92,29 @@ impl Mover<'_> {
             }
             Err(error) => self.blocked(&day.partition, error, moved),
         }
+    }
+
+    /// Why a day cannot go into its folder of the store: other objects lie in it, which whoever reads the whole folder (a catalogue's
+    /// reader) would take for rows of the day.
+    fn strange_objects(&self, day: &DueCold) -> Result<Option<String>> {
+        let folder = self.folder(&day.partition)?;
+        let there = self.store.list(&folder)?;
+        if there.is_empty() {
+            return Ok(None);
+        }
+        let cold = cold_files(&self.dir()?)?;
+        let own = cold.iter().filter(|file| file.partition == day.partition).map(|file| file.name.as_str());
+        let known: BTreeSet<&str> = own.chain(day.files.iter().map(|file| file.name.as_str())).collect();
+        let name = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
+        let strange: Vec<String> =
+            there.keys().map(|key| name(key)).filter(|name| !known.contains(name.as_str())).collect();
+        let Some(first) = strange.first() else { return Ok(None) };
+        Ok(Some(format!(
+            "{} other objects lie in its folder {} ({first}): those of an earlier time of the day there are deleted \
+             once retention.grace is over; delete what else lies there",
+            strange.len(),
+            self.store.url_of(&folder)
+        )))
     }
 
     /// Removes the local copies of a day, once every object was read again.
