@@ -58,7 +58,8 @@ pub(super) fn python(dataset: &Dataset, condition: Option<&Condition>) -> Result
     if !late.is_empty() {
         parts.push(("late", list(&dataset.folder, &late)));
     }
-    let lines: String = parts.iter().map(|(name, read)| format!("{name} = {read}\n")).collect();
+    let line = |lines: String, (name, read): &(_, String)| lines + &format!("{name} = {read}\n");
+    let lines = parts.iter().fold(String::new(), line);
     let mut names = parts.iter().map(|(name, _)| *name);
     let mut union = names.next().unwrap_or_default().to_owned();
     names.for_each(|name| union += &format!(".unionByName({name}, allowMissingColumns=True)"));

@@ -57,7 +57,7 @@ impl Tiers {
         for (first, last) in spans {
             match ranges.last_mut() {
                 Some(range) if range.1.succ_opt().is_none_or(|next| first <= next) => {
-                    range.1 = range.1.max(last)
+                    range.1 = range.1.max(last);
                 }
                 _ => ranges.push((first, last)),
             }

@@ -21,7 +21,9 @@ fn base(feed: &Feed) -> (TempDir, TempDir, Vec<Row>) {
     cool(&mut dataset, feed, store.path(), 0).unwrap();
     cool(&mut dataset, feed, store.path(), 1).unwrap();
     free(&mut dataset, 0, later()).unwrap();
-    due_day(dataset.dir(), feed, 2).iter().for_each(|due| drop(copy_out(store.path(), due)));
+    for due in &due_day(dataset.dir(), feed, 2) {
+        drop(copy_out(store.path(), due));
+    }
     (root, store, all)
 }
 

@@ -42,8 +42,8 @@ fn a_day_goes_and_comes_back() {
     let copies = copies_due(&dir, later()).unwrap();
     assert_eq!(copies.iter().map(|due| due.files.len()).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(dataset.drop_copies(&copies[0], now()).unwrap().files, 0, "not before its time");
-    let freed = dataset.drop_copies(&copies[0], later()).unwrap();
-    assert_eq!(freed.files, 1);
+    let dropped = dataset.drop_copies(&copies[0], later()).unwrap();
+    assert_eq!(dropped.files, 1);
     drop(dataset);
     assert_eq!(rows(&dir), expected(&all[8..]));
     assert!(!dir.join(&copies[0].partition).exists());

@@ -385,7 +385,7 @@ impl<'a> Tools<'a> {
             Step::Stays { partition, why } => say_stays(feed, partition, why, self.json),
             Step::Blocked { partition, error } => {
                 let error = format!("{partition} was not moved: {error}");
-                self.failed_text(feed, &error, json!(partition));
+                self.failed_text(feed, &error, &json!(partition));
             }
         }
     }
@@ -401,7 +401,7 @@ impl<'a> Tools<'a> {
         note(self.config, &record.fact("what", error.to_string()));
     }
 
-    fn failed_text(&self, feed: &Feed, text: &str, partition: Value) {
+    fn failed_text(&self, feed: &Feed, text: &str, partition: &Value) {
         say_or_json(
             self.json,
             || format!("{}: {text}", feed.name),

@@ -10,6 +10,7 @@ use crate::error::{Kind, Result};
 use crate::headless::{Exit, size};
 use crate::lake::{Growth, Lake, TierRules, copies_due, growth, read_metadata, tier_due, tier_gone};
 
+#[allow(clippy::too_many_lines, reason = "what is told of each day, once")]
 pub(super) fn plan(config: &Config, lake: &Lake, which: &WhichArgs) -> Result<Exit> {
     let now = Utc::now();
     let with_tier = !config.tier.cold.url.is_empty();
