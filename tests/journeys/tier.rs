@@ -385,7 +385,7 @@ fn the_files_of_a_cold_day_are_listed_and_not_opened() {
         cold: Some(format!("{STORE}/a.parquet")),
     };
     journey.tell(Message::Files { feed: "payments".into(), partition, files: Ok(vec![file]) });
-    journey.sees("a.parquet | in the cold tier | 1.0 GiB").sees(&format!("{STORE}/a.parquet"));
+    journey.sees("a.parquet | cold | 1.0 GiB").sees(&format!("{STORE}/a.parquet"));
     journey.press("enter").sees("the file lies in the cold tier: F on its day brings it home");
     assert!(journey.take().is_empty());
 }

@@ -88,7 +88,7 @@ impl App {
             });
         }
         Ok(Confirm {
-            question: format!("Move {day} to the cold tier?"),
+            question: "Move ".to_owned() + &format!("{day} to the cold tier?"),
             consequence: self.what_moves(&due, false),
             targets: vec![format!("{key}/{folder}")],
             yes: false,

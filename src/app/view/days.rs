@@ -125,7 +125,7 @@ pub(crate) fn about(app: &App, item: &Item) -> Vec<Cell> {
     }
     first.text += &format!(" · {} rows", count(day.rows));
     // A narrow screen has room for no more beside the place.
-    if app.size.0 >= 80 || !app.has_tiers() {
+    if app.size.0 >= 100 || !app.has_tiers() {
         first.text += &format!(" in {}", files(day.files));
     }
     if let Some(times) = &item.times {

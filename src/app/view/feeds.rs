@@ -370,7 +370,12 @@ fn title(app: &App) -> String {
     let numbers = [(entries.len() - archived, "active"), (archived, "archived"), (invalid, "invalid")];
     let words = numbers.into_iter().filter(|(number, word)| *number > 0 || *word == "active");
     let words: Vec<_> = words.map(|(number, word)| format!("{number} {word}")).collect();
-    format!("{} · {} · {} rows", words.join(", "), size(bytes), count(rows))
+    let title = format!("{} · {} · {} rows", words.join(", "), size(bytes), count(rows));
+    // Where there is room for it.
+    match app.disk().and_then(|disk| disk.full).filter(|_| app.size.0 >= 80) {
+        Some(full) => format!("{title} · disk full on {full}"),
+        None => title,
+    }
 }
 
 fn empty(app: &App) -> String {

@@ -5,6 +5,7 @@ use super::{Cell, Head, Order, Row, Sign, TableView, Tone};
 use crate::app::App;
 use crate::app::message::FileInfo;
 use crate::app::tabs::partitions::Item;
+use crate::app::tiers::Place;
 
 fn head(title: &'static str, right: bool, width: u16, fill: bool, rank: u8) -> Head {
     Head { title, right, width, fill, rank, sorted: None }
@@ -319,7 +320,7 @@ pub fn files(app: &App, height: usize) -> TableView {
             let cells = vec![
                 Cell::new(escaped(&file.name)),
                 match &file.rows {
-                    _ if file.cold.is_some() => Cell::toned("in the cold tier", Tone::Dim),
+                    _ if file.cold.is_some() => super::tiers::mark(Place::Cold),
                     Ok(rows) => Cell::new(count(*rows)),
                     Err(_) => Cell::toned("unreadable", Tone::Bad),
                 },
