@@ -257,6 +257,57 @@ fn a_day_is_exported_again_and_taken_back_and_damage_is_repaired_by_keys() {
 }
 
 #[test]
+fn a_day_goes_to_the_cold_tier_and_comes_home_by_keys() {
+    let server = Server::with_rows(2_000);
+    let project = Project::on(&server.url()).set("watch.on_start=none").set("watch.debounce=50ms");
+    let cold = project.path().join("cold");
+    std::fs::create_dir(&cold).unwrap();
+    std::fs::write(cold.join(".lakehand-cold"), "").unwrap();
+    let project = project.set("export.seal_after=1h").set("tier.grace=0s");
+    let project = project.set(&format!("tier.cold.url=file://{}", cold.display()));
+    project.feed("payments", "stream", "transaction_stream", "");
+    project.ok(&["export", "--feed", "payments"]);
+    let dir = project.stream("transaction_stream");
+    let before = data_files(&dir);
+    let mut pty = screen(&project, &[]);
+    pty.see("2,000");
+    pty.keys("P");
+    pty.see("sealed");
+    pty.see("hot");
+    pty.keys("T");
+    pty.see("to the cold tier?");
+    pty.keys("y");
+    pty.see("both");
+    assert_eq!(data_files(&dir), before, "the copy stays for the grace period");
+    assert_eq!(data_files(&cold).len(), 1);
+    // From the list of datasets: what is over goes.
+    pty.keys("\x1b");
+    pty.see("Of it cold");
+    pty.keys("T");
+    pty.see("Copies here of 1 day");
+    pty.keys("y");
+    wait_until("the copy is gone", || data_files(&dir) == before[1..]);
+    pty.keys("\r");
+    pty.see("* cold");
+    // Its file is listed, and where it lies.
+    pty.keys("\r");
+    pty.see("1 files");
+    pty.see("file:///");
+    pty.keys("\x1b");
+    pty.see("* cold");
+    pty.keys("F");
+    pty.see("home?");
+    pty.keys("y");
+    wait_until("the day is as before", || data_files(&dir) == before);
+    pty.wait("no day is cold", |screen| !screen.contents().contains("* cold"));
+    assert_eq!(row_count(&dir), 2_000);
+    pty.keys("q");
+    assert_eq!(pty.ended(), 0);
+    pty.assert_restored();
+    assert_eq!(project.run(&["check", "--deep"]).code, 0);
+}
+
+#[test]
 fn a_repair_that_takes_many_rows_from_readers_is_done_by_keys_with_consent() {
     let server = Server::with_rows(2_000);
     let project = Project::on(&server.url()).set("watch.on_start=none");
