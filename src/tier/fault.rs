@@ -43,6 +43,17 @@ fn names_no_root(text: &str) -> bool {
 
 /// Kind, words, advice.
 fn meaning(error: &StoreError) -> (Kind, String, &'static str) {
+    let text = texts(error);
+    // The address at which the machines of both clouds are given their roles: asked when there is nothing else.
+    if text.contains("http://169.254.") {
+        let what =
+            "there are no credentials: none in the environment, no profile, and this machine has no role";
+        return (
+            Kind::Auth,
+            what.to_owned(),
+            "set AWS_PROFILE or tier.cold.profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AZURE_STORAGE_ACCOUNT_KEY",
+        );
+    }
     // Our own errors pass through what object_store wraps around them.
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(at) = cause {
@@ -62,7 +73,6 @@ fn meaning(error: &StoreError) -> (Kind, String, &'static str) {
         }
         cause = at.source();
     }
-    let text = texts(error);
     of_answer(error, &text)
 }
 
@@ -147,11 +157,6 @@ fn of_answer(error: &StoreError, text: &str) -> (Kind, String, &'static str) {
         Some(401 | 403) => (Kind::Auth, words, "check the credentials, and what they may do there"),
         Some(429 | 500 | 502 | 503 | 504) => (Kind::Busy, words, "it is tried again"),
         Some(300..=499 | 501) => (Kind::Refused, words, ""),
-        _ if text.contains("credential") || text.contains("metadata endpoint") => (
-            Kind::Auth,
-            words,
-            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or AZURE_STORAGE_ACCOUNT_KEY",
-        ),
         _ => (Kind::Incomplete, words, "it is tried again"),
     }
 }
@@ -265,6 +270,11 @@ mod tests {
             assert!(!error.to_string().contains("secret"), "{error}");
         }
         assert!(of(&answer("404 Not", "NoSuchBucket")).to_string().contains("aws s3 mb"));
+        let role = generic(
+            "Error performing PUT http://169.254.169.254/latest/api/token in 1s - HTTP error: timed out",
+        );
+        assert_eq!(of(&role).kind(), Kind::Auth);
+        assert!(of(&role).to_string().contains("no credentials"));
         assert_eq!(of(&generic("Error after 3 retries")).kind(), Kind::Incomplete);
         let text = of(&generic("it failed at https://h/k?sv=1&sig=secret now")).to_string();
         assert!(text.contains("https://h/k now") && !text.contains("secret"), "{text}");

@@ -31,8 +31,10 @@ fn s3(server: &str, prefix: &str) -> ColdConfig {
 }
 
 fn azure(prefix: &str) -> ColdConfig {
+    // The second time with other credentials.
+    let again = std::env::var("LAKEHAND_COLD_PREFIX").unwrap_or_default();
     ColdConfig {
-        url: format!("az://cold/{prefix}"),
+        url: format!("az://cold/{again}{prefix}"),
         endpoint: env("LAKEHAND_COLD_AZURITE"),
         allow_http: true,
         part_bytes: PART,
