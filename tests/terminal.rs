@@ -288,13 +288,13 @@ fn a_day_goes_to_the_cold_tier_and_comes_home_by_keys() {
     pty.keys("y");
     wait_until("the copy is gone", || data_files(&dir) == before[1..]);
     pty.keys("\r");
-    pty.see("* cold");
+    pty.see("nothing of it is on this disk");
     // Its file is listed, and where it lies.
     pty.keys("\r");
     pty.see("1 files");
     pty.see("file:///");
     pty.keys("\x1b");
-    pty.see("* cold");
+    pty.see("nothing of it is on this disk");
     pty.keys("F");
     pty.see("home?");
     pty.keys("y");
