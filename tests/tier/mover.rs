@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use lakehand::config::ColdConfig;
 use lakehand::export::Cancel;
 use lakehand::export::tier::{HomeWay, Moved, Mover, Step, TierSetup, Verified};
-use lakehand::feed::Feed;
+use lakehand::feed::{Feed, Visibility};
 use lakehand::lake::verify::FindingKind;
 use lakehand::lake::{Lake, read_metadata, tier_gone};
 use lakehand::tier::ColdStore;
@@ -32,9 +32,12 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_feed(Feed { tier_after_days: Some(36), ..stream_feed() })
+    }
+
+    fn with_feed(feed: Feed) -> Self {
         let (root, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join(".lakehand-cold"), "").unwrap();
-        let feed = Feed { tier_after_days: Some(36), ..stream_feed() };
         let all = sealed(root.path(), &feed);
         let config =
             ColdConfig { url: format!("file://{}", folder.path().display()), ..ColdConfig::default() };
@@ -115,6 +118,7 @@ fn days_that_are_due_move_and_their_copies_go_after_the_grace_period() {
     assert_eq!((moved.days, moved.files, moved.rows), (4, 5, 32), "{:?}", bench.told);
     assert_eq!(moved.failures, []);
     assert_whole(bench.root.path(), &bench.feed, &bench.all);
+    assert!(!books(&bench.dir()).join("moving").read_dir().unwrap().any(|_| true), "no notes are left");
     assert_eq!(bench.run(now), Moved::default(), "nothing twice");
     *bench.hold.borrow_mut() = Some("a catalogue is behind".to_owned());
     assert_eq!(bench.run(later).freed_days, 0);
@@ -213,9 +217,20 @@ fn a_day_comes_home_and_its_objects_are_deleted_after_the_grace_period() {
 }
 
 #[test]
+fn what_everybody_may_read_stays_so() {
+    let feed = Feed { tier_after_days: Some(36), visibility: Visibility::Shared, ..stream_feed() };
+    let bench = Bench::with_feed(feed);
+    bench.run(now);
+    bench.run(later);
+    bench.with(later, |mover| mover.restore(day(1))).unwrap();
+    // The check looks at the modes of data and books.
+    assert_whole(bench.root.path(), &bench.feed, &bench.all);
+}
+
+#[test]
 fn two_movers_of_one_dataset_exclude_each_other_and_no_export() {
     let bench = Bench::new();
-    let lock = lakehand::lake::TierLock::take(&bench.dir()).unwrap();
+    let lock = lakehand::lake::TierLock::take(&bench.dir(), bench.feed.visibility).unwrap();
     let refused = bench.with(now, |mover| mover.run(mover.rules(None), None)).unwrap_err();
     assert_eq!(refused.kind(), Kind::Locked);
     let mut dataset = open(bench.root.path(), &bench.feed);

@@ -48,7 +48,7 @@ impl Mover<'_> {
                 .at("feed", &self.feed.name)
                 .next("`lakehand tier list` says where each day lies"));
         }
-        let _lock = TierLock::take(&dir)?;
+        let _lock = TierLock::take(&dir, self.feed.visibility)?;
         let (mut waiting, mut asked) = (0, 0);
         for file in files.iter().filter(|file| !file.has_copy) {
             self.cancel.check()?;

@@ -41,7 +41,7 @@ impl Mover<'_> {
         let dir = self.dir()?;
         let mut moved = Moved::default();
         let due = tier_due(&dir, self.feed, rules)?;
-        let lock = TierLock::take(&dir)?;
+        let lock = TierLock::take(&dir, self.feed.visibility)?;
         self.delete_gone(&mut moved)?;
         for copies in copies_due(&dir, self.now())? {
             self.cancel.check()?;
@@ -58,6 +58,7 @@ impl Mover<'_> {
             }
             self.switch(&day, &lock, &mut moved)?;
         }
+        lock.tidy();
         Ok(moved)
     }
 

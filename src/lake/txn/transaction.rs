@@ -517,7 +517,7 @@ impl Tidy {
 }
 
 /// Removes the folders below `path` in which nothing is.
-fn remove_empty_below(fs: &fs::Fs, path: &Path) {
+pub(crate) fn remove_empty_below(fs: &fs::Fs, path: &Path) {
     for entry in fs::list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
         remove_empty_below(fs, &entry.path);
         let _ = fs.remove_empty_dir(&entry.path);

@@ -22,21 +22,20 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::feed::Visibility;
 use crate::hash::ContentHash;
 use crate::lake::fs::{self, Fs, LockFile, TryLock};
 use crate::lake::layout::{self, Places, Room};
 use crate::lake::manifest::cold;
 use crate::lake::manifest::data_file::Stub;
 use crate::lake::manifest::metadata::read_metadata_at;
+use crate::lake::txn::transaction::remove_empty_below;
 use crate::{Error, Kind, Result};
 
 pub use gone::{Gone, gone};
 pub use home::{HomeComing, Warmed};
 pub use plan::{Due, DueCold, LocalFile, NotDue, TierRules, candidates, due, reason_to_stay, refusal};
 pub use switch::{Cooled, CopiesDue, Freed, copies_due};
-
-/// Mode of the lock and of the notes of uploads.
-const LOCK_MODE: u32 = 0o640;
 
 /// A file in the cold tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,16 +79,21 @@ pub fn cold_files(dataset_dir: &Path) -> Result<Vec<ColdFile>> {
 pub struct TierLock {
     _file: LockFile,
     moving: PathBuf,
+    dir_mode: u32,
 }
 
 impl TierLock {
     /// Takes it. `Kind::Locked` while another process moves files of the dataset.
-    pub fn take(dataset_dir: &Path) -> Result<Self> {
+    pub fn take(dataset_dir: &Path, visibility: Visibility) -> Result<Self> {
         let places = Places::find(dataset_dir)?;
         let path = places.books.join("tier.lock");
-        let file = LockFile::open(&path, Some(LOCK_MODE))?;
+        let file = LockFile::open(&path, Some(visibility.file_mode()))?;
+        // Not left to the umask.
+        Fs::default().set_mode(&path, visibility.file_mode())?;
         match file.try_exclusive() {
-            TryLock::Ours => Ok(Self { _file: file, moving: places.room(Room::Moving) }),
+            TryLock::Ours => {
+                Ok(Self { _file: file, moving: places.room(Room::Moving), dir_mode: visibility.dir_mode() })
+            }
             TryLock::Held => {
                 Err(Error::new(Kind::Locked, "another process moves days of this dataset between the tiers")
                     .at("lock", path.display())
@@ -104,8 +108,13 @@ impl TierLock {
         let folder = layout::inside(&self.moving, partition)?;
         let books = fs::parent(&self.moving);
         let below = folder.strip_prefix(books).unwrap_or(&folder);
-        Fs::default().make_dirs(books, [below], LOCK_MODE | 0o110)?;
+        Fs::default().make_dirs(books, [below], self.dir_mode)?;
         Ok(folder.join(format!("{name}.upload")))
+    }
+
+    /// Removes the folders in which no notes are left.
+    pub fn tidy(&self) {
+        remove_empty_below(&Fs::default(), &self.moving);
     }
 
     /// The notes of uploads that were begun and are of none of these: partition and name of the file.
