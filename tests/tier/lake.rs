@@ -61,6 +61,9 @@ fn a_day_goes_and_comes_back() {
     assert!(metadata.partitions.iter().all(|partition| partition.cold.is_none()));
     let grace = std::time::Duration::from_secs(86_400);
     assert!(tier_gone(&dir, grace, later()).unwrap().is_empty());
+    let told = lakehand::lake::history(&dir, Some(5)).unwrap();
+    let kinds: Vec<_> = told.commits.iter().map(|commit| commit.kind.name()).collect();
+    assert_eq!(kinds, ["came home", "came home", "copy removed", "to cold tier", "to cold tier"]);
     let gone = tier_gone(&dir, grace, later() + grace).unwrap();
     assert_eq!((gone.len(), gone.iter().all(|gone| gone.is_free)), (3, true));
     // The day goes to the same place again: its object is in use, and is not deleted.

@@ -7,7 +7,7 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::{Mover, Step};
 use crate::error::{Error, Kind, Result};
-use crate::lake::{CopiesDue, DueCold, TierLock, TierRules, cold_files, copies_due, tier_due, tier_gone};
+use crate::lake::{CopiesDue, DueCold, TierLock, TierRules, copies_due, read_metadata, tier_due, tier_gone};
 use crate::tier::ObjectState;
 
 /// Sums of a run.
@@ -46,6 +46,9 @@ impl Mover<'_> {
         for copies in copies_due(&dir, self.now())? {
             self.cancel.check()?;
             self.free(&copies, &mut moved)?;
+        }
+        if moved.freed_days > 0 {
+            self.open()?.free_copies()?;
         }
         for stays in due.not {
             (self.tell)(&Step::Stays { partition: stays.partition, why: stays.why });
@@ -103,8 +106,10 @@ impl Mover<'_> {
         if there.is_empty() {
             return Ok(None);
         }
-        let cold = cold_files(&self.dir()?)?;
-        let own = cold.iter().filter(|file| file.partition == day.partition).map(|file| file.name.as_str());
+        let partitions = read_metadata(&self.dir()?)?.map(|metadata| metadata.partitions).unwrap_or_default();
+        let cold =
+            partitions.iter().find(|known| known.path == day.partition).and_then(|known| known.cold.as_ref());
+        let own = cold.iter().flat_map(|cold| &cold.objects).map(String::as_str);
         let known: BTreeSet<&str> = own.chain(day.files.iter().map(|file| file.name.as_str())).collect();
         let name = |key: &str| key.rsplit('/').next().unwrap_or_default().to_owned();
         let strange: Vec<String> =

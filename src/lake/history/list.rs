@@ -147,6 +147,12 @@ commit_kinds! {
     Forget = "forget",
     /// Days were sealed.
     Seal = "seal",
+    /// Readers were sent to the cold tier for a day.
+    Cold = "to cold tier",
+    /// The local copy of a cold day went.
+    Freed = "copy removed",
+    /// A day came home from the cold tier.
+    Home = "came home",
     /// A version or a day was pinned.
     Pin = "pin",
     /// A pin was taken away.
@@ -167,7 +173,10 @@ impl CommitKind {
             "seal" => Self::Seal,
             "pin" => Self::Pin,
             "unpin" => Self::Unpin,
-            "loss" | "note" => Self::Other,
+            "loss" | "note" | "gone" => Self::Other,
+            _ if layout::tiered(word) == Some(layout::COLD) => Self::Cold,
+            _ if layout::tiered(word) == Some(layout::LOCAL) => Self::Freed,
+            _ if layout::tiered(word) == Some(layout::HOT) => Self::Home,
             _ if word.starts_with("compact") => Self::Compaction,
             // A rollback of a table puts what is newer where retention puts it.
             _ if layout::retained_at(id).is_some() && came => Self::Undo,

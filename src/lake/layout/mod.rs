@@ -114,6 +114,24 @@ pub(crate) fn compacted_at(commit: &str) -> Option<DateTime<Utc>> {
     Some(time.and_utc())
 }
 
+/// What a commit between the tiers does, as its id has it before the time: a day goes cold, its local copy goes, it comes home.
+pub(crate) const COLD: &str = "cold";
+pub(crate) const LOCAL: &str = "local";
+pub(crate) const HOT: &str = "hot";
+
+/// The id of commit number `seq` between the tiers, with the time: `000042-cold20250115T100000Z`. No run of an export has such a word, as
+/// those begin with a digit.
+pub(crate) fn tier_id(seq: u64, what: &str, now: DateTime<Utc>) -> String {
+    format!("{seq:06}-{what}{}", now.format("%Y%m%dT%H%M%SZ"))
+}
+
+/// What the word of a commit says that it did between the tiers; `None` for the word of another.
+pub(crate) fn tiered(word: &str) -> Option<&'static str> {
+    [COLD, LOCAL, HOT].into_iter().find(|what| {
+        word.strip_prefix(what).is_some_and(|time| time.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
 /// Letters and digits of a run's id, fit for a file name: enough of it that no other run has the same.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(32).collect();

@@ -6,10 +6,9 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use super::time_word;
 use crate::lake::Dataset;
 use crate::lake::fs;
-use crate::lake::layout::Place;
+use crate::lake::layout::{self, Place};
 use crate::lake::manifest::data_file::Stub;
 use crate::lake::txn::cold::Returning;
 use crate::{Error, Kind, Result};
@@ -69,7 +68,7 @@ impl Dataset {
         self.check_ready()?;
         let partition = &coming.partition;
         let downloaded: BTreeSet<&str> = coming.files.iter().map(|file| file.name.as_str()).collect();
-        let id = format!("{:06}-hot{}", self.metadata.commit_seq + 1, time_word(now));
+        let id = layout::tier_id(self.metadata.commit_seq + 1, layout::HOT, now);
         let mut done = Warmed { id: id.clone(), files: 0, rows: 0, bytes: 0 };
         let mut files = Vec::new();
         for stub in self.stubs_of(partition)? {

@@ -20,8 +20,6 @@ mod switch;
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
-
 use crate::feed::Visibility;
 use crate::hash::ContentHash;
 use crate::lake::fs::{self, Fs, LockFile, TryLock};
@@ -138,9 +136,4 @@ impl TierLock {
 /// The hash of a file's content, of which no record tells it.
 pub fn content_hash(file: &Path) -> Result<ContentHash> {
     fs::hash_file(file)
-}
-
-/// The time in the id of a commit.
-pub(crate) fn time_word(now: DateTime<Utc>) -> String {
-    now.format("%Y%m%dT%H%M%SZ").to_string()
 }

@@ -7,7 +7,6 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::plan::{DueCold, TierRules, due};
-use super::time_word;
 use crate::hash::ContentHash;
 use crate::lake::Dataset;
 use crate::lake::file::footer::look_at_footer;
@@ -89,7 +88,7 @@ impl Dataset {
         self.check_lock()?;
         self.refuse_ahead()?;
         self.check_unchanged(day, now)?;
-        let id = format!("{:06}-cold{}", self.metadata.commit_seq + 1, time_word(now));
+        let id = layout::tier_id(self.metadata.commit_seq + 1, layout::COLD, now);
         self.needs_recovery = true;
         let staging = self.staging("cold")?;
         let mut files = Vec::new();
@@ -145,13 +144,19 @@ impl Dataset {
                 }
             }
         }
-        let id = format!("{:06}-local{}", self.metadata.commit_seq + 1, time_word(now));
+        let id = layout::tier_id(self.metadata.commit_seq + 1, layout::LOCAL, now);
         let freed = Freed { files: copies.len() as u64, bytes: copies.values().sum() };
         let mut transaction = self.transaction(&id, now);
         transaction.drop_copies(partition, &copies)?;
         transaction.commit()?;
-        self.free_links()?;
         Ok(freed)
+    }
+
+    /// Frees what local copies that went still take: second names by which an Iceberg table's older snapshots named them, where none needs
+    /// them any more. It reads the whole table: once is enough for many days.
+    pub fn free_copies(&mut self) -> Result<()> {
+        self.recover_if_needed()?;
+        self.free_links()
     }
 
     /// The day has the files that were copied, no other, and is still sealed.
