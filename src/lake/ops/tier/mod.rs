@@ -3,7 +3,7 @@
 //! ```text
 //!        due         copies are in the store, read back    grace is over             restore
 //!  hot ───────▶ copying ───────▶ verified ───▶ switched ───────────────▶ cold ──────────────▶ hot
-//!  [`due`]      (not here)                     [`Dataset::cool`]          [`Dataset::drop_copies`]   [`Dataset::bring_home`]
+//!  [`due()`]      (not here)                     [`Dataset::cool`]          [`Dataset::drop_copies`]   [`Dataset::bring_home`]
 //! ```
 //!
 //! Each arrow that readers see is one commit. From the switch on, `lakehand read`, table formats and catalogues name the objects; the local
@@ -11,7 +11,7 @@
 //! (see `file/stub`), which has the footer: checks, rebuilds and the calendar ask no store.
 //!
 //! Objects that nobody needs any more (their day came home, or left by retention and its time in the bin is over) are listed in
-//! `cold-gone/` until they are deleted: [`gone`], [`Dataset::forget_gone`].
+//! `cold-gone/` until they are deleted: [`gone()`], [`forget_gone`](crate::lake::Dataset::forget_gone).
 
 mod gone;
 mod home;
