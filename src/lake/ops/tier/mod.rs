@@ -3,7 +3,7 @@
 //! ```text
 //!        due         copies are in the store, read back    grace is over             restore
 //!  hot ───────▶ copying ───────▶ verified ───▶ switched ───────────────▶ cold ──────────────▶ hot
-//!  [`due()`]      (not here)                     [`Dataset::cool`]          [`Dataset::drop_copies`]   [`Dataset::bring_home`]
+//!  [`due()`]    (not here)                     [`Dataset::cool`]          [`Dataset::drop_copies`]   [`Dataset::bring_home`]
 //! ```
 //!
 //! Each arrow that readers see is one commit. From the switch on, `lakehand read`, table formats and catalogues name the objects; the local
