@@ -17,7 +17,7 @@ use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
 use crate::export::this_process;
 use crate::feed::{Catalog, Feed, FeedKind, Place};
-use crate::headless::{Exit, cancel_on_signal, with_gauge};
+use crate::headless::{Counted, Exit, cancel_on_signal, with_gauge};
 use crate::lake::{CompactRules, CompactWork, Compacted, Dataset, DueDay, Lake, Limits, compaction_due};
 use crate::log::{Level, Record};
 use crate::pool::Pool;
@@ -154,7 +154,7 @@ impl Tools<'_> {
         let total = due.days.iter().map(|day| day.rows * 2).sum();
         let compacted = with_gauge(
             &feed.name,
-            total,
+            (total, Counted::Rows),
             || handled.load(Ordering::Relaxed),
             || {
                 for day in &due.days {

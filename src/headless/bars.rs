@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::gauge::Counted;
 use super::note::Note;
 use super::plain::{self, size, thousands};
 use super::{Exit, Report, Totals};
@@ -43,7 +44,7 @@ impl Report for Bars {
             What::Planned { expected: Some(rows), .. } if *rows > 0 => {
                 if let Some((bar, _)) = self.running.get(&event.feed) {
                     bar.set_length(*rows);
-                    bar.set_style(gauge());
+                    bar.set_style(gauge(Counted::Rows));
                 }
             }
             What::Finished(_) => {
@@ -86,8 +87,13 @@ fn spinner() -> ProgressStyle {
     style("{prefix:<32} {spinner} {wide_msg}")
 }
 
-pub(super) fn gauge() -> ProgressStyle {
-    style("{prefix:<32} {bar:20} {percent:>3}% {wide_msg} {per_sec}")
+pub(super) fn gauge(counted: Counted) -> ProgressStyle {
+    match counted {
+        Counted::Rows => style("{prefix:<32} {bar:20} {percent:>3}% {wide_msg} {per_sec}"),
+        Counted::Bytes => style(
+            "{prefix:<32} {bar:20} {percent:>3}% {wide_msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta} left",
+        ),
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -21,7 +21,7 @@ pub(crate) mod stdout;
 pub(crate) mod watch;
 
 pub use exit::Exit;
-pub(crate) use gauge::with_gauge;
+pub(crate) use gauge::{Counted, with_gauge};
 pub use json::print_json;
 pub(crate) use plain::size;
 pub use run::{Asked, Output, Totals, run};

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::export::publish::holds_back;
 use crate::export::tier::{HomeWay, Mover, Step, TierSetup, Verified};
 use crate::feed::{Catalog, Feed, FeedKind, Place};
-use crate::headless::{Exit, cancel_on_signal, size, with_gauge};
+use crate::headless::{Counted, Exit, cancel_on_signal, size, with_gauge};
 use crate::lake::verify::Severity;
 use crate::lake::{Lake, Limits, read_metadata, tier_due};
 use crate::log::{Level, Record};
@@ -217,7 +217,7 @@ impl<'a> Tools<'a> {
                 holds_back(self.lake, feed, &self.config.catalog.configured(), partition)
             },
         };
-        with_gauge(&feed.name, total, || handled.load(Ordering::Relaxed), || work(&mover))
+        with_gauge(&feed.name, (total, Counted::Bytes), || handled.load(Ordering::Relaxed), || work(&mover))
     }
 
     fn run(&self, which: &WhichArgs) -> Result<Exit> {
