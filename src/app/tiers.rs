@@ -109,7 +109,7 @@ pub(crate) struct Due {
 impl Due {
     /// By the feed's `tier_after_days`, or of this day alone.
     pub(crate) fn of(feed: &Feed, metadata: &Metadata, now: DateTime<Utc>, day: Option<NaiveDate>) -> Self {
-        let rules = TierRules { after_days: feed.tier_after_days, today: now.date_naive(), day };
+        let rules = TierRules::of(feed, now, day);
         let mut due = Self::default();
         for partition in tier_candidates(metadata, rules) {
             let cold = partition.cold.as_ref();

@@ -205,6 +205,11 @@ impl PartitionPath {
         }
     }
 
+    /// The partition of a stream is of this day, or of a longer time with this day in it.
+    pub fn holds(self, day: NaiveDate) -> bool {
+        self.first_day().zip(self.end()).is_some_and(|(first, end)| first <= day && day < end)
+    }
+
     /// As people read it: `2025-01-15`, `2025-01-15T07`, `2025-01`, `v2`.
     pub fn label(self) -> String {
         match self {

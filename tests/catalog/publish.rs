@@ -6,7 +6,7 @@ use lakehand::Kind;
 use lakehand::catalog::Catalog;
 use lakehand::catalog::hive::Hive;
 use lakehand::catalog::hive::thrift::Value;
-use lakehand::export::publish::{drift, drop_table, holds_back, published_through, states};
+use lakehand::export::publish::{drift, drop_table, holds_back, states};
 use lakehand::feed::{CatalogName, TableFormat};
 
 use crate::disk::scratch;
@@ -404,24 +404,6 @@ fn a_table_format_is_registered_as_what_it_is() {
         published(root.path(), &feed, &plain).unwrap();
         assert_eq!(metastore.state().partitions[format.keyword()].len(), 6);
     }
-}
-
-#[test]
-fn whoever_waits_for_the_catalogues_waits_for_the_slowest() {
-    let (root, metastore) = (scratch(), Metastore::start());
-    let feed = in_hive(stream_feed());
-    append(&mut open(root.path(), &feed), &days(1, 2), "r1").unwrap();
-    let dir = root.path().join("streams/events");
-    let both = [CatalogName::Hive, CatalogName::Glue];
-    assert_eq!(published_through(&dir, &[]).unwrap(), None);
-    assert_eq!(published_through(&dir, &both).unwrap(), Some(0));
-    published(root.path(), &feed, &hive(&metastore)).unwrap();
-    assert_eq!(published_through(&dir, &both[..1]).unwrap(), Some(1));
-    assert_eq!(published_through(&dir, &both).unwrap(), Some(0));
-    append(&mut open(root.path(), &feed), &[(0, 2, T0)], "r2").unwrap();
-    assert_eq!(published_through(&dir, &both[..1]).unwrap(), Some(1));
-    published(root.path(), &feed, &hive(&metastore)).unwrap();
-    assert_eq!(published_through(&dir, &both[..1]).unwrap(), Some(2));
 }
 
 #[test]

@@ -175,6 +175,7 @@ fn every_finding_that_is_no_note_has_a_damage_that_shows_it() {
         FindingKind::CatalogDrift,
         FindingKind::CatalogUnknown,
         FindingKind::StrayObject,
+        FindingKind::ArchivedObject,
         // Found by whoever knows the store: tests/tier/mover.rs damages objects.
         FindingKind::ColdObject,
     ];

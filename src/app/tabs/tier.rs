@@ -222,11 +222,7 @@ impl App {
     fn is_due_again(&self, key: &str, day: NaiveDate) -> Option<u32> {
         let (after, metadata) = (self.feeds.feed(key)?.tier_after_days?, self.metadata(key)?);
         let rules = TierRules { after_days: Some(after), today: self.clock.date_naive(), day: None };
-        let holds = |path: &str| {
-            PartitionPath::parse(path)
-                .and_then(|path| path.first_day().zip(path.end()))
-                .is_some_and(|(first, end)| first <= day && day < end)
-        };
+        let holds = |path: &str| PartitionPath::parse(path).is_some_and(|path| path.holds(day));
         let again = tier_candidates(metadata, rules)
             .into_iter()
             .any(|known| holds(&known.path) && !metadata.is_pinned(&known.path));

@@ -22,7 +22,7 @@ use crate::export::tier::{HomeWay, Mover, Step, TierSetup, Verified};
 use crate::feed::{Catalog, Feed, FeedKind, Place};
 use crate::headless::{Counted, Exit, cancel_on_signal, size, with_gauge};
 use crate::lake::verify::Severity;
-use crate::lake::{Lake, Limits, read_metadata, tier_due};
+use crate::lake::{Lake, Limits, TierRules, read_metadata, tier_due};
 use crate::log::{Level, Record};
 use crate::tier::ColdStore;
 
@@ -228,11 +228,7 @@ impl<'a> Tools<'a> {
             if self.cancel.is_cancelled() {
                 break;
             }
-            let rules = crate::lake::TierRules {
-                after_days: feed.tier_after_days,
-                today: Utc::now().date_naive(),
-                day: which.day,
-            };
+            let rules = TierRules::of(feed, Utc::now(), which.day);
             let done = self.lake.dataset_dir(feed).and_then(|dir| {
                 if read_metadata(&dir)?.is_none() {
                     return Ok(crate::export::tier::Moved::default());
@@ -381,7 +377,6 @@ impl<'a> Tools<'a> {
                     || json!({ "event": "deleted", "feed": feed.name, "objects": objects, "bytes": bytes }),
                 );
             }
-            Step::Home(_) => {}
             Step::Stays { partition, why } => say_stays(feed, partition, why, self.json),
             Step::Blocked { partition, error } => {
                 let error = format!("{partition} was not moved: {error}");

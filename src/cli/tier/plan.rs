@@ -22,7 +22,7 @@ pub(super) fn plan(config: &Config, lake: &Lake, which: &WhichArgs) -> Result<Ex
         if let Some(metadata) = read_metadata(&dir)? {
             whole.add(growth(&feed, &metadata, now.date_naive(), with_tier));
         }
-        let rules = TierRules { after_days: feed.tier_after_days, today: now.date_naive(), day: which.day };
+        let rules = TierRules::of(&feed, now, which.day);
         // A dataset whose days never move is no failure of a plan for all.
         let due = match tier_due(&dir, &feed, rules) {
             Ok(due) => due,

@@ -54,9 +54,7 @@ pub(super) fn folder_url(dir: &Path) -> Result<String> {
 /// late rows came to a day whose local copies are gone, that is the one of the cold tier.
 fn location_of(folder: &str, partition: &PartitionInfo) -> String {
     match &partition.cold {
-        Some(cold) if cold.files == partition.files || partition.local_files() < partition.files => {
-            cold.url.clone()
-        }
+        Some(cold) if cold.files == partition.files || is_in_two_places(partition) => cold.url.clone(),
         _ => format!("{folder}/{}", partition.path),
     }
 }
@@ -121,12 +119,12 @@ pub(super) fn describe(
         description: feed.description.clone(),
         parameters,
     };
-    let partition = |info: &&PartitionInfo| PartitionDef {
-        values: spelt(&info.path).into_iter().map(|(_, value)| value).collect(),
-        location: location_of(&folder, info),
-        rows: info.cold.as_ref().filter(|_| is_in_two_places(info)).map_or(info.records, |cold| cold.records),
-        files: info.cold.as_ref().filter(|_| is_in_two_places(info)).map_or(info.files, |cold| cold.files),
-        bytes: info.cold.as_ref().filter(|_| is_in_two_places(info)).map_or(info.bytes, |cold| cold.bytes),
+    let partition = |info: &&PartitionInfo| {
+        let part = info.cold.as_ref().filter(|_| is_in_two_places(info));
+        let whole = (info.records, info.files, info.bytes);
+        let (rows, files, bytes) = part.map_or(whole, |cold| (cold.records, cold.files, cold.bytes));
+        let values = spelt(&info.path).into_iter().map(|(_, value)| value).collect();
+        PartitionDef { values, location: location_of(&folder, info), rows, files, bytes }
     };
     let partitions = if is_partitioned { shown.iter().map(partition).collect() } else { Vec::new() };
     let split = shown.iter().filter(|info| is_partitioned && is_in_two_places(info));

@@ -131,16 +131,6 @@ pub fn states(dataset_dir: &Path, catalogs: &[CatalogName]) -> Result<Vec<Catalo
     catalogs.iter().map(read).collect()
 }
 
-/// The commit that all of these catalogues show, or a later one: what a partition was before that, no reader is sent to any more.
-/// `None` where there is no catalogue to wait for; 0 as long as one of them has nothing.
-///
-/// # Errors
-/// As [`states`].
-pub fn published_through(dataset_dir: &Path, catalogs: &[CatalogName]) -> Result<Option<u64>> {
-    let states = states(dataset_dir, catalogs)?;
-    Ok(states.iter().map(|state| state.commit_seq.unwrap_or(0)).min())
-}
-
 /// Why local copies of a partition that is cold must stay: one of the catalogues `configured` that the feed names still sends readers
 /// to them.
 ///
@@ -164,6 +154,11 @@ pub fn holds_back(
             // A table format's own metadata names the files: it is that of a commit behind the switch.
             None => record.at.is_none_or(|at| at <= cold.since),
         };
+        if sends_there && cold.files < info.map_or(0, |info| info.files) {
+            return Ok(Some(format!(
+                "late rows lie beside them, and the catalogue {name} has one place for both: they go when the late rows have followed"
+            )));
+        }
         if sends_there {
             return Ok(Some(format!(
                 "the catalogue {name} still sends readers to them; `lakehand catalog sync {}` brings it up",

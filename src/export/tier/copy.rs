@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Mover;
+use super::{Mover, wrong_with};
 use crate::error::{Error, Kind, Result};
 use crate::hash::ContentHash;
 use crate::lake::{DueCold, LocalFile, TierLock, content_hash};
@@ -74,14 +74,11 @@ impl OneCopy<'_> {
         let work = crate::tier::Work { cancel: self.cancel, advance: self.advance };
         let notes = lock.notes(partition, &file.name)?;
         self.store.put(&key, &file.path, &wanted, &notes, &work)?;
-        match self.store.read_back(&key, &work)? {
-            Some(found) if found == wanted => Ok(hash),
-            Some(_) => Err(Error::new(Kind::Damaged, "what was read back is not what was sent")
-                .at("object", self.store.url_of(&key))
-                .next("the day stays local; delete the object, then run again")),
-            None => Err(Error::new(Kind::Damaged, "the object is not there after it was sent")
-                .at("object", self.store.url_of(&key))
-                .next("the day stays local; look at the bucket's rules, then run again")),
+        match wrong_with(self.store, &key, wanted, &work)? {
+            None => Ok(hash),
+            Some(what) => Err(Error::new(Kind::Damaged, what).at("object", self.store.url_of(&key)).next(
+                "the day stays local; look at what wrote or changed the object, delete it, then run again",
+            )),
         }
     }
 }

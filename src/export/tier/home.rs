@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::{Mover, Step};
+use super::Mover;
 use crate::error::{Error, Kind, Result};
 use crate::feed::PartitionPath;
 use crate::lake::{ColdFile, TierLock, cold_files};
@@ -36,11 +36,7 @@ impl Mover<'_> {
     /// `Kind::Usage` when nothing of the day lies in the cold tier; `Kind::Damaged` when an object is gone or is not what went there.
     pub fn restore(&self, day: NaiveDate) -> Result<HomeWay> {
         let dir = self.dir()?;
-        let is_of_day = |partition: &str| {
-            let path = PartitionPath::parse(partition);
-            let span = path.and_then(|path| path.first_day().zip(path.end()));
-            span.is_some_and(|(first, end)| first <= day && day < end)
-        };
+        let is_of_day = |partition: &str| PartitionPath::parse(partition).is_some_and(|path| path.holds(day));
         let files: Vec<ColdFile> =
             cold_files(&dir)?.into_iter().filter(|file| is_of_day(&file.partition)).collect();
         if files.is_empty() {
@@ -87,7 +83,6 @@ impl Mover<'_> {
             }
             let warmed = dataset.bring_home(&coming, self.now())?;
             (count, rows, bytes) = (count + warmed.files, rows + warmed.rows, bytes + warmed.bytes);
-            (self.tell)(&Step::Home(warmed));
         }
         Ok(HomeWay::Home { files: count, rows, bytes })
     }

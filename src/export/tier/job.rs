@@ -1,6 +1,5 @@
 //! Days move as a job of the engine: asked for by key or command, behind an export, or before a day is exported again.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use crate::export::event::{Outcome, What};
 use crate::export::progress::Stage;
 use crate::export::scheduler::Work;
 use crate::feed::{FeedKind, PartitionPath};
-use crate::lake::{read_metadata, tier_due};
+use crate::lake::{TierRules, read_metadata, tier_due};
 
 /// Behind an export, no day is begun later than this: the feed's next export waits for it.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -35,13 +34,12 @@ pub(in crate::export) fn asked(context: &Context) -> Result<Outcome> {
         },
         Work::Tier(day) => {
             let dir = context.lake.dataset_dir(&context.feed)?;
-            let rules = |mover: &Mover<'_>| mover.rules(day);
-            let due = with_mover(context, setup, 0, |mover| tier_due(&dir, &context.feed, rules(mover)))?;
+            let rules = TierRules::of(&context.feed, context.now(), day);
+            let due = tier_due(&dir, &context.feed, rules)?;
             let (rows, bytes): (u64, u64) =
                 (due.days.iter().map(|day| day.rows).sum(), due.days.iter().map(|day| day.bytes).sum());
             context.progress.expect(rows);
-            let moved =
-                with_mover(context, setup, per_row(rows, bytes), |mover| mover.run(rules(mover), None))?;
+            let moved = with_mover(context, setup, per_row(rows, bytes), |mover| mover.run(rules, None))?;
             outcome(&moved)
         }
         _ => Err(Error::new(Kind::Bug, "no work between the tiers")),
@@ -74,10 +72,7 @@ pub(in crate::export) fn after_export(context: &Context, text: String) -> String
 pub(in crate::export) fn bring_home_first(context: &Context, day: NaiveDate) -> Result<()> {
     let dir = context.lake.dataset_dir(&context.feed)?;
     let Some(metadata) = read_metadata(&dir)? else { return Ok(()) };
-    let holds = |path: &str| {
-        let span = PartitionPath::parse(path).and_then(|path| path.first_day().zip(path.end()));
-        span.is_some_and(|(first, end)| first <= day && day < end)
-    };
+    let holds = |path: &str| PartitionPath::parse(path).is_some_and(|path| path.holds(day));
     if !metadata.partitions.iter().any(|known| known.cold.is_some() && holds(&known.path)) {
         return Ok(());
     }
@@ -127,7 +122,6 @@ fn with_mover<T>(
         let more = rows(before + bytes) - rows(before);
         progress.decoded(usize::try_from(more).unwrap_or(usize::MAX));
     };
-    let told = Cell::new(0_u32);
     let mover = Mover {
         store: &store,
         lake: &context.lake,
@@ -138,10 +132,7 @@ fn with_mover<T>(
         cancel: &context.cancel,
         clock: context.clock,
         advance: &advance,
-        tell: &|step| {
-            told.set(told.get() + 1);
-            tell(context, step);
-        },
+        tell: &|step| tell(context, step),
         holds: &|partition| context.orders.holds_back(&context.lake, &context.feed, partition),
     };
     work(&mover)
@@ -150,7 +141,6 @@ fn with_mover<T>(
 fn tell(context: &Context, step: &Step) {
     match step {
         Step::Switched(cooled) => {
-            context.progress.commit(cooled.rows);
             let facts = vec![
                 ("partition".to_owned(), cooled.partition.clone()),
                 ("commit".to_owned(), cooled.id.clone()),
@@ -168,7 +158,7 @@ fn tell(context: &Context, step: &Step) {
         Step::Blocked { partition, error } => {
             context.emit(What::Warned { text: format!("{partition} was not moved: {error}") });
         }
-        Step::Stays { .. } | Step::Freed { .. } | Step::Deleted { .. } | Step::Home(_) => {}
+        Step::Stays { .. } | Step::Freed { .. } | Step::Deleted { .. } => {}
     }
 }
 

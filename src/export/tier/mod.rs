@@ -30,8 +30,7 @@ use super::job::this_process;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::feed::Feed;
-use crate::hash::ContentHash;
-use crate::lake::{Cooled, Dataset, Freed, Lake, Limits, Warmed};
+use crate::lake::{Cooled, Dataset, Freed, Lake, Limits};
 use crate::tier::{ColdStore, Content, Work};
 
 pub use home::HomeWay;
@@ -81,8 +80,6 @@ pub enum Step {
         /// Their size, bytes.
         bytes: u64,
     },
-    /// A day came home.
-    Home(Warmed),
     /// A day stays where it is, and why; nothing is wrong.
     Stays {
         /// The day's partition.
@@ -167,17 +164,24 @@ impl Mover<'_> {
     }
 
     /// `Kind::Damaged` when the object is not this file any more.
-    fn read_back(&self, key: &str, bytes: u64, hash: ContentHash) -> Result<()> {
-        let what = match self.store.read_back(key, &self.work())? {
-            Some(found) if found == (Content { bytes, hash }) => return Ok(()),
-            Some(found) if found.bytes != bytes => {
-                format!("the object has {} bytes, and the file {bytes}", found.bytes)
-            }
-            Some(_) => "the object has another content than the file".to_owned(),
-            None => "the object is not there".to_owned(),
-        };
-        Err(Error::new(Kind::Damaged, what).at("object", self.store.url_of(key)).next(
-            "the local file stays; bring the object back from a version of the bucket, or delete it and run again",
-        ))
+    fn read_back(&self, key: &str, wanted: Content) -> Result<()> {
+        match wrong_with(self.store, key, wanted, &self.work())? {
+            None => Ok(()),
+            Some(what) => Err(Error::new(Kind::Damaged, what).at("object", self.store.url_of(key)).next(
+                "the local file stays; bring the object back from a version of the bucket, or delete it and run again",
+            )),
+        }
     }
+}
+
+/// What is wrong with an object that is to be a file with this content; `None` where all of it was read and is right.
+fn wrong_with(store: &ColdStore, key: &str, wanted: Content, work: &Work<'_>) -> Result<Option<String>> {
+    Ok(match store.read_back(key, work)? {
+        Some(found) if found == wanted => None,
+        Some(found) if found.bytes != wanted.bytes => {
+            Some(format!("the object has {} bytes, and {} went there", found.bytes, wanted.bytes))
+        }
+        Some(_) => Some("the object has another content than what went there".to_owned()),
+        None => Some("the object is not there".to_owned()),
+    })
 }

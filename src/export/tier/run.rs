@@ -8,7 +8,7 @@ use chrono::{NaiveDate, TimeDelta};
 use super::{Mover, Step};
 use crate::error::{Error, Kind, Result};
 use crate::lake::{CopiesDue, DueCold, TierLock, TierRules, copies_due, read_metadata, tier_due, tier_gone};
-use crate::tier::ObjectState;
+use crate::tier::{Content, ObjectState};
 
 /// Sums of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,9 +65,9 @@ impl Mover<'_> {
         Ok(moved)
     }
 
-    /// Today, in the dataset's days.
+    /// The rules of the feed now, or for one day of it.
     pub fn rules(&self, day: Option<NaiveDate>) -> TierRules {
-        TierRules { after_days: self.feed.tier_after_days, today: self.now().date_naive(), day }
+        TierRules::of(self.feed, self.now(), day)
     }
 
     fn switch(&self, day: &DueCold, lock: &TierLock, moved: &mut Moved) -> Result<()> {
@@ -157,7 +157,7 @@ impl Mover<'_> {
                 // It went into the archive after it was read back: an earlier run was stopped here.
                 ObjectState::Archived { bytes } | ObjectState::Restoring { bytes } if bytes == file.bytes => {
                 }
-                _ => self.read_back(&key, file.bytes, file.hash)?,
+                _ => self.read_back(&key, Content { bytes: file.bytes, hash: file.hash })?,
             }
             self.store.settle(&key)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Mover;
+use super::{Mover, wrong_with};
 use crate::error::Result;
 use crate::lake::verify::{Finding, FindingKind, Severity};
 use crate::lake::{ColdFile, cold_files, tier_gone};
@@ -74,6 +74,19 @@ impl Mover<'_> {
             }
             known.insert(key);
         }
+        if verified.archived > 0 {
+            verified.findings.push(Finding {
+                dataset: folder.trim_end_matches('/').to_owned(),
+                kind: FindingKind::ArchivedObject,
+                severity: Severity::Note,
+                path: String::new(),
+                what: format!(
+                    "{} objects lie in an archive: they are there and have their sizes, and their contents were not read",
+                    verified.archived
+                ),
+                repair: None,
+            });
+        }
         let gone = tier_gone(&dir, std::time::Duration::ZERO, chrono::DateTime::<chrono::Utc>::MAX_UTC)?;
         known.extend(gone.iter().filter_map(|gone| self.key_of(&gone.url).ok()));
         let strays = there.iter().filter(|(key, _)| !known.contains(*key));
@@ -107,14 +120,10 @@ impl Mover<'_> {
             ObjectState::Missing => return Ok(Some("the object is not there".to_owned())),
             ObjectState::Ready { .. } => {}
         }
-        Ok(match self.store.read_back(key, &self.work())? {
-            Some(found) if found == (Content { bytes: file.bytes, hash: file.hash }) => {
-                verified.read += 1;
-                None
-            }
-            Some(_) => Some("the object has another content than what went there".to_owned()),
-            None => Some("the object is not there".to_owned()),
-        })
+        let wanted = Content { bytes: file.bytes, hash: file.hash };
+        let wrong = wrong_with(self.store, key, wanted, &self.work())?;
+        verified.read += u64::from(wrong.is_none());
+        Ok(wrong)
     }
 
     fn find(

@@ -154,6 +154,8 @@ kinds! {
     TableLog = "table-log",
     /// A file that lies in the cold tier is not there, or is not what went there.
     ColdObject = "cold-object",
+    /// Objects of cold days lie in an archive, where their contents cannot be read.
+    ArchivedObject = "archived-object",
     /// Objects lie beside those of the dataset's days in the cold tier, and no day needs them.
     StrayObject = "stray-object",
     /// Another program has written versions into the log of the dataset's table.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use crate::feed::{Feed, FeedKind, TableFormat};
 use crate::hash::ContentHash;
@@ -19,10 +19,17 @@ use crate::{Error, Kind, Result};
 pub struct TierRules {
     /// Days after the end of a day; `None`: none is due by its age.
     pub after_days: Option<u32>,
-    /// Today, in the dataset's zone.
+    /// Today, in UTC.
     pub today: NaiveDate,
     /// This day alone, whatever its age.
     pub day: Option<NaiveDate>,
+}
+
+impl TierRules {
+    /// Those of a feed, or for one day of it.
+    pub fn of(feed: &Feed, now: DateTime<Utc>, day: Option<NaiveDate>) -> Self {
+        Self { after_days: feed.tier_after_days, today: now.date_naive(), day }
+    }
 }
 
 /// What is due, and what is not though its time has come.
@@ -126,9 +133,7 @@ pub fn candidates(metadata: &Metadata, rules: TierRules) -> Vec<&PartitionInfo> 
     let is_wanted = |partition: &&PartitionInfo| {
         let Some(path) = PartitionPath::parse(&partition.path) else { return false };
         match rules.day {
-            Some(day) => {
-                path.first_day().zip(path.end()).is_some_and(|(first, end)| first <= day && day < end)
-            }
+            Some(day) => path.holds(day),
             None => limit.zip(path.end()).is_some_and(|(limit, end)| end <= limit),
         }
     };
