@@ -2,11 +2,16 @@
 
 #[path = "../lake_support/disk.rs"]
 mod disk;
+#[path = "../support/engine.rs"]
+mod engine;
 #[path = "../lake_support/instants.rs"]
 mod instants;
 #[path = "../lake_support/mod.rs"]
 mod lake_support;
+#[path = "../support/mod.rs"]
+mod project;
 
+mod command;
 mod crash;
 mod lake;
 mod mover;

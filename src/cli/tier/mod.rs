@@ -19,10 +19,10 @@ use crate::config::{Config, MetadataPlace};
 use crate::error::{Error, Kind, Result};
 use crate::export::publish::holds_back;
 use crate::export::tier::{HomeWay, Mover, Step, TierSetup, Verified};
-use crate::feed::{Catalog, Feed, FeedKind, Place};
+use crate::feed::{Catalog, Feed, FeedKind, PartitionPath, Place};
 use crate::headless::{Counted, Exit, cancel_on_signal, size, with_gauge};
 use crate::lake::verify::Severity;
-use crate::lake::{Lake, Limits, TierRules, read_metadata, tier_due};
+use crate::lake::{Lake, Limits, TierRules, read_metadata, tier_candidates, tier_due};
 use crate::log::{Level, Record};
 use crate::tier::ColdStore;
 
@@ -281,7 +281,8 @@ impl<'a> Tools<'a> {
         catalog::behind(self.config, &feed);
         let text = match &way {
             HomeWay::Home { files, rows, bytes } => {
-                format!("{} is home: {rows} rows in {files} files, {}", args.day, size(*bytes))
+                let again = self.goes_again(&feed, args.day)?;
+                format!("{} is home: {rows} rows in {files} files, {}{again}", args.day, size(*bytes))
             }
             HomeWay::Waiting { objects, asked } => format!(
                 "{objects} objects of {} lie in an archive, {asked} were asked for now: give the command again when they are there",
@@ -297,6 +298,24 @@ impl<'a> Tools<'a> {
             }
         });
         Ok(Exit::Done)
+    }
+
+    /// What the feed's own rule will do with a day that came home.
+    fn goes_again(&self, feed: &Feed, day: NaiveDate) -> Result<String> {
+        let metadata = read_metadata(&self.lake.dataset_dir(feed)?)?;
+        let holds = |path: &str| PartitionPath::parse(path).is_some_and(|path| path.holds(day));
+        let is_due = metadata.is_some_and(|metadata| {
+            let due = tier_candidates(&metadata, TierRules::of(feed, Utc::now(), None));
+            due.iter().any(|known| holds(&known.path) && !metadata.is_pinned(&known.path))
+        });
+        Ok(if is_due {
+            format!(
+                "; it is older than tier_after_days and goes again with the next run, unless `lakehand pin {} --day {day}` keeps it",
+                feed.name
+            )
+        } else {
+            String::new()
+        })
     }
 
     fn verify(&self, args: &VerifyArgs) -> Result<Exit> {
