@@ -179,6 +179,35 @@ fn a_cold_day_is_changed_by_nobody_before_it_is_home() {
     assert_whole(root.path(), &feed, &all);
 }
 
+/// Each way home notes the object; two notes of one second, and of one commit, are two.
+#[test]
+fn a_day_may_go_and_come_home_twice_in_a_second() {
+    let (root, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let feed = Feed { retention_days: Some(10), ..stream_feed() };
+    let all = sealed(root.path(), &feed);
+    let dir = dir(root.path(), &feed);
+    let mut dataset = open(root.path(), &feed);
+    for _ in 0..3 {
+        cool(&mut dataset, &feed, store.path(), 0).unwrap();
+        home(&mut dataset, 0).unwrap();
+    }
+    assert_eq!(tier_gone(&dir, std::time::Duration::ZERO, later()).unwrap().len(), 3);
+    drop(dataset);
+    assert_whole(root.path(), &feed, &all);
+    // The same file lies in the bin twice: it left by retention, came back as a copy of its stub, and left again.
+    let mut dataset = open(root.path(), &feed);
+    cool(&mut dataset, &feed, store.path(), 0).unwrap();
+    free(&mut dataset, 0, later()).unwrap();
+    dataset.retain(day(11)).unwrap();
+    let bin = books(&dir).join("bin");
+    let set = std::fs::read_dir(&bin).unwrap().next().unwrap().unwrap().path();
+    copy_tree(&set, &bin.join("000099-retain20250301T000000Z"));
+    let sets = replaced(&dir).unwrap();
+    assert_eq!(sets.len(), 2, "{sets:?}");
+    assert_eq!(dataset.forget_replaced(&sets).unwrap().len(), 2);
+    assert_eq!(tier_gone(&dir, std::time::Duration::ZERO, at(T0 + 200 * DAY)).unwrap().len(), 5);
+}
+
 #[test]
 fn what_comes_home_is_what_went() {
     let (root, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

@@ -310,7 +310,7 @@ impl<'a> Tools<'a> {
         });
         Ok(if is_due {
             format!(
-                "; it is older than tier_after_days and goes again with the next run, unless `lakehand pin {} --day {day}` keeps it",
+                "; it is older than tier_after_days and goes again with the next run, unless `lakehand pin {} {day}` keeps it",
                 feed.name
             )
         } else {

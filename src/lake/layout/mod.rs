@@ -132,6 +132,17 @@ pub(crate) fn tiered(word: &str) -> Option<&'static str> {
     })
 }
 
+/// The folder of a note on an object that nobody needs: the time, and what tells it from others of that second.
+pub(crate) fn gone_set(now: DateTime<Utc>, unique: impl std::fmt::Display) -> String {
+    format!("{}-{unique}", now.format("%Y%m%dT%H%M%SZ"))
+}
+
+/// Since when the objects of such a folder are not needed; `None` for a folder of another name.
+pub(crate) fn gone_since(set: &str) -> Option<DateTime<Utc>> {
+    let time = set.split_once('-').map_or(set, |(time, _)| time);
+    Some(chrono::NaiveDateTime::parse_from_str(time, "%Y%m%dT%H%M%SZ").ok()?.and_utc())
+}
+
 /// Letters and digits of a run's id, fit for a file name: enough of it that no other run has the same.
 pub(crate) fn run_word(run: &str) -> String {
     let word: String = run.chars().filter(char::is_ascii_alphanumeric).take(32).collect();

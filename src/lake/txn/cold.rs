@@ -91,16 +91,19 @@ impl Transaction<'_> {
 
     /// Nobody needs the object of the stub at `from`, which is of a file of `partition`: it may be deleted once the grace period is over.
     pub(crate) fn give_up(&mut self, from: Place, partition: &str, stub: &fs::Entry) {
-        let set = self.now().format("%Y%m%dT%H%M%SZ");
-        let to = Place::new(Room::ColdGone, format!("{set}/{partition}/{}", stub.name));
-        self.step(Step::Books, from, to, stub.bytes, 0);
+        self.give_up_stub(from, &layout::join(partition, &stub.name), stub.bytes);
     }
 
     fn give_up_cold(&mut self, stub: &StubFile) {
         let from = Place::aside(Room::Cold, &stub.relative());
-        let set = self.now().format("%Y%m%dT%H%M%SZ");
-        let to = Place::new(Room::ColdGone, format!("{set}/{}", from.path));
-        self.step(Step::Books, from, to, stub.bytes, 0);
+        let path = from.path.clone();
+        self.give_up_stub(from, &path, stub.bytes);
+    }
+
+    /// One file may be given up more than once in a second, and in one commit: no two notes have one place.
+    fn give_up_stub(&mut self, from: Place, path: &str, bytes: u64) {
+        let set = layout::gone_set(self.now(), format_args!("{}-{:06}", self.id(), self.steps()));
+        self.step(Step::Books, from, Place::new(Room::ColdGone, format!("{set}/{path}")), bytes, 0);
     }
 
     /// What of a partition lies in the cold tier leaves: the stub of a file whose local copy leaves too is not needed any more, the others

@@ -189,6 +189,11 @@ impl Transaction<'_> {
         self.now
     }
 
+    /// How many steps it has so far.
+    pub(super) fn steps(&self) -> usize {
+        self.moves.len()
+    }
+
     /// A name in the trash that nothing else in this commit has.
     pub(super) fn trash(&self) -> Place {
         Place::trash(format_args!("{}_{:06}", self.id, self.moves.len()))

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::switch::in_use;
 use crate::Result;
 use crate::lake::Dataset;
 use crate::lake::fs;
-use crate::lake::layout::{Place, Places, Room};
+use crate::lake::layout::{self, Place, Places, Room};
 use crate::lake::manifest::cold;
 use crate::lake::manifest::data_file::Stub;
 
@@ -35,11 +35,10 @@ pub fn gone(dataset_dir: &Path, grace: std::time::Duration, now: DateTime<Utc>) 
         return Ok(Vec::new());
     }
     let limit = TimeDelta::from_std(grace).ok().and_then(|grace| now.checked_sub_signed(grace));
-    let since = |name: &str| NaiveDateTime::parse_from_str(name, "%Y%m%dT%H%M%SZ").ok().map(|t| t.and_utc());
     let mut found = Vec::new();
     let needed = in_use(&places)?;
     for set in fs::list(&root)?.into_iter().filter(|set| set.is_dir) {
-        if since(&set.name).zip(limit).is_none_or(|(since, limit)| since > limit) {
+        if layout::gone_since(&set.name).zip(limit).is_none_or(|(since, limit)| since > limit) {
             continue;
         }
         for file in cold::below(&set.path)? {
