@@ -61,10 +61,9 @@ pub use manifest::facts::nothing_yet;
 pub use manifest::last_row::LastRow;
 pub use manifest::log::LogIdentity;
 pub use manifest::loss::{LossCause, LostRecords};
-pub use manifest::metadata::{
-    ColdPart, ColumnInfo, LastFailure, Metadata, PartitionInfo, PendingDecision, RunRecord, read_metadata,
-};
+pub use manifest::metadata::{ColumnInfo, LastFailure, Metadata, PendingDecision, RunRecord, read_metadata};
 pub use manifest::offsets::{OffsetRanges, Ranges};
+pub use manifest::partition::{ColdPart, PartitionInfo};
 pub use manifest::pin::Pin;
 pub use manifest::schema::{Change, ColumnChange, RunInfo, TableSchema};
 pub use manifest::source_check::{CheckOutcome, CheckedRange, Holds, SourceCheck, SourceDifference};

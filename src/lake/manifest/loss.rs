@@ -16,8 +16,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::lake::layout;
-use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
+use crate::lake::manifest::metadata::Metadata;
 use crate::lake::manifest::offsets::length;
+use crate::lake::manifest::partition::PartitionInfo;
 
 /// Records that are not in the lake and cannot be read again from where they came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@
 //! proof       which positions the files prove                              log       which log the offsets are of
 //! last_row    by which a log is known again that was made anew under its name
 //! without_row    offsets that gave no row                              writers   queries that write the source and stand still
+//! partition      one partition as the metadata counts it, the part in the cold tier too
 //! cold           files that lie in the cold tier, by their stubs
 //! source_check   what a comparison of both ways of reading found, and what that holds for      pin   what is kept for good
 //! ```
@@ -23,6 +24,7 @@ pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod offset_set;
 pub(crate) mod offsets;
+pub(crate) mod partition;
 pub(crate) mod pin;
 pub(crate) mod proof;
 pub(crate) mod schema;

@@ -21,7 +21,8 @@ use crate::Result;
 use crate::feed::FeedKind;
 use crate::lake::Dataset;
 use crate::lake::layout::PartitionPath;
-use crate::lake::manifest::metadata::{Metadata, PartitionInfo};
+use crate::lake::manifest::metadata::Metadata;
+use crate::lake::manifest::partition::PartitionInfo;
 
 impl Dataset {
     /// Seals the partitions that are complete by the rule of the lake (see [`crate::lake::Lake::sealing_after`]); gives their

@@ -9,6 +9,7 @@
 //! migrate    books and metadata get another place
 //! published  what catalogues were last made to hold
 //! table      the log of the table that a dataset may be too, written with each commit
+//! tidy       folders that a commit has left empty go
 //! aside      a whole dataset gets another name
 //! ```
 
@@ -22,4 +23,5 @@ pub(crate) mod migrate;
 pub(crate) mod published;
 pub(crate) mod rebuild;
 pub(crate) mod table;
+pub(crate) mod tidy;
 pub(crate) mod transaction;

@@ -19,8 +19,8 @@
 //! The only code that changes what readers see. The actions are what a table format or a catalogue needs to know of the
 //! commit.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
@@ -35,6 +35,7 @@ use crate::lake::manifest::data_file::{Cold, DataFile};
 use crate::lake::manifest::journal::{self, CommitRecord, Journal, Record};
 use crate::lake::manifest::metadata::Metadata;
 use crate::lake::txn::commit::{Move, Swap};
+use crate::lake::txn::tidy::Tidy;
 use crate::{Error, Kind, Result};
 
 /// What a commit means to whoever reads the dataset.
@@ -138,6 +139,17 @@ impl Dataset {
             swap: None,
             journal: None,
         }
+    }
+}
+
+impl Dataset {
+    /// The marks of a partition, with their sizes: one, or none; both only while metadata changes its place.
+    pub(crate) fn marks_of(&self, folder: &str) -> Result<Vec<(Place, u64)>> {
+        let mut found = Vec::new();
+        for mark in Places::seals(folder) {
+            found.extend(fs::size_of(&self.path(&mark)?)?.map(|bytes| (mark, bytes)));
+        }
+        Ok(found)
     }
 }
 
@@ -453,80 +465,6 @@ pub(crate) fn records(actions: &[Action], commit: CommitRecord) -> Vec<Record> {
     }));
     records.push(Record::Commit(commit));
     records
-}
-
-/// Rooms whose folders go when they are empty.
-const TIDY: [Room; 3] = [Room::Bin, Room::Cold, Room::ColdGone];
-
-/// What a commit leaves empty or to be thrown away.
-struct Tidy {
-    trash: bool,
-    rooms: BTreeSet<Room>,
-    folders: Vec<String>,
-}
-
-impl Dataset {
-    /// Removes the folder and those above it as far as they are empty.
-    pub(crate) fn remove_empty(&self, path: &str) -> Result<()> {
-        let mut folder = layout::inside(self.dir(), path)?;
-        while folder != self.dir() {
-            if fs::stat(&folder)?.is_some_and(|stat| stat.is_link)
-                || !self.committer.fs.remove_empty_dir(&folder)?
-            {
-                break;
-            }
-            if !folder.pop() {
-                return Err(Error::new(Kind::Bug, "a partition outside of its dataset").at("partition", path));
-            }
-        }
-        Ok(())
-    }
-
-    /// The marks of a partition, with their sizes: one, or none; both only while metadata changes its place.
-    pub(crate) fn marks_of(&self, folder: &str) -> Result<Vec<(Place, u64)>> {
-        let mut found = Vec::new();
-        for mark in Places::seals(folder) {
-            found.extend(fs::size_of(&self.path(&mark)?)?.map(|bytes| (mark, bytes)));
-        }
-        Ok(found)
-    }
-}
-
-impl Tidy {
-    fn after(moves: &[Move]) -> Self {
-        let mut folders: Vec<String> = moves
-            .iter()
-            .filter(|step| step.from.room == Room::Data)
-            .filter_map(|step| step.from.path.rsplit_once('/').map(|(folder, _)| folder.to_owned()))
-            .collect();
-        folders.dedup();
-        Self {
-            trash: moves.iter().any(|step| step.to.room == Room::Staging),
-            rooms: moves.iter().map(|step| step.from.room).filter(|room| TIDY.contains(room)).collect(),
-            folders,
-        }
-    }
-
-    fn run(self, dataset: &Dataset) {
-        let fs = &dataset.committer.fs;
-        if self.trash {
-            let _ = fs.remove_tree(&dataset.committer.places.room(Room::Staging).join("trash"));
-        }
-        for room in self.rooms {
-            remove_empty_below(fs, &dataset.committer.places.room(room));
-        }
-        for folder in self.folders {
-            let _ = dataset.remove_empty(&folder);
-        }
-    }
-}
-
-/// Removes the folders below `path` in which nothing is.
-pub(crate) fn remove_empty_below(fs: &fs::Fs, path: &Path) {
-    for entry in fs::list(path).unwrap_or_default().into_iter().filter(|entry| entry.is_dir) {
-        remove_empty_below(fs, &entry.path);
-        let _ = fs.remove_empty_dir(&entry.path);
-    }
 }
 
 /// A regular file that this program made, by its name.

@@ -27,7 +27,7 @@ use crate::lake::layout::{self, Places, Room};
 use crate::lake::manifest::cold;
 use crate::lake::manifest::data_file::Stub;
 use crate::lake::manifest::metadata::read_metadata_at;
-use crate::lake::txn::transaction::remove_empty_below;
+use crate::lake::txn::tidy::remove_empty_below;
 use crate::{Error, Kind, Result};
 
 pub use gone::{Gone, gone};

@@ -10,7 +10,8 @@ use crate::hash::ContentHash;
 use crate::lake::layout::{self, Leaf, PartitionPath, Places};
 use crate::lake::manifest::cold;
 use crate::lake::manifest::journal::{self, Journal};
-use crate::lake::manifest::metadata::{Metadata, PartitionInfo, read_metadata_at};
+use crate::lake::manifest::metadata::{Metadata, read_metadata_at};
+use crate::lake::manifest::partition::PartitionInfo;
 use crate::lake::txn::transaction::is_data;
 use crate::{Error, Kind, Result};
 
